@@ -1,0 +1,31 @@
+import { UserError } from '../errors.ts';
+import { balance, CartPole } from './cartpole.ts';
+import type { Action, Environment } from './environment.ts';
+import { TimeLimit } from './time-limit.ts';
+
+/** An environment as experiments know it. */
+export interface EnvironmentEntry {
+  make(): Environment;
+  /** s: what observations are divided by before a model sees them, one number per element. */
+  observationScale: readonly number[];
+  /** A hand-written policy that does well: with ε of its actions random, it makes the held-out set. */
+  controller(observation: ArrayLike<number>): Action;
+}
+
+/** The registry: one line per environment. */
+const environments = new Map<string, EnvironmentEntry>([
+  [
+    'CartPole-v1',
+    { make: () => new TimeLimit(new CartPole(), 500), observationScale: [1, 1, 0.1, 1], controller: balance },
+  ],
+]);
+
+/** The names that a config may give. */
+export const environmentNames = [...environments.keys()] as [string, ...string[]];
+
+/** The environment of that name. Throws a UserError that lists the names if there is none. */
+export function environmentEntry(name: string): EnvironmentEntry {
+  const entry = environments.get(name);
+  if (!entry) throw new UserError(`unknown environment "${name}": use ${environmentNames.join(', ')}`);
+  return entry;
+}

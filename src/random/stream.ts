@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { uniformInt } from 'pure-rand/distribution/uniformInt';
+import { type xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
+
+/**
+ * A named stream of random numbers: xoroshiro128+ (Blackman and Vigna, 2018), its start drawn from a hash of a seed
+ * and a name, so that each use of randomness has a sequence of its own and adding one use shifts no other.
+ * `state()` is everything: no draw keeps half of a pair for the next call.
+ */
+export class RandomStream {
+  readonly #generator: ReturnType<typeof xoroshiro128plus>;
+
+  private constructor(state: readonly number[]) {
+    this.#generator = xoroshiro128plusFromState(state);
+  }
+
+  /** The stream `name` of `seed`, at its start: the first 16 bytes of SHA-256(`seed/name`) as four int32. */
+  static named(seed: number, name: string): RandomStream {
+    const digest = createHash('sha256').update(`${seed}/${name}`).digest();
+    return RandomStream.fromState([0, 4, 8, 12].map((offset) => digest.readInt32LE(offset)));
+  }
+
+  /**
+   * The stream that goes on where `state()` was taken: four int32, not all zero (the generator's fixed point).
+   * Throws a RangeError for anything else.
+   */
+  static fromState(state: readonly number[]): RandomStream {
+    const valid =
+      state.length === 4 && state.every((word) => word === (word | 0)) && state.some((word) => word !== 0);
+    if (!valid)
+      throw new RangeError(`a random stream's state is four int32, not all zero, got [${state.join(', ')}]`);
+    return new RandomStream(state);
+  }
+
+  /** The position in the stream, as four int32. */
+  state(): number[] {
+    return [...this.#generator.getState()];
+  }
+
+  /** Uniform in [0, 1): a multiple of 2^-53. */
+  uniform(): number {
+    return uniformFloat64(this.#generator);
+  }
+
+  /** A uniform integer in [0, bound), without modulo bias. Throws a RangeError unless `bound` is in [1, 2^32]. */
+  integer(bound: number): number {
+    if (!Number.isInteger(bound) || bound < 1 || bound > 2 ** 32) {
+      throw new RangeError(`expected an integer bound in [1, 2^32], got ${bound}`);
+    }
+    return uniformInt(this.#generator, 0, bound - 1);
+  }
+
+  /** A standard normal, N(0, 1). */
+  normal(): number {
+    return this.#radius() * Math.cos(2 * Math.PI * this.uniform());
+  }
+
+  /** A standard normal given that |x| <= 2, by rejection (about one draw in 22 is rejected). */
+  truncatedNormal(): number {
+    for (;;) {
+      const x = this.normal();
+      if (Math.abs(x) <= 2) return x;
+    }
+  }
+
+  /** Fills `out` with standard normals, two from each pair of uniforms; an odd last one discards its twin. */
+  fillNormal(out: Float32Array): Float32Array {
+    for (let i = 0; i < out.length; i += 2) {
+      const radius = this.#radius();
+      const angle = 2 * Math.PI * this.uniform();
+      out[i] = radius * Math.cos(angle);
+      // Past the end of an odd array this store does nothing.
+      out[i + 1] = radius * Math.sin(angle);
+    }
+    return out;
+  }
+
+  /** Fills `out` with uniforms in [low, high), both taken as float32. */
+  fillUniform(out: Float32Array, low = 0, high = 1): Float32Array {
+    const from = Math.fround(low);
+    const to = Math.fround(high);
+    for (let i = 0; i < out.length; i++) {
+      const x = Math.fround(from + (to - from) * this.uniform());
+      // Rounding to float32 can reach `high`, which is excluded.
+      out[i] = x < to ? x : from;
+    }
+    return out;
+  }
+
+  /** Fills `out` with standard Gumbel noise, -log(-log u) with u in (0, 1): finite, in [-3.7, 36.8]. */
+  fillGumbel(out: Float32Array): Float32Array {
+    for (let i = 0; i < out.length; i++) out[i] = -Math.log(-Math.log(this.#openUniform()));
+    return out;
+  }
+
+  /** Box and Muller's radius, sqrt(-2 log u) with u in (0, 1): in (0, 8.6]. */
+  #radius(): number {
+    return Math.sqrt(-2 * Math.log(this.#openUniform()));
+  }
+
+  /** Uniform in (0, 1): the middle of one of 2^52 cells, so that neither end is reached. */
+  #openUniform(): number {
+    return (Math.floor(this.uniform() * 2 ** 52) + 0.5) * 2 ** -52;
+  }
+}

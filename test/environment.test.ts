@@ -1,0 +1,317 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import type { Action, Environment, StepResult } from '../src/envs/environment.ts';
+import { environmentEntry, environmentNames } from '../src/envs/index.ts';
+import { contains, type Space, spaceSize } from '../src/envs/spaces.ts';
+import { TimeLimit } from '../src/envs/time-limit.ts';
+import { VectorEnvironment } from '../src/envs/vector.ts';
+import { UserError } from '../src/errors.ts';
+import { RandomStream } from '../src/random/stream.ts';
+
+interface Trajectory {
+  policy: string;
+  initial_state: number[];
+  actions: number[];
+  observations: number[][];
+  rewards: number[];
+  terminated: boolean;
+  truncated: boolean;
+}
+
+const trajectories: Trajectory[] = gunzipSync(
+  readFileSync(new URL('fixtures/cartpole.jsonl.gz', import.meta.url)),
+)
+  .toString('utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line));
+
+test("CartPole-v1 replays Gymnasium 1.3.0's trajectories to the bit", (t) => {
+  let steps = 0;
+  for (const [index, trajectory] of trajectories.entries()) {
+    const environment = environmentEntry('CartPole-v1').make();
+    const where = `trajectory ${index} (${trajectory.policy})`;
+    const first = environment.setState([...trajectory.initial_state, 0]);
+    // Float32Array.from rounds to float32: any difference left is a difference of bits (NaN and -0 included).
+    assert.deepEqual(first, Float32Array.from(trajectory.observations[0]!), `${where}, first observation`);
+    for (const [i, action] of trajectory.actions.entries()) {
+      const last = i === trajectory.actions.length - 1;
+      assert.deepEqual(
+        environment.step(action),
+        {
+          observation: Float32Array.from(trajectory.observations[i + 1]!),
+          reward: trajectory.rewards[i],
+          terminated: last && trajectory.terminated,
+          truncated: last && trajectory.truncated,
+        },
+        `${where}, step ${i}`,
+      );
+      steps++;
+    }
+  }
+  assert.deepEqual([trajectories.length, steps], [6, 1083]);
+  t.diagnostic(`${trajectories.length} trajectories, ${steps} steps`);
+});
+
+/** An action of the space, at random: a finite stand-in for infinite bounds. */
+function sampleAction(space: Space, random: RandomStream): Action {
+  if (space.kind === 'discrete') return random.integer(space.n);
+  return Float32Array.from({ length: spaceSize(space) }, (_, i) => {
+    const low = Math.max(space.low[i]!, -10);
+    const high = Math.min(space.high[i]!, 10);
+    return low + (high - low) * random.uniform();
+  });
+}
+
+/** Plays random actions until the episode ends. */
+function playEpisode(
+  environment: Environment,
+  random: RandomStream,
+  before?: (step: number) => void,
+): StepResult[] {
+  const results: StepResult[] = [];
+  for (;;) {
+    before?.(results.length);
+    const result = environment.step(sampleAction(environment.actionSpace, random));
+    results.push(result);
+    if (result.terminated || result.truncated) return results;
+    assert.ok(results.length < 100_000, 'the episode never ends');
+  }
+}
+
+for (const name of environmentNames) {
+  test(`${name} keeps the contract of an environment`, () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.nat(40), (seed, at) => {
+        const environment = environmentEntry(name).make();
+        const other = environmentEntry(name).make();
+        const random = RandomStream.named(seed, 'reset');
+        const first = environment.reset(random);
+        assert.ok(contains(environment.observationSpace, first), 'the first observation is in the space');
+        assert.deepEqual(other.reset(RandomStream.named(seed, 'reset')), first, 'same stream, same start');
+        assert.notDeepEqual(other.reset(random), first, 'the next episode starts elsewhere');
+
+        let middle = environment.state();
+        let position = 0;
+        const actions = RandomStream.named(seed, 'actions');
+        let actionsThen = actions.state();
+        const results = playEpisode(environment, actions, (step) => {
+          if (step > at) return;
+          middle = environment.state();
+          actionsThen = actions.state();
+          position = step;
+        });
+        for (const result of results) {
+          assert.ok(
+            contains(environment.observationSpace, result.observation),
+            'observations are in the space',
+          );
+          assert.ok(Number.isFinite(result.reward));
+        }
+        assert.equal(
+          new Set(results.map((result) => result.observation)).size,
+          results.length,
+          'no aliasing',
+        );
+
+        const observation = other.setState(middle);
+        assert.deepEqual(observation, position === 0 ? first : results[position - 1]!.observation);
+        assert.deepEqual(playEpisode(other, RandomStream.fromState(actionsThen)), results.slice(position));
+        assert.deepEqual(other.state(), environment.state());
+
+        assert.throws(() => environment.step(sampleAction(environment.actionSpace, actions)), /reset/);
+      }),
+      { seed: 1, numRuns: 25 },
+    );
+  });
+
+  test(`${name} refuses an action outside its space, and a step before the first reset`, () => {
+    const environment = environmentEntry(name).make();
+    assert.throws(
+      () => environment.step(sampleAction(environment.actionSpace, RandomStream.named(0, 'a'))),
+      /reset/,
+    );
+    environment.reset(RandomStream.named(0, 'reset'));
+    const before = environment.state();
+    const { actionSpace: space } = environment;
+    const outside =
+      space.kind === 'discrete' ? [-1, space.n, 0.5, NaN, Float32Array.of(0)] : [0, Float32Array.of(NaN)];
+    for (const action of outside) assert.throws(() => environment.step(action), RangeError, String(action));
+    assert.deepEqual(environment.state(), before);
+    assert.throws(() => environment.setState([0]), RangeError);
+  });
+}
+
+test('an unknown environment is a user error that lists the known ones', () => {
+  assert.throws(
+    () => environmentEntry('Cartpole').make(),
+    (error) => {
+      return error instanceof UserError && /"Cartpole".*CartPole-v1/.test(error.message);
+    },
+  );
+  assert.throws(() => environmentEntry('constructor').make(), UserError);
+});
+
+test('CartPole-v1 starts uniformly in [-0.05, 0.05) in each variable', () => {
+  const environment = environmentEntry('CartPole-v1').make();
+  const random = RandomStream.named(0, 'reset');
+  const starts = Array.from({ length: 2000 }, () => {
+    environment.reset(random);
+    return environment.state();
+  });
+  for (let variable = 0; variable < 4; variable++) {
+    const values = starts.map((state) => state[variable]!);
+    assert.ok(values.every((x) => x >= -0.05 && x < 0.05));
+    // The outer 1% on each side holds about 10 of 2000: both ends are reached.
+    assert.ok(Math.min(...values) < -0.049 && Math.max(...values) > 0.049);
+    assert.ok(Math.abs(values.reduce((sum, x) => sum + x, 0) / values.length) < 0.003);
+  }
+  assert.ok(starts.every((state) => state[4] === 0));
+});
+
+test('CartPole-v1 at the limits: 500 steps truncate, a fall terminates, both at once are both', () => {
+  const environment = environmentEntry('CartPole-v1').make();
+  const upright = [0, 0, 0, 0];
+  const falling = [0, 0, 0.2, 3];
+  const ends = (state: number[], elapsed: number) => {
+    environment.setState([...state, elapsed]);
+    const { reward, terminated, truncated } = environment.step(0);
+    return [reward, terminated, truncated];
+  };
+  assert.deepEqual(ends(upright, 498), [1, false, false]);
+  assert.deepEqual(ends(upright, 499), [1, false, true]);
+  assert.deepEqual(ends(falling, 100), [1, true, false]);
+  assert.deepEqual(ends(falling, 499), [1, true, true]);
+  // The position moves by 0.02 times the velocity before, so these end exactly at and just beyond the limit.
+  assert.deepEqual(ends([2.4, 0, 0, 0], 0), [1, false, false]);
+  assert.deepEqual(ends([2.4, 1e-9, 0, 0], 0), [1, true, false]);
+  environment.setState([...upright, 500]);
+  assert.throws(() => environment.step(0), /truncated after 500 steps/);
+  assert.throws(() => environment.setState([...upright, 501]), RangeError);
+  assert.throws(() => environment.setState([...upright, NaN]), RangeError);
+});
+
+/** Counts up for ever; its action and observation are a box of shape [2]. Stands for a continuous environment. */
+class Counter implements Environment {
+  readonly observationSpace = { kind: 'box', shape: [2], low: [0, 0], high: [100, 100] } as const;
+  readonly actionSpace = { kind: 'box', shape: [2], low: [-1, -1], high: [1, 1] } as const;
+  #count = 0;
+  reset(random: RandomStream): Float32Array {
+    return this.setState([random.integer(5)]);
+  }
+  step(action: Action): StepResult {
+    if (!contains(this.actionSpace, action)) throw new RangeError('outside');
+    return {
+      observation: this.setState([this.#count + 1]),
+      reward: this.#count,
+      terminated: false,
+      truncated: false,
+    };
+  }
+  state(): number[] {
+    return [this.#count];
+  }
+  setState(state: readonly number[]): Float32Array {
+    this.#count = state[0]!;
+    return Float32Array.of(this.#count, 2 * this.#count);
+  }
+}
+
+test('a time limit wraps any environment, and a box of actions passes through', () => {
+  const environment = new TimeLimit(new Counter(), 3);
+  environment.setState([7, 0]);
+  const action = Float32Array.of(0.5, -1);
+  assert.deepEqual(environment.step(action).truncated, false);
+  assert.deepEqual(environment.state(), [8, 1]);
+  assert.deepEqual(environment.step(action).truncated, false);
+  assert.deepEqual(environment.step(action).truncated, true);
+  environment.reset(RandomStream.named(0, 'reset'));
+  assert.equal(environment.state()[1], 0, 'a reset starts the count again');
+  assert.throws(() => environment.step(Float32Array.of(0, 1.5)), RangeError);
+
+  const vector = new VectorEnvironment([new Counter(), new Counter()]);
+  vector.setState(1, [3]);
+  vector.step([action, action]);
+  assert.deepEqual(vector.observations, Float32Array.of(1, 2, 4, 8));
+});
+
+test('a vector of environments equals the single ones', () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.integer({ min: 1, max: 5 }), (seed, count) => {
+      const make = () => environmentEntry('CartPole-v1').make();
+      const vector = new VectorEnvironment(Array.from({ length: count }, make));
+      const singles = Array.from({ length: count }, make);
+      const vectorResets = RandomStream.named(seed, 'reset');
+      const singleResets = RandomStream.named(seed, 'reset');
+      const actionStream = RandomStream.named(seed, 'actions');
+      const expected = singles.map((single, i) => {
+        vector.reset(i, vectorResets);
+        return single.reset(singleResets);
+      });
+      const row = (array: Float32Array, i: number) => array.slice(4 * i, 4 * i + 4);
+
+      for (let step = 0; step < 60; step++) {
+        for (let i = 0; i < count; i++) assert.deepEqual(row(vector.observations, i), expected[i]);
+        const actions = Int32Array.from({ length: count }, () => actionStream.integer(2));
+        vector.step(actions);
+        for (const [i, single] of singles.entries()) {
+          const result = single.step(actions[i]!);
+          assert.deepEqual(row(vector.observations, i), result.observation);
+          assert.equal(vector.rewards[i], result.reward);
+          assert.equal(vector.terminated[i], Number(result.terminated));
+          assert.equal(vector.truncated[i], Number(result.truncated));
+          expected[i] = result.observation;
+          if (result.terminated) {
+            vector.reset(i, vectorResets);
+            expected[i] = single.reset(singleResets);
+            assert.equal(vector.terminated[i], 0);
+          }
+          assert.deepEqual(row(vector.nextObservations, i), result.observation, 'a reset keeps the end');
+          assert.deepEqual(vector.state(i), single.state());
+        }
+      }
+    }),
+    { seed: 1, numRuns: 10 },
+  );
+});
+
+test('a vector leaves inactive environments alone', () => {
+  const vector = new VectorEnvironment([
+    environmentEntry('CartPole-v1').make(),
+    environmentEntry('CartPole-v1').make(),
+  ]);
+  vector.setState(0, [0, 0, 0.2, 3, 10]);
+  vector.setState(1, [0.01, 0, 0, 0, 499]);
+  vector.step([0, 0]);
+  assert.deepEqual(
+    [[...vector.terminated], [...vector.truncated], [...vector.rewards]],
+    [
+      [1, 0],
+      [0, 1],
+      [1, 1],
+    ],
+  );
+  assert.throws(() => vector.step([0, 0]), /reset/);
+
+  vector.setState(1, [0.01, 0, 0, 0, 7]);
+  const end = vector.observations.slice(0, 4);
+  vector.step(Int32Array.of(9, 1), Uint8Array.of(0, 1));
+  assert.deepEqual(vector.observations.slice(0, 4), end);
+  assert.deepEqual(
+    [[...vector.terminated], [...vector.truncated], [...vector.rewards]],
+    [
+      [1, 0],
+      [0, 0],
+      [0, 1],
+    ],
+  );
+  assert.equal(vector.state(1).at(-1), 8);
+
+  assert.throws(() => vector.step([0]), /expected 2 actions/);
+  assert.throws(() => vector.step([0, 2], Uint8Array.of(0, 1)), RangeError);
+  assert.throws(() => vector.reset(2, RandomStream.named(0, 'reset')), RangeError);
+  assert.throws(() => new VectorEnvironment([]), RangeError);
+});
