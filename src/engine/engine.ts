@@ -1,0 +1,77 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { UserError } from '../errors.ts';
+import { startTensorflow } from './tensorflow.ts';
+
+export const engineNames = ['tensorflow', 'wasm', 'cpu'] as const;
+export type EngineName = (typeof engineNames)[number];
+
+/** What computes. */
+export interface Engine {
+  name: EngineName;
+  /** What it runs on, for people. */
+  device: string;
+  /** Version of the package that computes. */
+  version: string;
+  /** Whether it pays to batch all members in one process. */
+  isGpu: boolean;
+}
+
+const require = createRequire(import.meta.url);
+
+/** The version of an installed package. */
+export const packageVersion = (name: string): string => require(`${name}/package.json`).version;
+
+/** The engines that are always there need not be started to be described. tfjs itself loads on demand: it takes a second. */
+const embedded: Record<'wasm' | 'cpu', () => Engine> = {
+  wasm: () => ({
+    name: 'wasm',
+    device: 'processor, WebAssembly SIMD, 1 thread',
+    version: packageVersion('@tensorflow/tfjs-backend-wasm'),
+    isGpu: false,
+  }),
+  cpu: () => ({
+    name: 'cpu',
+    device: 'processor, plain JavaScript, 1 thread',
+    version: packageVersion('@tensorflow/tfjs-backend-cpu'),
+    isGpu: false,
+  }),
+};
+
+/**
+ * Decides what computes, before any work is given out. `auto` takes tensorflow if it loads, else wasm.
+ *
+ * @returns the engine, and why not a better one: null where there is none or where the user chose
+ * @throws UserError when the engine asked for cannot load.
+ */
+export async function chooseEngine(
+  requested: EngineName | 'auto',
+): Promise<{ engine: Engine; reason: string | null }> {
+  if (requested === 'tensorflow') return { engine: await startTensorflow(), reason: null };
+  if (requested !== 'auto') return { engine: embedded[requested](), reason: null };
+  try {
+    return { engine: await startTensorflow(), reason: null };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { engine: embedded.wasm(), reason: error.message };
+  }
+}
+
+/** Loads an engine and makes it the one tfjs computes with in this process. @throws UserError when it cannot load. */
+export async function startEngine(name: EngineName): Promise<Engine> {
+  if (name === 'tensorflow') return startTensorflow();
+  const tf = await import('@tensorflow/tfjs');
+  // Silences its advice to install tfjs-node: `wm engines` says what is there.
+  tf.enableProdMode();
+  if (name === 'wasm') {
+    const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+    const folder = path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json'));
+    setWasmPaths(path.join(folder, 'dist', path.sep));
+  }
+  const active = await tf.setBackend(name);
+  await tf.ready();
+  if (!active || tf.getBackend() !== name) {
+    throw new UserError(`engine ${name}: tfjs could not start it; choose another --engine`);
+  }
+  return embedded[name]();
+}

@@ -1,0 +1,9 @@
+import * as tf from '@tensorflow/tfjs';
+
+/**
+ * One-hot float32 vectors of int32 indices: [...] -> [..., depth]. The wasm kernel writes integers whatever dtype is
+ * asked for, so the cast is our own.
+ */
+export function oneHot(indices: tf.Tensor, depth: number): tf.Tensor {
+  return tf.cast(tf.oneHot(indices, depth), 'float32');
+}

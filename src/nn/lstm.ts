@@ -1,0 +1,128 @@
+import * as tf from '@tensorflow/tfjs';
+import { matMul } from '../engine/matmul.ts';
+
+/** Hidden and cell state, each [members, batch, units]. */
+export interface LstmState {
+  hidden: tf.Tensor3D;
+  cell: tf.Tensor3D;
+}
+
+interface CellActivations extends LstmState {
+  input: tf.Tensor3D;
+  forget: tf.Tensor3D;
+  candidate: tf.Tensor3D;
+  output: tf.Tensor3D;
+  cellTanh: tf.Tensor3D;
+}
+
+/**
+ * One LSTM step from the gates' pre-activations (Hochreiter & Schmidhuber 1997, with a forget gate):
+ *
+ *   i, f, o = σ(·), g = tanh(·)      c' = f ⊙ c + i ⊙ g      h' = o ⊙ tanh(c')
+ *
+ * @param gates [members, batch, 4 · units], gate order input, forget, candidate, output
+ * @param cell c, [members, batch, units]
+ */
+export function lstmCell(gates: tf.Tensor3D, cell: tf.Tensor3D): CellActivations {
+  const [i, f, g, o] = tf.split(gates, 4, 2) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+  const input = tf.sigmoid(i);
+  const forget = tf.sigmoid(f);
+  const candidate = tf.tanh(g);
+  const output = tf.sigmoid(o);
+  const nextCell: tf.Tensor3D = tf.add(tf.mul(forget, cell), tf.mul(input, candidate));
+  const cellTanh = tf.tanh(nextCell);
+  return { input, forget, candidate, output, cellTanh, cell: nextCell, hidden: tf.mul(output, cellTanh) };
+}
+
+/**
+ * An LSTM over a teacher-forced sequence that starts from zero state, with resets by mask:
+ *
+ *   gates_t = inputs_t + (k_t h_{t-1}) W      (h_t, c_t) = cell(gates_t, k_t c_{t-1})
+ *
+ * Its own gradient defers the recurrent weight's to one product over all steps.
+ *
+ * @param inputs the gates' pre-activations from the inputs, bias included: [members, batch, time, 4 · units]
+ * @param weight recurrent weight W: [members, units, 4 · units]
+ * @param keep k: 0 where the state is reset before the step, else 1: [members, batch, time]
+ * @returns hidden and cell state after every step, each [members, batch, time, units]; both differentiable
+ */
+export function lstmSequence(
+  inputs: tf.Tensor4D,
+  weight: tf.Tensor3D,
+  keep: tf.Tensor3D,
+): { hidden: tf.Tensor4D; cell: tf.Tensor4D } {
+  const [members, batch, steps, width] = inputs.shape;
+  const units = width / 4;
+  const operation = tf.customGrad((...operands: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const [inputs, weight, save] = operands as [tf.Tensor4D, tf.Tensor3D, tf.GradSaveFunc];
+    const inputAt = tf.unstack(inputs, 2) as tf.Tensor3D[];
+    const keepAt = tf.unstack(tf.expandDims(keep, 3), 2) as tf.Tensor3D[];
+    let hidden = tf.zeros([members, batch, units]) as tf.Tensor3D;
+    let cell = hidden;
+    const states: tf.Tensor[] = [];
+    const record: tf.Tensor[] = [];
+    for (let t = 0; t < steps; t++) {
+      const hiddenBefore: tf.Tensor3D = tf.mul(hidden, keepAt[t]!);
+      const cellBefore: tf.Tensor3D = tf.mul(cell, keepAt[t]!);
+      const step = lstmCell(tf.add(inputAt[t]!, matMul(hiddenBefore, weight)), cellBefore);
+      ({ hidden, cell } = step);
+      states.push(tf.concat([hidden, cell], 2));
+      record.push(
+        hiddenBefore,
+        cellBefore,
+        step.input,
+        step.forget,
+        step.candidate,
+        step.output,
+        step.cellTanh,
+      );
+    }
+    save([weight, ...keepAt, ...record]);
+
+    const gradFunc = (dStates: tf.Tensor, saved: tf.Tensor[]) => {
+      const weight = saved[0] as tf.Tensor3D;
+      const keepAt = saved.slice(1, 1 + steps);
+      const dStateAt = tf.unstack(dStates, 2);
+      const weightTransposed: tf.Tensor3D = tf.transpose(weight, [0, 2, 1]);
+      let dHiddenNext: tf.Tensor = tf.zeros([members, batch, units]);
+      let dCellNext = dHiddenNext;
+      const dGates: tf.Tensor3D[] = [];
+      const hiddensBefore: tf.Tensor[] = [];
+      for (let t = steps - 1; t >= 0; t--) {
+        const [hiddenBefore, cellBefore, input, forget, candidate, output, cellTanh] = saved.slice(
+          1 + steps + 7 * t,
+          1 + steps + 7 * (t + 1),
+        ) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+        const [dHiddenOut, dCellOut] = tf.split(dStateAt[t]!, 2, 2) as [tf.Tensor, tf.Tensor];
+        const dHidden = tf.add(dHiddenOut, dHiddenNext);
+        // d tanh(x) = 1 - tanh²(x), d σ(x) = σ(x) (1 - σ(x))
+        const dCellTanh = tf.mul(tf.mul(dHidden, output), complementOfSquare(cellTanh));
+        const dCell = tf.add(tf.add(dCellOut, dCellNext), dCellTanh);
+        const dGate: tf.Tensor3D = tf.concat(
+          [
+            tf.mul(tf.mul(dCell, candidate), sigmoidSlope(input)),
+            tf.mul(tf.mul(dCell, cellBefore), sigmoidSlope(forget)),
+            tf.mul(tf.mul(dCell, input), complementOfSquare(candidate)),
+            tf.mul(tf.mul(dHidden, cellTanh), sigmoidSlope(output)),
+          ],
+          2,
+        ) as tf.Tensor3D;
+        dHiddenNext = tf.mul(matMul(dGate, weightTransposed), keepAt[t]!);
+        dCellNext = tf.mul(tf.mul(dCell, forget), keepAt[t]!);
+        dGates.unshift(dGate);
+        hiddensBefore.unshift(hiddenBefore);
+      }
+      const rows = batch * steps;
+      const dInputs = tf.stack(dGates, 2);
+      const allHidden: tf.Tensor3D = tf.reshape(tf.stack(hiddensBefore, 2), [members, rows, units]);
+      const dWeight = matMul(allHidden, tf.reshape(dInputs, [members, rows, width]), true, false);
+      return [dInputs, dWeight];
+    };
+    return { value: tf.stack(states, 2), gradFunc };
+  });
+  const [hidden, cell] = tf.split(operation(inputs, weight), 2, 3) as [tf.Tensor4D, tf.Tensor4D];
+  return { hidden, cell };
+}
+
+const sigmoidSlope = (sigmoid: tf.Tensor) => tf.sub(sigmoid, tf.square(sigmoid));
+const complementOfSquare = (x: tf.Tensor) => tf.sub(1, tf.square(x));

@@ -1,0 +1,78 @@
+import * as tf from '@tensorflow/tfjs';
+import type { RandomStream } from '../random/stream.ts';
+import type { Initialiser } from './initialisers.ts';
+
+export interface ParameterSpec {
+  /** Dotted: model, layer, then `weight` or `bias`. */
+  name: string;
+  /** Without the member axis. */
+  shape: number[];
+  initialise: Initialiser;
+}
+
+/** Parameters by name, each [members, …]. `get` throws on an unknown name, which is a bug. */
+export class Parameters {
+  private readonly tensors: Map<string, tf.Tensor>;
+
+  constructor(tensors: Map<string, tf.Tensor>) {
+    this.tensors = tensors;
+  }
+
+  get(name: string): tf.Tensor {
+    const tensor = this.tensors.get(name);
+    if (!tensor) throw new Error(`no parameter is called ${name}`);
+    return tensor;
+  }
+}
+
+/**
+ * Where each parameter stands in one flat vector per member. Optimizer, clipping and moving averages work on the
+ * flat `[members, size]` tensor, so each costs the same few operations however many layers there are.
+ */
+export class ParameterLayout {
+  readonly specs: readonly ParameterSpec[];
+  readonly size: number;
+  private readonly sizes: number[];
+
+  constructor(specs: readonly ParameterSpec[]) {
+    this.specs = specs;
+    this.sizes = specs.map((spec) => spec.shape.reduce((product, n) => product * n, 1));
+    this.size = this.sizes.reduce((sum, n) => sum + n, 0);
+  }
+
+  /** Freshly initialised values, [members, size]: one stream per member, parameters in the order of the specs. */
+  initialise(streams: readonly RandomStream[]): tf.Tensor2D {
+    const values = new Float32Array(streams.length * this.size);
+    let offset = 0;
+    for (const random of streams) {
+      this.specs.forEach((spec, i) => {
+        spec.initialise(random, values.subarray(offset, offset + this.sizes[i]!));
+        offset += this.sizes[i]!;
+      });
+    }
+    return tf.tensor2d(values, [streams.length, this.size]);
+  }
+
+  /** Views the flat tensor [members, size] as named parameters; differentiable. */
+  unpack(flat: tf.Tensor2D): Parameters {
+    const pieces = tf.split(flat, this.sizes, 1);
+    return new Parameters(
+      new Map(
+        this.specs.map((spec, i) => [spec.name, tf.reshape(pieces[i]!, [flat.shape[0], ...spec.shape])]),
+      ),
+    );
+  }
+
+  /** The layout of one model's parameters alone: those whose name starts with `${model}.`. */
+  only(model: string): ParameterLayout {
+    return new ParameterLayout(this.specs.filter((spec) => spec.name.startsWith(`${model}.`)));
+  }
+
+  /** One model's slice [members, size of that model] of the flat tensor; its parameters stand side by side. */
+  slice(flat: tf.Tensor2D, model: string): tf.Tensor2D {
+    const start = this.specs.findIndex((spec) => spec.name.startsWith(`${model}.`));
+    if (start < 0) throw new Error(`no model is called ${model}`);
+    const offset = this.sizes.slice(0, start).reduce((sum, n) => sum + n, 0);
+    return tf.slice(flat, [0, offset], [flat.shape[0], this.only(model).size]);
+  }
+}
