@@ -1,0 +1,258 @@
+import * as tf from '@tensorflow/tfjs';
+import { oneHot } from '../../engine/one-hot.ts';
+import { decode } from '../../models/decoder.ts';
+import { predictSequence, stateBefore } from '../../models/dynamics.ts';
+import { encode } from '../../models/encoder.ts';
+import { continueLogit, value } from '../../models/heads.ts';
+import type { Parameters } from '../../nn/parameters.ts';
+import type { RandomStream } from '../../random/stream.ts';
+import type { AgentSpaces } from '../../training/agent.ts';
+import type { Row } from '../../training/events.ts';
+import type { Sequences } from '../../training/replay.ts';
+import { actorChoice, imagine, imaginedReturns } from './imagination.ts';
+import type { Networks, Weights } from './networks.ts';
+import type { WorldModelSettings } from './settings.ts';
+import { toWindows } from './windows.ts';
+
+/** Steps after a warmed start at which the open-loop error is measured. */
+const OPEN_LOOP_STEPS = [1, 5, 15] as const;
+const LONGEST = Math.max(...OPEN_LOOP_STEPS);
+/** Warmed starts stand every 20 steps of a sequence, the first after 10. */
+const START_EVERY = 20;
+const START_FIRST = 10;
+
+/** The model's own columns of metrics.csv, in order; docs/metrics.md defines them. */
+export const DIAGNOSTICS = [
+  'prediction_mse',
+  'prediction_mse_standardised',
+  'prediction_mse_own',
+  'open_loop_mse_1',
+  'open_loop_mse_5',
+  'open_loop_mse_15',
+  'dream_return',
+  'value_bias',
+  'continue_accuracy',
+] as const;
+
+type Diagnosis = Record<(typeof DIAGNOSTICS)[number], number | null>;
+
+/** One member's parameters, each with a member axis of length 1. */
+interface Models {
+  model: Parameters;
+  actor: Parameters;
+  target: Parameters | undefined;
+}
+
+/** Measures one member's world model on the held-out set and on its own evaluation episodes. */
+export async function diagnose(
+  networks: Networks,
+  weights: Weights,
+  member: number,
+  settings: WorldModelSettings,
+  spaces: AgentSpaces,
+  heldOut: Sequences,
+  own: Sequences,
+  random: RandomStream,
+): Promise<Row> {
+  const tensors = tf.tidy(() => {
+    const only = (flat: tf.Tensor2D) => tf.slice(flat, [member, 0], [1, flat.shape[1]]);
+    const models: Models = {
+      model: networks.model.unpack(only(weights.model)),
+      actor: networks.actor.unpack(only(weights.actor)),
+      target: weights.target && networks.model.only('critic').unpack(only(weights.target)),
+    };
+    const onHeldOut = roll(models.model, heldOut, settings, spaces);
+    const onOwn = roll(models.model, own, settings, spaces);
+    const variance = tf.tensor1d(variances(heldOut.observation, spaces.observation));
+    return {
+      prediction_mse: tf.mean(onHeldOut.squaredError),
+      prediction_mse_standardised: tf.mean(tf.div(onHeldOut.squaredError, variance)),
+      prediction_mse_own: tf.mean(onOwn.squaredError),
+      ...openLoop(models.model, onHeldOut, heldOut, settings, spaces),
+      dream_return: dreamReturn(models, onHeldOut, heldOut, settings, spaces, random),
+      ...(models.target && { value_bias: valueBias(models.model, onOwn, own, settings) }),
+      ...(settings.model.continueHead && {
+        continue_accuracy: continueAccuracy(models.model, onHeldOut, heldOut, settings),
+      }),
+    };
+  });
+  const row: Diagnosis = {
+    prediction_mse: null,
+    prediction_mse_standardised: null,
+    prediction_mse_own: null,
+    open_loop_mse_1: null,
+    open_loop_mse_5: null,
+    open_loop_mse_15: null,
+    dream_return: null,
+    value_bias: null,
+    continue_accuracy: null,
+  };
+  for (const [name, tensor] of Object.entries(tensors)) {
+    row[name as keyof Diagnosis] = (await tensor.data())[0]!;
+  }
+  tf.dispose(tensors);
+  return row;
+}
+
+/** A model run over sequences, teacher-forced from the means μ. */
+interface Roll {
+  /** μ: [1, batch, time, latent] */
+  mean: tf.Tensor;
+  /** ẑ′: [1, batch, time, latent] */
+  predictedLatent: tf.Tensor;
+  /** LSTM state before each step: [1, batch, time, units] */
+  hidden: tf.Tensor;
+  cell: tf.Tensor;
+  /** Mean over the steps taken of (s · dec(ẑ′) − o′)², raw units: [observation] */
+  squaredError: tf.Tensor1D;
+}
+
+function roll(
+  model: Parameters,
+  sequences: Sequences,
+  settings: WorldModelSettings,
+  spaces: AgentSpaces,
+): Roll {
+  const layers = settings.model.hidden.length;
+  const windows = toWindows(sequences, spaces);
+  const [observation] = tf.split(windows.observations, 2, 2) as [tf.Tensor];
+  const { mean } = encode(model, layers, observation);
+  const { predictedLatent, hidden, cell } = predictSequence(model, mean, windows.action, windows.first);
+  const steps = sequences.batch * sequences.time;
+  const predicted = tf.mul(decode(model, layers, predictedLatent), tf.tensor1d([...spaces.observationScale]));
+  const actual = tf.tensor4d(sequences.nextObservation, predicted.shape as [number, number, number, number]);
+  const mask = tf.tensor2d(sequences.mask, [steps, 1]);
+  const errors = tf.reshape(tf.squaredDifference(predicted, actual), [steps, spaces.observation]);
+  return {
+    mean,
+    predictedLatent,
+    hidden: stateBefore(hidden, windows.first),
+    cell: stateBefore(cell, windows.first),
+    squaredError: tf.div(tf.sum(tf.mul(errors, mask), 0), tf.sum(mask)),
+  };
+}
+
+/** Variance over all rows of each column: [rows, columns] -> [columns]. */
+function variances(values: Float32Array, columns: number): number[] {
+  const rows = values.length / columns;
+  return Array.from({ length: columns }, (_, column) => {
+    let sum = 0;
+    let squares = 0;
+    for (let i = column; i < values.length; i += columns) {
+      sum += values[i]!;
+      squares += values[i]! ** 2;
+    }
+    return squares / rows - (sum / rows) ** 2;
+  });
+}
+
+/** Indices into batch × time of the warmed starts; `unbroken`: only those whose next steps cross no episode start. */
+export function warmedStarts(sequences: Sequences, unbroken: boolean): number[] {
+  const starts: number[] = [];
+  for (let b = 0; b < sequences.batch; b++) {
+    for (let t = START_FIRST; t + LONGEST <= sequences.time; t += START_EVERY) {
+      const at = b * sequences.time + t;
+      const broken = sequences.first.subarray(at + 1, at + LONGEST).includes(1);
+      if (!unbroken || !broken) starts.push(at);
+    }
+  }
+  return starts;
+}
+
+/** The state (μ, h, c) at the given steps: [1, starts, …]. */
+function startAt({ mean, hidden, cell }: Roll, starts: readonly number[]) {
+  const indices = tf.tensor1d([...starts], 'int32');
+  const pick = (x: tf.Tensor) =>
+    tf.expandDims(tf.gather(tf.reshape(x, [-1, x.shape.at(-1)!]), indices), 0) as tf.Tensor3D;
+  return { latent: pick(mean), hidden: pick(hidden), cell: pick(cell) };
+}
+
+/** Error k steps after a warmed start, fed with its own predictions and the true actions; mean over dimensions, raw units. */
+function openLoop(
+  model: Parameters,
+  rolled: Roll,
+  sequences: Sequences,
+  settings: WorldModelSettings,
+  { observation, observationScale, actions }: AgentSpaces,
+): Record<string, tf.Tensor> {
+  const starts = warmedStarts(sequences, true);
+  const actionAt = (step: number) =>
+    oneHot(
+      tf.tensor2d(
+        starts.map((at) => sequences.action[at + step]!),
+        [1, starts.length],
+        'int32',
+      ),
+      actions,
+    );
+  const { nextLatent } = imagine(model, startAt(rolled, starts), LONGEST, (_latent, step) => actionAt(step));
+  const decoded = tf.mul(
+    decode(model, settings.model.hidden.length, nextLatent),
+    tf.tensor1d([...observationScale]),
+  ) as tf.Tensor4D;
+  return Object.fromEntries(
+    OPEN_LOOP_STEPS.map((k) => {
+      const predicted = tf.slice(decoded, [0, 0, k - 1, 0], [1, starts.length, 1, observation]);
+      const actual = starts.flatMap((at) => {
+        const row = (at + k - 1) * observation;
+        return [...sequences.nextObservation.subarray(row, row + observation)];
+      });
+      const error = tf.squaredDifference(predicted, tf.tensor4d(actual, [1, starts.length, 1, observation]));
+      return [`open_loop_mse_${k}`, tf.mean(error)];
+    }),
+  );
+}
+
+/** Mean return, in reward units, that the actor would be trained on from the held-out starts. */
+function dreamReturn(
+  { model, actor, target }: Models,
+  rolled: Roll,
+  sequences: Sequences,
+  settings: WorldModelSettings,
+  { actions }: AgentSpaces,
+  random: RandomStream,
+): tf.Tensor {
+  const starts = warmedStarts(sequences, false);
+  const shape: [number, number, number, number] = [1, starts.length, settings.horizon, actions];
+  const gumbel = tf.tensor4d(
+    random.fillGumbel(new Float32Array(starts.length * settings.horizon * actions)),
+    shape,
+  );
+  const choose = actorChoice(actor, settings.actor.hidden.length, gumbel);
+  const imagination = imagine(model, startAt(rolled, starts), settings.horizon, choose);
+  const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent);
+  const { returns } = imaginedReturns(model, target, imagination, valueOfLatent, settings);
+  return tf.div(tf.mean(tf.slice(returns, [0, 0, 0], [1, starts.length, 1])), 1 - settings.gamma);
+}
+
+/** Mean over the own episodes of V(μ_0) / (1 − γ) − Σ γᵗ r_t, in reward units. */
+function valueBias(
+  model: Parameters,
+  rolled: Roll,
+  own: Sequences,
+  { critic, gamma }: WorldModelSettings,
+): tf.Tensor {
+  const latent = tf.slice(rolled.mean, [0, 0, 0, 0], [1, own.batch, 1, rolled.mean.shape[3]!]);
+  const predicted = tf.div(tf.mean(value(model, critic.hidden.length, latent)), 1 - gamma);
+  let obtained = 0;
+  for (let at = 0; at < own.reward.length; at++) {
+    obtained += own.mask[at]! * own.reward[at]! * gamma ** (at % own.time);
+  }
+  return tf.sub(predicted, obtained / own.batch);
+}
+
+/** Balanced accuracy of the continue head at threshold 0.5: the mean over terminations and continuations of the share recognised. */
+function continueAccuracy(
+  model: Parameters,
+  rolled: Roll,
+  sequences: Sequences,
+  settings: WorldModelSettings,
+): tf.Tensor {
+  const logits = continueLogit(model, settings.model.hidden.length, rolled.predictedLatent);
+  const continues = tf.cast(tf.greater(logits, 0), 'float32');
+  const terminated = tf.tensor3d(sequences.terminated, logits.shape as [number, number, number]);
+  const alive = tf.sub(1, terminated);
+  const recognisedAlive = tf.div(tf.sum(tf.mul(continues, alive)), tf.sum(alive));
+  const recognisedEnds = tf.div(tf.sum(tf.mul(tf.sub(1, continues), terminated)), tf.sum(terminated));
+  return tf.mul(0.5, tf.add(recognisedAlive, recognisedEnds));
+}

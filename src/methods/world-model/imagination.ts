@@ -1,0 +1,120 @@
+import * as tf from '@tensorflow/tfjs';
+import { logPolicy, sampleAction } from '../../models/actor.ts';
+import { type DynamicsState, dynamicsStep } from '../../models/dynamics.ts';
+import { continueLogit, predictReward, value } from '../../models/heads.ts';
+import type { Parameters } from '../../nn/parameters.ts';
+import { lambdaReturn, quantileRange } from '../../training/returns.ts';
+import type { WorldModelSettings } from './settings.ts';
+
+/** Imagined trajectories, `[members, starts, horizon, …]`. */
+export interface Imagination {
+  /** z_t, where the action is taken */
+  latent: tf.Tensor;
+  /** onehot(a_t) */
+  action: tf.Tensor;
+  /** ẑ_{t+1} */
+  nextLatent: tf.Tensor;
+}
+
+/** How a step of the roll-out picks onehot(a), [members, starts, actions], in latent z, [members, starts, latent]. */
+export type ChooseAction = (latent: tf.Tensor, step: number) => tf.Tensor;
+
+/** Samples from the actor by Gumbel noise, [members, starts, horizon, actions]. */
+export function actorChoice(actor: Parameters, layers: number, gumbel: tf.Tensor): ChooseAction {
+  const noise = tf.unstack(gumbel, 2);
+  return (latent, step) => sampleAction(logPolicy(actor, layers, latent), noise[step]!);
+}
+
+/** Rolls the model out for `horizon` steps from the start states; forward only. */
+export function imagine(
+  model: Parameters,
+  start: DynamicsState,
+  horizon: number,
+  choose: ChooseAction,
+): Imagination {
+  const step = dynamicsStep(model);
+  const latents: tf.Tensor[] = [start.latent];
+  const actions: tf.Tensor[] = [];
+  let state = start;
+  for (let t = 0; t < horizon; t++) {
+    const action = choose(state.latent, t);
+    state = step(state, action);
+    actions.push(action);
+    latents.push(state.latent);
+  }
+  return {
+    latent: tf.stack(latents.slice(0, -1), 2),
+    action: tf.stack(actions, 2),
+    nextLatent: tf.stack(latents.slice(1), 2),
+  };
+}
+
+/** What the actor and the critic learn from; every tensor but the range is [members, starts, horizon]. */
+export interface ImaginedReturns {
+  /** w_t: the product of the continue probabilities before t */
+  weight: tf.Tensor3D;
+  /** ĉ_{t+1} */
+  continueProbability: tf.Tensor3D;
+  /** R_t, rewards scaled by (1 − γ) */
+  returns: tf.Tensor3D;
+  /** A_t, divided by the range of returns */
+  advantage: tf.Tensor3D;
+}
+
+/**
+ * Returns and advantages of imagined trajectories.
+ *
+ *   bootstrapped:  R = λ-return with discount γ ĉ, ended by V̄;             A = R − V
+ *   otherwise:     R = Σ (Π γ ĉ) r̂ up to the horizon, without bootstrap;   A = R − mean of R over the starts
+ *
+ * Both advantages are divided by max(floor, P95 − P5 of R over starts × horizon).
+ *
+ * @param valueOfLatent V(z_t), [members, starts, horizon]; undefined for an arm without a critic
+ * @param target V̄'s parameters
+ */
+export function imaginedReturns(
+  model: Parameters,
+  target: Parameters | undefined,
+  imagination: Imagination,
+  valueOfLatent: tf.Tensor | undefined,
+  settings: WorldModelSettings,
+): ImaginedReturns & { lambdaReturns: tf.Tensor3D | undefined } {
+  const { gamma, critic, actor } = settings;
+  const { nextLatent } = imagination;
+  const reward: tf.Tensor3D = tf.mul(predictReward(model, nextLatent), 1 - gamma);
+  const continueProbability = (
+    settings.model.continueHead
+      ? tf.sigmoid(continueLogit(model, settings.model.hidden.length, nextLatent))
+      : tf.onesLike(reward)
+  ) as tf.Tensor3D;
+  const discount: tf.Tensor3D = tf.mul(continueProbability, gamma);
+  const lambdaReturns = target
+    ? lambdaReturn(
+        reward,
+        discount,
+        value(target, critic.hidden.length, nextLatent) as tf.Tensor3D,
+        critic.returnLambda,
+      )
+    : undefined;
+
+  let returns: tf.Tensor3D;
+  let advantage: tf.Tensor3D;
+  if (critic.bootstrapsActor) {
+    returns = lambdaReturns!;
+    advantage = tf.sub(returns, valueOfLatent!);
+  } else {
+    returns = lambdaReturn(reward, discount, tf.zerosLike(reward), 1);
+    advantage = tf.sub(returns, tf.mean(returns, 1, true));
+  }
+  const members = returns.shape[0];
+  const range = quantileRange(tf.reshape(returns, [members, -1]), 0.05, 0.95);
+  const scale = tf.reshape(tf.maximum(range, actor.returnRangeFloor), [members, 1, 1]);
+  const scaledAdvantage: tf.Tensor3D = tf.div(advantage, scale);
+  return {
+    weight: tf.cumprod(continueProbability, 2, true) as tf.Tensor3D,
+    continueProbability,
+    returns,
+    lambdaReturns,
+    advantage: scaledAdvantage,
+  };
+}

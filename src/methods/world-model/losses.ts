@@ -1,0 +1,204 @@
+import * as tf from '@tensorflow/tfjs';
+import { stopGradient } from '../../engine/stop-gradient.ts';
+import { decode } from '../../models/decoder.ts';
+import { predictSequence } from '../../models/dynamics.ts';
+import { encode } from '../../models/encoder.ts';
+import { continueLogit, predictReward, value } from '../../models/heads.ts';
+import {
+  binaryCrossEntropy,
+  categoricalEntropy,
+  klToStandardNormal,
+  sampleNormal,
+} from '../../nn/distributions.ts';
+import type { Parameters } from '../../nn/parameters.ts';
+import { memberMean, memberSum } from '../../training/reduce.ts';
+import type { WorldModelSettings } from './settings.ts';
+
+/** Windows of replayed experience on the engine. Observations are normalised: õ = o / s. */
+export interface Windows {
+  /** õ then õ′ along time: [members, batch, 2 · time, observation] */
+  observations: tf.Tensor4D;
+  /** onehot(a): [members, batch, time, actions] */
+  action: tf.Tensor;
+  /** r: [members, batch, time] */
+  reward: tf.Tensor3D;
+  /** 1 where o′ ends the episode by termination: [members, batch, time] */
+  terminated: tf.Tensor3D;
+  /** 1 where o starts an episode: [members, batch, time] */
+  first: tf.Tensor3D;
+}
+
+/** What the world model makes of the windows; each `[members, batch, time, …]`. */
+export interface Inference {
+  /** μ of o */
+  mean: tf.Tensor;
+  /** μ′ of o′ */
+  nextMean: tf.Tensor;
+  /** z ~ q(z | o) */
+  latent: tf.Tensor;
+  /** z′ ~ q(z | o′) */
+  nextLatent: tf.Tensor;
+  /** ẑ′ */
+  predictedLatent: tf.Tensor;
+  /** LSTM state after each step */
+  hidden: tf.Tensor4D;
+  cell: tf.Tensor4D;
+}
+
+const halves = (x: tf.Tensor) => tf.split(x, 2, 2) as [tf.Tensor, tf.Tensor];
+
+/** Mean over batch and time of the sum over dimensions of (x − y)²: [members, batch, time, n] -> [members]. */
+const squaredDistance = (x: tf.Tensor, y: tf.Tensor): tf.Tensor1D =>
+  tf.mul(memberMean(tf.square(tf.sub(x, y))), x.shape.at(-1)!);
+
+/**
+ * The terms of the baseline's loss (the paper's L_base with the gaps filled):
+ *
+ *   L_base = w_o |dec(z) − õ|² + w_o |dec(ẑ′) − õ′|² + w_z |ẑ′ − sg(μ′)|²
+ *          + β · mean over dimensions of KL(q ‖ N(0, I)), for o and o′
+ *          + (r̂ − r)² + BCE(cont(ẑ′), 1 − terminated) + BCE(cont(z′), 1 − terminated)
+ *
+ * Sums over dimensions, means over batch × time; the terms are returned without their weights.
+ *
+ * @param noise ε of the posterior samples, o then o′ along time: [members, batch, 2 · time, latent]
+ */
+export function baseTerms(
+  parameters: Parameters,
+  windows: Windows,
+  noise: tf.Tensor,
+  settings: WorldModelSettings,
+) {
+  const { hidden: widths, continueHead } = settings.model;
+  const layers = widths.length;
+  const [observation, nextObservation] = halves(windows.observations);
+  const posterior = encode(parameters, layers, windows.observations);
+  const [mean, nextMean] = halves(posterior.mean);
+  const [latent, nextLatent] = halves(sampleNormal(posterior.mean, posterior.logVariance, noise));
+  const { predictedLatent, hidden, cell } = predictSequence(
+    parameters,
+    latent,
+    windows.action,
+    windows.first,
+  );
+
+  const [decoded, decodedPrediction] = halves(
+    decode(parameters, layers, tf.concat([latent, predictedLatent], 2)),
+  );
+  const alive = tf.sub(1, windows.terminated);
+  const terms: Record<string, tf.Tensor1D> = {
+    reconstruction: squaredDistance(decoded, observation),
+    predicted_reconstruction: squaredDistance(decodedPrediction, nextObservation),
+    latent_consistency: squaredDistance(
+      predictedLatent,
+      stopGradient(() => tf.clone(nextMean)),
+    ),
+    kl: memberMean(klToStandardNormal(posterior.mean, posterior.logVariance)),
+    reward: memberMean(tf.squaredDifference(predictReward(parameters, predictedLatent), windows.reward)),
+  };
+  if (continueHead) {
+    const logits = continueLogit(parameters, layers, tf.concat([predictedLatent, nextLatent], 2));
+    // The mean over ẑ′ and z′ together is half the sum of their two means.
+    terms.continue = tf.mul(2, memberMean(binaryCrossEntropy(logits, tf.concat([alive, alive], 2))));
+  }
+  const inference: Inference = { mean, nextMean, latent, nextLatent, predictedLatent, hidden, cell };
+  return { terms, inference };
+}
+
+/** L_base of the terms: [members]. `beta` is [members]. */
+export function baseLoss(
+  terms: Record<string, tf.Tensor1D>,
+  beta: tf.Tensor1D,
+  { model }: WorldModelSettings,
+): tf.Tensor1D {
+  const observation = tf.add(terms.reconstruction!, terms.predicted_reconstruction!);
+  const loss: tf.Tensor1D = tf.addN([
+    tf.mul(observation, model.reconstructionWeight),
+    tf.mul(terms.latent_consistency!, model.latentWeight),
+    tf.mul(terms.kl!, beta),
+    terms.reward!,
+  ]);
+  return terms.continue ? tf.add(loss, terms.continue) : loss;
+}
+
+/**
+ * The critic's loss on real transitions. With sg and V̄ (the moving average of V):
+ *
+ *   y_t = sg[(1 − γ) r_t + γ (1 − terminated_t) V̄(μ_{t+1})]
+ *   L_critic = (V(z_t) − y_t)² + (V(ẑ_t) − y_t)²
+ *
+ * ẑ_t is the prediction of z_t from the step before, masked at episode starts. `stopGradient: false` is the printed
+ * equation: V itself in place of V̄, with gradients into both sides; `terminalMask: false` drops (1 − terminated).
+ * Where the critic does not shape the model, z and ẑ are constants.
+ *
+ * @param target V̄'s parameters
+ * @returns [members]
+ */
+export function criticLoss(
+  parameters: Parameters,
+  target: Parameters,
+  windows: Windows,
+  inference: Inference,
+  { critic, gamma }: WorldModelSettings,
+): tf.Tensor1D {
+  const layers = critic.hidden.length;
+  const valueTarget = () => {
+    const nextValue = critic.stopGradient
+      ? value(target, layers, inference.nextMean)
+      : value(parameters, layers, inference.nextMean);
+    const bootstrap = critic.terminalMask ? tf.mul(tf.sub(1, windows.terminated), nextValue) : nextValue;
+    return tf.add(tf.mul(windows.reward, 1 - gamma), tf.mul(bootstrap, gamma)) as tf.Tensor3D;
+  };
+  const y = critic.stopGradient ? stopGradient(valueTarget) : valueTarget();
+  const [members, batch, time] = y.shape;
+  const later = (x: tf.Tensor3D) => tf.slice(x, [0, 0, 1], [members, batch, time - 1]);
+
+  const bothLatents = () => tf.concat([inference.latent, inference.predictedLatent], 2);
+  const latents = critic.shapesModel ? bothLatents() : stopGradient(bothLatents);
+  const [valueOfLatent, valueOfPrediction] = halves(value(parameters, layers, latents)) as [
+    tf.Tensor3D,
+    tf.Tensor3D,
+  ];
+  const onLatent = memberMean(tf.squaredDifference(valueOfLatent, y));
+  if (time === 1) return onLatent;
+
+  const mask = tf.sub(1, later(windows.first));
+  const predicted = tf.slice(valueOfPrediction, [0, 0, 0], [members, batch, time - 1]);
+  const errors = tf.mul(mask, tf.squaredDifference(predicted, later(y)));
+  const onPrediction = tf.div(memberSum(errors), tf.maximum(memberSum(mask), 1));
+  return tf.add(onLatent, onPrediction);
+}
+
+/**
+ * The critic on imagined states: the mean of w (V(sg z) − R)², [members].
+ *
+ * @param weight w: [members, starts, horizon]
+ * @param predicted V(sg z): [members, starts, horizon]
+ * @param returns R: [members, starts, horizon]
+ */
+export function imaginedCriticLoss(weight: tf.Tensor, predicted: tf.Tensor, returns: tf.Tensor): tf.Tensor1D {
+  return memberMean(tf.mul(weight, tf.squaredDifference(predicted, returns)));
+}
+
+/**
+ * REINFORCE with an entropy bonus: the mean of −w (log π(a | z) A + η entropy).
+ *
+ * @param logProbabilities log π of every action: [members, starts, horizon, actions]
+ * @param action onehot(a), same shape
+ * @param weight w: [members, starts, horizon]
+ * @param advantage A: [members, starts, horizon]
+ * @param entropyWeight η: [members]
+ * @returns the loss and the mean entropy (nats), [members] each
+ */
+export function actorLoss(
+  logProbabilities: tf.Tensor,
+  action: tf.Tensor,
+  weight: tf.Tensor,
+  advantage: tf.Tensor,
+  entropyWeight: tf.Tensor1D,
+): { loss: tf.Tensor1D; entropy: tf.Tensor1D } {
+  const chosen = tf.sum(tf.mul(logProbabilities, action), -1);
+  const entropy = categoricalEntropy(logProbabilities);
+  const policyGradient = memberMean(tf.mul(weight, tf.mul(chosen, advantage)));
+  const bonus = tf.mul(entropyWeight, memberMean(tf.mul(weight, entropy)));
+  return { loss: tf.neg(tf.add(policyGradient, bonus)), entropy: memberMean(entropy) };
+}

@@ -1,0 +1,107 @@
+import type * as tf from '@tensorflow/tfjs';
+import { actorSpecs } from '../../models/actor.ts';
+import { decoderSpecs } from '../../models/decoder.ts';
+import { dynamicsSpecs } from '../../models/dynamics.ts';
+import { encoderSpecs } from '../../models/encoder.ts';
+import { continueSpecs, criticSpecs, rewardSpecs } from '../../models/heads.ts';
+import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
+import { ParameterLayout } from '../../nn/parameters.ts';
+import type { RandomStream } from '../../random/stream.ts';
+import type { AgentSpaces } from '../../training/agent.ts';
+import type { WorldModelSettings } from './settings.ts';
+
+/** Where every parameter of the method stands: two flat vectors, because model and actor have an optimizer each. */
+export interface Networks {
+  /** Encoder, decoder, dynamics, reward, continue head and critic, the last two where the arm has them. */
+  model: ParameterLayout;
+  actor: ParameterLayout;
+}
+
+/** Whether the arm learns a critic at all; the baseline does not. */
+export function hasCritic({ critic }: WorldModelSettings): boolean {
+  return critic.shapesModel || critic.bootstrapsActor;
+}
+
+/** The critic comes last, so that arms with and without it start from the same other weights. */
+export function networks(settings: WorldModelSettings, spaces: AgentSpaces): Networks {
+  const { model, critic, actor } = settings;
+  return {
+    model: new ParameterLayout([
+      ...encoderSpecs(spaces.observation, model.hidden, model.latent),
+      ...decoderSpecs(model.latent, model.hidden, spaces.observation),
+      ...dynamicsSpecs(model.latent, spaces.actions, model.lstm),
+      ...rewardSpecs(model.latent),
+      ...(model.continueHead ? continueSpecs(model.latent, model.hidden) : []),
+      ...(hasCritic(settings) ? criticSpecs(model.latent, critic.hidden) : []),
+    ]),
+    actor: new ParameterLayout(actorSpecs(model.latent, actor.hidden, spaces.actions)),
+  };
+}
+
+/** Everything an update changes, each tensor `[members, size]`. */
+export interface Weights {
+  model: tf.Tensor2D;
+  modelMoments: AdamMoments;
+  actor: tf.Tensor2D;
+  actorMoments: AdamMoments;
+  /** V̄: moving average of the critic; undefined for an arm without one */
+  target: tf.Tensor2D | undefined;
+  /** Policy average: moving averages of encoder and actor */
+  averageEncoder: tf.Tensor2D;
+  averageActor: tf.Tensor2D;
+}
+
+/** Fresh weights from each member's streams; averages start at the weights themselves. */
+export function initialWeights(
+  { model, actor }: Networks,
+  modelStreams: readonly RandomStream[],
+  actorStreams: readonly RandomStream[],
+  withCritic: boolean,
+): Weights {
+  const members = modelStreams.length;
+  const modelWeights = model.initialise(modelStreams);
+  const actorWeights = actor.initialise(actorStreams);
+  return {
+    model: modelWeights,
+    modelMoments: zeroMoments(members, model.size),
+    actor: actorWeights,
+    actorMoments: zeroMoments(members, actor.size),
+    target: withCritic ? model.slice(modelWeights, 'critic') : undefined,
+    averageEncoder: model.slice(modelWeights, 'encoder'),
+    averageActor: actorWeights.clone(),
+  };
+}
+
+/** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
+export function namedWeights(weights: Weights): [string, tf.Tensor2D][] {
+  const named: [string, tf.Tensor2D][] = [
+    ['model', weights.model],
+    ['model.adam_mean', weights.modelMoments.mean],
+    ['model.adam_square', weights.modelMoments.square],
+    ['actor', weights.actor],
+    ['actor.adam_mean', weights.actorMoments.mean],
+    ['actor.adam_square', weights.actorMoments.square],
+    ['average.encoder', weights.averageEncoder],
+    ['average.actor', weights.averageActor],
+  ];
+  if (weights.target) named.push(['critic.target', weights.target]);
+  return named;
+}
+
+/** The inverse of `namedWeights`. */
+export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
+  const get = (name: string) => {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new Error(`no weights are called ${name}`);
+    return tensor;
+  };
+  return {
+    model: get('model'),
+    modelMoments: { mean: get('model.adam_mean'), square: get('model.adam_square') },
+    actor: get('actor'),
+    actorMoments: { mean: get('actor.adam_mean'), square: get('actor.adam_square') },
+    target: tensors.get('critic.target'),
+    averageEncoder: get('average.encoder'),
+    averageActor: get('average.actor'),
+  };
+}

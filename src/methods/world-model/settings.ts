@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import {
+  count,
+  fraction,
+  nonNegative,
+  positive,
+  positiveInteger,
+  type Rule,
+  schedule,
+  widths,
+} from '../fields.ts';
+
+/** The VAE + LSTM world model's own config keys; the four arms are the two switches under `critic`. */
+export const worldModelSettings = z.strictObject({
+  beta: schedule
+    .default({ from: 1.0, to: 0.1, over: 10_000 })
+    .describe('KL weight β: a number, or {from, to, over} in environment steps'),
+  lambda: nonNegative.default(0.5).describe('critic weight λ'),
+  gamma: z.number().min(0).lt(1).default(0.99).describe('discount γ per environment step'),
+  horizon: positiveInteger.max(1000).default(15).describe('imagination horizon H in steps'),
+  imaginationStarts: positiveInteger
+    .max(65_536)
+    .default(64)
+    .describe('start states N of the imagined trajectories per update'),
+  learningRate: positive.default(1e-3).describe('Adam step size of world model and critic'),
+  gradientClip: positive.default(10).describe('largest global gradient norm, for model and actor each'),
+  policyAverage: fraction
+    .default(0.01)
+    .describe('rate per update of the moving average of encoder and actor that evaluation plays'),
+  model: z
+    .strictObject({
+      latent: positiveInteger.max(4096).default(32).describe('dimensions of the latent z'),
+      hidden: widths.default([64, 64]).describe('hidden layers of encoder, decoder and continue head'),
+      lstm: positiveInteger.max(8192).default(128).describe('LSTM units'),
+      reconstructionWeight: nonNegative.default(50).describe('weight of both reconstruction terms'),
+      latentWeight: nonNegative.default(1).describe('weight of |ẑ′ − sg(μ′)|²'),
+      continueHead: z.boolean().default(true).describe('predict termination; off: imagination never ends'),
+    })
+    .prefault({})
+    .describe('the world model'),
+  critic: z
+    .strictObject({
+      shapesModel: z.boolean().default(true).describe("the critic's gradient reaches encoder and LSTM"),
+      bootstrapsActor: z.boolean().default(true).describe('the critic ends the imagined return'),
+      hidden: widths.default([64, 64]).describe('hidden layers of the critic'),
+      targetRate: fraction.default(0.1).describe('rate per update of the moving average V̄'),
+      returnLambda: fraction.default(0.95).describe('λ of the λ-return (not the critic weight)'),
+      terminalMask: z.boolean().default(true).describe('a termination masks the bootstrap in the target'),
+      stopGradient: z
+        .boolean()
+        .default(true)
+        .describe('the target is a constant from V̄; off: the online V, with gradients into both sides'),
+    })
+    .prefault({})
+    .describe('the dream critic'),
+  actor: z
+    .strictObject({
+      hidden: widths.default([64, 64]).describe('hidden layers of the actor'),
+      learningRate: positive.default(3e-4).describe('Adam step size of the actor'),
+      entropy: nonNegative.default(1e-3).describe('weight of the entropy bonus'),
+      returnRangeFloor: positive
+        .default(0.01)
+        .describe('least divisor of the advantage (range of returns P95 − P5)'),
+    })
+    .prefault({})
+    .describe('the actor'),
+  randomSteps: count.default(1000).describe('environment steps with random actions before the first update'),
+  updateEvery: positiveInteger.default(4).describe('environment steps K per update'),
+  replay: z
+    .strictObject({
+      capacity: positiveInteger.max(10_000_000).default(50_000).describe('transitions kept'),
+      batch: positiveInteger.max(65_536).default(32).describe('windows B per update'),
+      length: positiveInteger.max(4096).default(8).describe('steps L per window'),
+    })
+    .prefault({})
+    .describe('the replay buffer of transitions'),
+});
+
+export type WorldModelSettings = z.infer<typeof worldModelSettings>;
+
+/** What must hold between keys; `steps` is the experiment's. */
+export const rules: readonly Rule<WorldModelSettings & { steps: number }>[] = [
+  {
+    keys: ['replay.length', 'replay.capacity'],
+    holds: ({ replay }) => replay.length <= replay.capacity,
+    says: 'replay.length must not exceed replay.capacity, or no window fits into the replay',
+  },
+  {
+    keys: ['randomSteps', 'replay.length'],
+    holds: ({ randomSteps, replay }) => randomSteps >= replay.length,
+    says: 'randomSteps must be at least replay.length, or the first update has no window',
+  },
+  {
+    keys: ['steps', 'randomSteps'],
+    holds: ({ steps, randomSteps }) => steps > randomSteps,
+    says: 'steps must exceed randomSteps, or nothing is learnt',
+  },
+];
+
+/** The arm's name, from the two switches; the literal equations are an arm of their own. */
+export function arm(settings: WorldModelSettings): string {
+  const { shapesModel, bootstrapsActor, terminalMask, stopGradient } = settings.critic;
+  if (!settings.model.continueHead && !terminalMask && !stopGradient) return 'literal';
+  if (shapesModel) return bootstrapsActor ? 'dream-critic' : 'shape-only';
+  return bootstrapsActor ? 'bootstrap-only' : 'baseline';
+}

@@ -1,0 +1,216 @@
+import * as tf from '@tensorflow/tfjs';
+import { stopGradient } from '../../engine/stop-gradient.ts';
+import { logPolicy } from '../../models/actor.ts';
+import { type DynamicsState, stateBefore } from '../../models/dynamics.ts';
+import { value } from '../../models/heads.ts';
+import { adam, globalNorm, movingAverage } from '../../nn/adam.ts';
+import type { Parameters } from '../../nn/parameters.ts';
+import { memberMean } from '../../training/reduce.ts';
+import { type ChooseAction, imagine, imaginedReturns } from './imagination.ts';
+import {
+  actorLoss,
+  baseLoss,
+  baseTerms,
+  criticLoss,
+  type Inference,
+  imaginedCriticLoss,
+  type Windows,
+} from './losses.ts';
+import type { Networks, Weights } from './networks.ts';
+import type { WorldModelSettings } from './settings.ts';
+
+/** The terms of losses.csv, in order; an arm reports those that it has. */
+export const LOSS_TERMS = [
+  'loss',
+  'reconstruction',
+  'predicted_reconstruction',
+  'latent_consistency',
+  'kl',
+  'beta',
+  'reward',
+  'continue',
+  'critic',
+  'imagined_critic',
+  'actor',
+  'entropy',
+  'imagined_return',
+  'continue_probability',
+  'gradient_norm',
+  'actor_gradient_norm',
+  'weight_norm',
+] as const;
+
+export type LossTerm = (typeof LOSS_TERMS)[number];
+export type LossTerms = Partial<Record<LossTerm, tf.Tensor>>;
+
+/** Hyper-parameters that may differ from member to member. */
+export interface MemberScalars {
+  /** [members] */
+  beta: tf.Tensor1D;
+  lambda: tf.Tensor1D;
+  entropy: tf.Tensor1D;
+  /** [members, 1] */
+  learningRate: tf.Tensor2D;
+  actorLearningRate: tf.Tensor2D;
+}
+
+/** All that is random in an update. */
+export interface UpdateNoise {
+  /** ε of the posterior samples: [members, batch, 2 · time, latent] */
+  posterior: tf.Tensor;
+  /** Start states of the imagination, as indices into members × batch × time: [members, starts], int32 */
+  starts: tf.Tensor;
+  /** How imagined actions are drawn from the actor. */
+  choose: (actor: Parameters) => ChooseAction;
+}
+
+/** The gradient of everything the arm learns, and what was seen on the way. */
+export interface Gradients {
+  /** [members, size] */
+  model: tf.Tensor2D;
+  actor: tf.Tensor2D;
+  terms: LossTerms;
+}
+
+/** The start states (μ, h, c) at the given steps of the windows: [members, starts, …]. */
+function startStates(inference: Inference, first: tf.Tensor3D, starts: tf.Tensor): DynamicsState {
+  const pick = (x: tf.Tensor) => {
+    const rows = tf.reshape(x, [-1, x.shape.at(-1)!]);
+    return tf.gather(rows, starts) as tf.Tensor3D;
+  };
+  return {
+    latent: pick(inference.mean),
+    hidden: pick(stateBefore(inference.hidden, first)),
+    cell: pick(stateBefore(inference.cell, first)),
+  };
+}
+
+/**
+ * The gradients of one update, before clipping. Model and actor have disjoint parameters and imagination stops every
+ * gradient between them, so one backward pass over the sum of all losses serves both:
+ *
+ *   model:  L_dream = L_base + λ L_critic  (+ λ w (V(sg z) − R)² on imagined states, for V alone)
+ *   actor:  L_actor
+ *
+ * `observe`, if given, sees the tensors in between (tests compare them with other implementations).
+ */
+export function gradients(
+  networks: Networks,
+  weights: Pick<Weights, 'model' | 'actor' | 'target'>,
+  windows: Windows,
+  noise: UpdateNoise,
+  scalars: MemberScalars,
+  settings: WorldModelSettings,
+  observe?: (tensors: Record<string, tf.Tensor>) => void,
+): Gradients {
+  const target = weights.target && networks.model.only('critic').unpack(weights.target);
+  let terms: LossTerms = {};
+
+  const loss = (...[modelWeights, actorWeights]: tf.Tensor[]): tf.Scalar => {
+    const model = networks.model.unpack(modelWeights as tf.Tensor2D);
+    const actor = networks.actor.unpack(actorWeights as tf.Tensor2D);
+
+    const { terms: base, inference } = baseTerms(model, windows, noise.posterior, settings);
+    let modelLoss = baseLoss(base, scalars.beta, settings);
+    terms = { ...base, beta: scalars.beta };
+    if (target) {
+      terms.critic = criticLoss(model, target, windows, inference, settings);
+      modelLoss = tf.add(modelLoss, tf.mul(scalars.lambda, terms.critic));
+    }
+    terms.loss = modelLoss;
+
+    const imagination = stopGradient(() => {
+      const start = startStates(inference, windows.first, noise.starts);
+      return imagine(model, start, settings.horizon, noise.choose(actor));
+    });
+    const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent);
+    const imagined = stopGradient(() => imaginedReturns(model, target, imagination, valueOfLatent, settings));
+    if (valueOfLatent && imagined.lambdaReturns) {
+      terms.imagined_critic = imaginedCriticLoss(imagined.weight, valueOfLatent, imagined.lambdaReturns);
+      modelLoss = tf.add(modelLoss, tf.mul(scalars.lambda, terms.imagined_critic));
+    }
+
+    const logProbabilities = logPolicy(actor, settings.actor.hidden.length, imagination.latent);
+    const { loss: policyLoss, entropy } = actorLoss(
+      logProbabilities,
+      imagination.action,
+      imagined.weight,
+      imagined.advantage,
+      scalars.entropy,
+    );
+    terms.actor = policyLoss;
+    terms.entropy = entropy;
+    terms.imagined_return = stopGradient(() => memberMean(imagined.returns));
+    terms.continue_probability = stopGradient(() => memberMean(imagined.continueProbability));
+    observe?.({
+      ...inference,
+      hiddenBefore: stateBefore(inference.hidden, windows.first),
+      cellBefore: stateBefore(inference.cell, windows.first),
+      imaginedLatent: imagination.nextLatent,
+      weight: imagined.weight,
+      continueProbability: imagined.continueProbability,
+      returns: imagined.returns,
+      advantage: imagined.advantage,
+      ...(valueOfLatent && { value: valueOfLatent }),
+    });
+    for (const term of Object.values(terms)) tf.keep(term);
+    return tf.sum(tf.add(modelLoss, policyLoss));
+  };
+
+  const { value: total, grads } = tf.valueAndGrads(loss)([weights.model, weights.actor]);
+  total.dispose();
+  const [model, actor] = grads as [tf.Tensor2D, tf.Tensor2D];
+  return { model, actor, terms };
+}
+
+/** The weights after one clipped Adam step each and one step of every moving average; `update` counts from 1. */
+export function applyGradients(
+  networks: Networks,
+  weights: Weights,
+  { model: modelGradient, actor: actorGradient, terms }: Gradients,
+  update: number,
+  scalars: MemberScalars,
+  settings: WorldModelSettings,
+): { weights: Weights; terms: LossTerms } {
+  const { gradientClip, policyAverage } = settings;
+  const modelNorm = globalNorm(modelGradient);
+  const actorNorm = globalNorm(actorGradient);
+  const model = adam(
+    weights.model,
+    modelGradient,
+    modelNorm,
+    weights.modelMoments,
+    update,
+    scalars.learningRate,
+    gradientClip,
+  );
+  const actor = adam(
+    weights.actor,
+    actorGradient,
+    actorNorm,
+    weights.actorMoments,
+    update,
+    scalars.actorLearningRate,
+    gradientClip,
+  );
+  const slice = (name: string) => networks.model.slice(model.parameters, name);
+  return {
+    weights: {
+      model: model.parameters,
+      modelMoments: model.moments,
+      actor: actor.parameters,
+      actorMoments: actor.moments,
+      target: weights.target && movingAverage(weights.target, slice('critic'), settings.critic.targetRate),
+      averageEncoder: movingAverage(weights.averageEncoder, slice('encoder'), policyAverage),
+      averageActor: movingAverage(weights.averageActor, actor.parameters, policyAverage),
+    },
+    terms: {
+      ...terms,
+      gradient_norm: tf.squeeze(modelNorm, [1]),
+      actor_gradient_norm: tf.squeeze(actorNorm, [1]),
+      weight_norm: tf.add(squaredSum(model.parameters), squaredSum(actor.parameters)).sqrt(),
+    },
+  };
+}
+
+const squaredSum = (x: tf.Tensor2D): tf.Tensor1D => tf.sum(tf.square(x), 1);

@@ -1,0 +1,25 @@
+import * as tf from '@tensorflow/tfjs';
+import { oneHot } from '../engine/one-hot.ts';
+import { mlp, mlpSpecs } from '../nn/mlp.ts';
+import type { ParameterSpec, Parameters } from '../nn/parameters.ts';
+
+/** The last layer starts near zero: a policy that is uniform at first. */
+const LAST_SCALE = 0.01;
+
+export const actorSpecs = (latent: number, hidden: readonly number[], actions: number): ParameterSpec[] =>
+  mlpSpecs('actor', latent, hidden, actions, LAST_SCALE);
+
+/** log π(a | z) of every discrete action: [members, …, latent] -> [members, …, actions]. */
+export function logPolicy(parameters: Parameters, hiddenLayers: number, latent: tf.Tensor): tf.Tensor {
+  return tf.logSoftmax(mlp(parameters, 'actor', hiddenLayers, latent));
+}
+
+/**
+ * onehot(a) of a sample a ~ π by the Gumbel-max trick: argmax(log π + g), g_i = −log(−log u_i).
+ *
+ * @param logits [members, batch, actions]; unnormalised will do
+ * @param gumbel noise of the same shape; zeros make the choice greedy
+ */
+export function sampleAction(logits: tf.Tensor, gumbel: tf.Tensor): tf.Tensor {
+  return oneHot(tf.argMax(tf.add(logits, gumbel), -1), logits.shape.at(-1)!);
+}

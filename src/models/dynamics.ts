@@ -1,0 +1,92 @@
+import * as tf from '@tensorflow/tfjs';
+import { fanIn, openForgetGate, zeros } from '../nn/initialisers.ts';
+import { affine, linear, linearSpecs } from '../nn/linear.ts';
+import { type LstmState, lstmCell, lstmSequence } from '../nn/lstm.ts';
+import type { ParameterSpec, Parameters } from '../nn/parameters.ts';
+
+/**
+ * The LSTM dynamics: h', c' = LSTM([z, onehot(a)], h, c) and the next latent ẑ' = z + W h' + b, deterministic and
+ * residual; W starts at a tenth of the usual scale, so that an untrained model predicts that nothing changes.
+ */
+export function dynamicsSpecs(latent: number, actions: number, units: number): ParameterSpec[] {
+  return [
+    {
+      name: 'dynamics.input.weight',
+      shape: [latent + actions, 4 * units],
+      initialise: fanIn(latent + actions),
+    },
+    { name: 'dynamics.input.bias', shape: [4 * units], initialise: openForgetGate },
+    { name: 'dynamics.recurrent.weight', shape: [units, 4 * units], initialise: fanIn(units) },
+    { name: 'dynamics.recurrent.bias', shape: [4 * units], initialise: zeros },
+    ...linearSpecs('dynamics.latent', units, latent, 0.1),
+  ];
+}
+
+/** Predictions of a teacher-forced sequence, each [members, batch, time, …]. */
+export interface SequencePrediction {
+  /** ẑ' of every step: [members, batch, time, latent] */
+  predictedLatent: tf.Tensor;
+  /** State after every step: [members, batch, time, units] */
+  hidden: tf.Tensor4D;
+  cell: tf.Tensor4D;
+}
+
+/**
+ * Predicts every next latent of a sequence from the true latents.
+ *
+ * @param latent z: [members, batch, time, latent]
+ * @param action onehot(a): [members, batch, time, actions]
+ * @param first 1 where an episode starts, which zeroes the state: [members, batch, time]
+ */
+export function predictSequence(
+  parameters: Parameters,
+  latent: tf.Tensor,
+  action: tf.Tensor,
+  first: tf.Tensor3D,
+): SequencePrediction {
+  const bias = tf.add(parameters.get('dynamics.input.bias'), parameters.get('dynamics.recurrent.bias'));
+  const gates = affine(tf.concat([latent, action], -1), parameters.get('dynamics.input.weight'), bias);
+  const weight = parameters.get('dynamics.recurrent.weight') as tf.Tensor3D;
+  const { hidden, cell } = lstmSequence(gates as tf.Tensor4D, weight, tf.sub(1, first));
+  return { predictedLatent: tf.add(latent, linear(parameters, 'dynamics.latent', hidden)), hidden, cell };
+}
+
+/**
+ * The state before every step: the state after the one before, zero at the start and where an episode starts.
+ *
+ * @param after [members, batch, time, units]
+ * @param first [members, batch, time]
+ */
+export function stateBefore(after: tf.Tensor4D, first: tf.Tensor3D): tf.Tensor4D {
+  const [members, batch, time, units] = after.shape;
+  const shifted = tf.concat(
+    [tf.zeros([members, batch, 1, units]), tf.slice(after, [0, 0, 0, 0], [members, batch, time - 1, units])],
+    2,
+  );
+  return tf.mul(shifted, tf.expandDims(tf.sub(1, first), 3));
+}
+
+/** A latent with the LSTM state before it: where a roll-out starts. z is [members, batch, latent]. */
+export interface DynamicsState extends LstmState {
+  latent: tf.Tensor3D;
+}
+
+/**
+ * The one-step function (z, h, c, a) -> (ẑ', h', c') of a roll-out; forward only. The two products of a step are
+ * merged into one over [z, onehot(a), h].
+ */
+export function dynamicsStep(
+  parameters: Parameters,
+): (state: DynamicsState, action: tf.Tensor) => DynamicsState {
+  const weight = tf.concat(
+    [parameters.get('dynamics.input.weight'), parameters.get('dynamics.recurrent.weight')],
+    1,
+  );
+  const bias = tf.add(parameters.get('dynamics.input.bias'), parameters.get('dynamics.recurrent.bias'));
+  return ({ latent, hidden, cell }, action) => {
+    const gates = affine(tf.concat([latent, action, hidden], -1), weight, bias) as tf.Tensor3D;
+    const next = lstmCell(gates, cell);
+    const nextLatent: tf.Tensor3D = tf.add(latent, linear(parameters, 'dynamics.latent', next.hidden));
+    return { latent: nextLatent, hidden: next.hidden, cell: next.cell };
+  };
+}

@@ -1,0 +1,24 @@
+/** Mean and standard deviation of a sample; null where it is not defined. */
+export interface Estimate {
+  mean: number | null;
+  std: number | null;
+}
+
+/** The arithmetic mean, null of no values. */
+export function mean(values: readonly number[]): number | null {
+  if (values.length === 0) return null;
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** The standard deviation of a sample, √(Σ (x − x̄)² / (n − 1)), null of fewer than two values. */
+export function standardDeviation(values: readonly number[]): number | null {
+  const center = mean(values);
+  if (center === null || values.length < 2) return null;
+  const squares = values.reduce((sum, value) => sum + (value - center) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1));
+}
+
+/** Mean and standard deviation together. */
+export function estimate(values: readonly number[]): Estimate {
+  return { mean: mean(values), std: standardDeviation(values) };
+}

@@ -1,0 +1,78 @@
+import type { Row } from './events.ts';
+import type { Batch, Sequences } from './replay.ts';
+import type { NamedArray } from './state.ts';
+
+/** Which weights act: the ones being trained, or their slow moving average (which evaluation plays). */
+export type PolicyName = 'online' | 'average';
+
+/** What a method's state is made of, one member's part: see `MemberState`. */
+export interface AgentState {
+  arrays: Record<string, NamedArray>;
+  streams: Record<string, number[]>;
+}
+
+/**
+ * What a method gives the training loop: how it acts, how it learns from replay, what it reports. All members ride on
+ * the leading axis of every array and none influences another. An agent knows nothing of files, workers or evaluation.
+ */
+export interface Agent {
+  /** Names of the terms that an update reports, in order: columns of losses.csv. */
+  readonly lossTerms: readonly string[];
+  /** Names of the model's own metrics, in order: columns of metrics.csv. */
+  readonly diagnostics: readonly string[];
+
+  /**
+   * Chooses a discrete action for each observation.
+   *
+   * @param observations raw units, [members, environments, observation]
+   * @param gumbel noise to sample with, [members, environments, actions]; omitted: greedy
+   * @returns [members, environments]
+   */
+  act(observations: Float32Array, policy: PolicyName, gumbel?: Float32Array): Promise<Int32Array>;
+
+  /**
+   * One gradient update of every member.
+   *
+   * @param step environment steps each member has taken
+   * @param update number of this update, from 1
+   */
+  update(batch: Batch, step: number, update: number): void;
+
+  /** The loss terms of every update since the last call, oldest first: rows[update][member]. */
+  drainLosses(): Promise<Row[][]>;
+
+  /**
+   * Measures the model after `step` environment steps; one row per member, keyed by `diagnostics`.
+   *
+   * @param heldOut the fixed held-out set, the same for all members
+   * @param own each member's own evaluation episodes
+   */
+  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]>;
+
+  /** Each member's weights, moments and streams. */
+  save(): Promise<AgentState[]>;
+  /** Takes over what `save` gave, one state per member. */
+  load(states: readonly AgentState[]): void;
+  dispose(): void;
+}
+
+/** One seed with its own hyper-parameters; members that ride together agree in every setting that fixes a shape. */
+export interface Member<Settings> {
+  seed: number;
+  settings: Settings;
+}
+
+/** What an agent must know of the environment. */
+export interface AgentSpaces {
+  /** Elements of an observation. */
+  observation: number;
+  /** s: observations are divided by it, one number per element. */
+  observationScale: readonly number[];
+  /** Number of discrete actions. */
+  actions: number;
+}
+
+/** What a method's folder exports. */
+export interface Method<Settings> {
+  create(members: readonly Member<Settings>[], spaces: AgentSpaces): Agent;
+}

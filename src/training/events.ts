@@ -1,0 +1,19 @@
+import type { MemberState } from './state.ts';
+
+/** One row of a CSV, column by column; `null` stands for "not defined here" and becomes an empty cell. */
+export type Row = Record<string, number | null>;
+
+/** What `train` tells its consumer. `member` is the index on the leading axis. */
+export type TrainingEvent =
+  | {
+      /** After every update, and after an evaluation: the moment at which a consumer may save or stop. */
+      kind: 'step';
+      step: number;
+      update: number;
+      /** Every member's state as it stands now; undefined for one that has failed. */
+      save: () => Promise<(MemberState | undefined)[]>;
+    }
+  | { kind: 'evaluation'; member: number; row: Row }
+  | { kind: 'losses'; member: number; row: Row }
+  /** A member whose losses or weights are not finite. It gets no further events; the others go on. */
+  | { kind: 'failure'; member: number; step: number; update: number; reason: string };

@@ -1,0 +1,42 @@
+import type { EnvironmentEntry } from '../envs/index.ts';
+import { spaceSize } from '../envs/spaces.ts';
+import { RandomStream } from '../random/stream.ts';
+import { emptyBatch, type Sequences } from './replay.ts';
+
+const CONTROLLERS = 32;
+const STEPS = 300;
+/** The set is the same for every run: its stream belongs to no run's seed. */
+const SEED = 777;
+
+/**
+ * The fixed held-out set on which models are compared: 32 controllers, the environment's own with a share ε of random
+ * actions from 0 (does well) to 1 (random) in equal steps, 300 steps each over as many episodes as that takes.
+ */
+export function heldOutSet({ make, controller }: EnvironmentEntry): Sequences {
+  const environment = make();
+  const { actionSpace } = environment;
+  if (actionSpace.kind !== 'discrete') throw new Error('the held-out set needs a discrete action space');
+  const set = emptyBatch(1, CONTROLLERS, STEPS, spaceSize(environment.observationSpace));
+  const random = RandomStream.named(SEED, 'held-out');
+  const size = spaceSize(environment.observationSpace);
+  for (let sequence = 0; sequence < CONTROLLERS; sequence++) {
+    const epsilon = sequence / (CONTROLLERS - 1);
+    let observation = environment.reset(random);
+    let first = true;
+    for (let t = 0; t < STEPS; t++) {
+      const at = sequence * STEPS + t;
+      const action =
+        random.uniform() < epsilon ? random.integer(actionSpace.n) : (controller(observation) as number);
+      const result = environment.step(action);
+      set.observation.set(observation, at * size);
+      set.nextObservation.set(result.observation, at * size);
+      set.action[at] = action;
+      set.reward[at] = result.reward;
+      set.terminated[at] = Number(result.terminated);
+      set.first[at] = Number(first);
+      first = result.terminated || result.truncated;
+      observation = first ? environment.reset(random) : result.observation;
+    }
+  }
+  return { ...set, mask: new Float32Array(CONTROLLERS * STEPS).fill(1) };
+}

@@ -1,0 +1,153 @@
+import type { RandomStream } from '../random/stream.ts';
+import type { NamedArray } from './state.ts';
+
+/** Windows of experience of all members, raw units, row-major. */
+export interface Batch {
+  members: number;
+  /** Windows per member. */
+  batch: number;
+  /** Steps per window. */
+  time: number;
+  /** o: [members, batch, time, observation] */
+  observation: Float32Array;
+  /** o′: [members, batch, time, observation] */
+  nextObservation: Float32Array;
+  /** [members, batch, time] each */
+  action: Int32Array;
+  reward: Float32Array;
+  /** 1 where o′ is terminal; a truncation is not a termination. */
+  terminated: Float32Array;
+  /** 1 where o starts an episode. */
+  first: Float32Array;
+}
+
+/** Whole trajectories of one member or of the held-out set: a batch whose members axis has length 1, with a mask. */
+export interface Sequences extends Batch {
+  /** 1 where a step was really taken: [1, batch, time] */
+  mask: Float32Array;
+}
+
+/** Arrays of the right sizes for `fillBatch` and the like, all zero. */
+export function emptyBatch(members: number, batch: number, time: number, observationSize: number): Batch {
+  const steps = members * batch * time;
+  return {
+    members,
+    batch,
+    time,
+    observation: new Float32Array(steps * observationSize),
+    nextObservation: new Float32Array(steps * observationSize),
+    action: new Int32Array(steps),
+    reward: new Float32Array(steps),
+    terminated: new Float32Array(steps),
+    first: new Float32Array(steps),
+  };
+}
+
+/** One transition of one member. */
+export interface Transition {
+  observation: ArrayLike<number>;
+  action: number;
+  reward: number;
+  nextObservation: ArrayLike<number>;
+  terminated: boolean;
+  first: boolean;
+}
+
+/**
+ * The experience of one member: a flat stream of transitions in the order they happened, the oldest overwritten once
+ * `capacity` is reached. Windows may cross episodes; `first` says where.
+ */
+export class Replay {
+  readonly capacity: number;
+  readonly observationSize: number;
+  /** Transitions ever added; the newest stands at (added − 1) mod capacity. */
+  #added = 0;
+  readonly #observation: Float32Array;
+  readonly #nextObservation: Float32Array;
+  readonly #action: Int32Array;
+  readonly #reward: Float32Array;
+  readonly #terminated: Uint8Array;
+  readonly #first: Uint8Array;
+
+  constructor(capacity: number, observationSize: number) {
+    this.capacity = capacity;
+    this.observationSize = observationSize;
+    this.#observation = new Float32Array(capacity * observationSize);
+    this.#nextObservation = new Float32Array(capacity * observationSize);
+    this.#action = new Int32Array(capacity);
+    this.#reward = new Float32Array(capacity);
+    this.#terminated = new Uint8Array(capacity);
+    this.#first = new Uint8Array(capacity);
+  }
+
+  /** Transitions held, 0 to capacity. */
+  get size(): number {
+    return Math.min(this.#added, this.capacity);
+  }
+
+  add(transition: Transition): void {
+    const at = this.#added % this.capacity;
+    this.#observation.set(transition.observation, at * this.observationSize);
+    this.#nextObservation.set(transition.nextObservation, at * this.observationSize);
+    this.#action[at] = transition.action;
+    this.#reward[at] = transition.reward;
+    this.#terminated[at] = Number(transition.terminated);
+    this.#first[at] = Number(transition.first);
+    this.#added++;
+  }
+
+  /**
+   * Writes `batch.batch` windows of `batch.time` consecutive steps into one member's part of the batch, their starts
+   * uniform over all windows held. Throws a RangeError if fewer steps than one window are held.
+   */
+  sample(random: RandomStream, batch: Batch, member: number): void {
+    const windows = this.size - batch.time + 1;
+    if (windows < 1)
+      throw new RangeError(`replay holds ${this.size} steps, fewer than a window of ${batch.time}`);
+    const oldest = this.#added - this.size;
+    let row = member * batch.batch * batch.time;
+    for (let window = 0; window < batch.batch; window++) {
+      const start = oldest + random.integer(windows);
+      for (let t = 0; t < batch.time; t++) this.#copy((start + t) % this.capacity, batch, row++);
+    }
+  }
+
+  #copy(at: number, batch: Batch, row: number): void {
+    const n = this.observationSize;
+    for (let i = 0; i < n; i++) {
+      batch.observation[row * n + i] = this.#observation[at * n + i]!;
+      batch.nextObservation[row * n + i] = this.#nextObservation[at * n + i]!;
+    }
+    batch.action[row] = this.#action[at]!;
+    batch.reward[row] = this.#reward[at]!;
+    batch.terminated[row] = this.#terminated[at]!;
+    batch.first[row] = this.#first[at]!;
+  }
+
+  /** The part in use, for a checkpoint. The arrays are views: write them before the replay changes. */
+  save(): Record<string, NamedArray> {
+    const rows = this.size;
+    const observations = [rows, this.observationSize];
+    const end = rows * this.observationSize;
+    return {
+      'replay.added': { shape: [1], data: Float64Array.of(this.#added) },
+      'replay.observation': { shape: observations, data: this.#observation.subarray(0, end) },
+      'replay.next_observation': { shape: observations, data: this.#nextObservation.subarray(0, end) },
+      'replay.action': { shape: [rows], data: this.#action.subarray(0, rows) },
+      'replay.reward': { shape: [rows], data: this.#reward.subarray(0, rows) },
+      'replay.terminated': { shape: [rows], data: this.#terminated.subarray(0, rows) },
+      'replay.first': { shape: [rows], data: this.#first.subarray(0, rows) },
+    };
+  }
+
+  /** Takes over what `save` gave. */
+  load(arrays: Record<string, NamedArray>): void {
+    this.#added = arrays['replay.added']!.data[0]!;
+    this.#observation.set(arrays['replay.observation']!.data);
+    this.#nextObservation.set(arrays['replay.next_observation']!.data);
+    this.#action.set(arrays['replay.action']!.data);
+    this.#reward.set(arrays['replay.reward']!.data);
+    this.#terminated.set(arrays['replay.terminated']!.data);
+    this.#first.set(arrays['replay.first']!.data);
+  }
+}

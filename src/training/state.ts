@@ -1,0 +1,20 @@
+/** A dense array with its shape, row-major: what a checkpoint stores. */
+export interface NamedArray {
+  shape: number[];
+  data: Float32Array | Float64Array | Int32Array | Uint8Array;
+}
+
+/**
+ * Everything that the future of one member (one seed) depends on. A checkpoint is this value on disk;
+ * resuming is handing it back to `train`. Arrays carry no member axis.
+ */
+export interface MemberState {
+  /** Environment steps taken. */
+  step: number;
+  /** Gradient updates made. */
+  update: number;
+  /** Parameters, optimizer moments, targets, replay, environment, pending loss rows, by name. */
+  arrays: Record<string, NamedArray>;
+  /** Position of each random stream, by name. */
+  streams: Record<string, number[]>;
+}
