@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import type { MethodName } from '../methods/index.ts';
+import { experimentSchema, methodNames } from './schema.ts';
+
+/** A node of the JSON schema: what a key may hold, in the one form that messages, help and editors all read. */
+export type SchemaNode = z.core.JSONSchema.JSONSchema;
+
+/** A dotted key: the names from the top to the value; a number is an index into a list. */
+export type KeyPath = readonly (string | number)[];
+
+/** The JSON schema of every valid config file, for editors. */
+export function configJsonSchema(): object {
+  const schemas = methodNames.map((method) => experimentSchema(method));
+  return { title: 'wm config', ...z.toJSONSchema(z.union(schemas), { io: 'input' }) };
+}
+
+/** One method's schema as JSON schema: the root of the nodes below. */
+export function schemaRoot(method: MethodName): SchemaNode {
+  return z.toJSONSchema(experimentSchema(method), { io: 'input' });
+}
+
+/** The node at `path`, undefined where the schema has no such key. */
+export function nodeAt(root: SchemaNode, path: KeyPath): SchemaNode | undefined {
+  let nodes = [root];
+  for (const key of path) {
+    nodes = nodes
+      .flatMap((node) => node.anyOf ?? [node])
+      .flatMap((node) => {
+        const child = typeof key === 'number' ? node.items : node.properties?.[key];
+        return typeof child === 'object' && !Array.isArray(child) ? [child] : [];
+      });
+  }
+  return nodes[0];
+}
+
+/** Every key that holds a value (not a group of keys), in the schema's order. */
+export function leafKeys(root: SchemaNode): { path: string[]; node: SchemaNode }[] {
+  return Object.entries(root.properties ?? {}).flatMap(([key, node]) => {
+    if (typeof node !== 'object') return [];
+    if (!node.properties) return [{ path: [key], node }];
+    return leafKeys(node).map((leaf) => ({ ...leaf, path: [key, ...leaf.path] }));
+  });
+}
+
+/** What a node allows, in words that follow "expected": `an integer from 1 to 1000`, `a number >= 0`, … */
+export function expectation(node: SchemaNode): string {
+  if (node.title !== undefined) return node.title;
+  if (node.anyOf) return node.anyOf.map(expectation).join(' or ');
+  if (node.enum) return alternatives(node.enum);
+  if (node.properties) return `{${Object.keys(node.properties).join(', ')}}`;
+  if (node.type === 'boolean') return 'true or false';
+  if (node.type === 'integer') return `an integer${range(node)}`;
+  if (node.type === 'number') return `a number${range(node)}`;
+  if (node.type === 'array' && typeof node.items === 'object' && !Array.isArray(node.items)) {
+    return `a list of ${node.minItems ?? 0} to ${node.maxItems} items, each ${expectation(node.items)}`;
+  }
+  throw new Error(`no words for the schema node ${JSON.stringify(node)}`);
+}
+
+/** `auto, wasm or cpu` */
+export function alternatives(names: readonly unknown[]): string {
+  return names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1)}` : `${names[0]}`;
+}
+
+function range(node: SchemaNode): string {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = node;
+  const bounded = maximum !== undefined && maximum !== Number.MAX_SAFE_INTEGER;
+  if (minimum !== undefined && bounded) return ` from ${minimum} to ${maximum}`;
+  const lower =
+    exclusiveMinimum !== undefined ? ` > ${exclusiveMinimum}` : minimum !== undefined ? ` >= ${minimum}` : '';
+  const upper = exclusiveMaximum !== undefined ? ` < ${exclusiveMaximum}` : bounded ? ` <= ${maximum}` : '';
+  return lower && upper ? `${lower} and${upper}` : lower + upper;
+}
+
+/** The text of `wm train --help-config`: one line per key with its range, default and description. */
+export function describeConfig(): string {
+  return methodNames
+    .map((method) => {
+      const leaves = leafKeys(schemaRoot(method));
+      const width = Math.max(...leaves.map(({ path }) => path.join('.').length));
+      const lines = leaves.map(({ path, node }) => {
+        const preset = node.default === undefined ? '' : `, default ${inline(node.default)}`;
+        return `  ${path.join('.').padEnd(width)}  ${expectation(node)}${preset}: ${node.description}`;
+      });
+      return `Config keys of method ${method}:\n${lines.join('\n')}\n`;
+    })
+    .join('\n');
+}
+
+function inline(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `{${Object.entries(value)
+    .map(([key, item]) => `${key}: ${inline(item)}`)
+    .join(', ')}}`;
+}

@@ -1,0 +1,84 @@
+import { Scalar } from 'yaml';
+import { z } from 'zod';
+import { UserError } from '../errors.ts';
+import { methods } from '../methods/index.ts';
+import { alternatives, schemaRoot } from './describe.ts';
+import { dotted, type Problem, problemsOf, shown, valueAt } from './problems.ts';
+import { type Experiment, experimentSchema, methodNames, resolveName } from './schema.ts';
+import { ConfigSource } from './source.ts';
+
+/** A config as the user gives it. */
+export interface ConfigInput {
+  /** The file's name as messages show it, e.g. `configs/dream.yaml`. */
+  file: string;
+  /** The file's content. */
+  text: string;
+  /** The values of `--set`, each `dotted.key=value` with the value in YAML; they win over the file. */
+  overrides?: readonly string[] | undefined;
+  /** The options that have a name of their own; they win over `--set`. `seeds` is a list such as `0,1,2`. */
+  flags?: { [flag in 'seeds' | 'steps' | 'name' | 'engine']?: string | undefined } | undefined;
+}
+
+/**
+ * Reads a config: the file, then the overrides, then the flags, checked against the schema and its rules.
+ *
+ * @throws UserError naming the first mistake by position, e.g.
+ *   `configs/dream.yaml:6:9: lambda: expected a number >= 0, got "high"`
+ */
+export function loadExperiment({ file, text, overrides = [], flags = {} }: ConfigInput): Experiment {
+  const source = new ConfigSource(file, text);
+  for (const override of overrides) {
+    const [, key, value] = /^([^=]+)=(.*)$/s.exec(override) ?? [];
+    if (key === undefined || value === undefined) {
+      throw new UserError(`--set ${override}: expected key=value, such as --set lambda=0.5`);
+    }
+    source.override(`--set ${override}`, key.trim().split('.'), value);
+  }
+  if (flags.seeds !== undefined) source.override('--seeds', ['seeds'], `[${flags.seeds}]`);
+  if (flags.steps !== undefined) source.override('--steps', ['steps'], flags.steps);
+  if (flags.name !== undefined) source.override('--name', ['name'], new Scalar(flags.name));
+  if (flags.engine !== undefined) source.override('--engine', ['engine'], new Scalar(flags.engine));
+  return validate(source);
+}
+
+function validate(source: ConfigSource): Experiment {
+  const values = source.values();
+  // The method comes first: it says which keys there are.
+  const chosen = z.object({ method: z.enum(methodNames) }).safeParse(values);
+  if (!chosen.success) {
+    const known = `expected ${alternatives(methodNames)}`;
+    const method = valueAt(values, ['method']);
+    const says = method === undefined ? `missing, ${known}` : `${known}, got ${shown(method)}`;
+    fail(source, [{ kind: 'value', path: ['method'], says }]);
+  }
+  const { method } = chosen.data;
+  const parsed = experimentSchema(method).safeParse(values);
+  if (!parsed.success) fail(source, problemsOf(parsed.error, values, schemaRoot(method)));
+  const experiment = resolveName(parsed.data);
+  const broken = methods[method].rules.filter((rule) => !rule.holds(experiment));
+  if (broken.length > 0) {
+    fail(
+      source,
+      broken.map(({ keys, says }): Problem => {
+        const paths = keys.map((key) => key.split('.'));
+        const given = paths.map((path) => `${dotted(path)} is ${valueAt(experiment, path)}`).join(', ');
+        const path = paths.find((candidate) => source.has(candidate)) ?? [];
+        return { kind: 'rule', path, says: `${says} (${given})` };
+      }),
+    );
+  }
+  return experiment;
+}
+
+/** Reports the problem that stands first. */
+function fail(source: ConfigSource, problems: readonly Problem[]): never {
+  const placed = problems.map((problem) => ({
+    ...problem,
+    place: problem.kind === 'key' ? source.keyPlace(problem.path) : source.place(problem.path),
+  }));
+  const { kind, path, says, place } = placed.reduce((a, b) => (b.place.order < a.place.order ? b : a));
+  const key = dotted(path);
+  // A rule names its keys itself, and `--steps: steps: …` would say the key twice.
+  const named = kind === 'rule' || place.text === `--${key}`;
+  throw new UserError(`${place.text}: ${named ? '' : `${key}: `}${says}`);
+}

@@ -1,0 +1,172 @@
+import {
+  type Document,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  type Node,
+  parseDocument,
+  Scalar,
+  visit,
+  YAMLMap,
+} from 'yaml';
+import { UserError } from '../errors.ts';
+import type { KeyPath } from './describe.ts';
+
+/** Where a value was written: `configs/dream.yaml:6:9` or `--set lambda=high`. The file's places come first. */
+export interface Place {
+  text: string;
+  order: number;
+}
+
+/** What yaml calls an error, where our reader deserves plainer words. */
+const plainWords: Partial<Record<string, string>> = {
+  DUPLICATE_KEY: 'this key is already set above, keep one of the two',
+  MULTIPLE_DOCS: 'a second YAML document starts here, keep one',
+  TAB_AS_INDENT: 'a tab indents this line, use spaces',
+  NON_STRING_KEY: 'a list or map stands where a key belongs',
+  RESOURCE_EXHAUSTION: 'this is nested too deeply',
+};
+
+/** Strict YAML 1.2. Aliases are refused: a config has no need of them, and they can hide or explode what is read. */
+function parseStrictly(
+  text: string,
+  placeAt: (offset: number) => Place,
+  lineCounter: LineCounter,
+): Document.Parsed {
+  const document = parseDocument(text, {
+    lineCounter,
+    prettyErrors: false,
+    stringKeys: true,
+    // A %YAML 1.1 line would otherwise bring back `yes` for true, merge keys and dates.
+    schema: 'core',
+    merge: false,
+    resolveKnownTags: false,
+  });
+  const problem = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])[0];
+  if (problem) {
+    const words = plainWords[problem.code] ?? `this is not valid YAML (${problem.message})`;
+    throw new UserError(`${placeAt(problem.pos[0]).text}: ${words}`);
+  }
+  visit(document, {
+    Alias: (_, alias) => {
+      const place = placeAt(alias.range?.[0] ?? 0).text;
+      throw new UserError(`${place}: the alias *${alias.source} is not supported, write the value out`);
+    },
+  });
+  return document;
+}
+
+/** A config file's YAML with command-line values laid over it, and the place where each value was written. */
+export class ConfigSource {
+  readonly #file: string;
+  readonly #lines = new LineCounter();
+  readonly #document: Document.Parsed;
+  readonly #root: YAMLMap;
+  /** The values that came from the command line. */
+  readonly #overridden = new Map<Node, Place>();
+  readonly #end: number;
+
+  /**
+   * @param file the name shown in messages
+   * @param text the file's content
+   * @throws UserError if the text is not one strict YAML map
+   */
+  constructor(file: string, text: string) {
+    this.#file = file;
+    this.#end = text.length;
+    this.#document = parseStrictly(text, (offset) => this.#inFile(offset), this.#lines);
+    const root = this.#document.contents;
+    if (root === null) throw new UserError(`${file} is empty, write at least \`method: …\` into it`);
+    if (!isMap(root)) {
+      throw new UserError(
+        `${this.#inFile(root.range[0]).text}: expected keys with values, such as \`method: …\``,
+      );
+    }
+    this.#root = root as YAMLMap;
+  }
+
+  /**
+   * Lays a value over what the file says; later ones win.
+   *
+   * @param flag what the user typed, shown as the value's place
+   * @param path the key, from the top
+   * @param text the value in YAML; a Scalar is taken as it is
+   * @throws UserError if the text is not YAML, or if a name on the way to the key holds a value and no keys
+   */
+  override(flag: string, path: readonly string[], text: string | Scalar): void {
+    const place = { text: flag, order: this.#end + 1 + this.#overridden.size };
+    const value: Node =
+      typeof text === 'string'
+        ? (parseStrictly(text, () => place, new LineCounter()).contents ?? new Scalar(null))
+        : text;
+    let map = this.#root;
+    for (const [depth, key] of path.slice(0, -1).entries()) {
+      if (!map.has(key)) {
+        const child = new YAMLMap();
+        this.#overridden.set(child, place);
+        map.set(key, child);
+      }
+      const child = map.get(key, true);
+      if (!isMap(child)) {
+        throw new UserError(
+          `${flag}: ${path.slice(0, depth + 1).join('.')} holds a value and has no keys to set`,
+        );
+      }
+      map = child as YAMLMap;
+    }
+    this.#overridden.set(value, place);
+    map.set(path.at(-1), value);
+  }
+
+  /** The plain values, for the schema to judge. */
+  values(): unknown {
+    return this.#document.toJS();
+  }
+
+  /** Whether the user wrote the key. */
+  has(path: KeyPath): boolean {
+    return this.#document.hasIn(path);
+  }
+
+  /** Where the value at `path` was written or, if it was not, the innermost group around it. */
+  place(path: KeyPath): Place {
+    return this.#find(path, false);
+  }
+
+  /** Like `place`, of the key instead of its value. */
+  keyPlace(path: KeyPath): Place {
+    return this.#find(path, true);
+  }
+
+  #find(path: KeyPath, ofKey: boolean): Place {
+    let node: Node = this.#root;
+    let place = this.#inFile(node.range?.[0] ?? 0);
+    let fromFile = true;
+    for (const [depth, key] of path.entries()) {
+      const child: unknown = isCollection(node) ? node.get(key, true) : undefined;
+      if (!isNode(child)) break;
+      const overridden = this.#overridden.get(child);
+      if (overridden) {
+        place = overridden;
+        fromFile = false;
+      } else if (fromFile) {
+        const keyNode = ofKey && depth === path.length - 1 && isMap(node) ? keyOf(node, key) : undefined;
+        place = this.#inFile((keyNode ?? child).range?.[0] ?? 0);
+      }
+      node = child;
+    }
+    return place;
+  }
+
+  #inFile(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    return { text: `${this.#file}:${line}:${col}`, order: offset };
+  }
+}
+
+function keyOf(map: YAMLMap, name: string | number): Node | undefined {
+  const key = map.items.find((pair) => isScalar(pair.key) && pair.key.value === name)?.key;
+  return isNode(key) ? key : undefined;
+}

@@ -1,0 +1,303 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { configJsonSchema, describeConfig, leafKeys, nodeAt, schemaRoot } from '../src/config/describe.ts';
+import { differingKeys, formatExperiment } from '../src/config/format.ts';
+import { type ConfigInput, loadExperiment } from '../src/config/load.ts';
+import { methodNames } from '../src/config/schema.ts';
+import { UserError } from '../src/errors.ts';
+import { methods } from '../src/methods/index.ts';
+
+const method = 'method: world-model\n';
+
+function load(text: string, rest: Partial<ConfigInput> = {}) {
+  return loadExperiment({ file: 'c.yaml', text, ...rest });
+}
+
+/** The message of the UserError that the input ends with. */
+function complaint(text: string, rest: Partial<ConfigInput> = {}): string {
+  try {
+    load(text, rest);
+  } catch (error) {
+    assert.ok(error instanceof UserError, `not a UserError: ${error}`);
+    assert.equal(error.exitCode, 2);
+    assert.doesNotMatch(error.message, /\n/);
+    return error.message;
+  }
+  return assert.fail(`accepted: ${JSON.stringify({ text, ...rest })}`);
+}
+
+const seedsList = 'a list of 1 to 10000 items, each an integer from 0 to 2147483647';
+const folder = 'a folder name (up to 100 letters, digits, ".", "_" and "-", no "." first)';
+
+/** Text below `method: world-model`, which is line 1, and the message it ends with. */
+const badFiles: [string, string][] = [
+  // wrong types and values out of range: the place is the value's
+  ['lambda:   "high"', 'c.yaml:2:11: lambda: expected a number >= 0, got "high"'],
+  ['lambda: -0.1', 'c.yaml:2:9: lambda: expected a number >= 0, got -0.1'],
+  ['lambda:', 'c.yaml:2:8: lambda: expected a number >= 0, got nothing'],
+  ['gamma: 1', 'c.yaml:2:8: gamma: expected a number >= 0 and < 1, got 1'],
+  ['gamma: .nan', 'c.yaml:2:8: gamma: expected a number >= 0 and < 1, got NaN'],
+  ['learningRate: .inf', 'c.yaml:2:15: learningRate: expected a number > 0, got Infinity'],
+  ['policyAverage: 1.5', 'c.yaml:2:16: policyAverage: expected a number from 0 to 1, got 1.5'],
+  ['horizon: 1.5', 'c.yaml:2:10: horizon: expected an integer from 1 to 1000, got 1.5'],
+  ['model: {continueHead: yes}', 'c.yaml:2:23: model.continueHead: expected true or false, got "yes"'],
+  ['model:\n  hidden: [8, 0]', 'c.yaml:3:15: model.hidden[1]: expected an integer from 1 to 65536, got 0'],
+  ['evaluation: 3', 'c.yaml:2:13: evaluation: expected {every, episodes}, got 3'],
+  ['environment: Pong', 'c.yaml:2:14: environment: expected CartPole-v1, got "Pong"'],
+  ['engine: gpu', 'c.yaml:2:9: engine: expected auto, tensorflow, wasm or cpu, got "gpu"'],
+  [
+    `engine: ${'x'.repeat(99)}`,
+    `c.yaml:2:9: engine: expected auto, tensorflow, wasm or cpu, got "${'x'.repeat(56)}…"`,
+  ],
+  // schedules
+  ['beta: high', 'c.yaml:2:7: beta: expected a number >= 0 or {from, to, over}, got "high"'],
+  ['beta: {from: 1, to: x, over: 3}', 'c.yaml:2:21: beta.to: expected a number >= 0, got "x"'],
+  ['beta: {from: 1, over: 3}', 'c.yaml:2:7: beta.to: missing, expected a number >= 0'],
+  [
+    'beta: {from: 1, to: 0, over: 3, ovr: 3}',
+    'c.yaml:2:33: beta.ovr: unknown key, see wm train --help-config',
+  ],
+  // seeds and names
+  ['seeds: []', `c.yaml:2:8: seeds: expected ${seedsList}, got []`],
+  ['seeds: 3', `c.yaml:2:8: seeds: expected ${seedsList}, got 3`],
+  [
+    `seeds: [${[...Array(10_001).keys()]}]`,
+    `c.yaml:2:8: seeds: expected ${seedsList}, got a list of 10001 items`,
+  ],
+  ['seeds: [2147483648]', 'c.yaml:2:9: seeds[0]: expected an integer from 0 to 2147483647, got 2147483648'],
+  ['seeds: [1, 2, 1]', 'c.yaml:2:15: seeds[2]: 1 is already seeds[0], list each seed once'],
+  ['name: ../elsewhere', `c.yaml:2:7: name: expected ${folder}, got "../elsewhere"`],
+  ['name: .hidden', `c.yaml:2:7: name: expected ${folder}, got ".hidden"`],
+  ['name: a/b', `c.yaml:2:7: name: expected ${folder}, got "a/b"`],
+  ['name: "a\\n"', `c.yaml:2:7: name: expected ${folder}, got "a\\n"`],
+  [`name: ${'n'.repeat(101)}`, `c.yaml:2:7: name: expected ${folder}, got "${'n'.repeat(56)}…"`],
+  // unknown keys: the place is the key's
+  ['lamda: 1', 'c.yaml:2:1: lamda: unknown key, did you mean `lambda`?'],
+  ['learning_rate: 1', 'c.yaml:2:1: learning_rate: unknown key, did you mean `learningRate`?'],
+  ['latent: 8', 'c.yaml:2:1: latent: unknown key, did you mean `model.latent`?'],
+  [
+    'critic:\n  shapeModel: true',
+    'c.yaml:3:3: critic.shapeModel: unknown key, did you mean `critic.shapesModel`?',
+  ],
+  ['colour: red', 'c.yaml:2:1: colour: unknown key, see wm train --help-config'],
+  ['__proto__: {steps: 3}', 'c.yaml:2:1: __proto__: unknown key, see wm train --help-config'],
+  ['"a\\nb": 1', 'c.yaml:2:1: "a\\nb": unknown key, see wm train --help-config'],
+  // rules between keys: the place is that of the key that was written
+  [
+    'replay: {capacity: 4}',
+    'c.yaml:2:20: replay.length must not exceed replay.capacity, or no window fits into the replay (replay.length is 8, replay.capacity is 4)',
+  ],
+  [
+    'randomSteps: 7',
+    'c.yaml:2:14: randomSteps must be at least replay.length, or the first update has no window (randomSteps is 7, replay.length is 8)',
+  ],
+  [
+    'steps: 1000',
+    'c.yaml:2:8: steps must exceed randomSteps, or nothing is learnt (steps is 1000, randomSteps is 1000)',
+  ],
+  // YAML itself
+  ['gamma: 0.9\ngamma: 0.8', 'c.yaml:3:1: this key is already set above, keep one of the two'],
+  ['model:\n\tlatent: 3', 'c.yaml:3:1: a tab indents this line, use spaces'],
+  ['---\nsteps: 3000', 'c.yaml:2:1: a second YAML document starts here, keep one'],
+  ['lambda: *l', 'c.yaml:2:9: the alias *l is not supported, write the value out'],
+  ['model: &m {hidden: [*m]}', 'c.yaml:2:21: the alias *m is not supported, write the value out'],
+  ['? [a]\n: 1', 'c.yaml:2:3: a list or map stands where a key belongs'],
+  [`lambda: !secret 3`, 'c.yaml:2:9: this is not valid YAML (Unresolved tag: !secret)'],
+  ['lambda: "x', 'c.yaml:2:11: this is not valid YAML (Missing closing "quote)'],
+  // of several mistakes, the first in the file
+  ['colour: 1\nlambda: x\nmodel: {latent: 0}', 'c.yaml:2:1: colour: unknown key, see wm train --help-config'],
+  ['lambda: x\ncolour: 1', 'c.yaml:2:9: lambda: expected a number >= 0, got "x"'],
+];
+
+test('a mistake in the file is one sentence with its place', () => {
+  for (const [text, message] of badFiles) assert.equal(complaint(method + text), message);
+});
+
+test('a file without a usable method, or without keys', () => {
+  const cases: [string, string][] = [
+    ['steps: 3000', 'c.yaml:1:1: method: missing, expected world-model'],
+    ['steps: 3000\nmethod: dreamer', 'c.yaml:2:9: method: expected world-model, got "dreamer"'],
+    ['', 'c.yaml is empty, write at least `method: …` into it'],
+    ['# only a comment', 'c.yaml is empty, write at least `method: …` into it'],
+    ['[world-model]', 'c.yaml:1:1: expected keys with values, such as `method: …`'],
+    ['world-model', 'c.yaml:1:1: expected keys with values, such as `method: …`'],
+  ];
+  for (const [text, message] of cases) assert.equal(complaint(text), message);
+  assert.match(
+    complaint(`${method}lambda: ${'['.repeat(10_000)}`),
+    /^c\.yaml:2:\d+: this is nested too deeply$/,
+  );
+});
+
+test('a mistake on the command line is placed there', () => {
+  const sets: [string[], string][] = [
+    [['lambda=high'], '--set lambda=high: lambda: expected a number >= 0, got "high"'],
+    [['lamda=1'], '--set lamda=1: lamda: unknown key, did you mean `lambda`?'],
+    [['modle.latent=1'], '--set modle.latent=1: modle: unknown key, did you mean `model`?'],
+    [['lambda'], '--set lambda: expected key=value, such as --set lambda=0.5'],
+    [['=1'], '--set =1: expected key=value, such as --set lambda=0.5'],
+    [['gamma='], '--set gamma=: gamma: expected a number >= 0 and < 1, got nothing'],
+    [['gamma.x=1'], '--set gamma.x=1: gamma holds a value and has no keys to set'],
+    [['beta.to=0.3'], '--set beta.to=0.3: beta.from: missing, expected a number >= 0'],
+    [['seeds=[0, 0]'], '--set seeds=[0, 0]: seeds[1]: 0 is already seeds[0], list each seed once'],
+    [['seeds=[0'], '--set seeds=[0: this is not valid YAML (Flow sequence must end with a ])'],
+    [['lambda=*x'], '--set lambda=*x: the alias *x is not supported, write the value out'],
+    [['gamma=2', 'model.latent=0'], '--set gamma=2: gamma: expected a number >= 0 and < 1, got 2'],
+    [
+      ['model={latent: 8}', 'model.latent=0'],
+      '--set model.latent=0: model.latent: expected an integer from 1 to 4096, got 0',
+    ],
+  ];
+  for (const [overrides, message] of sets) {
+    assert.equal(complaint(`${method}gamma: 0.9`, { overrides }), message);
+  }
+  const flags: [NonNullable<ConfigInput['flags']>, string][] = [
+    [{ seeds: '0,1,x' }, '--seeds: seeds[2]: expected an integer from 0 to 2147483647, got "x"'],
+    [{ seeds: '4,4' }, '--seeds: seeds[1]: 4 is already seeds[0], list each seed once'],
+    [{ seeds: '' }, `--seeds: expected ${seedsList}, got []`],
+    [{ steps: 'many' }, '--steps: expected an integer from 1 to 1000000000, got "many"'],
+    [
+      { steps: '500' },
+      '--steps: steps must exceed randomSteps, or nothing is learnt (steps is 500, randomSteps is 1000)',
+    ],
+    [{ name: '..' }, `--name: expected ${folder}, got ".."`],
+    [{ engine: 'gpu' }, '--engine: expected auto, tensorflow, wasm or cpu, got "gpu"'],
+  ];
+  for (const [given, message] of flags) assert.equal(complaint(method, { flags: given }), message);
+});
+
+test('a mistake in the file comes before one on the command line, unless the command line mends it', () => {
+  const rest = { overrides: ['gamma=2'] };
+  assert.equal(
+    complaint(`${method}horizon: 0`, rest),
+    'c.yaml:2:10: horizon: expected an integer from 1 to 1000, got 0',
+  );
+  assert.equal(load(`${method}gamma: 2`, { overrides: ['gamma=0.5'] }).gamma, 0.5);
+  assert.equal(load('steps: 3000', { overrides: ['method=world-model'] }).steps, 3000);
+});
+
+test('flags win over --set, --set over the file, a later --set over an earlier one', () => {
+  const experiment = load(`${method}steps: 2000\nlambda: 1\nmodel: {latent: 4, lstm: 5}`, {
+    overrides: ['steps=3000', 'lambda=2', 'lambda=3', 'model.latent=8', 'beta={from: 1, to: 0, over: 9}'],
+    flags: { steps: '4e3', seeds: '7, 8', name: '123', engine: 'cpu' },
+  });
+  assert.equal(experiment.steps, 4000);
+  assert.equal(experiment.lambda, 3);
+  assert.deepEqual([experiment.model.latent, experiment.model.lstm], [8, 5]);
+  assert.deepEqual(experiment.beta, { from: 1, to: 0, over: 9 });
+  assert.deepEqual(experiment.seeds, [7, 8]);
+  assert.equal(experiment.name, '123');
+  assert.equal(experiment.engine, 'cpu');
+});
+
+test('the name is the arm unless it is given', () => {
+  assert.equal(load(method).name, 'dream-critic');
+  assert.equal(load(method, { overrides: ['critic.bootstrapsActor=false'] }).name, 'shape-only');
+  assert.equal(load(`${method}name: mine`).name, 'mine');
+});
+
+test('a resolved config, written and read again, is the same', () => {
+  const weight = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true });
+  const hidden = fc.array(fc.integer({ min: 1, max: 65_536 }), { minLength: 1, maxLength: 8 });
+  const config = fc.record(
+    {
+      // names that YAML could take for something else come up often
+      name: fc.oneof(
+        fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/),
+        fc.constantFrom('null', 'true', '12', '1e3', '0x1f', '-', '---', '-1', '2020-01-01'),
+      ),
+      seeds: fc.uniqueArray(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { minLength: 1, maxLength: 50 }),
+      steps: fc.integer({ min: 1001, max: 1e9 }),
+      beta: fc.oneof(
+        weight,
+        fc.record({ from: weight, to: weight, over: fc.integer({ min: 1, max: 2 ** 53 - 1 }) }),
+      ),
+      lambda: weight,
+      model: fc.record({ hidden, continueHead: fc.boolean(), latentWeight: weight }, { requiredKeys: [] }),
+      critic: fc.record(
+        { hidden, shapesModel: fc.boolean(), bootstrapsActor: fc.boolean() },
+        { requiredKeys: [] },
+      ),
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(config, (keys) => {
+      const experiment = load(JSON.stringify({ method: 'world-model', ...keys }));
+      const text = formatExperiment(experiment);
+      assert.deepStrictEqual(load(text), experiment);
+      assert.equal(formatExperiment(load(text)), text);
+      assert.deepEqual(differingKeys(load(text), experiment), []);
+    }),
+    { seed: 1, numRuns: 50 },
+  );
+});
+
+test('a resolved config is written with every key, in the order of the schema, lists on one line', () => {
+  const text = formatExperiment(load(method));
+  assert.match(
+    text,
+    /^method: world-model\nname: dream-critic\nenvironment: CartPole-v1\nseeds: \[0\]\nsteps: 50000\n/,
+  );
+  assert.match(text, /^beta: \{from: 1, to: 0\.1, over: 10000\}$/m);
+  assert.match(text, /^model:\n {2}latent: 32\n {2}hidden: \[64, 64\]\n/m);
+  const names = leafKeys(schemaRoot('world-model')).map(({ path }) => path.at(-1));
+  assert.deepEqual(
+    [...text.matchAll(/^ *(\w+):(?= )/gm)].map((match) => match[1]),
+    names,
+  );
+});
+
+test('differing keys are named from the top', () => {
+  const changed = load(method, {
+    overrides: ['beta=1', 'model.hidden=[64]', 'evaluation.every=500'],
+    flags: { seeds: '1' },
+  });
+  assert.deepEqual(differingKeys(load(method), changed), [
+    'seeds',
+    'evaluation.every',
+    'beta',
+    'model.hidden',
+  ]);
+});
+
+test('every key of every method has words, a default and a description, and rules name keys that exist', () => {
+  for (const name of methodNames) {
+    const root = schemaRoot(name);
+    for (const { path, node } of leafKeys(root)) {
+      assert.ok(node.description, `${path.join('.')} has no description`);
+      assert.ok(
+        'default' in node || path[0] === 'method' || path[0] === 'name',
+        `${path.join('.')} has no default`,
+      );
+    }
+    for (const key of methods[name].rules.flatMap((rule) => rule.keys)) {
+      assert.ok(nodeAt(root, key.split('.')), `a rule names ${key}`);
+    }
+  }
+  const help = describeConfig().split('\n');
+  assert.ok(help.some((line) => /^ {2}lambda +a number >= 0, default 0\.5: critic weight λ$/.test(line)));
+  assert.ok(help.some((line) => /^ {2}critic\.hidden +a list of .*, default \[64, 64\]: /.test(line)));
+  assert.match(JSON.stringify(configJsonSchema()), /"bootstrapsActor":\{"default":true,"description":"/);
+});
+
+test('every config in configs/ loads and is the arm that its name says', () => {
+  const folderOfConfigs = fileURLToPath(new URL('../configs', import.meta.url));
+  const files = readdirSync(folderOfConfigs, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.yaml'),
+  );
+  assert.ok(files.length >= 6);
+  const special: Record<string, string> = { dream: 'dream-critic', quick: 'dream-critic' };
+  for (const file of files) {
+    const text = readFileSync(`${folderOfConfigs}/${file}`, 'utf8');
+    const experiment = loadExperiment({ file, text });
+    const stem = basename(file, '.yaml');
+    const arm = special[stem] ?? stem;
+    assert.equal(methods[experiment.method].arm(experiment), arm, file);
+    assert.equal(experiment.name, stem === 'quick' ? 'quick' : arm, file);
+  }
+});
