@@ -1,0 +1,142 @@
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { UserError } from '../errors.ts';
+
+/** Writes that happen whole or not at all, also when the process is killed or the disk fills up on the way. */
+
+const REASONS: Record<string, string> = {
+  ENOSPC: 'the disk is full; free some space and run the same command again',
+  EDQUOT: 'your disk quota is used up; free some space and run the same command again',
+  EROFS: 'the file system is read-only; choose a writable folder with --runs',
+  EACCES: 'permission denied; change its permissions or choose another folder with --runs',
+  EPERM: 'permission denied; change its permissions or choose another folder with --runs',
+  ENOTDIR: 'a part of this path is a file, not a folder; move that file or choose another folder with --runs',
+  EEXIST: 'a file stands where a folder is needed; move it or choose another folder with --runs',
+  EISDIR: 'a folder stands where a file is needed; move it away',
+  ENOENT: 'its folder has disappeared; run the same command again',
+  ENAMETOOLONG: 'the path is too long; choose a shorter --name or --runs',
+  EMFILE: 'too many files are open; raise the limit with ulimit -n',
+};
+
+/** Whether an error comes from the operating system; with `code`, whether it is this one. */
+export function isSystemError(error: unknown, code?: string): error is NodeJS.ErrnoException {
+  const known = error instanceof Error && 'syscall' in error && 'code' in error;
+  return known && (code === undefined || error.code === code);
+}
+
+/**
+ * Runs `action`, which reads or writes `path`.
+ *
+ * @throws UserError with exit code 1 when the operating system refuses (disk full, no permission, …);
+ *   any other error is a bug and passes through.
+ */
+export function onDisk<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    const code = error.code ?? 'unknown';
+    const reason =
+      REASONS[code] ??
+      'the system refused to read or write it; check the disk and run the same command again';
+    throw new UserError(`${path}: ${reason} (${code})`, 1);
+  }
+}
+
+/** The bytes of a file, or undefined where there is none. @throws UserError where it cannot be read. */
+export function readBytes(file: string): Buffer | undefined {
+  return onDisk(file, () => {
+    try {
+      return readFileSync(file);
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return undefined;
+      throw error;
+    }
+  });
+}
+
+/** The text of a file (UTF-8), or undefined where there is none. @throws UserError where it cannot be read. */
+export function readText(file: string): string | undefined {
+  return readBytes(file)?.toString('utf8');
+}
+
+/** Makes a folder and those above it. @throws UserError where that is impossible. */
+export function makeFolder(dir: string): void {
+  onDisk(dir, () => mkdirSync(dir, { recursive: true }));
+}
+
+/**
+ * Replaces a file's content in one step: a reader, or a rerun after a kill, finds the old content or the
+ * new, never a mixture.
+ *
+ * @throws UserError when the operating system refuses; the old content is then still there.
+ */
+export function replaceFile(file: string, content: string | Uint8Array): void {
+  const temporary = `${file}.tmp`;
+  onDisk(file, () => {
+    try {
+      writeFileSync(temporary, content, { flush: true });
+      renameSync(temporary, file);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+    syncFolder(dirname(file));
+  });
+}
+
+/** Puts a rename on the disk itself; Windows neither needs nor allows it. */
+function syncFolder(dir: string): void {
+  if (process.platform === 'win32') return;
+  const folder = openSync(dir, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/**
+ * Appends one or more whole lines (`text` ends in a newline) and waits until they are on the disk. A line
+ * that an earlier, killed process left half-written is cut off first. The file is made where it is missing.
+ *
+ * @throws UserError when the operating system refuses; the file then holds what it held before.
+ */
+export function appendLines(file: string, text: string): void {
+  onDisk(file, () => {
+    const handle = openSync(file, 'a+');
+    try {
+      const size = fstatSync(handle).size;
+      const whole = endsInNewline(handle, size) ? size : readFileSync(handle).lastIndexOf('\n') + 1;
+      if (whole < size) ftruncateSync(handle, whole);
+      try {
+        writeFileSync(handle, text);
+        fsyncSync(handle);
+      } catch (error) {
+        if (fstatSync(handle).size > whole) ftruncateSync(handle, whole);
+        throw error;
+      }
+    } finally {
+      closeSync(handle);
+    }
+  });
+}
+
+function endsInNewline(handle: number, size: number): boolean {
+  if (size === 0) return true;
+  const last = Buffer.alloc(1);
+  readSync(handle, last, 0, 1, size - 1);
+  return last.toString() === '\n';
+}

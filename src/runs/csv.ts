@@ -1,0 +1,139 @@
+import { CsvError, parse } from 'csv-parse/sync';
+import { stringify } from 'csv-stringify/sync';
+import { UserError } from '../errors.ts';
+import type { Row } from '../training/events.ts';
+import { appendLines, readText, replaceFile } from './atomic.ts';
+
+/** A cell; null is an empty one. Numbers are written in their shortest form that reads back the same. */
+export type Cell = number | string | null;
+export type CsvRow = Record<string, Cell>;
+
+export interface CsvTable {
+  columns: string[];
+  rows: CsvRow[];
+}
+
+/** A header and rows as CSV text. A row that lacks a column or has another one is a bug and throws. */
+export function formatCsv(columns: readonly string[], rows: readonly CsvRow[]): string {
+  return stringify([[...columns], ...rows.map((row) => cellsOf(columns, row))]);
+}
+
+function cellsOf(columns: readonly string[], row: CsvRow): Cell[] {
+  const unknown = Object.keys(row).filter((key) => !columns.includes(key));
+  const missing = columns.filter((column) => !Object.hasOwn(row, column));
+  if (unknown.length + missing.length > 0) {
+    throw new Error(`a CSV row lacks [${missing}] and has the unknown [${unknown}]`);
+  }
+  return columns.map((column) => row[column]!);
+}
+
+/** The text up to its last newline: what is left when a process was killed while it appended a line. */
+export function wholeLines(text: string): string {
+  return text.slice(0, text.lastIndexOf('\n') + 1);
+}
+
+/**
+ * CSV text with a header line as rows; a cell that reads as a number is one, an empty one is null.
+ *
+ * @param file where the text is from, for the error's place
+ * @throws UserError when the text is no CSV, has no header or lines of unequal length.
+ */
+export function parseCsv(text: string, file: string): CsvTable {
+  try {
+    const [columns, ...records] = parse(text, { bom: true, skip_empty_lines: true });
+    if (columns === undefined) throw new UserError(`${file}:1: no header line; restore this file`);
+    const rows = records.map((cells) =>
+      Object.fromEntries(columns.map((column, i) => [column, readCell(cells[i]!)])),
+    );
+    return { columns, rows };
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw new UserError(`${file}:${error.lines}: not readable as CSV (${error.code}); restore this file`);
+  }
+}
+
+function readCell(text: string): Cell {
+  if (text.trim() === '') return null;
+  const value = Number(text);
+  return Number.isNaN(value) && text !== 'NaN' ? text : value;
+}
+
+/** The table in a file, or undefined where there is none. @throws UserError when it is not readable. */
+export function readCsv(file: string): CsvTable | undefined {
+  const text = readText(file);
+  return text === undefined ? undefined : parseCsv(text, file);
+}
+
+/** Replaces a file by a table, in one step. @throws UserError when the operating system refuses. */
+export function writeCsv(file: string, columns: readonly string[], rows: readonly CsvRow[]): void {
+  replaceFile(file, formatCsv(columns, rows));
+}
+
+/** A CSV file of numbers that grows by whole lines and can be cut back to an earlier environment step. */
+export class CsvLog {
+  readonly file: string;
+  readonly columns: readonly string[];
+
+  /**
+   * Opens the file, or makes it with its header.
+   *
+   * @param columns fixed, `env_step` among them
+   * @throws UserError when the file has other columns or cannot be read or written.
+   */
+  constructor(file: string, columns: readonly string[]) {
+    this.file = file;
+    this.columns = columns;
+    const text = readText(file) ?? '';
+    const header = formatCsv(columns, []);
+    // A kill between the first bytes of the header and its newline can leave a part of it.
+    if (header.startsWith(text) && text !== header) {
+      replaceFile(file, header);
+      return;
+    }
+    const found = parseCsv(text.slice(0, text.indexOf('\n') + 1), file).columns;
+    if (formatCsv(found, []) !== header) {
+      throw new UserError(
+        `${file}:1: has other columns than this version of wm writes (${columns}); use another --name`,
+      );
+    }
+  }
+
+  /** Appends a row and waits until it is on the disk. @throws UserError when the operating system refuses. */
+  append(row: Row): void {
+    appendLines(this.file, stringify([cellsOf(this.columns, row)]));
+  }
+
+  /**
+   * Drops the rows beyond an environment step and a half-written last line: on resume these are what a
+   * killed process wrote after its last checkpoint, and they will be written again.
+   *
+   * @throws UserError when the file is not readable as numbers.
+   */
+  cutAfter(step: number): void {
+    const text = readText(this.file) ?? '';
+    const { rows } = parseCsv(wholeLines(text), this.file);
+    const kept = numericRows(rows, this.file).filter((row) => row.env_step! <= step);
+    const cut = formatCsv(this.columns, kept);
+    if (cut !== text) replaceFile(this.file, cut);
+  }
+}
+
+/**
+ * Rows whose cells are all numbers or empty, `env_step` never empty.
+ *
+ * @throws UserError naming the line of the first other one.
+ */
+export function numericRows(rows: readonly CsvRow[], file: string): Row[] {
+  return rows.map((row, index) => {
+    const numeric: Row = {};
+    for (const [column, cell] of Object.entries(row)) {
+      if (typeof cell === 'string' || (cell === null && column === 'env_step')) {
+        throw new UserError(
+          `${file}:${index + 2}: ${column} is not a number (${cell ?? 'empty'}); restore this file`,
+        );
+      }
+      numeric[column] = cell;
+    }
+    return numeric;
+  });
+}

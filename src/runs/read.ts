@@ -1,0 +1,64 @@
+import { basename, join, resolve } from 'node:path';
+import { loadExperiment } from '../config/load.ts';
+import type { Experiment } from '../config/schema.ts';
+import { UserError } from '../errors.ts';
+import type { Row } from '../training/events.ts';
+import { readText } from './atomic.ts';
+import { numericRows, readCsv } from './csv.ts';
+import { type DoneInfo, type RunInfo, readRunInfo } from './records.ts';
+import { SeedFolder } from './seed-folder.ts';
+
+/** A finished seed: its learning curve, row by row of metrics.csv, and what it ended with. */
+export interface FinishedSeed {
+  seed: number;
+  rows: Row[];
+  done: DoneInfo;
+}
+
+/** A run folder as its readers see it. */
+export interface Run {
+  dir: string;
+  /** The folder's own name. */
+  name: string;
+  info: RunInfo;
+  experiment: Experiment;
+  configText: string;
+  /** In the config's order. */
+  seeds: FinishedSeed[];
+  /** The config's seeds that are not finished. */
+  unfinished: number[];
+}
+
+/**
+ * Reads a run folder without writing or locking anything.
+ *
+ * @throws UserError when `dir` is no run folder, is damaged or was made by a newer wm.
+ */
+export function readRun(dir: string): Run {
+  const info = readRunInfo(dir);
+  const file = join(dir, 'config.yaml');
+  const configText = readText(file);
+  if (info === undefined || configText === undefined) {
+    const missing = info === undefined ? 'run.json' : 'config.yaml';
+    throw new UserError(`${dir} is no run folder: it holds no ${missing}; give a folder that wm train made`);
+  }
+  const experiment = loadExperiment({ file, text: configText, overrides: [], flags: {} });
+  const seeds: FinishedSeed[] = [];
+  const unfinished: number[] = [];
+  for (const seed of experiment.seeds) {
+    const folder = new SeedFolder(dir, seed);
+    const done = folder.done();
+    if (done === undefined) unfinished.push(seed);
+    else seeds.push({ seed, rows: readMetrics(folder), done });
+  }
+  return { dir, name: basename(resolve(dir)), info, experiment, configText, seeds, unfinished };
+}
+
+function readMetrics(folder: SeedFolder): Row[] {
+  const file = join(folder.dir, 'metrics.csv');
+  const table = readCsv(file);
+  if (table === undefined) {
+    throw new UserError(`${file}: missing; restore it, or delete ${folder.dir} and train again`);
+  }
+  return numericRows(table.rows, file);
+}

@@ -1,0 +1,63 @@
+import type { Row } from '../training/events.ts';
+
+/** The columns of summary.csv, one row per finished seed. */
+export const summaryColumns = [
+  'method',
+  'seed',
+  'env_steps',
+  'updates',
+  'final_reward',
+  'final_reward_std',
+  'final_reward_last_three',
+  'prediction_mse',
+  'prediction_mse_standardised',
+  'steps_to_400',
+  'first_crossing_400',
+  'wall_seconds',
+  'engine',
+  'device',
+] as const;
+
+/** What one learning curve comes to; null where it is not defined. */
+export interface CurveSummary {
+  /** Mean and standard deviation of the episode rewards of the last evaluation. */
+  final_reward: number | null;
+  final_reward_std: number | null;
+  /** Mean of `reward_mean` over the last three evaluations (over all, where there are fewer). */
+  final_reward_last_three: number | null;
+  /** One-step prediction error at the last evaluation, in the observation's units and standardised. */
+  prediction_mse: number | null;
+  prediction_mse_standardised: number | null;
+  /** Environment step of the first evaluation from which on every one, to the end, is at least 400. */
+  steps_to_400: number | null;
+  /** Environment step of the first evaluation of at least 400, whatever came later. */
+  first_crossing_400: number | null;
+}
+
+/** The reward that counts as having learnt CartPole-v1, of at most 500. */
+const THRESHOLD = 400;
+
+/** Sums up the learning curve of one seed: the rows of its metrics.csv in the order of their steps. */
+export function summarise(rows: readonly Row[]): CurveSummary {
+  const last = rows.at(-1);
+  const reaches = rows.map((row) => (row.reward_mean ?? Number.NEGATIVE_INFINITY) >= THRESHOLD);
+  const stepAt = (index: number) => rows[index]?.env_step ?? null;
+  return {
+    final_reward: last?.reward_mean ?? null,
+    final_reward_std: last?.reward_std ?? null,
+    final_reward_last_three: mean(rows.slice(-3).map((row) => row.reward_mean ?? null)),
+    prediction_mse: last?.prediction_mse ?? null,
+    prediction_mse_standardised: last?.prediction_mse_standardised ?? null,
+    steps_to_400: stepAt(reaches.lastIndexOf(false) + 1),
+    first_crossing_400: stepAt(reaches.indexOf(true)),
+  };
+}
+
+function mean(values: (number | null)[]): number | null {
+  let sum = 0;
+  for (const value of values) {
+    if (value === null) return null;
+    sum += value;
+  }
+  return values.length === 0 ? null : sum / values.length;
+}

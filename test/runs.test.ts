@@ -1,0 +1,473 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import fc from 'fast-check';
+import { loadExperiment } from '../src/config/load.ts';
+import { UserError } from '../src/errors.ts';
+import { CsvLog, readCsv, writeCsv } from '../src/runs/csv.ts';
+import { acquireLock } from '../src/runs/lock.ts';
+import { readRun } from '../src/runs/read.ts';
+import { type NewRunInfo, RunFolder } from '../src/runs/run-folder.ts';
+import { decodeSafetensors, encodeSafetensors, SafetensorsError } from '../src/runs/safetensors.ts';
+import { SeedFolder } from '../src/runs/seed-folder.ts';
+import { summarise, summaryColumns } from '../src/runs/summary.ts';
+import type { MemberState, NamedArray } from '../src/training/state.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'wm-runs-'));
+after(() => rmSync(root, { recursive: true }));
+let folders = 0;
+const freshPath = () => join(root, `run-${folders++}`);
+const freshFolder = () => {
+  const dir = freshPath();
+  mkdirSync(dir);
+  return dir;
+};
+
+const userError = (message: RegExp, exitCode?: number) => (error: unknown) => {
+  assert.ok(error instanceof UserError, String(error));
+  assert.match(error.message, message);
+  if (exitCode !== undefined) assert.equal(error.exitCode, exitCode);
+  return true;
+};
+
+const configText = 'method: world-model\nseeds: [3, 1, 2]\n';
+const info: NewRunInfo = {
+  wmVersion: '0.1.0',
+  gitCommit: null,
+  node: '20.17.0',
+  engine: { name: 'cpu', device: 'a processor', version: '4.22.0', reason: 'asked for' },
+  host: 'here',
+  platform: 'linux-x64',
+  cores: 4,
+  status: { 1: 'waiting', 2: 'waiting', 3: 'waiting' },
+  method: 'world-model',
+  arm: 'dream-critic',
+  command: ['wm', 'train'],
+};
+const state: MemberState = {
+  step: 1200,
+  update: 50,
+  arrays: {
+    'model/kernel': { shape: [2, 3], data: Float32Array.of(1, -2.5, 3e-40, Number.NaN, -0, Infinity) },
+    'replay/done': { shape: [3], data: Uint8Array.of(0, 1, 255) },
+    'environment/state': { shape: [], data: Float64Array.of(Math.PI) },
+    'replay/action': { shape: [2], data: Int32Array.of(-1, 2 ** 31 - 1) },
+    'losses/pending': { shape: [0, 7], data: new Float32Array(0) },
+  },
+  streams: { 'seed/environment': [-5, 2 ** 31 - 1], 'seed/actor': [] },
+};
+const columns = ['seed', 'env_step', 'reward_mean', 'dream_return'];
+const row = (step: number, reward: number) => ({
+  seed: 1,
+  env_step: step,
+  reward_mean: reward,
+  dream_return: null,
+});
+
+test('safetensors: what is encoded is decoded, bit by bit', () => {
+  const bits = (array: NamedArray) => [
+    array.shape,
+    array.data.constructor.name,
+    Buffer.from(array.data.buffer, array.data.byteOffset, array.data.byteLength).toString('hex'),
+  ];
+  const data = fc.oneof(
+    fc.float32Array({ maxLength: 9 }),
+    fc.float64Array({ maxLength: 9 }),
+    fc.int32Array({ maxLength: 9 }),
+    // A view into a larger buffer, at an odd offset.
+    fc.uint8Array({ minLength: 1, maxLength: 9 }).map((array) => array.subarray(1)),
+  );
+  const shaped = data.chain((values) =>
+    fc
+      .constantFrom<number[]>([values.length], [1, values.length, 1])
+      .map((shape) => ({ shape, data: values })),
+  );
+  const key = fc.oneof(
+    fc.string({ unit: 'grapheme' }),
+    fc.constantFrom('__proto__', '0', '7', '"sha256":"', 'é'),
+  );
+  const named = fc.dictionary(key, shaped, { noNullPrototype: true, maxKeys: 6 });
+  const strings = fc.dictionary(key, fc.string(), { noNullPrototype: true, maxKeys: 4 });
+  fc.assert(
+    fc.property(named, strings, (arrays, metadata) => {
+      const bytes = encodeSafetensors(arrays, metadata);
+      assert.equal(new DataView(bytes.buffer).getUint32(0, true) % 8, 0);
+      const decoded = decodeSafetensors(bytes);
+      const sorted = (record: Record<string, NamedArray>) =>
+        Object.entries(record)
+          .map(([name, array]) => [name, ...bits(array)])
+          .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
+      assert.deepEqual(sorted(decoded.arrays), sorted(arrays));
+      assert.deepEqual(decoded.metadata, metadata);
+    }),
+    { seed: 1, numRuns: 200 },
+  );
+});
+
+test('safetensors: every flipped bit is noticed', () => {
+  const bytes = encodeSafetensors(state.arrays, { step: '12', note: 'a' });
+  decodeSafetensors(bytes);
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const flipped = bytes.slice();
+    flipped[bit >> 3]! ^= 1 << (bit & 7);
+    assert.throws(() => decodeSafetensors(flipped), SafetensorsError, `bit ${bit}`);
+  }
+  assert.throws(() => decodeSafetensors(Uint8Array.of(...bytes, 0)), /1 bytes too many/);
+});
+
+test('safetensors: a header that lies about its arrays is refused before they are made', () => {
+  const file = (header: unknown, data: number) => {
+    const json = Buffer.from(JSON.stringify(header));
+    const bytes = Buffer.alloc(8 + json.length + data);
+    bytes.writeBigUInt64LE(BigInt(json.length));
+    json.copy(bytes, 8);
+    return bytes;
+  };
+  const tensor = (dtype: string, shape: number[], data_offsets: number[]) => ({
+    a: { dtype, shape, data_offsets },
+  });
+  const cases: [unknown, RegExp][] = [
+    [tensor('F32', [2 ** 40], [0, 8]), /place of a does not fit/],
+    [tensor('F32', [2], [0, 2 ** 43]), /place of a does not fit/],
+    [tensor('F32', [2 ** 41], [0, 2 ** 43]), /cut short/],
+    [tensor('F32', [2], [4, 12]), /place of a does not fit/],
+    [tensor('F32', [-2], [0, 8]), /not readable/],
+    [tensor('BF16', [4], [0, 8]), /not readable/],
+    [tensor('F32', [2], [0, 8]), /checksum/],
+    [null, /not readable/],
+  ];
+  for (const [header, message] of cases) {
+    assert.throws(
+      () => decodeSafetensors(file(header, 8)),
+      (error) => error instanceof SafetensorsError && message.test(error.message),
+    );
+  }
+  assert.throws(() => encodeSafetensors({ a: { shape: [2], data: new Uint8Array(3) } }, {}), /3 values/);
+});
+
+test('checkpoint: comes back as it was; cut at any byte it is a UserError', () => {
+  const dir = freshFolder();
+  const seed = new SeedFolder(dir, 1);
+  assert.equal(seed.readCheckpoint(), undefined);
+  assert.deepEqual(readdirSync(dir), [], 'asking writes nothing');
+  seed.writeCheckpoint({ state: { ...state, step: 7 }, wallSeconds: 1 });
+  seed.writeCheckpoint({ state, wallSeconds: 12.25 });
+  assert.deepEqual(seed.readCheckpoint(), { state, wallSeconds: 12.25 });
+  assert.deepEqual(readdirSync(seed.dir), ['checkpoint.safetensors']);
+
+  const file = join(seed.dir, 'checkpoint.safetensors');
+  const bytes = readFileSync(file);
+  for (let length = 0; length < bytes.length; length++) {
+    writeFileSync(file, bytes.subarray(0, length));
+    assert.throws(() => seed.readCheckpoint(), userError(/^\S+checkpoint\.safetensors: cut short \(/, 1));
+  }
+  const all = `${bytes.length - 1} of ${bytes.length} bytes`;
+  assert.throws(
+    () => seed.readCheckpoint(),
+    userError(new RegExp(`cut short \\(${all}\\); delete this seed's folder to train it from the start$`)),
+  );
+  writeFileSync(file, encodeSafetensors({}, { checkpointVersion: '2' }));
+  assert.throws(() => seed.readCheckpoint(), userError(/version 2, this one knows 1/));
+});
+
+test('csv: numbers come back exactly, empty cells as null, text as text', () => {
+  const file = join(freshFolder(), 'table.csv');
+  const values = fc.oneof(fc.double(), fc.integer(), fc.constant(null));
+  fc.assert(
+    fc.property(fc.array(values, { minLength: 1, maxLength: 8 }), (cells) => {
+      const rows = cells.map((cell, i) => ({ label: `a,"b"\n${i}`, cell: Object.is(cell, -0) ? 0 : cell }));
+      writeCsv(file, ['label', 'cell'], rows);
+      assert.deepEqual(readCsv(file), { columns: ['label', 'cell'], rows });
+    }),
+    { seed: 1, numRuns: 30 },
+  );
+  assert.equal(readCsv(`${file}.missing`), undefined);
+  writeFileSync(file, 'a,b\n1,2\n3\n');
+  assert.throws(() => readCsv(file), userError(/table\.csv:3: not readable as CSV/));
+});
+
+test('csv log: grows by whole lines, goes on in the same file, refuses other columns', () => {
+  const dir = freshFolder();
+  const file = join(dir, 'metrics.csv');
+  new CsvLog(file, columns).append(row(100, 20.5));
+  const log = new CsvLog(file, columns);
+  log.append(row(200, 1 / 3));
+  const text = `seed,env_step,reward_mean,dream_return\n1,100,20.5,\n1,200,${1 / 3},\n`;
+  assert.equal(readFileSync(file, 'utf8'), text);
+
+  assert.throws(() => log.append({ seed: 1, env_step: 300, reward_mean: 1 }), /lacks \[dream_return\]/);
+  assert.throws(() => log.append({ ...row(300, 1), other: 1 }), /unknown \[other\]/);
+  assert.throws(() => new CsvLog(file, ['seed', 'env_step']), userError(/metrics\.csv:1: has other columns/));
+  assert.equal(readFileSync(file, 'utf8'), text);
+
+  writeFileSync(file, 'seed,env_st');
+  new CsvLog(file, columns).append(row(100, 20.5));
+  assert.equal(readFileSync(file, 'utf8'), text.split('\n').slice(0, 2).join('\n').concat('\n'));
+});
+
+test('csv log: after a kill at any byte, cutting back and going on gives the same file', () => {
+  const dir = freshFolder();
+  const whole = join(dir, 'whole.csv');
+  const rewards = [20.5, 1 / 3, 499.9, 500];
+  const steps = rewards.map((reward, i) => row(100 * (i + 1), reward));
+  const log = new CsvLog(whole, columns);
+  for (const step of steps) log.append(step);
+  const text = readFileSync(whole, 'utf8');
+  const checkpoint = text.indexOf('1,300');
+  for (let length = checkpoint; length <= text.length; length++) {
+    const file = join(dir, 'killed.csv');
+    writeFileSync(file, text.slice(0, length));
+    const resumed = new CsvLog(file, columns);
+    resumed.cutAfter(200);
+    assert.equal(readFileSync(file, 'utf8'), text.slice(0, checkpoint));
+    if (length % 9 === 0) for (const step of steps.slice(2)) resumed.append(step);
+  }
+  appendFileSync(whole, '1,5');
+  log.append(row(500, 1));
+  assert.equal(readFileSync(whole, 'utf8'), `${text}1,500,1,\n`, 'a half-written line is cut off');
+  writeFileSync(whole, `${text}1,x,1,\n`);
+  assert.throws(() => log.cutAfter(200), userError(/whole\.csv:6: env_step is not a number \(x\)/));
+});
+
+test('a full disk is one sentence, and what was written stays readable', {
+  skip: !existsSync('/dev/full'),
+}, () => {
+  const folder = RunFolder.open(freshPath(), { configText, info });
+  symlinkSync('/dev/full', join(folder.dir, 'events.jsonl'));
+  assert.throws(() => folder.logEvent({ kind: 'start' }), userError(/events\.jsonl: the disk is full/, 1));
+  mkdirSync(folder.seed(1).dir);
+  symlinkSync('/dev/full', join(folder.seed(1).dir, 'checkpoint.safetensors.tmp'));
+  const write = () => folder.seed(1).writeCheckpoint({ state, wallSeconds: 1 });
+  assert.throws(write, userError(/checkpoint\.safetensors: the disk is full/, 1));
+  assert.equal(folder.seed(1).readCheckpoint(), undefined);
+  write();
+  assert.deepEqual(folder.seed(1).readCheckpoint()?.state, state);
+  folder.close();
+});
+
+test('a path through a file is one sentence', () => {
+  const file = freshPath();
+  writeFileSync(file, '');
+  const open = (dir: string) => () => RunFolder.open(dir, { configText, info });
+  assert.throws(open(join(file, 'x')), userError(/a part of this path is a file/, 1));
+  assert.throws(open(file), userError(/is a file, not a folder/));
+});
+
+const deadProcess = spawnSync(process.execPath, ['-e', '']).pid;
+const ownerText = (owner: object) =>
+  JSON.stringify({ pid: process.pid, host: hostname(), started: null, ...owner });
+
+test('lock: keeps a second owner out until it is released', () => {
+  const dir = freshFolder();
+  const lock = acquireLock(dir);
+  assert.equal(lock.takenOver, null);
+  const inUse = new RegExp(`^${dir} is in use by process ${process.pid}; wait for it or use another --name$`);
+  assert.throws(() => acquireLock(dir), userError(inUse));
+  lock.release();
+  assert.deepEqual(readdirSync(dir), []);
+  const lost = acquireLock(dir);
+  writeFileSync(join(dir, 'run.lock'), ownerText({ pid: process.pid + 1 }));
+  lost.release();
+  assert.deepEqual(readdirSync(dir), ['run.lock'], "another's lock is not released");
+});
+
+test('lock: is taken over only from a process that is gone', () => {
+  const dir = freshFolder();
+  const file = join(dir, 'run.lock');
+  const takenOver = () => {
+    const lock = acquireLock(dir);
+    lock.release();
+    assert.deepEqual(readdirSync(dir), []);
+    return lock.takenOver;
+  };
+  writeFileSync(file, ownerText({ pid: deadProcess }));
+  assert.equal(takenOver(), `process ${deadProcess}`);
+  // A process was killed while it took a lock over.
+  writeFileSync(file, ownerText({ pid: deadProcess }));
+  writeFileSync(join(dir, 'run.takeover.lock'), ownerText({ pid: deadProcess }));
+  assert.equal(takenOver(), `process ${deadProcess}`);
+  // A process was killed between making the lock and writing into it.
+  writeFileSync(file, '');
+  assert.throws(() => acquireLock(dir), userError(/just being opened/));
+  utimesSync(file, 0, 0);
+  assert.equal(takenOver(), 'an unknown process');
+  if (process.platform === 'linux') {
+    writeFileSync(file, ownerText({ started: 'another boot:1' }));
+    assert.equal(takenOver(), `process ${process.pid}`, 'the process id was given out again');
+  }
+  writeFileSync(file, ownerText({ pid: deadProcess, host: 'elsewhere' }));
+  assert.throws(() => acquireLock(dir), userError(/in use by process \d+ on elsewhere;.*or delete/));
+});
+
+test('lock: of several processes that find the same stale lock, one gets it', async () => {
+  const dir = freshFolder();
+  writeFileSync(join(dir, 'run.lock'), ownerText({ pid: deadProcess }));
+  const lock = new URL('../src/runs/lock.ts', import.meta.url).href;
+  const program = `
+    import { acquireLock } from ${JSON.stringify(lock)};
+    process.stdin.once('data', () => {
+      try { acquireLock(${JSON.stringify(dir)}); process.stdout.write('got it'); }
+      catch (error) { process.stdout.write(error.name); }
+    });
+    process.stdin.once('end', () => process.exit());
+    process.stdout.write('ready ');`;
+  const args = ['--import', 'tsx', '--input-type=module', '-e', program];
+  const starters = Array.from({ length: 4 }, () => {
+    const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const said = { text: '' };
+    child.stdout.on('data', (chunk) => {
+      said.text += chunk;
+    });
+    const says = async (pattern: RegExp) => {
+      while (!pattern.test(said.text)) await new Promise((resolve) => child.stdout.once('data', resolve));
+      return said.text;
+    };
+    return { child, says };
+  });
+  await Promise.all(starters.map(({ says }) => says(/ready/)));
+  for (const { child } of starters) child.stdin.write('go');
+  const outcomes = await Promise.all(starters.map(({ says }) => says(/got it|Error/)));
+  for (const { child } of starters) child.stdin.end();
+  assert.deepEqual(outcomes.sort(), [
+    'ready UserError',
+    'ready UserError',
+    'ready UserError',
+    'ready got it',
+  ]);
+});
+
+test('run folder: is made, gone on with, and read', () => {
+  const dir = freshPath();
+  const folder = RunFolder.open(dir, { configText, info });
+  assert.equal(folder.resumed, false);
+  assert.throws(() => RunFolder.open(dir, { configText, info }), userError(/is in use/));
+  folder.logEvent({ kind: 'start', engine: 'cpu' });
+  folder.setStatus(3, 'failed', 'losses are not finite');
+  folder.setStatus(3, 'done');
+  folder.setStatus(2, 'failed', 'losses are not finite');
+  folder.updateInfo({ seconds: 3.5 });
+  const logs = [3, 1].map((seed) => folder.seed(seed).openMetrics(columns));
+  logs[0]!.append({ ...row(100, 20), seed: 3 });
+  logs[1]!.append(row(100, 410));
+  appendFileSync(logs[1]!.file, '1,2');
+  folder.joinMetrics();
+  folder.seed(3).markDone({ steps: 100, updates: 7, wallSeconds: 1.5, engine: 'cpu', device: 'a processor' });
+  const curve = summarise(readCsv(logs[0]!.file)!.rows.map(() => row(100, 20)));
+  const done = { method: 'dream-critic', seed: 3, env_steps: 100, updates: 7, wall_seconds: 1.5 };
+  folder.writeSummary([{ ...done, ...curve, engine: 'cpu', device: 'a processor' }]);
+  folder.close();
+
+  const joined = 'seed,env_step,reward_mean,dream_return\n1,100,410,\n3,100,20,\n';
+  assert.equal(readFileSync(join(dir, 'metrics.csv'), 'utf8'), joined);
+  const summary = readCsv(join(dir, 'summary.csv'))!;
+  assert.deepEqual(summary.columns, [...summaryColumns]);
+  assert.equal(summary.rows[0]!.final_reward, 20);
+
+  const again = RunFolder.open(dir, { configText: 'method: other\n', info });
+  assert.equal(again.resumed, true);
+  assert.equal(again.configText, configText);
+  assert.deepEqual(again.info.status, { 1: 'waiting', 2: 'failed', 3: 'done' });
+  assert.deepEqual(again.info.failures, { 2: 'losses are not finite' });
+  again.logEvent({ kind: 'resume' });
+  again.close();
+  const events = readFileSync(join(dir, 'events.jsonl'), 'utf8').trimEnd().split('\n');
+  assert.deepEqual(
+    events.map((line) => JSON.parse(line).kind),
+    ['start', 'resume'],
+  );
+
+  const before = readdirSync(dir);
+  const run = readRun(dir);
+  assert.deepEqual(readdirSync(dir), before, 'reading writes nothing');
+  assert.equal(run.name, dir.split(/[\\/]/).at(-1));
+  assert.deepEqual(run.experiment, loadExperiment({ file: 'x', text: configText, overrides: [], flags: {} }));
+  assert.deepEqual(run.info, again.info);
+  assert.deepEqual(run.unfinished, [1, 2]);
+  assert.deepEqual(
+    run.seeds.map(({ seed, rows }) => [seed, rows]),
+    [[3, [{ ...row(100, 20), seed: 3 }]]],
+  );
+  assert.equal(run.seeds[0]!.done.steps, 100);
+
+  appendFileSync(join(dir, 'seed-3/metrics.csv'), '3,200,abc,\n');
+  assert.throws(() => readRun(dir), userError(/metrics\.csv:3: reward_mean is not a number \(abc\)/));
+  rmSync(join(dir, 'seed-3/metrics.csv'));
+  assert.throws(() => readRun(dir), userError(/metrics\.csv: missing/));
+});
+
+test('run folder: a start that was killed on its way is done again, its config kept', () => {
+  const dir = freshFolder();
+  writeFileSync(join(dir, 'run.lock'), ownerText({ pid: deadProcess }));
+  writeFileSync(join(dir, 'config.yaml'), 'method: first\n');
+  writeFileSync(join(dir, 'run.json.tmp'), '{');
+  const folder = RunFolder.open(dir, { configText, info });
+  assert.equal(folder.takenOver, `process ${deadProcess}`);
+  assert.equal(folder.resumed, false);
+  assert.equal(folder.configText, 'method: first\n');
+  folder.close();
+  assert.deepEqual(readdirSync(dir).sort(), ['config.yaml', 'run.json']);
+});
+
+test('run folder: another kind of folder, a damaged one and a newer one are refused and left alone', () => {
+  const dir = freshFolder();
+  const open = () => RunFolder.open(dir, { configText, info });
+  const refuses = (message: RegExp) => {
+    const before = readdirSync(dir);
+    assert.throws(open, userError(message, 2));
+    assert.deepEqual(readdirSync(dir), before);
+  };
+  assert.throws(() => readRun(dir), userError(/is no run folder: it holds no run\.json/));
+  assert.throws(() => readRun(freshPath()), userError(/is no run folder/));
+  writeFileSync(join(dir, 'thesis.tex'), '');
+  assert.throws(() => readRun(join(dir, 'thesis.tex')), userError(/is no run folder/));
+  refuses(/is no run folder: it holds thesis\.tex and no run\.json; use another --name/);
+  rmSync(join(dir, 'thesis.tex'));
+  open().close();
+
+  const file = join(dir, 'run.json');
+  const good = readFileSync(file, 'utf8');
+  const newer = /run\.json: made by a newer wm \(schema 2, this one knows 1\); update wm$/;
+  writeFileSync(file, JSON.stringify({ schemaVersion: 2 }));
+  refuses(newer);
+  assert.throws(() => readRun(dir), userError(newer));
+  writeFileSync(file, good.slice(0, -5));
+  refuses(/run\.json: damaged/);
+  writeFileSync(file, good.replace('"cores": 4', '"cores": "four"'));
+  refuses(/run\.json: cores: /);
+  writeFileSync(file, good);
+  rmSync(join(dir, 'config.yaml'));
+  refuses(/config\.yaml: missing/);
+});
+
+test('summarise: learning curves by hand', () => {
+  const summary = (...rewards: number[]) => {
+    const rows = rewards.map((reward, i) => ({ ...row(1000 * (i + 1), reward), reward_std: i }));
+    const { final_reward, final_reward_last_three, steps_to_400, first_crossing_400 } = summarise(rows);
+    return [final_reward, final_reward_last_three, steps_to_400, first_crossing_400];
+  };
+  assert.deepEqual(summary(20, 399.9, 400, 450, 500), [500, 450, 3000, 3000]);
+  assert.deepEqual(summary(20, 450, 100, 400, 420), [420, (100 + 400 + 420) / 3, 4000, 2000], 'a dip');
+  assert.deepEqual(summary(20, 500, 500, 90), [90, (500 + 500 + 90) / 3, null, 2000], 'a collapse');
+  assert.deepEqual(summary(20, 30), [30, 25, null, null]);
+  assert.deepEqual(summary(500), [500, 500, 1000, 1000]);
+  assert.deepEqual(summary(), [null, null, null, null]);
+  const errors = { prediction_mse: 0.5, prediction_mse_standardised: 0.25, reward_std: 3 };
+  const last = summarise([row(1, 2), { ...row(2, 3), ...errors }]);
+  assert.equal(last.prediction_mse, 0.5);
+  assert.equal(last.prediction_mse_standardised, 0.25);
+  assert.equal(last.final_reward_std, 3);
+});
