@@ -1,0 +1,333 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { compareRuns } from '../src/compare/index.ts';
+import { formatExperiment } from '../src/config/format.ts';
+import { loadExperiment } from '../src/config/load.ts';
+import { UserError } from '../src/errors.ts';
+import { parseCsv } from '../src/runs/csv.ts';
+import { RunFolder } from '../src/runs/run-folder.ts';
+import { mean, standardDeviation } from '../src/statistics.ts';
+
+const runs = mkdtempSync(join(tmpdir(), 'wm-compare-'));
+after(() => rmSync(runs, { recursive: true }));
+
+interface TestRun {
+  arm?: string;
+  /** Of the config; the first `curves.length` are finished. */
+  seeds?: number[];
+  /** By seed: the reward at 2000, 4000, … steps. */
+  curves: number[][];
+  /** By seed: the last prediction error, the standardised one 20 times as large. */
+  errors?: number[];
+  wallSeconds?: number[];
+  engine?: string;
+  overrides?: string[];
+}
+
+/** Makes the run folder `name`; returns its path. */
+function makeRun(
+  name: string,
+  { arm = name, curves, errors = [], wallSeconds = [], ...run }: TestRun,
+): string {
+  const dir = join(runs, name);
+  const { seeds = curves.map((_, i) => i), engine = 'wasm', overrides = [] } = run;
+  const experiment = loadExperiment({
+    file: 'test',
+    text: 'method: world-model',
+    overrides: [`seeds=[${seeds}]`, ...overrides],
+  });
+  const folder = RunFolder.open(dir, {
+    configText: formatExperiment(experiment),
+    info: {
+      wmVersion: '0.1.0',
+      gitCommit: null,
+      node: 'v20.17.0',
+      engine: { name: engine, device: 'cpu', version: '1', reason: null },
+      host: 'host',
+      platform: 'linux-x64',
+      cores: 2,
+      status: {},
+      method: 'world-model',
+      arm,
+      command: ['wm', 'train'],
+    },
+  });
+  for (const [i, curve] of curves.entries()) {
+    const seedFolder = folder.seed(seeds[i]!);
+    const columns = [
+      'seed',
+      'env_step',
+      'reward_mean',
+      'reward_std',
+      'prediction_mse',
+      'prediction_mse_standardised',
+    ];
+    const metrics = seedFolder.openMetrics(columns);
+    for (const [row, reward] of curve.entries()) {
+      metrics.append({
+        seed: seeds[i]!,
+        env_step: 2000 * (row + 1),
+        reward_mean: reward,
+        reward_std: 1,
+        prediction_mse: errors[i] ?? null,
+        prediction_mse_standardised: errors[i] === undefined ? null : errors[i] * 20,
+      });
+    }
+    seedFolder.markDone({
+      steps: 50_000,
+      updates: 12_250,
+      wallSeconds: wallSeconds[i] ?? 60,
+      engine,
+      device: 'cpu',
+    });
+  }
+  folder.close();
+  return dir;
+}
+
+const baseline = makeRun('baseline', {
+  seeds: [0, 1, 7],
+  // Crosses and collapses; stays below.
+  curves: [
+    [100, 450, 300, 200],
+    [100, 200, 399.9, 399.5],
+  ],
+  errors: [2.5e-4, 1.75e-4],
+  wallSeconds: [3600.5, 3700],
+});
+const dream = makeRun('dream-critic', {
+  // The first dips after its crossing; the second stays; the third gets there last.
+  curves: [
+    [420, 390, 500, 500],
+    [410, 400, 400, 500],
+    [100, 200, 300, 470],
+  ],
+  errors: [0.00999, 0.00999, 0.00999],
+  wallSeconds: [10, 11, 12],
+  engine: 'tensorflow',
+});
+const bothRuns = compareRuns([baseline, dream], { paper: false });
+
+test('mean and standard deviation agree with numpy, n - 1', () => {
+  const rewards = [402.5, 387.25, 420.125, 399, 250.0625];
+  assert.equal(mean(rewards), 371.7875);
+  assert.ok(Math.abs(standardDeviation(rewards)! - 69.05859151836215) < 1e-12 * 69.05859151836215);
+  // One pass over squares would lose every digit here.
+  assert.ok(Math.abs(standardDeviation([1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16])! - Math.sqrt(30)) < 1e-9);
+  assert.equal(standardDeviation([3]), null);
+  assert.equal(standardDeviation([3, 3]), 0);
+  assert.deepEqual([mean([]), standardDeviation([])], [null, null]);
+});
+
+test('a row holds the means over the finished seeds, a collapsed seed has not reached 400', () => {
+  const [row, dreamRow] = bothRuns.rows;
+  assert.deepEqual(row, {
+    label: 'Baseline',
+    arm: 'baseline',
+    run: 'baseline',
+    seeds: 2,
+    finalReward: { mean: 299.75, std: 199.5 / Math.SQRT2 },
+    finalRewardLastThree: mean([950 / 3, 999.4 / 3]),
+    predictionMse: { mean: (2.5e-4 + 1.75e-4) / 2, std: standardDeviation([2.5e-4, 1.75e-4]) },
+    predictionMseStandardised: { mean: 4.25e-3, std: standardDeviation([5e-3, 3.5e-3]) },
+    stepsTo400: { mean: null, reached: 0 },
+    firstCrossing400: { mean: 4000, reached: 1 },
+    wallSeconds: 3650.25,
+    engine: 'wasm',
+  });
+  assert.deepEqual(dreamRow?.stepsTo400, { mean: (6000 + 2000 + 8000) / 3, reached: 3 });
+  assert.deepEqual(dreamRow?.firstCrossing400, { mean: (2000 + 2000 + 8000) / 3, reached: 3 });
+});
+
+test('text: aligned, in two parts, notes wrapped', () => {
+  assert.equal(
+    bothRuns.text,
+    `\
+Arm           Seeds   Final reward  Last three  Prediction error    Steps to 400
+Baseline          2  299.8 ± 141.1       324.9    (2.1 ± 0.5)e-4           never
+Dream critic      3   490.0 ± 17.3       406.7     0.010 ± 0.000  5,333 (3 of 3)
+
+Arm           Standardised error  First crossing  Seconds per seed  Engine
+Baseline          (4.3 ± 1.1)e-3  4,000 (1 of 2)             3,650  wasm
+Dream critic         0.20 ± 0.00  4,000 (3 of 3)                11  tensorflow
+
+Mean ± standard deviation (n - 1) over seeds. Prediction error: one step ahead, on the held-out set,
+raw units. Steps to 400: environment steps until the reward stays at or above 400; first crossing:
+until it first is there; both over the seeds that got there.
+Baseline: left out, not finished: seed 7.
+`,
+  );
+});
+
+test('CSV: full precision, never is empty with its count', () => {
+  const { columns, rows } = parseCsv(bothRuns.csv, 'table1.csv');
+  assert.deepEqual(
+    columns.map((column) => [column, ...rows.map((row) => row[column])]),
+    [
+      ['label', 'Baseline', 'Dream critic'],
+      ['arm', 'baseline', 'dream-critic'],
+      ['run', 'baseline', 'dream-critic'],
+      ['seeds', 2, 3],
+      ['final_reward_mean', 299.75, 490],
+      ['final_reward_std', 199.5 / Math.SQRT2, Math.sqrt(300)],
+      ['final_reward_last_three', 324.9, mean([1390 / 3, 1300 / 3, 970 / 3])],
+      ['prediction_mse_mean', (2.5e-4 + 1.75e-4) / 2, 0.00999],
+      ['prediction_mse_std', standardDeviation([2.5e-4, 1.75e-4]), 0],
+      ['prediction_mse_standardised_mean', 0.00425, 0.1998],
+      ['prediction_mse_standardised_std', standardDeviation([0.005, 0.0035]), 0],
+      ['steps_to_400', null, 16_000 / 3],
+      ['steps_to_400_reached', 0, 3],
+      ['first_crossing_400', 4000, 4000],
+      ['first_crossing_400_reached', 1, 3],
+      ['wall_seconds', 3650.25, 11],
+      ['engine', 'wasm', 'tensorflow'],
+    ],
+  );
+});
+
+test('Markdown', () => {
+  const [head, line, row, , , ...notes] = bothRuns.markdown.split('\n');
+  assert.equal(
+    head,
+    '| Arm | Seeds | Final reward | Last three | Prediction error | Steps to 400 | Standardised error | ' +
+      'First crossing | Seconds per seed | Engine |',
+  );
+  assert.equal(line, '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |');
+  assert.equal(
+    row,
+    '| Baseline | 2 | 299.8 ± 141.1 | 324.9 | (2.1 ± 0.5)e-4 | never | (4.3 ± 1.1)e-3 | 4,000 (1 of 2) | ' +
+      '3,650 | wasm |',
+  );
+  assert.equal(notes.length, 3);
+  assert.equal(notes[1], '- Baseline: left out, not finished: seed 7.');
+});
+
+test('LaTeX without packages', () => {
+  const [first, ...rest] = bothRuns.latex.split('\\par');
+  assert.equal(
+    first,
+    String.raw`{\footnotesize\setlength{\tabcolsep}{3pt}%
+\noindent\begin{tabular}{lrrrrr}
+\hline
+Arm & Seeds & Final reward & Last three & Prediction error & Steps to 400 \\
+\hline
+Baseline & 2 & 299.8 $\pm$ 141.1 & 324.9 & (2.1 $\pm$ 0.5)$\cdot 10^{-4}$ & never \\
+Dream critic & 3 & 490.0 $\pm$ 17.3 & 406.7 & 0.010 $\pm$ 0.000 & 5,333 (3 of 3) \\
+\hline
+\end{tabular}`,
+  );
+  assert.ok(rest.join('').endsWith('\n\\noindent Baseline: left out, not finished: seed 7.\n}\n'));
+});
+
+test("the paper's numbers stand beside its two arms, and what it leaves unsaid under them", () => {
+  const again = makeRun('again', { arm: 'baseline', curves: [[500]], overrides: ['steps=50000'] });
+  const other = makeRun('shape-only', { curves: [[500]], overrides: ['steps=50000'] });
+  const { rows, text, notes, csv } = compareRuns([baseline, dream, again, other], { paper: true });
+  const [main, further] = text.split('\n\n');
+  assert.deepEqual(
+    rows.map(({ label }) => label),
+    [
+      'Baseline (baseline)',
+      'Dream critic',
+      'Dream critic (paper)',
+      'Baseline (again)',
+      'Baseline (paper)',
+      'Shape only',
+    ],
+  );
+  assert.match(main!, /Baseline \(paper\) +5 +402\.3 ± 15\.2 +– +0\.085 ± 0\.012 +18,500\n/);
+  assert.match(main!, /Dream critic \(paper\) +5 +482\.7 ± 8\.4 +– +0\.052 ± 0\.008 +12,200\n/);
+  assert.doesNotMatch(further!, /paper/);
+  assert.equal(notes.length, 2);
+  assert.match(notes[1]!, /^The paper states neither the space/);
+  const paper = parseCsv(csv, 'table1.csv').rows.find(({ label }) => label === 'Baseline (paper)')!;
+  assert.deepEqual(
+    [paper.run, paper.prediction_mse_std, paper.steps_to_400, paper.steps_to_400_reached],
+    [null, 0.012, 18_500, null],
+  );
+  assert.deepEqual(compareRuns([other], { paper: true }).notes, []);
+});
+
+test('different conditions are said, the paper included', () => {
+  const short = makeRun('short', {
+    arm: 'dream-critic',
+    curves: [[500]],
+    overrides: ['steps=8000', 'evaluation.episodes=20'],
+  });
+  assert.deepEqual(compareRuns([baseline, short], { paper: false }).notes.slice(1), [
+    'Not the same environment steps: Baseline 50,000; Dream critic 8,000.',
+    'Not the same episodes per evaluation: Baseline 100; Dream critic 20.',
+  ]);
+  assert.equal(
+    compareRuns([short], { paper: true }).notes[0],
+    'Not the same environment steps: Dream critic 8,000; the paper 50,000.',
+  );
+});
+
+test('one seed has no deviation; no seed has no numbers; a reward may be negative', () => {
+  const one = makeRun('one', { curves: [[450]], errors: [3e-4] });
+  const negative = makeRun('negative', { curves: [[-200.04]] });
+  const none = makeRun('none', { seeds: [0, 1], curves: [] });
+  const { text, latex, notes, rows } = compareRuns([one, none, negative], { paper: false });
+  assert.match(text, /\nOne +1 +450\.0 +450\.0 +3\.0e-4 +2,000 \(1 of 1\)\n/);
+  assert.match(text, /\nNone +0 +– +– +– +–\n/);
+  assert.match(text, /\nNegative +1 +-200\.0 +-200\.0 +– +never\n/);
+  assert.ok(latex.includes('\nNegative & 1 & $-$200.0 & $-$200.0 & -- & never '));
+  assert.deepEqual(rows[1]!.finalReward, { mean: null, std: null });
+  assert.deepEqual(notes, ['None: left out, not finished: seeds 0, 1.']);
+});
+
+test('prediction errors of every size keep two digits of the mean', () => {
+  const shown = [9.99e-4, 0.00996, 0.0123, 1.26, 12.6, 9900, 12_600, 0, Infinity].map((error) => {
+    const dir = makeRun(`error-${error}`, { curves: [[450]], errors: [error] });
+    return / 450\.0 +450\.0 +(\S+)/.exec(compareRuns([dir], { paper: false }).text)?.[1];
+  });
+  assert.deepEqual(shown, ['1.0e-3', '0.010', '0.012', '1.3', '13', '9900', '1.3e4', '0.0', 'Infinity']);
+});
+
+test('runs of one arm are told apart, long names are cut in their middle, the text fits 100 columns', () => {
+  const long = ['1', '2'].map((end) =>
+    makeRun(`${'sweep-'.repeat(15)}${end}`, { arm: 'dream-critic', curves: [[450]] }),
+  );
+  const { text, rows } = compareRuns([dream, ...long], { paper: true });
+  assert.equal(rows[1]!.label, `Dream critic (${'sweep-'.repeat(15)}1)`);
+  const lines = text.split('\n');
+  assert.ok(lines.every((line) => [...line].length <= 100));
+  assert.equal(lines.filter((line) => /^Dream critic \(s\S*…\S*-sweep-[12]\) /.test(line)).length, 4);
+  assert.equal(new Set(rows.map(({ label }) => label)).size, rows.length);
+});
+
+test('text from a run folder is escaped for each format', () => {
+  const name = 'a_b|c&d%e#$^~{<*`é"\u001b[31m,\n\\';
+  const odd = makeRun(name, { arm: 'baseline', curves: [[450]], engine: 'w_a|s' });
+  const { rows, text, csv, markdown, latex } = compareRuns([baseline, odd], { paper: false });
+  assert.equal(rows[1]!.run, 'a_b|c&d%e#$^~{<*`é"?[31m,?\\');
+  assert.doesNotMatch(text.replaceAll('\n', ''), /\p{C}/u);
+  const row = parseCsv(csv, 'table1.csv').rows[1]!;
+  assert.deepEqual([row.run, row.engine], [rows[1]!.run, 'w_a|s']);
+  const markdownRow = markdown.split('\n')[3]!;
+  assert.ok(
+    markdownRow.startsWith('| Baseline (a\\_b\\|c\\&d%e\\#\\$^\\~{\\<\\*\\`é"?\\[31m,?\\\\) | 1 |'),
+    markdownRow,
+  );
+  assert.ok(markdownRow.endsWith('| w\\_a\\|s |'));
+  const latexRow = latex.split('\n').find((line) => line.startsWith('Baseline (a'))!;
+  assert.ok(
+    latexRow.startsWith(
+      String.raw`Baseline (a\_b\textbar{}c\&d\%e\#\$\textasciicircum{}\textasciitilde{}\{\textless{}{*}` +
+        '`?"?{[}31m,?\\textbackslash{}) & 1 &',
+    ),
+    latexRow,
+  );
+});
+
+test('a path that is no run folder is one sentence', () => {
+  const missing = join(runs, 'missing');
+  assert.throws(
+    () => compareRuns([dream, missing], { paper: false }),
+    (error) => error instanceof UserError && error.message.includes(missing),
+  );
+});
