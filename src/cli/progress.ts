@@ -1,0 +1,280 @@
+import { MultiBar, type SingleBar } from 'cli-progress';
+import type { Row } from '../training/events.ts';
+
+/** Of a seed in this session: not yet begun, training, finished, given up, or stopped after saving. */
+export type SeedStatus = 'waiting' | 'running' | 'done' | 'failed' | 'interrupted';
+
+/** What shows how far a run is. Only seeds given to `createProgress` may be named. */
+export interface Progress {
+  /** `seed` has taken `step` environment steps. The first call says where this session starts. */
+  step(seed: number, step: number): void;
+  /** A row of metrics.csv: `env_step`, `reward_mean` and `prediction_mse` are shown. */
+  evaluation(seed: number, row: Row): void;
+  /** Every seed starts as `waiting`. */
+  status(seed: number, status: SeedStatus, message?: string): void;
+  /** One line of text: above the bars where there are bars. */
+  note(text: string): void;
+  /** Draws the last state and leaves the terminal to others. Further calls do nothing. */
+  close(): void;
+}
+
+/** A stream like `process.stderr`. */
+export type ProgressStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number };
+
+export interface ProgressOptions {
+  seeds: readonly number[];
+  /** Environment steps that each seed is to reach. */
+  steps: number;
+  stream: ProgressStream;
+  /** Shows failures only. */
+  quiet: boolean;
+  /** Milliseconds from any origin, never going back. */
+  clock: () => number;
+}
+
+interface Seed {
+  readonly label: string;
+  readonly rate: RecentRate;
+  status: SeedStatus;
+  message: string;
+  /** Steps taken in earlier sessions and this one; null until the first report. */
+  step: number | null;
+  reward: number | null;
+}
+
+/**
+ * The progress of a run: on a terminal a bar per seed and one for the whole, redrawn ten times a second at most;
+ * elsewhere one plain line per evaluation, note and change of status; with `quiet` one line per failure.
+ */
+export function createProgress({ seeds, steps, stream, quiet, clock }: ProgressOptions): Progress {
+  const states = new Map<number, Seed>(
+    seeds.map((seed) => [
+      seed,
+      {
+        label: `seed ${seed}`,
+        rate: new RecentRate(),
+        status: 'waiting',
+        message: '',
+        step: null,
+        reward: null,
+      },
+    ]),
+  );
+  const all = [...states.values()];
+  const session = new RecentRate();
+  let sessionSteps = 0;
+
+  const stateOf = (seed: number): Seed => {
+    const state = states.get(seed);
+    if (!state) throw new RangeError(`seed ${seed} is not among the seeds shown`);
+    return state;
+  };
+  const advance = (state: Seed, step: number) => {
+    const now = clock();
+    // Steps of earlier sessions took none of this one's time: the first report counts for nothing.
+    sessionSteps += step - (state.step ?? step);
+    state.step = step;
+    state.rate.add(now, step);
+    session.add(now, sessionSteps);
+  };
+  const stepOf = (state: Seed) => (state.status === 'done' ? steps : (state.step ?? 0));
+  const paceOf = (state: Seed) => pace(state.rate.perSecond(clock()), steps - stepOf(state));
+
+  const describeSeed = (state: Seed): string[] =>
+    state.status === 'running'
+      ? [...rewardOf(state.reward), ...paceOf(state)]
+      : [...rewardOf(state.reward), state.message ? `${state.status}: ${state.message}` : state.status];
+  const describeAll = (): string[] => {
+    const open = all.filter(({ status }) => status === 'running' || status === 'waiting');
+    const remaining = open.reduce((sum, state) => sum + steps - stepOf(state), 0);
+    const counts = displayOrder.map(
+      (status) => [all.filter((state) => state.status === status).length, status] as const,
+    );
+    return [
+      counts.flatMap(([count, status]) => (count > 0 ? [`${count} ${status}`] : [])).join(', '),
+      ...pace(session.perSecond(clock()), remaining),
+    ];
+  };
+  const barLines = (room: number): BarLine[] => [
+    ...chooseSeeds(all, room).map((state) => ({
+      label: state.label,
+      step: stepOf(state),
+      total: steps,
+      details: describeSeed(state),
+    })),
+    ...(all.length > 1
+      ? [
+          {
+            label: 'all',
+            step: all.reduce((sum, state) => sum + stepOf(state), 0),
+            total: steps * all.length,
+            details: describeAll(),
+          },
+        ]
+      : []),
+  ];
+
+  const bars = stream.isTTY && !quiet ? new Bars(stream, barLines) : null;
+  const print = (text: string) => {
+    const line = text.trim().replace(/\s*\n\s*/g, ' ');
+    if (bars?.isOpen) bars.printAbove(line);
+    else stream.write(`${line}\n`);
+  };
+
+  return {
+    step: (seed, step) => advance(stateOf(seed), step),
+    evaluation(seed, row) {
+      const state = stateOf(seed);
+      if (typeof row.env_step === 'number') advance(state, row.env_step);
+      state.reward = row.reward_mean ?? null;
+      if (quiet || bars) return;
+      const error = row.prediction_mse;
+      print(
+        [
+          state.label,
+          `step ${stepOf(state)}/${steps}`,
+          ...rewardOf(state.reward),
+          ...(typeof error === 'number' ? [`prediction error ${error.toExponential(1)}`] : []),
+          ...paceOf(state),
+        ].join('  '),
+      );
+    },
+    status(seed, status, message = '') {
+      const state = stateOf(seed);
+      if (state.status === status && state.message === message) return;
+      state.status = status;
+      state.message = message;
+      const isEnd = status === 'done' || status === 'interrupted';
+      const matters = status === 'failed' || (!quiet && (message !== '' || (isEnd && !bars)));
+      if (matters) print(`${state.label}  ${message ? `${status}: ${message}` : status}`);
+    },
+    note(text) {
+      if (!quiet) print(text);
+    },
+    close: () => bars?.close(),
+  };
+}
+
+/** Statuses in the order in which seeds get a bar where not all fit. */
+const displayOrder: readonly SeedStatus[] = ['running', 'failed', 'interrupted', 'waiting', 'done'];
+
+/** At most `room` seeds, by `displayOrder`; those chosen keep the order of `seeds`. */
+function chooseSeeds(seeds: readonly Seed[], room: number): readonly Seed[] {
+  if (seeds.length <= room) return seeds;
+  const chosen = new Set(
+    displayOrder.flatMap((status) => seeds.filter((seed) => seed.status === status)).slice(0, room),
+  );
+  return seeds.filter((seed) => chosen.has(seed));
+}
+
+function rewardOf(reward: number | null): string[] {
+  return reward === null ? [] : [`reward ${reward.toFixed(1)}`];
+}
+
+/** Speed and time left, as far as they are known. */
+function pace(perSecond: number | null, remaining: number): string[] {
+  if (perSecond === null) return [];
+  const speed = `${perSecond < 10 ? Number(perSecond.toPrecision(2)) : Math.round(perSecond)} steps/s`;
+  return remaining > 0 ? [speed, `${formatSeconds(remaining / perSecond)} left`] : [speed];
+}
+
+/** `m:ss`, or `h:mm:ss` from an hour on. */
+function formatSeconds(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const digits = (n: number) => String(n).padStart(2, '0');
+  return hours > 0 ? `${hours}:${digits(minutes)}:${digits(whole % 60)}` : `${minutes}:${digits(whole % 60)}`;
+}
+
+/** The rate of a growing count over the last 30 seconds, from one sample a second. */
+class RecentRate {
+  readonly #samples: { time: number; count: number }[] = [];
+
+  /** The count at `time`, in milliseconds. */
+  add(time: number, count: number): void {
+    const samples = this.#samples;
+    const beforeLast = samples.at(-2);
+    // Only the last sample may be closer than a second to the one before it.
+    if (beforeLast && time - beforeLast.time < 1000) samples.pop();
+    samples.push({ time, count });
+    while (samples.length > 2 && samples[1]!.time <= time - 30_000) samples.shift();
+  }
+
+  /** Counts per second, up to `now` (so that a standstill shows); null while nothing is known. */
+  perSecond(now: number): number | null {
+    const [first, last] = [this.#samples[0], this.#samples.at(-1)];
+    if (!first || !last || last.count <= first.count || now <= first.time) return null;
+    return (1000 * (last.count - first.count)) / (now - first.time);
+  }
+}
+
+interface BarLine {
+  label: string;
+  step: number;
+  total: number;
+  details: string[];
+}
+
+/**
+ * A block of bars at the foot of a terminal, each with a fixed place: `lines(room)` is asked before each redraw for
+ * what they show. Cursor and line wrapping stay as they are, so that nothing is left to restore after a crash.
+ */
+class Bars {
+  readonly #multiBar: MultiBar;
+  readonly #bars: SingleBar[];
+
+  constructor(stream: ProgressStream, lines: (room: number) => BarLine[]) {
+    const columns = stream.columns || 80;
+    // One line for the whole, one for a note, one for the cursor after the end.
+    const room = Math.max(1, (stream.rows || 24) - 3);
+    this.#multiBar = new MultiBar({
+      stream,
+      format: '{label}  {bar}  {count}  {details}',
+      barsize: Math.max(8, Math.min(30, columns - 66)),
+      barCompleteChar: '█',
+      barIncompleteChar: '░',
+      fps: 10,
+      hideCursor: false,
+      // Trims each line to the terminal's width.
+      linewrap: true,
+      // Without it an unchanged bar is not drawn again after a note has moved the block down.
+      forceRedraw: true,
+      // It would swallow SIGINT.
+      gracefulExit: false,
+    });
+    this.#bars = lines(room).map(({ total }) => this.#multiBar.create(total, 0, {}));
+    this.#multiBar.on('update-pre', () => {
+      const current = lines(room);
+      const labelWidth = Math.max(...current.map(({ label }) => label.length));
+      const countWidth = Math.max(...current.map(({ total }) => `${total}/${total}`.length));
+      for (const [i, { label, step, total, details }] of current.entries()) {
+        this.#bars[i]!.update(step, {
+          label: label.padEnd(labelWidth),
+          count: `${step}/${total}`.padStart(countWidth),
+          details: details.join('  '),
+        });
+      }
+    });
+    // However the process ends, the prompt that follows is on a line of its own.
+    process.once('exit', this.close);
+  }
+
+  // Not a method: it is also the listener of the process's end.
+  readonly close = (): void => {
+    if (!this.isOpen) return;
+    process.removeListener('exit', this.close);
+    // One more redraw, for `stop` would drop the lines above that are not drawn yet.
+    this.#multiBar.update();
+    this.#multiBar.stop();
+  };
+
+  get isOpen(): boolean {
+    return this.#multiBar.isActive;
+  }
+
+  /** Shows the line above the bars at the next redraw. */
+  printAbove(line: string): void {
+    // The rest of the row may hold an old bar: erase it.
+    this.#multiBar.log(`${line}\x1b[K\n`);
+  }
+}
