@@ -87,6 +87,11 @@ export class RunFolder {
     this.#writeInfo({ ...this.#info, ...changes });
   }
 
+  /** Notes in run.json that this sitting has ended, after `seconds`. */
+  markEnd(seconds: number): void {
+    this.updateInfo({ end: new Date().toISOString(), seconds: this.#info.seconds + seconds });
+  }
+
   /** Sets the status of one seed in run.json; `reason` says why a failed one failed. */
   setStatus(seed: number, status: SeedStatus, reason?: string): void {
     const { [seed]: _, ...failures } = this.#info.failures;

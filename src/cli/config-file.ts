@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { loadExperiment } from '../config/load.ts';
+import type { Experiment } from '../config/schema.ts';
+import { UserError } from '../errors.ts';
+
+/** The options of the command line that change a config. */
+export interface ConfigOptions {
+  config?: string;
+  set: string[];
+  seeds?: string;
+  steps?: string;
+  name?: string;
+  engine?: string;
+}
+
+/** Reads and resolves the config that a command names. @throws UserError for whatever is wrong with it. */
+export function readConfig({ config: file, set, seeds, steps, name, engine }: ConfigOptions): Experiment {
+  if (file === undefined) throw new UserError('--config: missing; give a YAML file, e.g. --config configs/quick.yaml');
+  const flags = { seeds, steps, name, engine: engine ?? (process.env.WM_ENGINE || undefined) };
+  return loadExperiment({ file, text: read(file), overrides: set, flags });
+}
+
+const WHY_NOT: Record<string, string> = {
+  ENOENT: 'no such file',
+  EISDIR: 'is a folder, not a file',
+  ENOTDIR: 'leads through a file that is not a folder',
+  EACCES: 'may not be read',
+};
+
+function read(file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = error instanceof TypeError ? 'is not UTF-8 text' : ((code && WHY_NOT[code]) ?? message);
+    throw new UserError(`${file}: ${why}; give a YAML file, e.g. --config configs/quick.yaml`);
+  }
+}

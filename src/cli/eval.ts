@@ -1,0 +1,64 @@
+import path from 'node:path';
+import { type EngineName, engineNames } from '../engine/engine.ts';
+import { UserError } from '../errors.ts';
+import { evaluateRun } from '../experiment/evaluate-run.ts';
+import { writeCsv } from '../runs/csv.ts';
+import { estimate } from '../statistics.ts';
+import { returnStatistics } from '../training/evaluate.ts';
+import { alignColumns, plusMinus } from './text.ts';
+
+interface EvalOptions {
+  episodes: number;
+  engine?: string;
+  json: boolean;
+}
+
+const EVAL_COLUMNS = ['seed', 'env_step', 'episodes', 'reward_mean', 'reward_std', 'reward_min', 'reward_max'];
+const EPISODE_COLUMNS = ['seed', 'episode', 'return', 'length', 'terminated', 'truncated'];
+
+/** `wm eval`: writes eval.csv and episodes.csv into the run folder. Returns the exit code. */
+export async function evalCommand(dir: string, options: EvalOptions): Promise<number> {
+  const engine = requestedEngine(options.engine ?? (process.env.WM_ENGINE || 'auto'));
+  const evaluations = await evaluateRun(dir, options.episodes, engine);
+  const rows = evaluations.map(({ seed, step, episodes }) => ({
+    seed,
+    env_step: step,
+    episodes: episodes.length,
+    ...returnStatistics(episodes),
+  }));
+  writeCsv(path.join(dir, 'eval.csv'), EVAL_COLUMNS, rows);
+  writeCsv(
+    path.join(dir, 'episodes.csv'),
+    EPISODE_COLUMNS,
+    evaluations.flatMap(({ seed, episodes }) =>
+      episodes.map(({ return: total, length, terminated, truncated }, episode) => ({
+        ...{ seed, episode, return: total, length },
+        ...{ terminated: Number(terminated), truncated: Number(truncated) },
+      })),
+    ),
+  );
+  const reward = estimate(rows.map(({ reward_mean }) => reward_mean));
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ run: dir, reward, seeds: rows })}\n`);
+    return 0;
+  }
+  const lines = rows.map((row) => [
+    String(row.seed),
+    String(row.env_step),
+    plusMinus({ mean: row.reward_mean, std: row.reward_std }, 1),
+    String(row.reward_min),
+    String(row.reward_max),
+  ]);
+  process.stdout.write(alignColumns([['seed', 'step', 'reward', 'min', 'max'], ...lines]));
+  process.stdout.write(
+    `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${plusMinus(reward, 1)} (${options.episodes} greedy episodes each)\n`,
+  );
+  return 0;
+}
+
+function requestedEngine(name: string): EngineName | 'auto' {
+  const known = ['auto', ...engineNames] as const;
+  const engine = known.find((candidate) => candidate === name);
+  if (engine) return engine;
+  throw new UserError(`--engine: expected ${known.join(', ')}, got "${name}"`);
+}

@@ -1,0 +1,91 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { UserError } from '../errors.ts';
+import { hostInfo } from './host.ts';
+
+/** Exit codes: 0 done, 1 a run failed, 2 the command or config is wrong, 130 interrupted after saving. */
+type ExitCode = number;
+
+/** The whole command line: declares the commands, runs one, sets the exit code. Each command loads on demand. */
+export async function main(argv: readonly string[]): Promise<void> {
+  process.exitCode = await run(argv);
+}
+
+async function run(argv: readonly string[]): Promise<ExitCode> {
+  let code: ExitCode = 0;
+  const program = new Command('wm')
+    .description('Trains generative world models and asks whether a reinforcement-learning signal makes them better.')
+    .version(hostInfo().wmVersion)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => process.stderr.write(text) });
+
+  const command = (usage: string, description: string) =>
+    program.command(usage).description(description).exitOverride();
+
+  command('train', 'train every seed of a config into runs/<name>; the same command again resumes it')
+    .option('-c, --config <file>', 'YAML config, e.g. configs/dream.yaml')
+    .option('--set <key=value>', 'override one config key, dotted; repeatable', collect, [])
+    .option('--seeds <list>', 'seeds to train, e.g. 0,1,2')
+    .option('--steps <n>', 'environment steps per seed')
+    .option('--name <name>', "name of the run's folder")
+    .option('--runs <dir>', 'folder of run folders', 'runs')
+    .option('--engine <name>', 'auto, tensorflow, wasm or cpu (also WM_ENGINE)')
+    .option('--workers <n>', 'worker processes at once (default: one per core)', parseCount)
+    .option('--quiet', 'no progress, failures only', false)
+    .option('--json', 'results as one JSON object', false)
+    .option('--help-config', 'print every config key and exit')
+    .action(async (options) => {
+      code = await (await import('./train.ts')).trainCommand(options);
+    });
+
+  command('eval <run>', 'play greedy episodes with the checkpoints of a run folder')
+    .option('--episodes <n>', 'episodes per seed', parseCount, 100)
+    .option('--engine <name>', 'auto, tensorflow, wasm or cpu (also WM_ENGINE)')
+    .option('--json', 'results as one JSON object', false)
+    .action(async (dir, options) => {
+      code = await (await import('./eval.ts')).evalCommand(dir, options);
+    });
+
+  command('compare <runs...>', 'print Table 1 of finished runs')
+    .option('--paper', "set the paper's printed numbers beside", false)
+    .option('--out <dir>', 'write table1.csv, table1.md and table1.tex there')
+    .option('--json', 'results as one JSON object', false)
+    .action(async (dirs, options) => {
+      code = (await import('./compare.ts')).compareCommand(dirs, options);
+    });
+
+  command('engines', 'what can compute here, and why not the rest')
+    .option('--json', 'results as one JSON object', false)
+    .action(async (options) => {
+      code = await (await import('./engines.ts')).enginesCommand(options);
+    });
+
+  try {
+    await program.parseAsync(argv);
+    return code;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+/** The one place that turns errors into messages and exit codes: a user's error is a sentence, a bug keeps its stack. */
+function report(error: unknown): ExitCode {
+  // Commander has printed its own message (or the help that was asked for).
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof UserError) {
+    process.stderr.write(`wm: ${error.message}\n`);
+    return error.exitCode;
+  }
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  return 1;
+}
+
+function collect(value: string, previous: string[]): string[] {
+  return [...previous, value];
+}
+
+function parseCount(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 1e6) return value;
+  throw new InvalidArgumentError('expected a whole number from 1 to 1000000.');
+}

@@ -1,0 +1,119 @@
+import { constants } from 'node:os';
+import { configJsonSchema, describeConfig } from '../config/describe.ts';
+import { type RunOutcome, runExperiment } from '../experiment/run.ts';
+import { readRun } from '../runs/read.ts';
+import { summarise } from '../runs/summary.ts';
+import { estimate } from '../statistics.ts';
+import { type ConfigOptions, readConfig } from './config-file.ts';
+import { gitCommit, hostInfo } from './host.ts';
+import { createProgress } from './progress.ts';
+import { plusMinus } from './text.ts';
+
+interface TrainOptions extends ConfigOptions {
+  runs: string;
+  workers?: number;
+  quiet: boolean;
+  json: boolean;
+  helpConfig?: boolean;
+}
+
+const SAVED_AND_STOPPED = 130;
+
+/** `wm train`. Returns the exit code. */
+export async function trainCommand(options: TrainOptions): Promise<number> {
+  if (options.helpConfig) {
+    process.stdout.write(options.json ? `${JSON.stringify(configJsonSchema(), null, 2)}\n` : describeConfig());
+    return 0;
+  }
+  const experiment = readConfig(options);
+  const clock = () => performance.now() / 1000;
+  const progress = createProgress({
+    seeds: experiment.seeds,
+    steps: experiment.steps,
+    stream: process.stderr,
+    quiet: options.quiet,
+    clock: () => performance.now(),
+  });
+  const stopping = stopOnSignals(() => progress.note('saving every seed; once more to stop at once'), progress.close);
+  const stacks: string[] = [];
+  let outcome: RunOutcome;
+  try {
+    outcome = await runExperiment({
+      experiment,
+      runsDir: options.runs,
+      workers: options.workers,
+      host: { ...hostInfo(), gitCommit: gitCommit() },
+      clock,
+      signal: stopping.signal,
+      begin: ({ dir, engine, reason, resumed, pending }) => {
+        for (const seed of experiment.seeds) if (!pending.includes(seed)) progress.status(seed, 'done');
+        progress.note(
+          pending.length === 0
+            ? `${dir} is finished: nothing to do`
+            : `${resumed ? 'resuming' : 'training'} ${dir} on ${engine.name} ${engine.version} (${engine.device})${reason ? `; not tensorflow: ${reason}` : ''}`,
+        );
+      },
+      seedStarted: (seed, step) => {
+        progress.status(seed, 'running');
+        progress.step(seed, step);
+      },
+      handle: (message) => {
+        if (message.kind === 'step') progress.step(message.seed, message.step);
+        else if (message.kind === 'evaluation') progress.evaluation(message.seed, message.row);
+        else if (message.kind === 'failed') {
+          progress.status(message.seed, 'failed', message.reason);
+          if (message.stack) stacks.push(message.stack);
+        } else progress.status(message.seed, message.kind);
+      },
+    });
+  } finally {
+    progress.close();
+    stopping.release();
+  }
+  for (const stack of stacks) process.stderr.write(`${stack}\n`);
+  printResults(outcome, options.json);
+  if (outcome.interrupted.length > 0) {
+    process.stderr.write('stopped after saving; the same command goes on from here\n');
+    return SAVED_AND_STOPPED;
+  }
+  return outcome.failed.size > 0 ? 1 : 0;
+}
+
+/** The first signal asks for a stop that saves; the second ends the process at once. */
+function stopOnSignals(asked: () => void, cleanUp: () => void): { signal: AbortSignal; release: () => void } {
+  const controller = new AbortController();
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const listener = (name: (typeof names)[number]) => {
+    if (controller.signal.aborted) {
+      cleanUp();
+      process.exit(128 + constants.signals[name]);
+    }
+    asked();
+    controller.abort();
+  };
+  for (const name of names) process.on(name, listener);
+  return {
+    signal: controller.signal,
+    release: () => {
+      for (const name of names) process.off(name, listener);
+    },
+  };
+}
+
+/** The finished seeds' final rewards on stdout. */
+function printResults({ dir, failed, interrupted }: RunOutcome, json: boolean): void {
+  const { info, seeds } = readRun(dir);
+  const finals = seeds.map(({ seed, rows }) => ({ seed, ...summarise(rows) }));
+  const rewards = finals.flatMap(({ final_reward }) => final_reward ?? []);
+  const reward = estimate(rewards);
+  if (json) {
+    const result = { run: dir, arm: info.arm, final_reward: reward, seeds: finals, failed: Object.fromEntries(failed), interrupted };
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+    return;
+  }
+  if (rewards.length === 0) return;
+  const each = rewards.length > 1 ? `  (${rewards.map((x) => x.toFixed(1)).join(', ')})` : '';
+  process.stdout.write(
+    `${info.arm}: final reward ${plusMinus(reward, 1)} over ${rewards.length} seed${rewards.length === 1 ? '' : 's'}${each}\n`,
+  );
+}

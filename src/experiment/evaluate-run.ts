@@ -1,0 +1,54 @@
+import { chooseEngine, type EngineName, startEngine } from '../engine/engine.ts';
+import { environmentEntry } from '../envs/index.ts';
+import { UserError } from '../errors.ts';
+import { methods } from '../methods/index.ts';
+import { RandomStream } from '../random/stream.ts';
+import { readRun } from '../runs/read.ts';
+import { SeedFolder } from '../runs/seed-folder.ts';
+import { type Episode, evaluate } from '../training/evaluate.ts';
+import { agentSpaces } from '../training/train.ts';
+
+/** The episodes that one seed's checkpoint played. */
+export interface SeedEvaluation {
+  seed: number;
+  /** Environment steps behind the checkpoint. */
+  step: number;
+  episodes: Episode[];
+}
+
+/**
+ * Plays greedy episodes with the averaged policy of every checkpoint of a run, all seeds side by side. Where episodes
+ * start comes from the stream `eval` of each seed, which training never draws from.
+ *
+ * @throws UserError when `dir` is no run folder, holds no checkpoint or a damaged one, or the engine cannot load.
+ */
+export async function evaluateRun(
+  dir: string,
+  episodes: number,
+  requested: EngineName | 'auto',
+): Promise<SeedEvaluation[]> {
+  const { experiment } = readRun(dir);
+  const saved = experiment.seeds.flatMap((seed) => {
+    const checkpoint = new SeedFolder(dir, seed).readCheckpoint();
+    return checkpoint ? [{ seed, state: checkpoint.state }] : [];
+  });
+  if (saved.length === 0) {
+    throw new UserError(`${dir} holds no checkpoint (published runs come without); train it again to evaluate it`);
+  }
+  const { engine } = await chooseEngine(requested);
+  await startEngine(engine.name);
+  const entry = environmentEntry(experiment.environment);
+  const method = await methods[experiment.method].load();
+  const agent = method.create(
+    saved.map(({ seed }) => ({ seed, settings: experiment })),
+    agentSpaces(entry),
+  );
+  agent.load(saved.map(({ state }) => state));
+  const streams = saved.map(({ seed }) => RandomStream.named(seed, 'eval'));
+  const evaluations = await evaluate(agent, entry, 'average', episodes, 0, streams);
+  return saved.map(({ seed, state }, member) => ({
+    seed,
+    step: state.step,
+    episodes: evaluations[member]!.episodes,
+  }));
+}

@@ -1,0 +1,24 @@
+import type { Experiment } from '../config/schema.ts';
+import type { EngineName } from '../engine/engine.ts';
+import type { Row } from '../training/events.ts';
+
+/** What a worker process is to do: train some seeds of a run, side by side. */
+export interface Job {
+  runDir: string;
+  experiment: Experiment;
+  engine: EngineName;
+  /** Seeds that stand at the same environment step. */
+  seeds: number[];
+}
+
+/** From the parent: the job once, then perhaps a request to save and stop. */
+export type ParentMessage = { kind: 'job'; job: Job } | { kind: 'stop' };
+
+/** From a worker. Every seed of its job ends with exactly one of `done`, `failed` and `interrupted`. */
+export type WorkerMessage =
+  | { kind: 'step'; seed: number; step: number }
+  | { kind: 'evaluation'; seed: number; row: Row }
+  | { kind: 'done'; seed: number }
+  | { kind: 'interrupted'; seed: number }
+  /** `stack` where it is a bug rather than something a user can mend. */
+  | { kind: 'failed'; seed: number; reason: string; stack?: string };

@@ -1,0 +1,166 @@
+import path from 'node:path';
+import { differingKeys, formatExperiment } from '../config/format.ts';
+import { loadExperiment } from '../config/load.ts';
+import type { Experiment } from '../config/schema.ts';
+import { chooseEngine, type Engine } from '../engine/engine.ts';
+import { UserError } from '../errors.ts';
+import { methods } from '../methods/index.ts';
+import { readRun } from '../runs/read.ts';
+import type { RunInfo } from '../runs/records.ts';
+import { RunFolder } from '../runs/run-folder.ts';
+import { summarise } from '../runs/summary.ts';
+import type { Job, WorkerMessage } from './messages.ts';
+import { supervise } from './supervisor.ts';
+
+/** Facts about this machine and this command that go into run.json. */
+export type HostInfo = Pick<
+  RunInfo,
+  'wmVersion' | 'gitCommit' | 'node' | 'host' | 'platform' | 'cores' | 'command'
+>;
+
+export interface RunOptions {
+  experiment: Experiment;
+  /** The folder of run folders. */
+  runsDir: string;
+  /** Worker processes at once; undefined: one per core, or one in all on a GPU. */
+  workers: number | undefined;
+  host: HostInfo;
+  /** Seconds from any origin, never going back. */
+  clock: () => number;
+  /** Told once what is about to happen, before any training. */
+  begin: (plan: { dir: string; engine: Engine; reason: string | null; resumed: boolean; pending: number[] }) => void;
+  /** Told when a seed's training begins in this sitting, and at which step. */
+  seedStarted: (seed: number, step: number) => void;
+  handle: (message: WorkerMessage) => void;
+  /** Aborted by the user's wish to stop. */
+  signal: AbortSignal;
+}
+
+/** How a run ended; `failed` by seed. */
+export interface RunOutcome {
+  dir: string;
+  done: number[];
+  failed: Map<number, string>;
+  interrupted: number[];
+}
+
+/**
+ * Trains what is unfinished of an experiment in its run folder, and sums it up.
+ *
+ * @throws UserError, before anything is written, when the engine cannot load or the folder is not this experiment's.
+ */
+export async function runExperiment(options: RunOptions): Promise<RunOutcome> {
+  const { experiment, host, clock, signal } = options;
+  const { engine, reason } = await chooseEngine(experiment.engine);
+  const dir = path.join(options.runsDir, experiment.name);
+  const folder = RunFolder.open(dir, {
+    configText: formatExperiment(experiment),
+    info: {
+      ...host,
+      engine: { name: engine.name, device: engine.device, version: engine.version, reason },
+      status: Object.fromEntries(experiment.seeds.map((seed) => [seed, 'waiting'])),
+      method: experiment.method,
+      arm: methods[experiment.method].arm(experiment),
+    },
+  });
+  try {
+    requireSameConfig(folder, experiment);
+    const steps = pendingSteps(folder, experiment.seeds);
+    const pending = [...steps.keys()];
+    const done = experiment.seeds.filter((seed) => !steps.has(seed));
+    const outcome: RunOutcome = { dir, done, failed: new Map(), interrupted: [] };
+    options.begin({ dir, engine, reason, resumed: folder.resumed, pending });
+    if (pending.length === 0) return outcome;
+
+    if (folder.takenOver) folder.logEvent({ kind: 'lock-taken-over', from: folder.takenOver });
+    const former = folder.info;
+    const used = { name: engine.name, device: engine.device, version: engine.version, reason };
+    folder.logEvent({ kind: folder.resumed ? 'resume' : 'start', engine: used, seeds: Object.fromEntries(steps) });
+    if (former.engine.name !== engine.name) {
+      folder.logEvent({ kind: 'engine-changed', from: former.engine.name, to: engine.name });
+    }
+    folder.updateInfo({ ...host, engine: used, end: null });
+
+    const begin = clock();
+    await supervise(
+      packJobs(dir, experiment, engine, steps),
+      options.workers ?? (engine.isGpu ? 1 : host.cores),
+      ({ seeds }) => {
+        for (const seed of seeds) {
+          folder.setStatus(seed, 'running');
+          options.seedStarted(seed, steps.get(seed)!);
+        }
+      },
+      (message) => {
+        const { seed } = message;
+        if (message.kind === 'done') {
+          outcome.done.push(seed);
+          folder.setStatus(seed, 'done');
+        } else if (message.kind === 'failed') {
+          outcome.failed.set(seed, message.reason);
+          folder.setStatus(seed, 'failed', message.reason);
+          folder.logEvent(message);
+        } else if (message.kind === 'interrupted') {
+          outcome.interrupted.push(seed);
+          folder.setStatus(seed, 'interrupted');
+        }
+        options.handle(message);
+      },
+      signal,
+    );
+    folder.joinMetrics();
+    folder.writeSummary(summaryRows(dir));
+    folder.markEnd(clock() - begin);
+    folder.logEvent({ kind: 'end', done: outcome.done, failed: [...outcome.failed.keys()], interrupted: outcome.interrupted });
+    return outcome;
+  } finally {
+    folder.close();
+  }
+}
+
+function requireSameConfig(folder: RunFolder, experiment: Experiment): void {
+  const file = path.join(folder.dir, 'config.yaml');
+  const stored = loadExperiment({ file, text: folder.configText });
+  const keys = differingKeys(stored, experiment);
+  if (keys.length === 0) return;
+  throw new UserError(
+    `${folder.dir} holds a run of another config (${keys.join(', ')} differ${keys.length === 1 ? 's' : ''}); choose another --name, or delete that folder`,
+  );
+}
+
+/** The environment step at which each unfinished seed stands. Reads every checkpoint, so that a damaged one is found now. */
+function pendingSteps(folder: RunFolder, seeds: readonly number[]): Map<number, number> {
+  const steps = new Map<number, number>();
+  for (const seed of seeds) {
+    const seedFolder = folder.seed(seed);
+    if (!seedFolder.done()) steps.set(seed, seedFolder.readCheckpoint()?.state.step ?? 0);
+  }
+  return steps;
+}
+
+/**
+ * Gives each seed a worker of its own; on a GPU, where a batch of members costs little more than one, all that stand
+ * at the same step ride together.
+ */
+function packJobs(runDir: string, experiment: Experiment, engine: Engine, steps: Map<number, number>): Job[] {
+  const job = (seeds: number[]): Job => ({ runDir, experiment, engine: engine.name, seeds });
+  if (!engine.isGpu) return [...steps.keys()].map((seed) => job([seed]));
+  const together = new Map<number, number[]>();
+  for (const [seed, step] of steps) together.set(step, [...(together.get(step) ?? []), seed]);
+  return [...together.values()].map(job);
+}
+
+/** One row of summary.csv per finished seed. */
+function summaryRows(dir: string) {
+  const { info, seeds } = readRun(dir);
+  return seeds.map(({ seed, rows, done }) => ({
+    method: info.arm,
+    seed,
+    env_steps: done.steps,
+    updates: done.updates,
+    ...summarise(rows),
+    wall_seconds: done.wallSeconds,
+    engine: done.engine,
+    device: done.device,
+  }));
+}

@@ -1,0 +1,90 @@
+import { setImmediate } from 'node:timers/promises';
+import { startEngine } from '../engine/engine.ts';
+import { environmentEntry } from '../envs/index.ts';
+import { methods } from '../methods/index.ts';
+import { SeedFolder } from '../runs/seed-folder.ts';
+import { agentSpaces, lossColumns, metricColumns, train } from '../training/train.ts';
+import type { Job, WorkerMessage } from './messages.ts';
+
+/** What surrounds the training of some seeds: a worker process, or a test. */
+export interface Surroundings {
+  emit: (message: WorkerMessage) => void;
+  /** Asked between updates: whether to save and stop. */
+  stopRequested: () => boolean;
+  /** Seconds from any origin, never going back. */
+  clock: () => number;
+}
+
+/** Least seconds between two reports of the step. */
+const REPORT_EVERY = 0.1;
+
+/**
+ * Trains the seeds of a job from their checkpoints (or from the start) to the end, writing rows and checkpoints into
+ * their folders: the consumer of `train`'s events. A checkpoint follows every evaluation.
+ */
+export async function trainSeeds({ runDir, experiment, engine, seeds }: Job, surroundings: Surroundings): Promise<void> {
+  const { emit, stopRequested, clock } = surroundings;
+  const { device } = await startEngine(engine);
+  const method = await methods[experiment.method].load();
+  const agent = method.create(
+    seeds.map((seed) => ({ seed, settings: experiment })),
+    agentSpaces(environmentEntry(experiment.environment)),
+  );
+  const begin = clock();
+  const members = seeds.map((seed) => {
+    const folder = new SeedFolder(runDir, seed);
+    const checkpoint = folder.readCheckpoint();
+    const metrics = folder.openMetrics(metricColumns(agent));
+    const losses = folder.openLosses(lossColumns(agent));
+    // What was written after the checkpoint is about to be written again.
+    metrics.cutAfter(checkpoint?.state.step ?? 0);
+    losses.cutAfter(checkpoint?.state.step ?? 0);
+    const wallSeconds = () => (checkpoint?.wallSeconds ?? 0) + clock() - begin;
+    return { seed, folder, metrics, losses, state: checkpoint?.state, wallSeconds };
+  });
+  const states = members.flatMap(({ state }) => state ?? []);
+  const running = new Set(members);
+  let checkpointDue = false;
+  let reported = Number.NEGATIVE_INFINITY;
+  let ended = { steps: states[0]?.step ?? 0, updates: states[0]?.update ?? 0 };
+
+  for await (const event of train(agent, experiment, seeds, states.length > 0 ? states : undefined)) {
+    if (event.kind === 'step') {
+      ended = { steps: event.step, updates: event.update };
+      if (checkpointDue || stopRequested()) {
+        for (const [i, state] of (await event.save()).entries()) {
+          const { folder, wallSeconds } = members[i]!;
+          if (state) folder.writeCheckpoint({ state, wallSeconds: wallSeconds() });
+        }
+        checkpointDue = false;
+      }
+      if (stopRequested()) {
+        for (const { seed } of running) emit({ kind: 'interrupted', seed });
+        return;
+      }
+      if (clock() - reported >= REPORT_EVERY) {
+        for (const { seed } of running) emit({ kind: 'step', seed, step: event.step });
+        reported = clock();
+      }
+      // Lets messages and signals in.
+      await setImmediate();
+      continue;
+    }
+    const member = members[event.member]!;
+    const { seed, metrics, losses, wallSeconds } = member;
+    if (event.kind === 'failure') {
+      running.delete(member);
+      emit({ kind: 'failed', seed, reason: event.reason });
+    } else if (event.kind === 'losses') {
+      losses.append({ seed, ...event.row });
+    } else {
+      metrics.append({ seed, wall_seconds: wallSeconds(), ...event.row });
+      emit({ kind: 'evaluation', seed, row: event.row });
+      checkpointDue = true;
+    }
+  }
+  for (const { seed, folder, wallSeconds } of running) {
+    folder.markDone({ ...ended, wallSeconds: wallSeconds(), engine, device });
+    emit({ kind: 'done', seed });
+  }
+}

@@ -1,0 +1,44 @@
+import { UserError } from '../errors.ts';
+import type { ParentMessage, WorkerMessage } from './messages.ts';
+import { trainSeeds } from './train-seeds.ts';
+
+/** The entry of a worker process: takes one job from its parent, trains it, ends. */
+
+let stop = false;
+const parent = process.ppid;
+
+process.on('message', (message: ParentMessage) => {
+  if (message.kind === 'stop') stop = true;
+  else void work(message.job);
+});
+
+// Ctrl-C and a closed terminal reach the whole process group; the parent decides what they mean.
+process.on('SIGINT', () => {});
+process.on('SIGHUP', () => {});
+
+// Without its parent a worker must not write: another run may have taken the folder over.
+process.on('disconnect', () => process.exit(1));
+
+function emit(message: WorkerMessage): void {
+  if (process.ppid !== parent) process.exit(1);
+  process.send?.(message);
+}
+
+async function work(job: Extract<ParentMessage, { kind: 'job' }>['job']): Promise<void> {
+  const open = new Set(job.seeds);
+  try {
+    await trainSeeds(job, {
+      emit: (message) => {
+        if (message.kind !== 'step' && message.kind !== 'evaluation') open.delete(message.seed);
+        emit(message);
+      },
+      stopRequested: () => stop,
+      clock: () => performance.now() / 1000,
+    });
+  } catch (error) {
+    const { message, stack } = error as Error;
+    const bug = error instanceof UserError || stack === undefined ? {} : { stack };
+    for (const seed of open) emit({ kind: 'failed', seed, reason: message, ...bug });
+  }
+  process.disconnect();
+}
