@@ -15,7 +15,8 @@ export interface ConfigOptions {
 
 /** Reads and resolves the config that a command names. @throws UserError for whatever is wrong with it. */
 export function readConfig({ config: file, set, seeds, steps, name, engine }: ConfigOptions): Experiment {
-  if (file === undefined) throw new UserError('--config: missing; give a YAML file, e.g. --config configs/quick.yaml');
+  if (file === undefined)
+    throw new UserError('--config: missing; give a YAML file, e.g. --config configs/quick.yaml');
   const flags = { seeds, steps, name, engine: engine ?? (process.env.WM_ENGINE || undefined) };
   return loadExperiment({ file, text: read(file), overrides: set, flags });
 }

@@ -13,7 +13,15 @@ interface EvalOptions {
   json: boolean;
 }
 
-const EVAL_COLUMNS = ['seed', 'env_step', 'episodes', 'reward_mean', 'reward_std', 'reward_min', 'reward_max'];
+const EVAL_COLUMNS = [
+  'seed',
+  'env_step',
+  'episodes',
+  'reward_mean',
+  'reward_std',
+  'reward_min',
+  'reward_max',
+];
 const EPISODE_COLUMNS = ['seed', 'episode', 'return', 'length', 'terminated', 'truncated'];
 
 /** `wm eval`: writes eval.csv and episodes.csv into the run folder. Returns the exit code. */

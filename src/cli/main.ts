@@ -13,7 +13,9 @@ export async function main(argv: readonly string[]): Promise<void> {
 async function run(argv: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = 0;
   const program = new Command('wm')
-    .description('Trains generative world models and asks whether a reinforcement-learning signal makes them better.')
+    .description(
+      'Trains generative world models and asks whether a reinforcement-learning signal makes them better.',
+    )
     .version(hostInfo().wmVersion)
     .showSuggestionAfterError()
     .exitOverride()

@@ -22,7 +22,9 @@ const SAVED_AND_STOPPED = 130;
 /** `wm train`. Returns the exit code. */
 export async function trainCommand(options: TrainOptions): Promise<number> {
   if (options.helpConfig) {
-    process.stdout.write(options.json ? `${JSON.stringify(configJsonSchema(), null, 2)}\n` : describeConfig());
+    process.stdout.write(
+      options.json ? `${JSON.stringify(configJsonSchema(), null, 2)}\n` : describeConfig(),
+    );
     return 0;
   }
   const experiment = readConfig(options);
@@ -34,7 +36,10 @@ export async function trainCommand(options: TrainOptions): Promise<number> {
     quiet: options.quiet,
     clock: () => performance.now(),
   });
-  const stopping = stopOnSignals(() => progress.note('saving every seed; once more to stop at once'), progress.close);
+  const stopping = stopOnSignals(
+    () => progress.note('saving every seed; once more to stop at once'),
+    progress.close,
+  );
   const stacks: string[] = [];
   let outcome: RunOutcome;
   try {
@@ -50,7 +55,7 @@ export async function trainCommand(options: TrainOptions): Promise<number> {
         progress.note(
           pending.length === 0
             ? `${dir} is finished: nothing to do`
-            : `${resumed ? 'resuming' : 'training'} ${dir} on ${engine.name} ${engine.version} (${engine.device})${reason ? `; not tensorflow: ${reason}` : ''}`,
+            : `${resumed ? 'resuming' : 'training'} ${dir} on ${engine.name} ${engine.version} (${engine.device})${reason ? `; ${reason}` : ''}`,
         );
       },
       seedStarted: (seed, step) => {
@@ -107,7 +112,14 @@ function printResults({ dir, failed, interrupted }: RunOutcome, json: boolean): 
   const rewards = finals.flatMap(({ final_reward }) => final_reward ?? []);
   const reward = estimate(rewards);
   if (json) {
-    const result = { run: dir, arm: info.arm, final_reward: reward, seeds: finals, failed: Object.fromEntries(failed), interrupted };
+    const result = {
+      run: dir,
+      arm: info.arm,
+      final_reward: reward,
+      seeds: finals,
+      failed: Object.fromEntries(failed),
+      interrupted,
+    };
     process.stdout.write(`${JSON.stringify(result)}\n`);
     return;
   }

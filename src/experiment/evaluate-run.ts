@@ -33,7 +33,9 @@ export async function evaluateRun(
     return checkpoint ? [{ seed, state: checkpoint.state }] : [];
   });
   if (saved.length === 0) {
-    throw new UserError(`${dir} holds no checkpoint (published runs come without); train it again to evaluate it`);
+    throw new UserError(
+      `${dir} holds no checkpoint (published runs come without); train it again to evaluate it`,
+    );
   }
   const { engine } = await chooseEngine(requested);
   await startEngine(engine.name);

@@ -28,7 +28,13 @@ export interface RunOptions {
   /** Seconds from any origin, never going back. */
   clock: () => number;
   /** Told once what is about to happen, before any training. */
-  begin: (plan: { dir: string; engine: Engine; reason: string | null; resumed: boolean; pending: number[] }) => void;
+  begin: (plan: {
+    dir: string;
+    engine: Engine;
+    reason: string | null;
+    resumed: boolean;
+    pending: number[];
+  }) => void;
   /** Told when a seed's training begins in this sitting, and at which step. */
   seedStarted: (seed: number, step: number) => void;
   handle: (message: WorkerMessage) => void;
@@ -75,7 +81,11 @@ export async function runExperiment(options: RunOptions): Promise<RunOutcome> {
     if (folder.takenOver) folder.logEvent({ kind: 'lock-taken-over', from: folder.takenOver });
     const former = folder.info;
     const used = { name: engine.name, device: engine.device, version: engine.version, reason };
-    folder.logEvent({ kind: folder.resumed ? 'resume' : 'start', engine: used, seeds: Object.fromEntries(steps) });
+    folder.logEvent({
+      kind: folder.resumed ? 'resume' : 'start',
+      engine: used,
+      seeds: Object.fromEntries(steps),
+    });
     if (former.engine.name !== engine.name) {
       folder.logEvent({ kind: 'engine-changed', from: former.engine.name, to: engine.name });
     }
@@ -85,7 +95,8 @@ export async function runExperiment(options: RunOptions): Promise<RunOutcome> {
     await supervise(
       packJobs(dir, experiment, engine, steps),
       options.workers ?? (engine.isGpu ? 1 : host.cores),
-      ({ seeds }) => {
+      ({ seeds }, pid) => {
+        folder.logEvent({ kind: 'worker', pid, seeds });
         for (const seed of seeds) {
           folder.setStatus(seed, 'running');
           options.seedStarted(seed, steps.get(seed)!);
@@ -111,7 +122,12 @@ export async function runExperiment(options: RunOptions): Promise<RunOutcome> {
     folder.joinMetrics();
     folder.writeSummary(summaryRows(dir));
     folder.markEnd(clock() - begin);
-    folder.logEvent({ kind: 'end', done: outcome.done, failed: [...outcome.failed.keys()], interrupted: outcome.interrupted });
+    folder.logEvent({
+      kind: 'end',
+      done: outcome.done,
+      failed: [...outcome.failed.keys()],
+      interrupted: outcome.interrupted,
+    });
     return outcome;
   } finally {
     folder.close();

@@ -14,14 +14,14 @@ const isEnd = (message: WorkerMessage): message is SeedEnd =>
  * Runs jobs in forked worker processes, at most `workers` at once. A worker that dies ends only its own seeds, as
  * `failed` with the reason; the rest go on.
  *
- * @param started called when a job's worker has been forked
+ * @param started called when a job's worker has been forked, with its process id
  * @param handle called with every message; each seed's last one is its end
  * @param signal when aborted, running workers save and stop, and jobs not yet begun are reported `interrupted`
  */
 export async function supervise(
   jobs: readonly Job[],
   workers: number,
-  started: (job: Job) => void,
+  started: (job: Job, pid: number | undefined) => void,
   handle: (message: WorkerMessage) => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -37,7 +37,7 @@ export async function supervise(
 
 function runJob(
   job: Job,
-  started: (job: Job) => void,
+  started: (job: Job, pid: number | undefined) => void,
   handle: (message: WorkerMessage) => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -57,7 +57,8 @@ function runJob(
     };
     const end = (how: string) => {
       signal.removeEventListener('abort', stop);
-      for (const seed of open) tell({ kind: 'failed', seed, reason: `its worker process ${how}${complaints()}` });
+      for (const seed of open)
+        tell({ kind: 'failed', seed, reason: `its worker process ${how}${complaints()}` });
       resolve();
     };
     signal.addEventListener('abort', stop);
@@ -66,9 +67,11 @@ function runJob(
       tell(message);
     });
     worker.once('error', (error) => end(`could not start (${error.message})`));
-    worker.once('close', (code, killedBy) => end(killedBy ? `was ended by ${killedBy}` : `ended with code ${code}`));
+    worker.once('close', (code, killedBy) =>
+      end(killedBy ? `was ended by ${killedBy}` : `ended with code ${code}`),
+    );
     send(worker, { kind: 'job', job });
-    started(job);
+    started(job, worker.pid);
     if (signal.aborted) stop();
   });
 }

@@ -22,7 +22,10 @@ const REPORT_EVERY = 0.1;
  * Trains the seeds of a job from their checkpoints (or from the start) to the end, writing rows and checkpoints into
  * their folders: the consumer of `train`'s events. A checkpoint follows every evaluation.
  */
-export async function trainSeeds({ runDir, experiment, engine, seeds }: Job, surroundings: Surroundings): Promise<void> {
+export async function trainSeeds(
+  { runDir, experiment, engine, seeds }: Job,
+  surroundings: Surroundings,
+): Promise<void> {
   const { emit, stopRequested, clock } = surroundings;
   const { device } = await startEngine(engine);
   const method = await methods[experiment.method].load();

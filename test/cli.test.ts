@@ -1,0 +1,417 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/** The real program, compiled by `npm run build`, in temporary folders. */
+const wm = fileURLToPath(new URL('../bin/wm.js', import.meta.url));
+const folders: string[] = [];
+
+function workplace(files: Record<string, string> = {}): string {
+  const dir = mkdtempSync(path.join(tmpdir(), 'wm-cli-'));
+  folders.push(dir);
+  for (const [name, text] of Object.entries({ 'tiny.yaml': tiny, ...files }))
+    writeFileSync(path.join(dir, name), text);
+  return dir;
+}
+
+after(() => {
+  for (const dir of folders) rmSync(dir, { recursive: true, force: true });
+});
+
+/** A dream critic too small to learn, but with every part of a run. */
+const tiny = `
+method: world-model
+name: tiny
+seeds: [0, 1]
+steps: 300
+engine: wasm
+randomSteps: 40
+logEvery: 5
+evaluation: { every: 100, episodes: 2 }
+horizon: 3
+imaginationStarts: 4
+model: { latent: 4, hidden: [8], lstm: 8 }
+critic: { hidden: [8] }
+actor: { hidden: [8] }
+replay: { batch: 4, length: 4 }
+`;
+
+interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function start(cwd: string, ...args: string[]): { child: ChildProcess; result: Promise<Result> } {
+  const child = spawn(process.execPath, [wm, ...args], { cwd, env: { ...process.env, WM_ENGINE: '' } });
+  const result: Result = { code: null, stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    result.stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    result.stderr += text;
+  });
+  return { child, result: once(child, 'close').then(([code]) => ({ ...result, code })) };
+}
+
+const run = (cwd: string, ...args: string[]) => start(cwd, ...args).result;
+
+const text = (...parts: string[]) => readFileSync(path.join(...parts), 'utf8');
+
+/** A CSV without the one column that differs between equal runs. */
+function withoutWallSeconds(csv: string): string {
+  const lines = csv
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(','));
+  const at = lines[0]!.indexOf('wall_seconds');
+  return lines.map((cells) => cells.filter((_, i) => i !== at).join(',')).join('\n');
+}
+
+const metricsOf = (dir: string, seed: number) => withoutWallSeconds(text(dir, `seed-${seed}`, 'metrics.csv'));
+const lossesOf = (dir: string, seed: number) => text(dir, `seed-${seed}`, 'losses.csv');
+
+function assertSameResults(actual: string, wanted: string, seeds: number[]): void {
+  for (const seed of seeds) {
+    assert.equal(metricsOf(actual, seed), metricsOf(wanted, seed), `metrics of seed ${seed}`);
+    assert.equal(lossesOf(actual, seed), lossesOf(wanted, seed), `losses of seed ${seed}`);
+  }
+}
+
+/** Waits until a seed's metrics.csv has so many evaluations. */
+async function evaluations(dir: string, seed: number, count: number): Promise<void> {
+  const file = path.join(dir, `seed-${seed}`, 'metrics.csv');
+  for (let tries = 0; tries < 600; tries++) {
+    if (existsSync(file) && readFileSync(file, 'utf8').split('\n').length - 2 >= count) return;
+    await setTimeout(50);
+  }
+  assert.fail(`seed ${seed} never reached ${count} evaluations`);
+}
+
+interface Event {
+  kind: string;
+  pid: number;
+  seeds: number[];
+}
+const events = (dir: string): Event[] =>
+  text(dir, 'events.jsonl')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+/** The uninterrupted tiny run that others are compared with. */
+let reference: Promise<string> | undefined;
+function referenceRun(): Promise<string> {
+  reference ??= (async () => {
+    const cwd = workplace();
+    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml');
+    assert.equal(code, 0, stderr);
+    return path.join(cwd, 'runs', 'tiny');
+  })();
+  return reference;
+}
+
+describe('train', () => {
+  test('writes a whole run folder, and the same command again finds nothing to do', async () => {
+    const dir = await referenceRun();
+    assert.deepEqual(readdirSync(dir).sort(), [
+      'config.yaml',
+      'events.jsonl',
+      'metrics.csv',
+      'run.json',
+      'seed-0',
+      'seed-1',
+      'summary.csv',
+    ]);
+    assert.deepEqual(readdirSync(path.join(dir, 'seed-0')).sort(), [
+      'checkpoint.safetensors',
+      'done.json',
+      'losses.csv',
+      'metrics.csv',
+    ]);
+    const info = JSON.parse(text(dir, 'run.json'));
+    assert.equal(info.engine.name, 'wasm');
+    assert.deepEqual(info.status, { 0: 'done', 1: 'done' });
+    // 300 steps: an evaluation at 100, 200 and 300; 65 updates: 13 rows of losses.
+    assert.equal(text(dir, 'seed-0', 'metrics.csv').trimEnd().split('\n').length, 4);
+    assert.equal(text(dir, 'seed-0', 'losses.csv').trimEnd().split('\n').length, 14);
+    assert.equal(text(dir, 'metrics.csv').trimEnd().split('\n').length, 7);
+    assert.equal(text(dir, 'summary.csv').trimEnd().split('\n').length, 3);
+
+    const before = text(dir, 'metrics.csv');
+    const again = await run(path.dirname(path.dirname(dir)), 'train', '--config', 'tiny.yaml');
+    assert.equal(again.code, 0);
+    assert.match(again.stderr, /runs\/tiny is finished: nothing to do/);
+    assert.equal(text(dir, 'metrics.csv'), before);
+  });
+
+  test('the resolved config gives the same run, byte for byte; so does a seed alone', async () => {
+    const wanted = await referenceRun();
+    const cwd = workplace();
+    cpSync(path.join(wanted, 'config.yaml'), path.join(cwd, 'resolved.yaml'));
+    assert.equal((await run(cwd, 'train', '--config', 'resolved.yaml', '--workers', '1')).code, 0);
+    assertSameResults(path.join(cwd, 'runs', 'tiny'), wanted, [0, 1]);
+    assert.equal(
+      (await run(cwd, 'train', '--config', 'tiny.yaml', '--seeds', '1', '--name', 'alone')).code,
+      0,
+    );
+    assertSameResults(path.join(cwd, 'runs', 'alone'), wanted, [1]);
+  });
+
+  test('reports one line per evaluation off a terminal, results alone on stdout', async () => {
+    const cwd = workplace();
+    const { stdout, stderr } = await run(
+      cwd,
+      'train',
+      '--config',
+      'tiny.yaml',
+      '--seeds',
+      '7',
+      '--steps',
+      '100',
+    );
+    assert.match(stderr, /^training runs\/tiny on wasm 4\.22\.0 \(/);
+    assert.equal(stderr.match(/^seed 7 {2}step 100\/100 /gm)?.length, 1);
+    assert.match(stdout, /^dream-critic: final reward \d+\.\d over 1 seed\n$/);
+    const quiet = await run(
+      cwd,
+      'train',
+      '--config',
+      'tiny.yaml',
+      '--steps',
+      '100',
+      '--name',
+      'q',
+      '--quiet',
+      '--json',
+    );
+    assert.equal(quiet.stderr, '');
+    assert.equal(JSON.parse(quiet.stdout).seeds.length, 2);
+  });
+
+  test('Ctrl-C saves every seed and exits with 130; the same command goes on to the same results', async () => {
+    const wanted = await referenceRun();
+    const cwd = workplace();
+    const dir = path.join(cwd, 'runs', 'tiny');
+    const { child, result } = start(cwd, 'train', '--config', 'tiny.yaml');
+    await evaluations(dir, 0, 1);
+    child.kill('SIGINT');
+    const { code, stderr } = await result;
+    assert.equal(code, 130, stderr);
+    assert.match(stderr, /the same command goes on from here/);
+    const resumed = await run(cwd, 'train', '--config', 'tiny.yaml');
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.match(resumed.stderr, /^resuming /);
+    assertSameResults(dir, wanted, [0, 1]);
+  });
+
+  test('kill -9 of the parent: the same command finishes with the same results', async () => {
+    const wanted = await referenceRun();
+    const cwd = workplace();
+    const dir = path.join(cwd, 'runs', 'tiny');
+    const { child, result } = start(cwd, 'train', '--config', 'tiny.yaml');
+    await evaluations(dir, 1, 1);
+    child.kill('SIGKILL');
+    await result;
+    const resumed = await run(cwd, 'train', '--config', 'tiny.yaml');
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assertSameResults(dir, wanted, [0, 1]);
+    assert.ok(events(dir).some(({ kind }) => kind === 'lock-taken-over'));
+  });
+
+  test('kill -9 of a worker fails its seed alone; the same command finishes it', async () => {
+    const wanted = await referenceRun();
+    const cwd = workplace();
+    const dir = path.join(cwd, 'runs', 'tiny');
+    const { result } = start(cwd, 'train', '--config', 'tiny.yaml', '--workers', '2');
+    await evaluations(dir, 0, 1);
+    process.kill(
+      events(dir).find(({ kind, seeds }) => kind === 'worker' && seeds.includes(0))!.pid,
+      'SIGKILL',
+    );
+    const { code, stderr } = await result;
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /seed 0 {2}failed: its worker process was ended by SIGKILL/);
+    assert.deepEqual(JSON.parse(text(dir, 'run.json')).status, { 0: 'failed', 1: 'done' });
+    assert.equal((await run(cwd, 'train', '--config', 'tiny.yaml')).code, 0);
+    assertSameResults(dir, wanted, [0, 1]);
+  });
+
+  test('a loss that is not finite stops its seed with the first term that was not', async () => {
+    const cwd = workplace();
+    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml', '--set', 'learningRate=1e30');
+    assert.equal(code, 1);
+    assert.match(stderr, /seed 0 {2}failed: \w+ became (NaN|-?Infinity) at update \d+/);
+    assert.doesNotMatch(stderr, /^ +at /m);
+    // The evaluation at 100 came after the failure: nothing but good rows and good checkpoints is kept.
+    assert.doesNotMatch(text(cwd, 'runs', 'tiny', 'seed-0', 'losses.csv'), /NaN|Infinity/);
+  });
+});
+
+describe('eval and compare', () => {
+  test('eval plays the checkpoints, the same way every time', async () => {
+    const dir = await referenceRun();
+    const cwd = path.dirname(path.dirname(dir));
+    const first = await run(cwd, 'eval', 'runs/tiny', '--episodes', '3');
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stdout, /mean over 2 seeds: \d+\.\d ± \d+\.\d \(3 greedy episodes each\)/);
+    const episodes = text(dir, 'episodes.csv');
+    const rows = episodes
+      .trimEnd()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.split(',').map(Number));
+    assert.equal(rows.length, 6);
+    for (const [, , total, length, terminated, truncated] of rows) {
+      assert.equal(total, length);
+      assert.equal(terminated! + truncated!, 1);
+    }
+    const [, seed0] = text(dir, 'eval.csv').split('\n');
+    const mean = rows.filter(([seed]) => seed === 0).reduce((sum, row) => sum + row[2]!, 0) / 3;
+    assert.equal(Number(seed0!.split(',')[3]), mean);
+    await run(cwd, 'eval', 'runs/tiny', '--episodes', '3');
+    assert.equal(text(dir, 'episodes.csv'), episodes);
+    rmSync(path.join(dir, 'eval.csv'));
+    rmSync(path.join(dir, 'episodes.csv'));
+  });
+
+  test('compare prints Table 1 and writes it in three formats', async () => {
+    const dir = await referenceRun();
+    const cwd = path.dirname(path.dirname(dir));
+    const { code, stdout } = await run(cwd, 'compare', 'runs/tiny', '--paper', '--out', 'table');
+    assert.equal(code, 0);
+    assert.match(stdout, /Dream critic/);
+    assert.match(stdout, /482\.7 ± 8\.4/);
+    assert.deepEqual(readdirSync(path.join(cwd, 'table')).sort(), ['table1.csv', 'table1.md', 'table1.tex']);
+  });
+
+  test('engines names what is there', async () => {
+    const { code, stdout } = await run(workplace(), 'engines', '--json');
+    assert.equal(code, 0);
+    const usable = JSON.parse(stdout).filter(({ usable }: { usable: boolean }) => usable);
+    assert.ok(usable.some(({ engine }: { engine: string }) => engine === 'wasm'));
+  });
+});
+
+describe('bad input ends with one sentence, exit code 2 and nothing written', () => {
+  const train = (...args: string[]) => ['train', '--config', 'tiny.yaml', ...args];
+  const cases: [string, string[], RegExp, Record<string, string>?][] = [
+    ['no config', ['train'], /^wm: --config: missing; /],
+    ['a missing file', ['train', '--config', 'none.yaml'], /^wm: none\.yaml: no such file; /],
+    ['a folder', ['train', '--config', '.'], /^wm: \.: is a folder, not a file; /],
+    [
+      'broken YAML',
+      ['train', '--config', 'bad.yaml'],
+      /^wm: bad\.yaml:3:1: /,
+      { 'bad.yaml': 'method: world-model\nseeds: [0,\n' },
+    ],
+    ['an unknown key', train('--set', 'lamda=1'), /^wm: --set lamda=1: .*did you mean.*lambda/],
+    [
+      'a wrong type',
+      train('--set', 'lambda=high'),
+      /^wm: --set lambda=high: lambda: expected a number >= 0, got "high"/,
+    ],
+    ['a value out of range', train('--set', 'gamma=1.5'), /^wm: --set gamma=1\.5: gamma: /],
+    ['a duplicate seed', train('--seeds', '1,2,1'), /^wm: --seeds: .*1 is already/],
+    [
+      'an unknown environment',
+      train('--set', 'environment=Pong'),
+      /^wm: --set environment=Pong: .*CartPole-v1/,
+    ],
+    ['an unknown method', train('--set', 'method=dreamer'), /^wm: --set method=dreamer: .*world-model/],
+    ['an unknown engine', train('--engine', 'cuda'), /^wm: --engine: .*tensorflow/],
+    ['a name that leaves the folder', train('--name', '../x'), /^wm: --name: /],
+    [
+      'an unknown option',
+      train('--setps', '3'),
+      /^error: unknown option '--setps'\n\(Did you mean --steps\?\)/,
+    ],
+    [
+      'a bad number of workers',
+      train('--workers', '0'),
+      /^error: option '--workers <n>' argument '0' is invalid/,
+    ],
+    ['eval of no run', ['eval', '.'], /^wm: \. is no run folder: /],
+    ['compare of no run', ['compare', 'nowhere'], /^wm: nowhere is no run folder: /],
+    ['an unknown engine of eval', ['eval', '.', '--engine', 'gpu'], /^wm: --engine: expected auto, /],
+  ];
+  for (const [what, args, message, files] of cases) {
+    test(what, async () => {
+      const cwd = workplace(files);
+      const before = readdirSync(cwd);
+      const { code, stdout, stderr } = await run(cwd, ...args);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, message);
+      assert.equal(stdout, '');
+      assert.doesNotMatch(stderr, /^ +at /m);
+      assert.deepEqual(readdirSync(cwd), before);
+    });
+  }
+
+  /** A copy of the finished reference run, to damage. */
+  async function copyOfRun(): Promise<{ cwd: string; dir: string }> {
+    const cwd = workplace();
+    const dir = path.join(cwd, 'runs', 'tiny');
+    cpSync(await referenceRun(), dir, { recursive: true });
+    return { cwd, dir };
+  }
+
+  test('a run folder of another config', async () => {
+    const { cwd } = await copyOfRun();
+    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml', '--set', 'lambda=0.25');
+    assert.equal(code, 2);
+    assert.match(stderr, /^wm: runs\/tiny holds a run of another config \(lambda differs\); /);
+  });
+
+  test('a run folder of a newer schema', async () => {
+    const { cwd, dir } = await copyOfRun();
+    writeFileSync(
+      path.join(dir, 'run.json'),
+      text(dir, 'run.json').replace('"schemaVersion": 1', '"schemaVersion": 2'),
+    );
+    for (const args of [train(), ['compare', 'runs/tiny']]) {
+      const { code, stderr } = await run(cwd, ...args);
+      assert.equal(code, 2);
+      assert.match(stderr, /newer wm/);
+    }
+  });
+
+  test('a folder that is no run folder', async () => {
+    const cwd = workplace();
+    mkdirSync(path.join(cwd, 'runs', 'tiny'), { recursive: true });
+    writeFileSync(path.join(cwd, 'runs', 'tiny', 'thesis.txt'), 'precious');
+    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml');
+    assert.equal(code, 2);
+    assert.match(stderr, /^wm: runs\/tiny is no run folder: /);
+  });
+
+  test('a checkpoint that is cut short', async () => {
+    const { cwd, dir } = await copyOfRun();
+    const checkpoint = path.join(dir, 'seed-0', 'checkpoint.safetensors');
+    truncateSync(checkpoint, 1000);
+    rmSync(path.join(dir, 'seed-0', 'done.json'));
+    const metrics = text(dir, 'seed-0', 'metrics.csv');
+    for (const args of [train(), ['eval', 'runs/tiny']]) {
+      const { code, stderr } = await run(cwd, ...args);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /^wm: runs\/tiny\/seed-0\/checkpoint\.safetensors: cut short/);
+    }
+    assert.equal(text(dir, 'seed-0', 'metrics.csv'), metrics);
+  });
+});
