@@ -128,7 +128,7 @@ export function baseLoss(
  *
  * ẑ_t is the prediction of z_t from the step before, masked at episode starts. `stopGradient: false` is the printed
  * equation: V itself in place of V̄, with gradients into both sides; `terminalMask: false` drops (1 − terminated).
- * Where the critic does not shape the model, z and ẑ are constants.
+ * Where the critic does not shape the model, z, ẑ and μ are constants.
  *
  * @param target V̄'s parameters
  * @returns [members]
@@ -141,10 +141,10 @@ export function criticLoss(
   { critic, gamma }: WorldModelSettings,
 ): tf.Tensor1D {
   const layers = critic.hidden.length;
+  const shaping = <T>(f: () => T) => (critic.shapesModel ? f() : stopGradient(f));
   const valueTarget = () => {
-    const nextValue = critic.stopGradient
-      ? value(target, layers, inference.nextMean)
-      : value(parameters, layers, inference.nextMean);
+    const nextMean = shaping(() => tf.clone(inference.nextMean));
+    const nextValue = value(critic.stopGradient ? target : parameters, layers, nextMean);
     const bootstrap = critic.terminalMask ? tf.mul(tf.sub(1, windows.terminated), nextValue) : nextValue;
     return tf.add(tf.mul(windows.reward, 1 - gamma), tf.mul(bootstrap, gamma)) as tf.Tensor3D;
   };
@@ -152,8 +152,7 @@ export function criticLoss(
   const [members, batch, time] = y.shape;
   const later = (x: tf.Tensor3D) => tf.slice(x, [0, 0, 1], [members, batch, time - 1]);
 
-  const bothLatents = () => tf.concat([inference.latent, inference.predictedLatent], 2);
-  const latents = critic.shapesModel ? bothLatents() : stopGradient(bothLatents);
+  const latents = shaping(() => tf.concat([inference.latent, inference.predictedLatent], 2));
   const [valueOfLatent, valueOfPrediction] = halves(value(parameters, layers, latents)) as [
     tf.Tensor3D,
     tf.Tensor3D,

@@ -1,0 +1,545 @@
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { startEngine } from '../src/engine/engine.ts';
+import { oneHot } from '../src/engine/one-hot.ts';
+import { actorChoice, imaginedReturns } from '../src/methods/world-model/imagination.ts';
+import {
+  actorLoss,
+  baseLoss,
+  baseTerms,
+  criticLoss,
+  type Inference,
+  imaginedCriticLoss,
+  type Windows,
+} from '../src/methods/world-model/losses.ts';
+import { hasCritic, networks, type Weights } from '../src/methods/world-model/networks.ts';
+import { type WorldModelSettings, worldModelSettings } from '../src/methods/world-model/settings.ts';
+import {
+  applyGradients,
+  gradients,
+  type MemberScalars,
+  type UpdateNoise,
+} from '../src/methods/world-model/update.ts';
+import { logPolicy } from '../src/models/actor.ts';
+import { value } from '../src/models/heads.ts';
+import { zeroMoments } from '../src/nn/adam.ts';
+import type { ParameterLayout } from '../src/nn/parameters.ts';
+import { RandomStream } from '../src/random/stream.ts';
+import { memberMean } from '../src/training/reduce.ts';
+
+const MEMBERS = 2;
+const BATCH = 3;
+const TIME = 4;
+const STARTS = 4;
+const HORIZON = 3;
+const LATENT = 3;
+const LAYERS = 1;
+const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], actions: 2 };
+
+type Critic = Partial<WorldModelSettings['critic']>;
+
+const settingsOf = (critic: Critic = {}, continueHead = true): WorldModelSettings =>
+  worldModelSettings.parse({
+    horizon: HORIZON,
+    imaginationStarts: STARTS,
+    gamma: 0.7,
+    model: { latent: LATENT, hidden: [4], lstm: 3, reconstructionWeight: 2, latentWeight: 3, continueHead },
+    critic: { hidden: [4], ...critic },
+    actor: { hidden: [4] },
+  });
+
+/** The four arms, and the equations as printed. */
+const arms: Record<string, WorldModelSettings> = {
+  baseline: settingsOf({ shapesModel: false, bootstrapsActor: false }),
+  'dream critic': settingsOf(),
+  'shape only': settingsOf({ bootstrapsActor: false }),
+  'bootstrap only': settingsOf({ shapesModel: false }),
+  literal: settingsOf({ terminalMask: false, stopGradient: false }, false),
+};
+
+/** Every combination of the critic loss's three switches, by name. */
+const criticSwitches = [true, false].flatMap((shapesModel) =>
+  [true, false].flatMap((stopGradient) =>
+    [true, false].map((terminalMask) => ({ shapesModel, stopGradient, terminalMask })),
+  ),
+);
+const criticName = (switches: Critic) =>
+  `critic ${Object.entries(switches).map(([name, on]) => `${name} ${on ? 'on' : 'off'}`)}`;
+
+function normals(name: string, shape: number[], scale = 1): tf.Tensor {
+  const size = shape.reduce((product, n) => product * n, 1);
+  const values = RandomStream.named(1, name).fillNormal(new Float32Array(size));
+  return tf.tensor(
+    values.map((x) => scale * x),
+    shape,
+  );
+}
+
+/** Weights, windows and noise of two different members; biases are not zero and no layer is small. */
+function problem(settings: WorldModelSettings) {
+  const layouts = networks(settings, spaces);
+  const steps: [number, number, number] = [MEMBERS, BATCH, TIME];
+  const bits = (name: string, every: number) =>
+    tf.tensor3d(
+      Array.from({ length: MEMBERS * BATCH * TIME }, (_, i) => Number((i * 7 + name.length) % every === 0)),
+      steps,
+    );
+  const weights = {
+    model: normals('model', [MEMBERS, layouts.model.size], 0.6) as tf.Tensor2D,
+    actor: normals('actor', [MEMBERS, layouts.actor.size], 0.6) as tf.Tensor2D,
+    target: hasCritic(settings)
+      ? (normals('target', [MEMBERS, layouts.model.only('critic').size], 0.6) as tf.Tensor2D)
+      : undefined,
+  };
+  const windows: Windows = {
+    observations: normals('observations', [MEMBERS, BATCH, 2 * TIME, 4]) as tf.Tensor4D,
+    action: oneHot(tf.cast(bits('action', 2), 'int32'), 2),
+    reward: normals('reward', steps) as tf.Tensor3D,
+    terminated: bits('terminated', 5),
+    first: bits('first', 4),
+  };
+  const posterior = normals('posterior', [MEMBERS, BATCH, 2 * TIME, LATENT]);
+  const starts = Array.from({ length: MEMBERS * STARTS }, (_, i) => {
+    const member = Math.floor(i / STARTS);
+    return member * BATCH * TIME + ((i * 5) % (BATCH * TIME));
+  });
+  const scalars: MemberScalars = {
+    beta: tf.tensor1d([0.9, 0.2]),
+    lambda: tf.tensor1d([0.5, 1.7]),
+    entropy: tf.tensor1d([0.05, 0.3]),
+    learningRate: tf.tensor2d([[1e-3], [3e-2]]),
+    actorLearningRate: tf.tensor2d([[3e-4], [1e-2]]),
+  };
+  return { settings, layouts, weights, windows, posterior, starts, scalars };
+}
+
+type Problem = ReturnType<typeof problem>;
+
+const firstMember = (x: tf.Tensor) => tf.slice(x, [0], [1]);
+
+/** Losses of parameters [members, size], by name: [members] each. */
+type Losses = (flat: tf.Tensor2D) => Record<string, tf.Tensor>;
+
+const gradientOf = (loss: (flat: tf.Tensor2D) => tf.Tensor, at: tf.Tensor2D): tf.Tensor2D =>
+  tf.grad((flat) => tf.sum(loss(flat as tf.Tensor2D)))(at) as tf.Tensor2D;
+
+const STEP = 4e-3;
+const TOLERANCE = 0.01;
+
+/**
+ * Compares gradients with central differences of `frozen`: per parameter and member along random directions, where
+ * the mean over many entries drowns float32's rounding. The error is relative to the gradient's norm.
+ */
+function assertGradients(
+  layout: ParameterLayout,
+  at: tf.Tensor2D,
+  analytic: Record<string, tf.Tensor2D>,
+  frozen: Losses,
+): void {
+  let offset = 0;
+  const read = (x: tf.Tensor) => x.dataSync<'float32'>();
+  const gradients = Object.entries(analytic).map(([name, gradient]) => ({ name, values: read(gradient) }));
+  for (const { name: parameter, shape } of layout.specs) {
+    const size = shape.reduce((product, n) => product * n, 1);
+    for (const draw of [1, 2]) {
+      const directions = Array.from({ length: MEMBERS }, (_, member) => {
+        const values = RandomStream.named(draw, `${parameter}/${member}`).fillNormal(new Float32Array(size));
+        const norm = Math.hypot(...values);
+        return values.map((x) => x / norm);
+      });
+      const shift = new Float32Array(MEMBERS * layout.size);
+      for (const [member, direction] of directions.entries()) {
+        shift.set(
+          direction.map((x) => STEP * x),
+          member * layout.size + offset,
+        );
+      }
+      tf.tidy(() => {
+        const move = tf.tensor2d(shift, [MEMBERS, layout.size]);
+        const above = frozen(tf.add(at, move));
+        const below = frozen(tf.sub(at, move));
+        for (const { name, values } of gradients) {
+          const [up, down] = [read(above[name]!), read(below[name]!)];
+          for (const [member, direction] of directions.entries()) {
+            const start = member * layout.size + offset;
+            const own = values.subarray(start, start + size);
+            const slope = own.reduce((sum, x, i) => sum + x * direction[i]!, 0);
+            const difference = (up[member]! - down[member]!) / (2 * STEP);
+            const rounding = (2e-7 * Math.max(1, Math.abs(up[member]!))) / STEP;
+            const limit = TOLERANCE * Math.hypot(...own) + rounding;
+            const error = Math.abs(difference - slope);
+            if (process.env.DBG && error > 0.3 * limit)
+              console.log(name, parameter, member, error / Math.hypot(...own), Math.hypot(...own), rounding);
+            if (!(error <= limit)) {
+              assert.fail(
+                `d ${name} / d ${parameter} of member ${member}: ${slope} along a direction where the differences say ${difference}`,
+              );
+            }
+          }
+        }
+      });
+    }
+    offset += size;
+  }
+}
+
+/** Inference at fixed weights stands for what a stop-gradient makes constant. */
+function frozenInference(now: Inference, fixed: Inference, { critic }: WorldModelSettings): Inference {
+  if (!critic.shapesModel) return fixed;
+  return critic.stopGradient ? { ...now, nextMean: fixed.nextMean } : now;
+}
+
+const latentConsistency = (predicted: tf.Tensor, constant: tf.Tensor) =>
+  tf.mul(memberMean(tf.squaredDifference(predicted, constant)), LATENT) as tf.Tensor1D;
+
+/** The base terms with sg(μ′) at its value at fixed weights. */
+function frozenBase({ layouts, windows, posterior, settings }: Problem, flat: tf.Tensor2D, fixed: Inference) {
+  const { terms, inference } = baseTerms(layouts.model.unpack(flat), windows, posterior, settings);
+  const consistency = latentConsistency(inference.predictedLatent, fixed.nextMean);
+  return { terms: { ...terms, latent_consistency: consistency }, inference };
+}
+
+/** The critic loss of an arm; 0 for the baseline. */
+function critic(problem: Problem, flat: tf.Tensor2D, inference: Inference, settings = problem.settings) {
+  const { layouts, weights, windows } = problem;
+  const target = layouts.model.only('critic').unpack(weights.target!);
+  return criticLoss(layouts.model.unpack(flat), target, windows, inference, settings);
+}
+
+const inferenceAt = ({ layouts, windows, posterior, settings }: Problem, flat: tf.Tensor2D) =>
+  baseTerms(layouts.model.unpack(flat), windows, posterior, settings).inference;
+
+/** `gradients`, with everything on the imagined trajectories that its own stop-gradients hold constant. */
+function wholeGradients(problem: Problem) {
+  const { layouts, weights, windows, posterior, starts, scalars, settings } = problem;
+  const actions = oneHot(
+    tf.tensor3d(
+      Array.from({ length: MEMBERS * STARTS * HORIZON }, (_, i) => (i * 3 + Math.floor(i / 5)) % 2),
+      [MEMBERS, STARTS, HORIZON],
+      'int32',
+    ),
+    spaces.actions,
+  );
+  const actionAt = tf.unstack(actions, 2);
+  const latents: tf.Tensor[] = [];
+  let nextLatent: tf.Tensor | undefined;
+  const noise: UpdateNoise = {
+    posterior,
+    starts: tf.tensor2d(starts, [MEMBERS, STARTS], 'int32'),
+    choose: () => (latent, step) => {
+      latents.push(tf.keep(latent));
+      return actionAt[step]!;
+    },
+  };
+  const gradient = gradients(layouts, weights, windows, noise, scalars, settings, ({ imaginedLatent }) => {
+    nextLatent = tf.keep(imaginedLatent!);
+  });
+  const imagination = { latent: tf.stack(latents, 2), action: actions, nextLatent: nextLatent! };
+  const model = layouts.model.unpack(weights.model);
+  const target = weights.target && layouts.model.only('critic').unpack(weights.target);
+  const valueOfLatent = target && value(model, LAYERS, imagination.latent);
+  const imagined = imaginedReturns(model, target, imagination, valueOfLatent, settings);
+  return { gradient, imagination, imagined };
+}
+
+/** Norm of one member's gradient on the parameters whose name starts with `prefix`. */
+function normOn(layout: ParameterLayout, gradient: tf.Tensor2D, prefix: string, member = 0): number {
+  const parameters = layout.unpack(gradient);
+  return Math.hypot(
+    ...layout.specs
+      .filter(({ name }) => name.startsWith(prefix))
+      .flatMap(({ name }) => [...tf.slice(parameters.get(name), member, 1).dataSync<'float32'>()]),
+  );
+}
+
+before(async () => {
+  await startEngine('cpu');
+});
+
+describe('gradients equal central differences', () => {
+  test('of every base term and of the critic loss under each of its switches', () => {
+    tf.tidy(() => {
+      const given = problem(arms['dream critic']!);
+      const { layouts, weights, windows, posterior, scalars, settings } = given;
+      const fixed = inferenceAt(given, weights.model);
+      const variants = criticSwitches.map((switches) => ({
+        name: criticName(switches),
+        settings: settingsOf(switches),
+      }));
+      const losses: Losses = (flat) => {
+        const { terms, inference } = baseTerms(layouts.model.unpack(flat), windows, posterior, settings);
+        return {
+          ...terms,
+          base: baseLoss(terms, scalars.beta, settings),
+          ...Object.fromEntries(
+            variants.map(({ name, settings }) => [name, critic(given, flat, inference, settings)]),
+          ),
+        };
+      };
+      const frozen: Losses = (flat) => {
+        const { terms, inference } = frozenBase(given, flat, fixed);
+        return {
+          ...terms,
+          base: baseLoss(terms, scalars.beta, settings),
+          ...Object.fromEntries(
+            variants.map(({ name, settings }) => [
+              name,
+              critic(given, flat, frozenInference(inference, fixed, settings), settings),
+            ]),
+          ),
+        };
+      };
+      const names = Object.keys(losses(weights.model));
+      assert.equal(names.length, 6 + 1 + 8);
+      const analytic = Object.fromEntries(
+        names.map((name) => [name, gradientOf((flat) => losses(flat)[name]!, weights.model)]),
+      );
+      assertGradients(layouts.model, weights.model, analytic, frozen);
+    });
+  });
+
+  test('of the imagined critic loss and of the actor loss', () => {
+    tf.tidy(() => {
+      const { layouts, weights, scalars } = problem(arms['dream critic']!);
+      const shape = [MEMBERS, STARTS, HORIZON];
+      const latent = normals('imagined', [...shape, LATENT]);
+      const weight = tf.abs(normals('weight', shape));
+      const returns = normals('returns', shape);
+      const onCritic: Losses = (flat) => ({
+        imagined: imaginedCriticLoss(weight, value(layouts.model.unpack(flat), LAYERS, latent), returns),
+      });
+      const criticGradient = gradientOf((flat) => onCritic(flat).imagined!, weights.model);
+      assertGradients(layouts.model, weights.model, { imagined: criticGradient }, onCritic);
+      assert.equal(
+        normOn(layouts.model, criticGradient, ''),
+        normOn(layouts.model, criticGradient, 'critic.'),
+      );
+
+      const chosen = oneHot(tf.cast(tf.greater(normals('choice', shape), 0), 'int32'), spaces.actions);
+      const onActor: Losses = (flat) => {
+        const logProbabilities = logPolicy(layouts.actor.unpack(flat), LAYERS, latent);
+        return { ...actorLoss(logProbabilities, chosen, weight, returns, scalars.entropy) };
+      };
+      const analytic = Object.fromEntries(
+        ['loss', 'entropy'].map((name) => [name, gradientOf((flat) => onActor(flat)[name]!, weights.actor)]),
+      );
+      assertGradients(layouts.actor, weights.actor, analytic, onActor);
+    });
+  });
+
+  for (const [arm, settings] of Object.entries(arms)) {
+    test(`of everything that an update of the arm ${arm} learns`, () => {
+      tf.tidy(() => {
+        const given = problem(settings);
+        const { layouts, weights, scalars } = given;
+        const { gradient, imagination, imagined } = wholeGradients(given);
+        const fixed = inferenceAt(given, weights.model);
+        const onModel: Losses = (flat) => {
+          const { terms, inference } = frozenBase(given, flat, fixed);
+          const base = baseLoss(terms, scalars.beta, settings);
+          if (!hasCritic(settings)) return { model: base };
+          const real = critic(given, flat, frozenInference(inference, fixed, settings));
+          const values = value(layouts.model.unpack(flat), LAYERS, imagination.latent);
+          const dreamt = imaginedCriticLoss(imagined.weight, values, imagined.lambdaReturns!);
+          return { model: tf.add(base, tf.mul(scalars.lambda, tf.add(real, dreamt))) };
+        };
+        const onActor: Losses = (flat) => {
+          const logProbabilities = logPolicy(layouts.actor.unpack(flat), LAYERS, imagination.latent);
+          const { weight, advantage } = imagined;
+          return {
+            actor: actorLoss(logProbabilities, imagination.action, weight, advantage, scalars.entropy).loss,
+          };
+        };
+        assertGradients(layouts.model, weights.model, { model: gradient.model }, onModel);
+        assertGradients(layouts.actor, weights.actor, { actor: gradient.actor }, onActor);
+      });
+    });
+  }
+});
+
+describe('what the switches promise', () => {
+  test('the critic loss reaches encoder and dynamics if and only if shapesModel is on', () => {
+    tf.tidy(() => {
+      const given = problem(arms['dream critic']!);
+      const { layouts, weights } = given;
+      for (const switches of criticSwitches) {
+        const name = criticName(switches);
+        const gradient = gradientOf(
+          (flat) => critic(given, flat, inferenceAt(given, flat), settingsOf(switches)),
+          weights.model,
+        );
+        for (const member of [0, 1]) {
+          for (const model of ['encoder.', 'dynamics.']) {
+            const norm = normOn(layouts.model, gradient, model, member);
+            if (switches.shapesModel) assert.ok(norm > 1e-3, `${name}: ${norm} on ${model}`);
+            else assert.equal(norm, 0, `${name}: on ${model}`);
+          }
+          assert.ok(normOn(layouts.model, gradient, 'critic.', member) > 1e-3, name);
+          for (const model of ['decoder.', 'reward.', 'continue.']) {
+            assert.equal(normOn(layouts.model, gradient, model, member), 0, `${name}: on ${model}`);
+          }
+        }
+      }
+    });
+  });
+
+  test('without the stop-gradient the target is V itself and learns too; the average plays no part', () => {
+    tf.tidy(() => {
+      const given = problem(arms['dream critic']!);
+      const { layouts, weights, windows } = given;
+      const model = layouts.model.unpack(weights.model);
+      const inference = inferenceAt(given, weights.model);
+      const ofMean = (nextMean: tf.Tensor, settings: WorldModelSettings) =>
+        critic(given, weights.model, { ...inference, nextMean }, settings);
+      const onNextMean = (settings: WorldModelSettings) =>
+        tf
+          .grad((mean) => tf.sum(ofMean(mean, settings)))(inference.nextMean)
+          .dataSync<'float32'>();
+      const literal = settingsOf({ stopGradient: false });
+      assert.ok(Math.hypot(...onNextMean(literal)) > 1e-3);
+
+      const otherTarget = layouts.model.only('critic').unpack(tf.neg(weights.target!));
+      const onTarget = (settings: WorldModelSettings, target: typeof otherTarget) => [
+        ...criticLoss(model, target, windows, inference, settings).dataSync(),
+      ];
+      const target = layouts.model.only('critic').unpack(weights.target!);
+      assert.deepEqual(onTarget(literal, target), onTarget(literal, otherTarget));
+      assert.notDeepEqual(onTarget(settingsOf(), target), onTarget(settingsOf(), otherTarget));
+    });
+  });
+
+  test('the terminal mask hides what follows a termination, and only that', () => {
+    tf.tidy(() => {
+      const given = problem(arms['dream critic']!);
+      const inference = inferenceAt(given, given.weights.model);
+      const { terminated } = given.windows;
+      const moveAfter = (where: tf.Tensor) => tf.add(inference.nextMean, tf.expandDims(tf.mul(where, 3), 3));
+      const loss = (nextMean: tf.Tensor, terminalMask: boolean) => [
+        ...critic(
+          given,
+          given.weights.model,
+          { ...inference, nextMean },
+          settingsOf({ terminalMask }),
+        ).dataSync(),
+      ];
+      const unchanged = loss(inference.nextMean, true);
+      assert.deepEqual(loss(moveAfter(terminated), true), unchanged);
+      assert.notDeepEqual(loss(moveAfter(tf.sub(1, terminated)), true), unchanged);
+      assert.notDeepEqual(loss(moveAfter(terminated), false), loss(inference.nextMean, false));
+    });
+  });
+
+  test('an arm whose critic does not shape the model, or has λ = 0, gives the model the gradient of the baseline', () => {
+    tf.tidy(() => {
+      const modelGradient = (settings: WorldModelSettings, lambda?: number) => {
+        const given = problem(settings);
+        if (lambda !== undefined) given.scalars.lambda = tf.tensor1d([lambda, lambda]);
+        return wholeGradients(given).gradient.model;
+      };
+      const { model: layout } = networks(arms['dream critic']!, spaces);
+      const baselineSize = networks(arms.baseline!, spaces).model.size;
+      // The weights are drawn member by member, so the baseline is given its own slice of the others'.
+      const prefix = (flat: tf.Tensor2D) => tf.slice(flat, [0, 0], [MEMBERS, baselineSize]) as tf.Tensor2D;
+      const given = problem(arms.baseline!);
+      given.weights.model = prefix(problem(arms['dream critic']!).weights.model);
+      const baseline = wholeGradients(given).gradient.model.arraySync();
+
+      const withoutWeight = modelGradient(arms['dream critic']!, 0);
+      assert.deepEqual(prefix(withoutWeight).arraySync(), baseline);
+      assert.equal(normOn(layout, withoutWeight, 'critic.'), 0);
+      const bootstrapOnly = modelGradient(arms['bootstrap only']!);
+      assert.deepEqual(prefix(bootstrapOnly).arraySync(), baseline);
+      assert.ok(normOn(layout, bootstrapOnly, 'critic.') > 1e-3);
+      const shaped = tf.sub(modelGradient(arms['dream critic']!), bootstrapOnly) as tf.Tensor2D;
+      for (const model of ['encoder.', 'dynamics.']) assert.ok(normOn(layout, shaped, model) > 1e-3, model);
+      for (const model of ['decoder.', 'reward.', 'continue.'])
+        assert.equal(normOn(layout, shaped, model), 0);
+    });
+  });
+});
+
+describe('members do not influence each other', () => {
+  test("one member's losses have no gradient on another's weights", () => {
+    tf.tidy(() => {
+      const given = problem(arms['dream critic']!);
+      const { layouts, weights, windows, posterior, scalars, settings } = given;
+      const gradient = gradientOf((flat) => {
+        const { terms, inference } = baseTerms(layouts.model.unpack(flat), windows, posterior, settings);
+        return firstMember(tf.add(baseLoss(terms, scalars.beta, settings), critic(given, flat, inference)));
+      }, weights.model);
+      assert.ok(normOn(layouts.model, gradient, '', 0) > 1);
+      assert.equal(normOn(layouts.model, gradient, '', 1), 0);
+    });
+  });
+
+  for (const [arm, settings] of Object.entries(arms)) {
+    test(`two members of the arm ${arm} with different β, λ, η and learning rates learn as they do alone`, () => {
+      tf.tidy(() => {
+        const { layouts, weights, windows, posterior, starts, scalars } = problem(settings);
+        const rows = BATCH * TIME;
+        const gumbel = normals('gumbel', [MEMBERS, STARTS, HORIZON, spaces.actions]);
+        /** One update of the members from `start` on. */
+        const learn = (start: number, count: number) => {
+          const part = <T extends tf.Tensor>(x: T) => tf.slice(x, start, count) as T;
+          const own: Weights = {
+            model: part(weights.model),
+            modelMoments: zeroMoments(count, layouts.model.size),
+            actor: part(weights.actor),
+            actorMoments: zeroMoments(count, layouts.actor.size),
+            target: weights.target && part(weights.target),
+            averageEncoder: tf.zeros([count, layouts.model.only('encoder').size]),
+            averageActor: tf.zeros([count, layouts.actor.size]),
+          };
+          const ownScalars: MemberScalars = {
+            beta: part(scalars.beta),
+            lambda: part(scalars.lambda),
+            entropy: part(scalars.entropy),
+            learningRate: part(scalars.learningRate),
+            actorLearningRate: part(scalars.actorLearningRate),
+          };
+          const ownWindows: Windows = {
+            observations: part(windows.observations),
+            action: part(windows.action),
+            reward: part(windows.reward),
+            terminated: part(windows.terminated),
+            first: part(windows.first),
+          };
+          const ownStarts = starts.slice(start * STARTS, (start + count) * STARTS);
+          const noise: UpdateNoise = {
+            posterior: part(posterior),
+            starts: tf.tensor2d(
+              ownStarts.map((at) => at - start * rows),
+              [count, STARTS],
+              'int32',
+            ),
+            choose: (actor) => actorChoice(actor, LAYERS, part(gumbel)),
+          };
+          const gradient = gradients(layouts, own, ownWindows, noise, ownScalars, settings);
+          const after = applyGradients(layouts, own, gradient, 1, ownScalars, settings);
+          return { gradient, after };
+        };
+        const together = learn(0, MEMBERS);
+        for (const member of [0, 1]) {
+          const alone = learn(member, 1);
+          const compare = (what: string, stacked: tf.Tensor, single: tf.Tensor) => {
+            const error = tf.max(tf.abs(tf.sub(tf.slice(stacked, member, 1), single))).dataSync()[0]!;
+            const limit = 1e-6 * Math.max(1, tf.max(tf.abs(single)).dataSync()[0]!);
+            assert.ok(error <= limit, `${what} of member ${member}: off by ${error}`);
+          };
+          compare('model gradient', together.gradient.model, alone.gradient.model);
+          compare('actor gradient', together.gradient.actor, alone.gradient.actor);
+          const { weights: stacked, terms } = together.after;
+          const { weights: single, terms: ownTerms } = alone.after;
+          compare('model', stacked.model, single.model);
+          compare('actor', stacked.actor, single.actor);
+          compare('average encoder', stacked.averageEncoder, single.averageEncoder);
+          if (stacked.target) compare('target', stacked.target, single.target!);
+          for (const [term, x] of Object.entries(terms)) {
+            compare(term, x, ownTerms[term as keyof typeof ownTerms]!);
+          }
+        }
+      });
+    });
+  }
+});
