@@ -22,3 +22,9 @@ export function standardDeviation(values: readonly number[]): number | null {
 export function estimate(values: readonly number[]): Estimate {
   return { mean: mean(values), std: standardDeviation(values) };
 }
+
+/** `482.7 ± 8.4`, the mean alone where a standard deviation is not defined, `–` where the mean is not. */
+export function formatEstimate({ mean, std }: Estimate, digits: number): string {
+  if (mean === null) return '–';
+  return std === null ? mean.toFixed(digits) : `${mean.toFixed(digits)} ± ${std.toFixed(digits)}`;
+}

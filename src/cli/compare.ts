@@ -3,13 +3,16 @@ import { compareRuns } from '../compare/index.ts';
 import { makeFolder, replaceFile } from '../runs/atomic.ts';
 
 interface CompareOptions {
-  paper: boolean;
+  paper?: boolean;
   out?: string;
-  json: boolean;
+  json?: boolean;
 }
 
 /** `wm compare`. Returns the exit code. */
-export function compareCommand(dirs: readonly string[], { paper, out, json }: CompareOptions): number {
+export function compareCommand(
+  dirs: readonly string[],
+  { paper = false, out, json }: CompareOptions,
+): number {
   const { rows, notes, text, csv, markdown, latex } = compareRuns(dirs, { paper });
   if (out !== undefined) {
     makeFolder(out);

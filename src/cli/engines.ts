@@ -1,6 +1,6 @@
 import { engineNames, startEngine } from '../engine/engine.ts';
 import { UserError } from '../errors.ts';
-import { alignColumns } from './text.ts';
+import { alignColumns } from './align.ts';
 
 interface EngineStatus {
   engine: string;
@@ -11,7 +11,7 @@ interface EngineStatus {
 }
 
 /** `wm engines`: really starts each engine. Returns the exit code. */
-export async function enginesCommand({ json }: { json: boolean }): Promise<number> {
+export async function enginesCommand({ json }: { json?: boolean }): Promise<number> {
   const statuses: EngineStatus[] = [];
   for (const name of engineNames) {
     try {

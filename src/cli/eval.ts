@@ -3,14 +3,14 @@ import { type EngineName, engineNames } from '../engine/engine.ts';
 import { UserError } from '../errors.ts';
 import { evaluateRun } from '../experiment/evaluate-run.ts';
 import { writeCsv } from '../runs/csv.ts';
-import { estimate } from '../statistics.ts';
+import { estimate, formatEstimate } from '../statistics.ts';
 import { returnStatistics } from '../training/evaluate.ts';
-import { alignColumns, plusMinus } from './text.ts';
+import { alignColumns } from './align.ts';
 
 interface EvalOptions {
   episodes: number;
   engine?: string;
-  json: boolean;
+  json?: boolean;
 }
 
 const EVAL_COLUMNS = [
@@ -53,13 +53,13 @@ export async function evalCommand(dir: string, options: EvalOptions): Promise<nu
   const lines = rows.map((row) => [
     String(row.seed),
     String(row.env_step),
-    plusMinus({ mean: row.reward_mean, std: row.reward_std }, 1),
+    formatEstimate({ mean: row.reward_mean, std: row.reward_std }, 1),
     String(row.reward_min),
     String(row.reward_max),
   ]);
   process.stdout.write(alignColumns([['seed', 'step', 'reward', 'min', 'max'], ...lines]));
   process.stdout.write(
-    `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${plusMinus(reward, 1)} (${options.episodes} greedy episodes each)\n`,
+    `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${formatEstimate(reward, 1)} (${options.episodes} greedy episodes each)\n`,
   );
   return 0;
 }

@@ -33,8 +33,8 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     .option('--runs <dir>', 'folder of run folders', 'runs')
     .option('--engine <name>', 'auto, tensorflow, wasm or cpu (also WM_ENGINE)')
     .option('--workers <n>', 'worker processes at once (default: one per core)', parseCount)
-    .option('--quiet', 'no progress, failures only', false)
-    .option('--json', 'results as one JSON object', false)
+    .option('--quiet', 'no progress, failures only')
+    .option('--json', 'results as one JSON object')
     .option('--help-config', 'print every config key and exit')
     .action(async (options) => {
       code = await (await import('./train.ts')).trainCommand(options);
@@ -43,21 +43,21 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
   command('eval <run>', 'play greedy episodes with the checkpoints of a run folder')
     .option('--episodes <n>', 'episodes per seed', parseCount, 100)
     .option('--engine <name>', 'auto, tensorflow, wasm or cpu (also WM_ENGINE)')
-    .option('--json', 'results as one JSON object', false)
+    .option('--json', 'results as one JSON object')
     .action(async (dir, options) => {
       code = await (await import('./eval.ts')).evalCommand(dir, options);
     });
 
   command('compare <runs...>', 'print Table 1 of finished runs')
-    .option('--paper', "set the paper's printed numbers beside", false)
+    .option('--paper', "set the paper's printed numbers beside")
     .option('--out <dir>', 'write table1.csv, table1.md and table1.tex there')
-    .option('--json', 'results as one JSON object', false)
+    .option('--json', 'results as one JSON object')
     .action(async (dirs, options) => {
       code = (await import('./compare.ts')).compareCommand(dirs, options);
     });
 
   command('engines', 'what can compute here, and why not the rest')
-    .option('--json', 'results as one JSON object', false)
+    .option('--json', 'results as one JSON object')
     .action(async (options) => {
       code = await (await import('./engines.ts')).enginesCommand(options);
     });

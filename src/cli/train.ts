@@ -3,17 +3,16 @@ import { configJsonSchema, describeConfig } from '../config/describe.ts';
 import { type RunOutcome, runExperiment } from '../experiment/run.ts';
 import { readRun } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
-import { estimate } from '../statistics.ts';
+import { estimate, formatEstimate } from '../statistics.ts';
 import { type ConfigOptions, readConfig } from './config-file.ts';
 import { gitCommit, hostInfo } from './host.ts';
 import { createProgress } from './progress.ts';
-import { plusMinus } from './text.ts';
 
 interface TrainOptions extends ConfigOptions {
   runs: string;
   workers?: number;
-  quiet: boolean;
-  json: boolean;
+  quiet?: boolean;
+  json?: boolean;
   helpConfig?: boolean;
 }
 
@@ -33,7 +32,7 @@ export async function trainCommand(options: TrainOptions): Promise<number> {
     seeds: experiment.seeds,
     steps: experiment.steps,
     stream: process.stderr,
-    quiet: options.quiet,
+    quiet: options.quiet ?? false,
     clock: () => performance.now(),
   });
   const stopping = stopOnSignals(
@@ -106,7 +105,7 @@ function stopOnSignals(asked: () => void, cleanUp: () => void): { signal: AbortS
 }
 
 /** The finished seeds' final rewards on stdout. */
-function printResults({ dir, failed, interrupted }: RunOutcome, json: boolean): void {
+function printResults({ dir, failed, interrupted }: RunOutcome, json = false): void {
   const { info, seeds } = readRun(dir);
   const finals = seeds.map(({ seed, rows }) => ({ seed, ...summarise(rows) }));
   const rewards = finals.flatMap(({ final_reward }) => final_reward ?? []);
@@ -126,6 +125,6 @@ function printResults({ dir, failed, interrupted }: RunOutcome, json: boolean): 
   if (rewards.length === 0) return;
   const each = rewards.length > 1 ? `  (${rewards.map((x) => x.toFixed(1)).join(', ')})` : '';
   process.stdout.write(
-    `${info.arm}: final reward ${plusMinus(reward, 1)} over ${rewards.length} seed${rewards.length === 1 ? '' : 's'}${each}\n`,
+    `${info.arm}: final reward ${formatEstimate(reward, 1)} over ${rewards.length} seed${rewards.length === 1 ? '' : 's'}${each}\n`,
   );
 }

@@ -1,4 +1,4 @@
-import type { Estimate } from '../statistics.ts';
+import { type Estimate, formatEstimate } from '../statistics.ts';
 import type { Crossing, TableRow } from './table.ts';
 
 /** A column as it is read, rounded: text that every format shows, after its own escaping. */
@@ -17,11 +17,11 @@ export const armColumn: Column = { head: 'Arm', numeric: false, cell: ({ label }
 /** What the paper's Table 1 has. */
 export const mainColumns: Column[] = [
   { head: 'Seeds', numeric: true, cell: ({ seeds }) => `${seeds}` },
-  { head: 'Final reward', numeric: true, cell: ({ finalReward }) => rewardCell(finalReward) },
+  { head: 'Final reward', numeric: true, cell: ({ finalReward }) => formatEstimate(finalReward, 1) },
   {
     head: 'Last three',
     numeric: true,
-    cell: ({ finalRewardLastThree }) => rewardCell({ mean: finalRewardLastThree, std: null }),
+    cell: ({ finalRewardLastThree }) => formatEstimate({ mean: finalRewardLastThree, std: null }, 1),
   },
   { head: 'Prediction error', numeric: true, cell: ({ predictionMse }) => errorCell(predictionMse) },
   { head: 'Steps to 400', numeric: true, cell: ({ stepsTo400, seeds }) => crossingCell(stepsTo400, seeds) },
@@ -46,12 +46,6 @@ export const furtherColumns: Column[] = [
   },
   { head: 'Engine', numeric: false, cell: ({ engine }) => engine ?? UNKNOWN },
 ];
-
-/** `402.3 ± 15.2` */
-function rewardCell({ mean, std }: Estimate): string {
-  if (mean === null) return UNKNOWN;
-  return std === null ? mean.toFixed(1) : `${mean.toFixed(1)} ± ${std.toFixed(1)}`;
-}
 
 /** `0.085 ± 0.012`, `(2.6 ± 0.3)e-4`: two significant digits of the mean, which is not negative. */
 function errorCell({ mean, std }: Estimate): string {

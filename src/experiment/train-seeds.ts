@@ -11,6 +11,8 @@ export interface Surroundings {
   emit: (message: WorkerMessage) => void;
   /** Asked between updates: whether to save and stop. */
   stopRequested: () => boolean;
+  /** Called before anything is written; does not return if this process may no longer write. */
+  beforeWrite: () => void;
   /** Seconds from any origin, never going back. */
   clock: () => number;
 }
@@ -26,7 +28,7 @@ export async function trainSeeds(
   { runDir, experiment, engine, seeds }: Job,
   surroundings: Surroundings,
 ): Promise<void> {
-  const { emit, stopRequested, clock } = surroundings;
+  const { emit, stopRequested, beforeWrite, clock } = surroundings;
   const { device } = await startEngine(engine);
   const method = await methods[experiment.method].load();
   const agent = method.create(
@@ -52,6 +54,7 @@ export async function trainSeeds(
   let ended = { steps: states[0]?.step ?? 0, updates: states[0]?.update ?? 0 };
 
   for await (const event of train(agent, experiment, seeds, states.length > 0 ? states : undefined)) {
+    beforeWrite();
     if (event.kind === 'step') {
       ended = { steps: event.step, updates: event.update };
       if (checkpointDue || stopRequested()) {
@@ -86,6 +89,7 @@ export async function trainSeeds(
       checkpointDue = true;
     }
   }
+  beforeWrite();
   for (const { seed, folder, wallSeconds } of running) {
     folder.markDone({ ...ended, wallSeconds: wallSeconds(), engine, device });
     emit({ kind: 'done', seed });

@@ -5,6 +5,7 @@ import { trainSeeds } from './train-seeds.ts';
 /** The entry of a worker process: takes one job from its parent, trains it, ends. */
 
 let stop = false;
+let finished = false;
 const parent = process.ppid;
 
 process.on('message', (message: ParentMessage) => {
@@ -16,11 +17,17 @@ process.on('message', (message: ParentMessage) => {
 process.on('SIGINT', () => {});
 process.on('SIGHUP', () => {});
 
-// Without its parent a worker must not write: another run may have taken the folder over.
-process.on('disconnect', () => process.exit(1));
+process.on('disconnect', () => process.exit(finished ? 0 : 1));
+
+/**
+ * Without its parent a worker must not write: another run may have taken the folder over. The process id of the parent
+ * changes at once when it dies, also while an evaluation keeps the `disconnect` event waiting.
+ */
+function requireParent(): void {
+  if (process.ppid !== parent) process.exit(1);
+}
 
 function emit(message: WorkerMessage): void {
-  if (process.ppid !== parent) process.exit(1);
   process.send?.(message);
 }
 
@@ -33,6 +40,7 @@ async function work(job: Extract<ParentMessage, { kind: 'job' }>['job']): Promis
         emit(message);
       },
       stopRequested: () => stop,
+      beforeWrite: requireParent,
       clock: () => performance.now() / 1000,
     });
   } catch (error) {
@@ -40,5 +48,6 @@ async function work(job: Extract<ParentMessage, { kind: 'job' }>['job']): Promis
     const bug = error instanceof UserError || stack === undefined ? {} : { stack };
     for (const seed of open) emit({ kind: 'failed', seed, reason: message, ...bug });
   }
+  finished = true;
   process.disconnect();
 }

@@ -1,3 +1,4 @@
+import { mean } from '../statistics.ts';
 import type { Row } from '../training/events.ts';
 
 /** The columns of summary.csv, one row per finished seed. */
@@ -45,19 +46,10 @@ export function summarise(rows: readonly Row[]): CurveSummary {
   return {
     final_reward: last?.reward_mean ?? null,
     final_reward_std: last?.reward_std ?? null,
-    final_reward_last_three: mean(rows.slice(-3).map((row) => row.reward_mean ?? null)),
+    final_reward_last_three: mean(rows.slice(-3).flatMap((row) => row.reward_mean ?? [])),
     prediction_mse: last?.prediction_mse ?? null,
     prediction_mse_standardised: last?.prediction_mse_standardised ?? null,
     steps_to_400: stepAt(reaches.lastIndexOf(false) + 1),
     first_crossing_400: stepAt(reaches.indexOf(true)),
   };
-}
-
-function mean(values: (number | null)[]): number | null {
-  let sum = 0;
-  for (const value of values) {
-    if (value === null) return null;
-    sum += value;
-  }
-  return values.length === 0 ? null : sum / values.length;
 }

@@ -90,7 +90,7 @@ export async function evaluate(
 }
 
 function toSequences(episodes: readonly Episode[], traces: readonly Trace[], size: number): Sequences {
-  const time = Math.max(...episodes.map(({ length }) => length));
+  const time = Math.max(0, ...episodes.map(({ length }) => length));
   const batch = emptyBatch(1, episodes.length, time, size);
   const mask = new Float32Array(episodes.length * time);
   for (const [i, { length, terminated }] of episodes.entries()) {

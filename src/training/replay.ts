@@ -27,7 +27,7 @@ export interface Sequences extends Batch {
   mask: Float32Array;
 }
 
-/** Arrays of the right sizes for `fillBatch` and the like, all zero. */
+/** A batch of these extents, all zero. */
 export function emptyBatch(members: number, batch: number, time: number, observationSize: number): Batch {
   const steps = members * batch * time;
   return {
