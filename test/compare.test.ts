@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { compareRuns } from '../src/compare/index.ts';
 import { formatExperiment } from '../src/config/format.ts';
 import { loadExperiment } from '../src/config/load.ts';
@@ -329,5 +330,21 @@ test('a path that is no run folder is one sentence', () => {
   assert.throws(
     () => compareRuns([dream, missing], { paper: false }),
     (error) => error instanceof UserError && error.message.includes(missing),
+  );
+});
+
+test('the published tables are what the published run folders give', () => {
+  const root = fileURLToPath(new URL('../', import.meta.url));
+  const first = join(root, 'runs', 'first');
+  const { text, csv, markdown, latex } = compareRuns([join(first, 'dream-critic'), join(first, 'baseline')], {
+    paper: true,
+  });
+  assert.equal(readFileSync(join(first, 'table1.csv'), 'utf8'), csv);
+  assert.equal(readFileSync(join(first, 'table1.md'), 'utf8'), markdown);
+  assert.equal(readFileSync(join(first, 'table1.tex'), 'utf8'), latex);
+  const [mainTable] = text.split('\n\n');
+  assert.ok(
+    readFileSync(join(root, 'README.md'), 'utf8').includes(mainTable!),
+    'README.md shows another table',
   );
 });

@@ -429,6 +429,45 @@ describe('what the switches promise', () => {
     });
   });
 
+  test('a prediction across the start of an episode is not compared with a value', () => {
+    tf.tidy(() => {
+      const given = problem(arms['dream critic']!);
+      const inference = inferenceAt(given, given.weights.model);
+      const later = tf.slice(given.windows.first, [0, 0, 1], [MEMBERS, BATCH, TIME - 1]);
+      const end = tf.zeros([MEMBERS, BATCH, 1]);
+      const loss = (where: tf.Tensor) => {
+        const predictedLatent = tf.add(inference.predictedLatent, tf.expandDims(tf.mul(where, 3), 3));
+        return [...critic(given, given.weights.model, { ...inference, predictedLatent }).dataSync()];
+      };
+      const unchanged = loss(tf.zerosLike(given.windows.first));
+      // Prediction t is of latent t + 1; the window's last one has no latent to be compared with.
+      assert.deepEqual(loss(tf.concat([later, tf.add(end, 1)], 2)), unchanged);
+      assert.notDeepEqual(loss(tf.concat([tf.sub(1, later), end], 2)), unchanged);
+    });
+  });
+
+  test('the losses on imagined states equal cases worked by hand', () => {
+    tf.tidy(() => {
+      const row = (...values: number[]) => tf.tensor3d(values, [1, 1, 2]);
+      const logProbabilities = tf.log(tf.tensor4d([0.5, 0.5, 0.2, 0.8], [1, 1, 2, 2]));
+      const action = tf.tensor4d([1, 0, 0, 1], [1, 1, 2, 2]);
+      const { loss, entropy } = actorLoss(
+        logProbabilities,
+        action,
+        row(1, 0.5),
+        row(2, -3),
+        tf.tensor1d([0.1]),
+      );
+      const entropies = [Math.LN2, -0.2 * Math.log(0.2) - 0.8 * Math.log(0.8)] as const;
+      const first = 2 * Math.log(0.5) + 0.1 * entropies[0];
+      const second = -3 * Math.log(0.8) + 0.1 * entropies[1];
+      const error = (x: tf.Tensor, wanted: number) => Math.abs(x.dataSync()[0]! - wanted);
+      assert.ok(error(loss, -(first + 0.5 * second) / 2) < 1e-6);
+      assert.ok(error(entropy, (entropies[0] + entropies[1]) / 2) < 1e-6);
+      assert.ok(error(imaginedCriticLoss(row(1, 0.5), row(2, -3), row(1, 1)), (1 + 0.5 * 16) / 2) < 1e-6);
+    });
+  });
+
   test('an arm whose critic does not shape the model, or has λ = 0, gives the model the gradient of the baseline', () => {
     tf.tidy(() => {
       const modelGradient = (settings: WorldModelSettings, lambda?: number) => {

@@ -192,7 +192,8 @@ class WorldModelAgent implements Agent {
       new Map(
         previous.map(([name, { shape }]) => {
           const values = new Float32Array(shape[0] * shape[1]);
-          states.forEach(({ arrays }, member) => values.set(arrays[name]!.data, member * shape[1]));
+          for (const [member, { arrays }] of states.entries())
+            values.set(arrays[name]!.data, member * shape[1]);
           return [name, tf.tensor2d(values, shape)];
         }),
       ),
