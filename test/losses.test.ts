@@ -396,7 +396,7 @@ describe('what the switches promise', () => {
           .grad((mean) => tf.sum(ofMean(mean, settings)))(inference.nextMean)
           .dataSync<'float32'>();
       const literal = settingsOf({ stopGradient: false });
-      assert.ok(Math.hypot(...onNextMean(literal)) > 1e-3);
+      assert.ok(Math.hypot(...onNextMean(literal)) > 1e-3, 'the target learns');
 
       const otherTarget = layouts.model.only('critic').unpack(tf.neg(weights.target!));
       const onTarget = (settings: WorldModelSettings, target: typeof otherTarget) => [
@@ -461,10 +461,13 @@ describe('what the switches promise', () => {
       const entropies = [Math.LN2, -0.2 * Math.log(0.2) - 0.8 * Math.log(0.8)] as const;
       const first = 2 * Math.log(0.5) + 0.1 * entropies[0];
       const second = -3 * Math.log(0.8) + 0.1 * entropies[1];
-      const error = (x: tf.Tensor, wanted: number) => Math.abs(x.dataSync()[0]! - wanted);
-      assert.ok(error(loss, -(first + 0.5 * second) / 2) < 1e-6);
-      assert.ok(error(entropy, (entropies[0] + entropies[1]) / 2) < 1e-6);
-      assert.ok(error(imaginedCriticLoss(row(1, 0.5), row(2, -3), row(1, 1)), (1 + 0.5 * 16) / 2) < 1e-6);
+      const assertNear = (x: tf.Tensor, wanted: number) => {
+        const actual = x.dataSync()[0]!;
+        assert.ok(Math.abs(actual - wanted) < 1e-6, `expected ${wanted}, got ${actual}`);
+      };
+      assertNear(loss, -(first + 0.5 * second) / 2);
+      assertNear(entropy, (entropies[0] + entropies[1]) / 2);
+      assertNear(imaginedCriticLoss(row(1, 0.5), row(2, -3), row(1, 1)), (1 + 0.5 * 16) / 2);
     });
   });
 
@@ -488,7 +491,7 @@ describe('what the switches promise', () => {
       assert.equal(normOn(layout, withoutWeight, 'critic.'), 0);
       const bootstrapOnly = modelGradient(arms['bootstrap only']!);
       assert.deepEqual(prefix(bootstrapOnly).arraySync(), baseline);
-      assert.ok(normOn(layout, bootstrapOnly, 'critic.') > 1e-3);
+      assert.ok(normOn(layout, bootstrapOnly, 'critic.') > 1e-3, 'V learns all the same');
       const shaped = tf.sub(modelGradient(arms['dream critic']!), bootstrapOnly) as tf.Tensor2D;
       for (const model of ['encoder.', 'dynamics.']) assert.ok(normOn(layout, shaped, model) > 1e-3, model);
       for (const model of ['decoder.', 'reward.', 'continue.'])
@@ -506,7 +509,7 @@ describe('members do not influence each other', () => {
         const { terms, inference } = baseTerms(layouts.model.unpack(flat), windows, posterior, settings);
         return firstMember(tf.add(baseLoss(terms, scalars.beta, settings), critic(given, flat, inference)));
       }, weights.model);
-      assert.ok(normOn(layouts.model, gradient, '', 0) > 1);
+      assert.ok(normOn(layouts.model, gradient, '', 0) > 1, 'its own weights learn');
       assert.equal(normOn(layouts.model, gradient, '', 1), 0);
     });
   });
