@@ -3,7 +3,6 @@ import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { type EngineName, startEngine } from '../src/engine/engine.ts';
-import { matMul, sumRows } from '../src/engine/matmul.ts';
 import { oneHot } from '../src/engine/one-hot.ts';
 import { scope } from '../src/engine/scope.ts';
 import { stopGradient } from '../src/engine/stop-gradient.ts';
@@ -66,53 +65,10 @@ function forwardAndGradients(
   });
 }
 
-/** A product by its definition, in float64. */
-function productByDefinition(a: Values, b: Values, transposeA: boolean, transposeB: boolean): Float64Array {
-  const [count, a1, a2] = a.shape as [number, number, number];
-  const [, b1, b2] = b.shape as [number, number, number];
-  const [rows, inner] = transposeA ? [a2, a1] : [a1, a2];
-  const columns = transposeB ? b1 : b2;
-  const product = new Float64Array(count * rows * columns);
-  for (let m = 0; m < count; m++) {
-    for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < columns; j++) {
-        for (let k = 0; k < inner; k++) {
-          const left = a.data[m * a1 * a2 + (transposeA ? k * a2 + i : i * a2 + k)]!;
-          const right = b.data[m * b1 * b2 + (transposeB ? j * b2 + k : k * b2 + j)]!;
-          product[(m * rows + i) * columns + j]! += left * right;
-        }
-      }
-    }
-  }
-  return product;
-}
-
 for (const engine of ENGINES) {
   describe(`engine helpers on ${engine}`, () => {
     before(async () => {
       await startEngine(engine);
-    });
-
-    test('matMul multiplies member by member, transposed or not', () => {
-      const shapes = fc.tuple(members, extent, extent, extent, fc.boolean(), fc.boolean(), seed);
-      fc.assert(
-        fc.property(shapes, ([count, rows, inner, columns, transposeA, transposeB, seed]) => {
-          const a = normals(seed, 'a', transposeA ? [count, inner, rows] : [count, rows, inner]);
-          const b = normals(seed, 'b', transposeB ? [count, columns, inner] : [count, inner, columns]);
-          tf.tidy(() => {
-            const left = upload(a) as tf.Tensor3D;
-            const product = matMul(left, upload(b) as tf.Tensor3D, transposeA, transposeB);
-            assert.deepEqual(product.shape, [count, rows, columns]);
-            assertClose(product.dataSync(), productByDefinition(a, b, transposeA, transposeB));
-            const ones = {
-              shape: [count, 1, a.shape[1]!],
-              data: new Float32Array(count * a.shape[1]!).fill(1),
-            };
-            assertClose(sumRows(left).dataSync(), productByDefinition(ones, a, false, false));
-          });
-        }),
-        { seed: 1 },
-      );
     });
 
     test('oneHot is float32, so that it can be multiplied by fractions', () => {

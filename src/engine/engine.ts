@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { startTensorflow } from './tensorflow.ts';
+import { hasRelaxedSimd } from './wasm/relaxed-simd.ts';
 
 export const engineNames = ['tensorflow', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof engineNames)[number];
@@ -26,7 +27,7 @@ export const packageVersion = (name: string): string => require(`${name}/package
 const embedded: Record<'wasm' | 'cpu', () => Engine> = {
   wasm: () => ({
     name: 'wasm',
-    device: 'processor, WebAssembly SIMD, 1 thread',
+    device: `processor, WebAssembly SIMD${hasRelaxedSimd() ? ' with fused multiply-add' : ''}, 1 thread`,
     version: packageVersion('@tensorflow/tfjs-backend-wasm'),
     isGpu: false,
   }),
@@ -72,6 +73,10 @@ export async function startEngine(name: EngineName): Promise<Engine> {
   await tf.ready();
   if (!active || tf.getBackend() !== name) {
     throw new UserError(`engine ${name}: tfjs could not start it; choose another --engine`);
+  }
+  if (name === 'wasm') {
+    const { registerKernels } = await import('./wasm/kernels.ts');
+    registerKernels(hasRelaxedSimd() ? 'relaxed' : 'plain');
   }
   return embedded[name]();
 }

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { matMul, sumRows } from '../engine/matmul.ts';
 import { fanIn, zeros } from './initialisers.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
 
@@ -33,13 +32,13 @@ export function affine(
   const rows = x.size / (members * inputs);
   const operation = tf.customGrad((...operands: (tf.Tensor | tf.GradSaveFunc)[]) => {
     const [x, weight, bias, save] = operands as [tf.Tensor3D, tf.Tensor3D, tf.Tensor2D, tf.GradSaveFunc];
-    const sum = tf.add(matMul(x, weight), tf.expandDims(bias, 1));
+    const sum = tf.add(tf.matMul(x, weight), tf.expandDims(bias, 1));
     const value = activation === 'relu' ? tf.relu(sum) : sum;
     save([x, weight, value]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
       const [x, weight, value] = saved as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
       const dSum = (activation === 'relu' ? tf.mul(dy, tf.step(value)) : dy) as tf.Tensor3D;
-      return [matMul(dSum, weight, false, true), matMul(x, dSum, true, false), sumRows(dSum)];
+      return [tf.matMul(dSum, weight, false, true), tf.matMul(x, dSum, true), tf.sum(dSum, 1)];
     };
     return { value, gradFunc };
   });

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { matMul } from '../engine/matmul.ts';
 
 /** Hidden and cell state, each [members, batch, units]. */
 export interface LstmState {
@@ -64,7 +63,7 @@ export function lstmSequence(
     for (let t = 0; t < steps; t++) {
       const hiddenBefore: tf.Tensor3D = tf.mul(hidden, keepAt[t]!);
       const cellBefore: tf.Tensor3D = tf.mul(cell, keepAt[t]!);
-      const step = lstmCell(tf.add(inputAt[t]!, matMul(hiddenBefore, weight)), cellBefore);
+      const step = lstmCell(tf.add(inputAt[t]!, tf.matMul(hiddenBefore, weight)), cellBefore);
       ({ hidden, cell } = step);
       states.push(tf.concat([hidden, cell], 2));
       record.push(
@@ -83,7 +82,6 @@ export function lstmSequence(
       const weight = saved[0] as tf.Tensor3D;
       const keepAt = saved.slice(1, 1 + steps);
       const dStateAt = tf.unstack(dStates, 2);
-      const weightTransposed: tf.Tensor3D = tf.transpose(weight, [0, 2, 1]);
       let dHiddenNext: tf.Tensor = tf.zeros([members, batch, units]);
       let dCellNext = dHiddenNext;
       const dGates: tf.Tensor3D[] = [];
@@ -107,7 +105,7 @@ export function lstmSequence(
           ],
           2,
         ) as tf.Tensor3D;
-        dHiddenNext = tf.mul(matMul(dGate, weightTransposed), keepAt[t]!);
+        dHiddenNext = tf.mul(tf.matMul(dGate, weight, false, true), keepAt[t]!);
         dCellNext = tf.mul(tf.mul(dCell, forget), keepAt[t]!);
         dGates.unshift(dGate);
         hiddensBefore.unshift(hiddenBefore);
@@ -115,7 +113,7 @@ export function lstmSequence(
       const rows = batch * steps;
       const dInputs = tf.stack(dGates, 2);
       const allHidden: tf.Tensor3D = tf.reshape(tf.stack(hiddensBefore, 2), [members, rows, units]);
-      const dWeight = matMul(allHidden, tf.reshape(dInputs, [members, rows, width]), true, false);
+      const dWeight = tf.matMul(allHidden, tf.reshape(dInputs, [members, rows, width]), true);
       return [dInputs, dWeight];
     };
     return { value: tf.stack(states, 2), gradFunc };

@@ -1,0 +1,3 @@
+export { copyRows } from './copy';
+export { multiply, pack, packedBytes, workspaceBytes } from './matmul';
+export { sumRows } from './reduce';

@@ -1,0 +1,32 @@
+import * as tf from '@tensorflow/tfjs';
+import { batchMatMul } from './batch-matmul.ts';
+import { copies } from './copies.ts';
+import { type Build, Heap } from './heap.ts';
+import { sum } from './sum.ts';
+
+/** Our kernels for the wasm backend: those that replace tfjs's own, and those behind the fat operations of src/nn. */
+const kernels = [batchMatMul, sum, ...copies];
+
+/** tfjs's own kernels that ours have replaced. */
+const stock = new Map<string, tf.KernelFunc>();
+
+/**
+ * Registers our kernels for the wasm backend, which must be the active one.
+ *
+ * @throws UserError where they are not built.
+ */
+export function registerKernels(build: Build): void {
+  const heap = new Heap(build);
+  for (const { name, run } of kernels) {
+    const replaced = tf.getKernel(name, 'wasm')?.kernelFunc;
+    if (replaced) {
+      if (!stock.has(name)) stock.set(name, replaced);
+      tf.unregisterKernel(name, 'wasm');
+    }
+    tf.registerKernel({
+      kernelName: name,
+      backendName: 'wasm',
+      kernelFunc: (call) => run(heap, call.inputs, call.attrs ?? {}, () => stock.get(name)!(call)),
+    });
+  }
+}
