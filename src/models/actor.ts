@@ -9,9 +9,14 @@ const LAST_SCALE = 0.01;
 export const actorSpecs = (latent: number, hidden: readonly number[], actions: number): ParameterSpec[] =>
   mlpSpecs('actor', latent, hidden, actions, LAST_SCALE);
 
-/** log π(a | z) of every discrete action: [members, …, latent] -> [members, …, actions]. */
+/** log π(a | z) up to a constant per state: [members, …, latent] -> [members, …, actions]. The latent is a constant to it. */
+export function policyLogits(parameters: Parameters, hiddenLayers: number, latent: tf.Tensor): tf.Tensor {
+  return mlp(parameters, 'actor', hiddenLayers, latent, false);
+}
+
+/** log π(a | z) of every discrete action: [members, …, latent] -> [members, …, actions]. The latent is a constant to it. */
 export function logPolicy(parameters: Parameters, hiddenLayers: number, latent: tf.Tensor): tf.Tensor {
-  return tf.logSoftmax(mlp(parameters, 'actor', hiddenLayers, latent));
+  return tf.logSoftmax(policyLogits(parameters, hiddenLayers, latent));
 }
 
 /**

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { fanIn, openForgetGate, zeros } from '../nn/initialisers.ts';
-import { affine, linear, linearSpecs } from '../nn/linear.ts';
-import { type LstmState, lstmCell, lstmSequence } from '../nn/lstm.ts';
+import { dense, linear, linearSpecs } from '../nn/linear.ts';
+import { type LstmState, lstmSequence, lstmStep } from '../nn/lstm.ts';
 import type { ParameterSpec, Parameters } from '../nn/parameters.ts';
 
 /**
@@ -44,8 +44,8 @@ export function predictSequence(
   action: tf.Tensor,
   first: tf.Tensor3D,
 ): SequencePrediction {
-  const bias = tf.add(parameters.get('dynamics.input.bias'), parameters.get('dynamics.recurrent.bias'));
-  const gates = affine(tf.concat([latent, action], -1), parameters.get('dynamics.input.weight'), bias);
+  const input = { weight: parameters.get('dynamics.input.weight'), bias: gateBias(parameters) };
+  const gates = dense(tf.concat([latent, action], -1), [input]);
   const weight = parameters.get('dynamics.recurrent.weight') as tf.Tensor3D;
   const { hidden, cell } = lstmSequence(gates as tf.Tensor4D, weight, tf.sub(1, first));
   return { predictedLatent: tf.add(latent, linear(parameters, 'dynamics.latent', hidden)), hidden, cell };
@@ -71,22 +71,22 @@ export interface DynamicsState extends LstmState {
   latent: tf.Tensor3D;
 }
 
-/**
- * The one-step function (z, h, c, a) -> (ẑ', h', c') of a roll-out; forward only. The two products of a step are
- * merged into one over [z, onehot(a), h].
- */
+/** The one-step function (z, h, c, a) -> (ẑ', h', c') of a roll-out; forward only. */
 export function dynamicsStep(
   parameters: Parameters,
 ): (state: DynamicsState, action: tf.Tensor) => DynamicsState {
-  const weight = tf.concat(
-    [parameters.get('dynamics.input.weight'), parameters.get('dynamics.recurrent.weight')],
-    1,
+  const step = lstmStep(
+    parameters.get('dynamics.input.weight'),
+    parameters.get('dynamics.recurrent.weight'),
+    gateBias(parameters),
   );
-  const bias = tf.add(parameters.get('dynamics.input.bias'), parameters.get('dynamics.recurrent.bias'));
-  return ({ latent, hidden, cell }, action) => {
-    const gates = affine(tf.concat([latent, action, hidden], -1), weight, bias) as tf.Tensor3D;
-    const next = lstmCell(gates, cell);
-    const nextLatent: tf.Tensor3D = tf.add(latent, linear(parameters, 'dynamics.latent', next.hidden));
-    return { latent: nextLatent, hidden: next.hidden, cell: next.cell };
+  return (state, action) => {
+    const next = step(tf.concat([state.latent, action], -1), state);
+    const latent: tf.Tensor3D = tf.add(state.latent, linear(parameters, 'dynamics.latent', next.hidden));
+    return { latent, ...next };
   };
 }
+
+/** The two biases act as one. */
+const gateBias = (parameters: Parameters) =>
+  tf.add(parameters.get('dynamics.input.bias'), parameters.get('dynamics.recurrent.bias'));

@@ -22,7 +22,7 @@ export interface Posterior {
 
 /** The posterior of normalised observations õ: [members, …, observation]. */
 export function encode(parameters: Parameters, hiddenLayers: number, observation: tf.Tensor): Posterior {
-  const output = mlp(parameters, 'encoder', hiddenLayers, observation);
+  const output = mlp(parameters, 'encoder', hiddenLayers, observation, false);
   const [mean, logVariance] = tf.split(output, 2, -1) as [tf.Tensor, tf.Tensor];
   return { mean, logVariance: tf.clipByValue(logVariance, ...LOG_VARIANCE_RANGE) };
 }

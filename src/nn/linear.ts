@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { ownKernel } from '../engine/own-kernel.ts';
 import { fanIn, zeros } from './initialisers.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
 
@@ -12,12 +13,69 @@ export function linearSpecs(name: string, inputs: number, outputs: number, scale
   ];
 }
 
+/** Weight [members, inputs, outputs] and bias [members, outputs] of a linear layer. */
+export interface Layer {
+  weight: tf.Tensor;
+  bias: tf.Tensor;
+}
+
 /**
- * y = act(x W + b), with its own gradient: one product per operand, no broadcast sums.
+ * Layers one after the other, all but the last with ReLU: x ← max(0, x W + b), …, y = x W + b.
+ *
+ * @param x [members, …, inputs]
+ * @param inputGradient false where x is data or a constant: its gradient is not computed
+ * @returns [members, …, outputs]
+ */
+export function dense(x: tf.Tensor, layers: readonly Layer[], inputGradient = true): tf.Tensor {
+  const forward = ownKernel('Mlp');
+  const backward = ownKernel('MlpGradient');
+  if (!forward || !backward) {
+    return layers.reduce((input, { weight, bias }, i) => {
+      const activation = i < layers.length - 1 ? 'relu' : 'none';
+      return affine(input, weight, bias, activation, inputGradient || i > 0);
+    }, x);
+  }
+  const count = layers.length;
+  const operation = tf.customGrad((...operands: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const save = operands.at(-1) as tf.GradSaveFunc;
+    const [y, ...hidden] = forward({
+      x,
+      ...numbered(
+        'weight',
+        layers.map(({ weight }) => weight),
+      ),
+      ...numbered(
+        'bias',
+        layers.map(({ bias }) => bias),
+      ),
+    });
+    save([x, ...layers.map(({ weight }) => weight), ...hidden]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
+      backward(
+        {
+          dy,
+          x: saved[0]!,
+          ...numbered('weight', saved.slice(1, 1 + count)),
+          ...numbered('hidden', saved.slice(1 + count)),
+        },
+        { inputGradient },
+      );
+    return { value: y!, gradFunc };
+  });
+  const parameters = layers.flatMap(({ weight, bias }) => [weight, bias]);
+  return inputGradient ? operation(x, ...parameters) : operation(...parameters);
+}
+
+const numbered = (name: string, tensors: readonly tf.Tensor[]) =>
+  Object.fromEntries(tensors.map((tensor, i) => [`${name}${i}`, tensor]));
+
+/**
+ * y = act(x W + b) in tfjs's operations, with its own gradient: one product per operand, no broadcast sums.
  *
  * @param x [members, …, inputs]
  * @param weight [members, inputs, outputs]
  * @param bias [members, outputs]
+ * @param inputGradient false where x is a constant
  * @returns [members, …, outputs]
  */
 export function affine(
@@ -25,33 +83,36 @@ export function affine(
   weight: tf.Tensor,
   bias: tf.Tensor,
   activation: Activation = 'none',
+  inputGradient = true,
 ): tf.Tensor {
   const members = x.shape[0]!;
   const inputs = x.shape.at(-1)!;
   const outputs = weight.shape.at(-1)!;
-  const rows = x.size / (members * inputs);
+  const rows = tf.reshape(x, [members, x.size / (members * inputs), inputs]);
   const operation = tf.customGrad((...operands: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    const [x, weight, bias, save] = operands as [tf.Tensor3D, tf.Tensor3D, tf.Tensor2D, tf.GradSaveFunc];
-    const sum = tf.add(tf.matMul(x, weight), tf.expandDims(bias, 1));
+    const save = operands.at(-1) as tf.GradSaveFunc;
+    const sum = tf.add(tf.matMul(rows, weight), tf.expandDims(bias, 1));
     const value = activation === 'relu' ? tf.relu(sum) : sum;
-    save([x, weight, value]);
+    save([rows, weight, value]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
       const [x, weight, value] = saved as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
-      const dSum = (activation === 'relu' ? tf.mul(dy, tf.step(value)) : dy) as tf.Tensor3D;
-      return [tf.matMul(dSum, weight, false, true), tf.matMul(x, dSum, true), tf.sum(dSum, 1)];
+      const dSum = activation === 'relu' ? tf.mul(dy, tf.step(value)) : dy;
+      const dParameters = [tf.matMul(x, dSum, true), tf.sum(dSum, 1)];
+      return inputGradient ? [tf.matMul(dSum, weight, false, true), ...dParameters] : dParameters;
     };
     return { value, gradFunc };
   });
-  const y = operation(tf.reshape(x, [members, rows, inputs]), weight, bias);
+  const y = inputGradient ? operation(rows, weight, bias) : operation(weight, bias);
   return tf.reshape(y, [...x.shape.slice(0, -1), outputs]);
 }
 
+/** The parameters of the layer called `name`. */
+export const layer = (parameters: Parameters, name: string): Layer => ({
+  weight: parameters.get(`${name}.weight`),
+  bias: parameters.get(`${name}.bias`),
+});
+
 /** The linear layer called `name`: x W + b, `[members, …, inputs]` -> `[members, …, outputs]`. */
-export function linear(
-  parameters: Parameters,
-  name: string,
-  x: tf.Tensor,
-  activation: Activation = 'none',
-): tf.Tensor {
-  return affine(x, parameters.get(`${name}.weight`), parameters.get(`${name}.bias`), activation);
+export function linear(parameters: Parameters, name: string, x: tf.Tensor): tf.Tensor {
+  return dense(x, [layer(parameters, name)]);
 }

@@ -1,4 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import { ownKernel } from '../engine/own-kernel.ts';
+import { affine } from './linear.ts';
 
 /** Hidden and cell state, each [members, batch, units]. */
 export interface LstmState {
@@ -34,6 +36,32 @@ export function lstmCell(gates: tf.Tensor3D, cell: tf.Tensor3D): CellActivations
 }
 
 /**
+ * One step of an LSTM from its input, forward only: gates = x W + h U + b, then the cell.
+ *
+ * @param inputWeight W: [members, inputs, 4 · units]
+ * @param recurrentWeight U: [members, units, 4 · units]
+ * @param bias b: [members, 4 · units]
+ * @returns the step of x, [members, batch, inputs], and the state before
+ */
+export function lstmStep(
+  inputWeight: tf.Tensor,
+  recurrentWeight: tf.Tensor,
+  bias: tf.Tensor,
+): (x: tf.Tensor, state: LstmState) => LstmState {
+  const own = ownKernel('LstmStep');
+  if (own) {
+    return (x, { hidden, cell }) => {
+      const next = own({ x, hidden, cell, inputWeight, recurrentWeight, bias });
+      const [nextHidden, nextCell] = next as [tf.Tensor3D, tf.Tensor3D];
+      return { hidden: nextHidden, cell: nextCell };
+    };
+  }
+  const weight = tf.concat([inputWeight, recurrentWeight], 1);
+  return (x, { hidden, cell }) =>
+    lstmCell(affine(tf.concat([x, hidden], 2), weight, bias) as tf.Tensor3D, cell);
+}
+
+/**
  * An LSTM over a teacher-forced sequence that starts from zero state, with resets by mask:
  *
  *   gates_t = inputs_t + (k_t h_{t-1}) W      (h_t, c_t) = cell(gates_t, k_t c_{t-1})
@@ -50,6 +78,41 @@ export function lstmSequence(
   weight: tf.Tensor3D,
   keep: tf.Tensor3D,
 ): { hidden: tf.Tensor4D; cell: tf.Tensor4D } {
+  const states = ownSequence(inputs, weight, keep) ?? portableSequence(inputs, weight, keep);
+  const [hidden, cell] = tf.split(states, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
+  return { hidden, cell };
+}
+
+/** The states [hidden, cell] side by side, [members, batch, time, 2 · units], in one call; undefined where no engine's kernel does it. */
+function ownSequence(inputs: tf.Tensor4D, weight: tf.Tensor3D, keep: tf.Tensor3D): tf.Tensor | undefined {
+  const forward = ownKernel('LstmSequence');
+  const backward = ownKernel('LstmSequenceGradient');
+  if (!forward || !backward) return undefined;
+  const operation = tf.customGrad((...operands: (tf.Tensor | tf.GradSaveFunc)[]) => {
+    const save = operands.at(-1) as tf.GradSaveFunc;
+    const [value, gates, hiddenBefore] = forward({ inputs, weight, keep }) as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    save([weight, keep, value, gates, hiddenBefore]);
+    const gradFunc = (dStates: tf.Tensor, saved: tf.Tensor[]) => {
+      const [weight, keep, states, gates, hiddenBefore] = saved as [
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+        tf.Tensor,
+      ];
+      return backward({ dStates, weight, keep, states, gates, hiddenBefore });
+    };
+    return { value, gradFunc };
+  });
+  return operation(inputs, weight);
+}
+
+/** The same in tfjs's operations. */
+function portableSequence(inputs: tf.Tensor4D, weight: tf.Tensor3D, keep: tf.Tensor3D): tf.Tensor {
   const [members, batch, steps, width] = inputs.shape;
   const units = width / 4;
   const operation = tf.customGrad((...operands: (tf.Tensor | tf.GradSaveFunc)[]) => {
@@ -118,8 +181,7 @@ export function lstmSequence(
     };
     return { value: tf.stack(states, 2), gradFunc };
   });
-  const [hidden, cell] = tf.split(operation(inputs, weight), 2, 3) as [tf.Tensor4D, tf.Tensor4D];
-  return { hidden, cell };
+  return operation(inputs, weight);
 }
 
 const sigmoidSlope = (sigmoid: tf.Tensor) => tf.sub(sigmoid, tf.square(sigmoid));

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { linear, linearSpecs } from './linear.ts';
+import { dense, layer, linearSpecs } from './linear.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
 
 /** Gain of the fan-in initialisation before a ReLU, which halves the variance: about √2. */
@@ -20,11 +20,18 @@ export function mlpSpecs(
   ];
 }
 
-/** The multi-layer perceptron called `name` with `hiddenLayers` ReLU layers: [members, …, inputs] -> [members, …, outputs]. */
-export function mlp(parameters: Parameters, name: string, hiddenLayers: number, x: tf.Tensor): tf.Tensor {
-  let activation = x;
-  for (let layer = 0; layer < hiddenLayers; layer++) {
-    activation = linear(parameters, `${name}.${layer}`, activation, 'relu');
-  }
-  return linear(parameters, `${name}.${hiddenLayers}`, activation);
+/**
+ * The multi-layer perceptron called `name` with `hiddenLayers` ReLU layers: [members, …, inputs] -> [members, …, outputs].
+ *
+ * @param inputGradient false where x is data or a constant: its gradient is not computed
+ */
+export function mlp(
+  parameters: Parameters,
+  name: string,
+  hiddenLayers: number,
+  x: tf.Tensor,
+  inputGradient = true,
+): tf.Tensor {
+  const layers = Array.from({ length: hiddenLayers + 1 }, (_, i) => layer(parameters, `${name}.${i}`));
+  return dense(x, layers, inputGradient);
 }

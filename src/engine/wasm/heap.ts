@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../errors.ts';
+import { size } from './kernel.ts';
 
 /** What is used of tfjs's wasm backend (4.22) beyond the common interface. */
 export interface WasmBackend {
@@ -10,7 +11,7 @@ export interface WasmBackend {
   incRef(dataId: object): void;
 }
 
-/** The exports of src/engine/wasm/assembly, documented there. All numbers; pointers and strides in bytes. */
+/** The exports of src/engine/wasm/assembly, documented there. Pointers and strides are in bytes. */
 interface Functions {
   copyRows(
     rows: number,
@@ -21,6 +22,46 @@ interface Functions {
     targetRow: number,
   ): void;
   sumRows(groups: number, rows: number, columns: number, x: number, sums: number): void;
+  reluGradient(count: number, y: number, dy: number): void;
+  lstmCell(
+    rows: number,
+    units: number,
+    gates: number,
+    gatesRow: number,
+    keep: number,
+    keepRow: number,
+    cellBefore: number,
+    cellBeforeRow: number,
+    cell: number,
+    cellRow: number,
+    hidden: number,
+    hiddenRow: number,
+  ): void;
+  lstmForward(
+    batch: number,
+    steps: number,
+    units: number,
+    inputs: number,
+    packed: number,
+    keep: number,
+    states: number,
+    gates: number,
+    hiddenBefore: number,
+    workspace: number,
+  ): void;
+  lstmBackward(
+    batch: number,
+    steps: number,
+    units: number,
+    dStates: number,
+    packedTransposed: number,
+    keep: number,
+    states: number,
+    gates: number,
+    dInputs: number,
+    carry: number,
+    workspace: number,
+  ): void;
   workspaceBytes(): number;
   packedBytes(depth: number, columns: number): number;
   pack(depth: number, columns: number, b: number, bRow: number, bColumn: number, packed: number): void;
@@ -65,9 +106,10 @@ export class Heap {
     this.workspace = this.allocate(this.functions.workspaceBytes());
   }
 
-  /** Where a tensor's values stand. */
-  at({ dataId }: tf.TensorInfo): number {
-    return this.backend.dataIdMap.get(dataId).memoryOffset;
+  /** Where a float32 tensor's values stand; with `member`, where those of one index of its leading axis do. */
+  at({ dataId, shape }: tf.TensorInfo, member = 0): number {
+    const start = this.backend.dataIdMap.get(dataId).memoryOffset;
+    return member === 0 ? start : start + (member * 4 * size(shape)) / shape[0]!;
   }
 
   /** A new tensor, not initialised. */

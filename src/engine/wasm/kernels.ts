@@ -2,10 +2,12 @@ import * as tf from '@tensorflow/tfjs';
 import { batchMatMul } from './batch-matmul.ts';
 import { copies } from './copies.ts';
 import { type Build, Heap } from './heap.ts';
+import { lstmSequence, lstmSequenceGradient, lstmStep } from './lstm.ts';
+import { mlp, mlpGradient } from './mlp.ts';
 import { sum } from './sum.ts';
 
 /** Our kernels for the wasm backend: those that replace tfjs's own, and those behind the fat operations of src/nn. */
-const kernels = [batchMatMul, sum, ...copies];
+const kernels = [batchMatMul, sum, ...copies, mlp, mlpGradient, lstmSequence, lstmSequenceGradient, lstmStep];
 
 /** tfjs's own kernels that ours have replaced. */
 const stock = new Map<string, tf.KernelFunc>();

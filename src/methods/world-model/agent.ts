@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { scope } from '../../engine/scope.ts';
-import { logPolicy, sampleAction } from '../../models/actor.ts';
+import { policyLogits, sampleAction } from '../../models/actor.ts';
 import { encode } from '../../models/encoder.ts';
 import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
 import { RandomStream } from '../../random/stream.ts';
@@ -91,7 +91,7 @@ class WorldModelAgent implements Agent {
         this.#settings.model.hidden.length,
         tf.div(raw, [...observationScale]),
       );
-      const logits = logPolicy(policy.actor, this.#settings.actor.hidden.length, posterior.mean);
+      const logits = policyLogits(policy.actor, this.#settings.actor.hidden.length, posterior.mean);
       const noise = gumbel && tf.tensor3d(gumbel, [members, environments, actions]);
       return tf.argMax(sampleAction(logits, noise ?? tf.zerosLike(logits)), -1);
     });

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { logPolicy, sampleAction } from '../../models/actor.ts';
+import { policyLogits, sampleAction } from '../../models/actor.ts';
 import { type DynamicsState, dynamicsStep } from '../../models/dynamics.ts';
 import { continueLogit, predictReward, value } from '../../models/heads.ts';
 import type { Parameters } from '../../nn/parameters.ts';
@@ -22,7 +22,7 @@ export type ChooseAction = (latent: tf.Tensor, step: number) => tf.Tensor;
 /** Samples from the actor by Gumbel noise, [members, starts, horizon, actions]. */
 export function actorChoice(actor: Parameters, layers: number, gumbel: tf.Tensor): ChooseAction {
   const noise = tf.unstack(gumbel, 2);
-  return (latent, step) => sampleAction(logPolicy(actor, layers, latent), noise[step]!);
+  return (latent, step) => sampleAction(policyLogits(actor, layers, latent), noise[step]!);
 }
 
 /** Rolls the model out for `horizon` steps from the start states; forward only. */

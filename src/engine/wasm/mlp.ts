@@ -1,0 +1,90 @@
+import type * as tf from '@tensorflow/tfjs';
+import { type Kernel, size } from './kernel.ts';
+import { everyRow, multiply, rowMajor, transposed } from './matrix.ts';
+
+/**
+ * A multi-layer perceptron, hidden layers with ReLU, the last one linear, and its gradient: one call for all layers.
+ * Each member multiplies its own rows by its own weights.
+ *
+ *   inputs   x [members, …, inputs]; weight0 [members, inputs, outputs], bias0 [members, outputs], weight1, …
+ *   outputs  y [members, …, outputs]; then the activations of each hidden layer
+ */
+export const mlp: Kernel = {
+  name: 'Mlp',
+  run(heap, inputs) {
+    const x = inputs.x!;
+    const weights = weightsOf(inputs);
+    const activations = weights.map(({ shape }) => heap.output(x.shape.with(-1, shape[2]!)));
+    for (const [i, weight] of weights.entries()) {
+      const [members, depth, columns] = weight.shape as [number, number, number];
+      for (let m = 0; m < members; m++) {
+        multiply(
+          heap,
+          {
+            rows: rowsOf(x),
+            columns,
+            depth,
+            a: rowMajor(heap.at(activations[i - 1] ?? x, m), depth),
+            c: rowMajor(heap.at(activations[i]!, m), columns),
+            start: everyRow(heap.at(inputs[`bias${i}`]!, m)),
+            relu: i < weights.length - 1,
+          },
+          rowMajor(heap.at(weight, m), columns),
+        );
+      }
+    }
+    return [activations.at(-1)!, ...activations.slice(0, -1)];
+  },
+};
+
+/**
+ *   inputs   dy, x, weight0, weight1, …; hidden0, hidden1, …: the activations from the forward kernel
+ *   outputs  dx if the attribute `inputGradient` is set; then dweight0, dbias0, dweight1, …
+ */
+export const mlpGradient: Kernel = {
+  name: 'MlpGradient',
+  run(heap, inputs, { inputGradient }) {
+    const x = inputs.x!;
+    const weights = weightsOf(inputs);
+    const members = x.shape[0]!;
+    const rows = rowsOf(x);
+    const dx = inputGradient ? heap.output(x.shape) : undefined;
+    const gradients = weights.map(({ shape }) => ({
+      weight: heap.output(shape),
+      bias: heap.output([members, shape[2]!]),
+    }));
+    const space = 4 * rows * Math.max(...weights.map(({ shape }) => shape[1]!));
+    heap.borrow(2 * space, (spaces) => {
+      for (let m = 0; m < members; m++) {
+        let dOut = heap.at(inputs.dy!, m);
+        for (let i = weights.length - 1; i >= 0; i--) {
+          const [, depth, columns] = weights[i]!.shape as [number, number, number];
+          const input = heap.at(i === 0 ? x : inputs[`hidden${i - 1}`]!, m);
+          const dSum = rowMajor(dOut, columns);
+          const dWeight = rowMajor(heap.at(gradients[i]!.weight, m), columns);
+          const inputTransposed = transposed(rowMajor(input, depth));
+          multiply(heap, { rows: depth, columns, depth: rows, a: inputTransposed, c: dWeight }, dSum);
+          heap.functions.sumRows(1, rows, columns, dOut, heap.at(gradients[i]!.bias, m));
+          if (i === 0 && !dx) continue;
+
+          const dIn = i === 0 ? heap.at(dx!, m) : spaces + (i % 2) * space;
+          const weightTransposed = transposed(rowMajor(heap.at(weights[i]!, m), columns));
+          const product = { rows, columns: depth, depth: columns, a: dSum, c: rowMajor(dIn, depth) };
+          multiply(heap, product, weightTransposed);
+          if (i > 0) heap.functions.reluGradient(rows * depth, input, dIn);
+          dOut = dIn;
+        }
+      }
+    });
+    return [...(dx ? [dx] : []), ...gradients.flatMap(({ weight, bias }) => [weight, bias])];
+  },
+};
+
+function weightsOf(inputs: tf.NamedTensorInfoMap): tf.TensorInfo[] {
+  const weights: tf.TensorInfo[] = [];
+  for (let i = 0; inputs[`weight${i}`]; i++) weights.push(inputs[`weight${i}`]!);
+  return weights;
+}
+
+/** Rows of one member. */
+const rowsOf = ({ shape }: tf.TensorInfo) => size(shape.slice(1, -1));
