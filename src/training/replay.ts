@@ -21,9 +21,9 @@ export interface Batch {
   first: Float32Array;
 }
 
-/** Whole trajectories of one member or of the held-out set: a batch whose members axis has length 1, with a mask. */
+/** Whole trajectories: a batch with a mask. Those of one member, and the held-out set, have a members axis of length 1. */
 export interface Sequences extends Batch {
-  /** 1 where a step was really taken: [1, batch, time] */
+  /** 1 where a step was really taken: [members, batch, time] */
   mask: Float32Array;
 }
 
@@ -41,6 +41,34 @@ export function emptyBatch(members: number, batch: number, time: number, observa
     terminated: new Float32Array(steps),
     first: new Float32Array(steps),
   };
+}
+
+/**
+ * Puts the sequences of several members side by side, all padded at their ends to the longest, with mask 0 there.
+ *
+ * @param each sequences of one member each, as many of every member
+ */
+export function stackSequences(each: readonly Sequences[], observationSize: number): Sequences {
+  const { batch } = each[0]!;
+  const time = Math.max(...each.map((sequences) => sequences.time));
+  const steps = each.length * batch * time;
+  const stacked = { ...emptyBatch(each.length, batch, time, observationSize), mask: new Float32Array(steps) };
+  for (const [member, sequences] of each.entries()) {
+    for (let b = 0; b < batch; b++) {
+      const from = b * sequences.time;
+      const to = (member * batch + b) * time;
+      const copy = <T extends Float32Array | Int32Array>(target: T, source: T, width = 1) =>
+        target.set(source.subarray(from * width, (from + sequences.time) * width), to * width);
+      copy(stacked.observation, sequences.observation, observationSize);
+      copy(stacked.nextObservation, sequences.nextObservation, observationSize);
+      copy(stacked.action, sequences.action);
+      copy(stacked.reward, sequences.reward);
+      copy(stacked.terminated, sequences.terminated);
+      copy(stacked.first, sequences.first);
+      copy(stacked.mask, sequences.mask);
+    }
+  }
+  return stacked;
 }
 
 /** One transition of one member. */

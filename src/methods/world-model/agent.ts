@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import { scope } from '../../engine/scope.ts';
-import { policyLogits, sampleAction } from '../../models/actor.ts';
+import { policyLogits } from '../../models/actor.ts';
 import { encode } from '../../models/encoder.ts';
 import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
 import { RandomStream } from '../../random/stream.ts';
@@ -34,6 +35,9 @@ import { toWindows } from './windows.ts';
 export const worldModel: Method<WorldModelSettings> = {
   create: (members, spaces) => new WorldModelAgent(members, spaces),
 };
+
+/** Members whose models are measured in one batch: each needs some 200 MB for its long sequences. */
+const DIAGNOSED_AT_ONCE = 8;
 
 interface Policy {
   encoder: Parameters;
@@ -92,8 +96,8 @@ class WorldModelAgent implements Agent {
         tf.div(raw, [...observationScale]),
       );
       const logits = policyLogits(policy.actor, this.#settings.actor.hidden.length, posterior.mean);
-      const noise = gumbel && tf.tensor3d(gumbel, [members, environments, actions]);
-      return tf.argMax(sampleAction(logits, noise ?? tf.zerosLike(logits)), -1);
+      const scores = gumbel ? tf.add(logits, tf.tensor3d(gumbel, [members, environments, actions])) : logits;
+      return tf.argMax(scores, -1);
     });
     const actionsChosen = await chosen.data<'int32'>();
     chosen.dispose();
@@ -149,22 +153,23 @@ class WorldModelAgent implements Agent {
   }
 
   async diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
+    const randoms = this.#members.map(({ seed }) => RandomStream.named(seed, `diagnosis/${step}`));
     const rows: Row[] = [];
-    for (const [member, { seed, settings }] of this.#members.entries()) {
-      const random = RandomStream.named(seed, `diagnosis/${step}`);
-      rows.push(
-        await diagnose(
-          this.#networks,
-          this.#weights,
-          member,
-          settings,
-          this.#spaces,
-          heldOut,
-          own[member]!,
-          random,
-        ),
+    for (let from = 0; from < own.length; from += DIAGNOSED_AT_ONCE) {
+      const to = from + DIAGNOSED_AT_ONCE;
+      const measured = await diagnose(
+        this.#networks,
+        this.#weights,
+        from,
+        this.#settings,
+        this.#spaces,
+        heldOut,
+        own.slice(from, to),
+        randoms.slice(from, to),
       );
+      rows.push(...measured);
     }
+    releaseUnusedBuffers();
     return rows;
   }
 
@@ -176,12 +181,12 @@ class WorldModelAgent implements Agent {
         imagination: this.#imaginationStreams[member]!.state(),
       },
     }));
-    for (const [name, tensor] of namedWeights(this.#weights)) {
-      const size = tensor.shape[1];
-      const values = await tensor.data<'float32'>();
-      states.forEach(({ arrays }, member) => {
-        arrays[name] = { shape: [size], data: values.slice(member * size, (member + 1) * size) };
-      });
+    const named = namedWeights(this.#weights);
+    const values = await Promise.all(named.map(([, tensor]) => tensor.data<'float32'>()));
+    for (const [i, [name, { shape }]] of named.entries()) {
+      for (const [member, { arrays }] of states.entries()) {
+        arrays[name] = { shape: [shape[1]], data: memberPart(values[i]!, states.length, member).slice() };
+      }
     }
     return states;
   }
@@ -192,8 +197,9 @@ class WorldModelAgent implements Agent {
       new Map(
         previous.map(([name, { shape }]) => {
           const values = new Float32Array(shape[0] * shape[1]);
-          for (const [member, { arrays }] of states.entries())
+          for (const [member, { arrays }] of states.entries()) {
             values.set(arrays[name]!.data, member * shape[1]);
+          }
           return [name, tf.tensor2d(values, shape)];
         }),
       ),

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { oneHot } from '../../engine/one-hot.ts';
+import { scope } from '../../engine/scope.ts';
 import { decode } from '../../models/decoder.ts';
 import { predictSequence, stateBefore } from '../../models/dynamics.ts';
 import { encode } from '../../models/encoder.ts';
@@ -8,7 +9,8 @@ import type { Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent.ts';
 import type { Row } from '../../training/events.ts';
-import type { Sequences } from '../../training/replay.ts';
+import { memberMean, memberSum } from '../../training/reduce.ts';
+import { type Sequences, stackSequences } from '../../training/replay.ts';
 import { actorChoice, imagine, imaginedReturns } from './imagination.ts';
 import type { Networks, Weights } from './networks.ts';
 import type { WorldModelSettings } from './settings.ts';
@@ -34,77 +36,81 @@ export const DIAGNOSTICS = [
   'continue_accuracy',
 ] as const;
 
-type Diagnosis = Record<(typeof DIAGNOSTICS)[number], number | null>;
+type Diagnosis = Partial<Record<(typeof DIAGNOSTICS)[number], tf.Tensor1D>>;
 
-/** One member's parameters, each with a member axis of length 1. */
 interface Models {
   model: Parameters;
   actor: Parameters;
   target: Parameters | undefined;
 }
 
-/** Measures one member's world model on the held-out set and on its own evaluation episodes. */
+/**
+ * Measures the world models of the members from `from` on, as many as there are own evaluation episodes, on the
+ * held-out set and on those episodes.
+ *
+ * @param own each member's own evaluation episodes
+ * @param randoms each member's stream
+ */
 export async function diagnose(
   networks: Networks,
   weights: Weights,
-  member: number,
+  from: number,
   settings: WorldModelSettings,
   spaces: AgentSpaces,
   heldOut: Sequences,
-  own: Sequences,
-  random: RandomStream,
-): Promise<Row> {
-  const tensors = tf.tidy(() => {
-    const only = (flat: tf.Tensor2D) => tf.slice(flat, [member, 0], [1, flat.shape[1]]);
+  own: readonly Sequences[],
+  randoms: readonly RandomStream[],
+): Promise<Row[]> {
+  const members = own.length;
+  const { present, stacked } = scope(() => {
+    const these = (flat: tf.Tensor2D) => tf.slice(flat, [from, 0], [members, flat.shape[1]]);
     const models: Models = {
-      model: networks.model.unpack(only(weights.model)),
-      actor: networks.actor.unpack(only(weights.actor)),
-      target: weights.target && networks.model.only('critic').unpack(only(weights.target)),
+      model: networks.model.unpack(these(weights.model)),
+      actor: networks.actor.unpack(these(weights.actor)),
+      target: weights.target && networks.model.only('critic').unpack(these(weights.target)),
     };
-    const onHeldOut = roll(models.model, heldOut, settings, spaces);
-    const onOwn = roll(models.model, own, settings, spaces);
+    const stack = (each: readonly Sequences[]) => stackSequences(each, spaces.observation);
+    const heldOutOfEach = stack(own.map(() => heldOut));
+    const onHeldOut = roll(models.model, heldOutOfEach, settings, spaces);
+    const onOwn = roll(models.model, stack(own), settings, spaces);
     const variance = tf.tensor1d(variances(heldOut.observation, spaces.observation));
-    return {
-      prediction_mse: tf.mean(onHeldOut.squaredError),
-      prediction_mse_standardised: tf.mean(tf.div(onHeldOut.squaredError, variance)),
-      prediction_mse_own: tf.mean(onOwn.squaredError),
+    const columns: Diagnosis = {
+      prediction_mse: memberMean(onHeldOut.squaredError),
+      prediction_mse_standardised: memberMean(tf.div(onHeldOut.squaredError, variance)),
+      prediction_mse_own: memberMean(onOwn.squaredError),
       ...openLoop(models.model, onHeldOut, heldOut, settings, spaces),
-      dream_return: dreamReturn(models, onHeldOut, heldOut, settings, spaces, random),
+      dream_return: dreamReturn(models, onHeldOut, heldOut, settings, spaces, randoms),
       ...(models.target && { value_bias: valueBias(models.model, onOwn, own, settings) }),
       ...(settings.model.continueHead && {
-        continue_accuracy: continueAccuracy(models.model, onHeldOut, heldOut, settings),
+        continue_accuracy: continueAccuracy(models.model, onHeldOut, heldOutOfEach, settings),
       }),
     };
+    const present = DIAGNOSTICS.filter((name) => columns[name]);
+    return { present, stacked: tf.keep(tf.stack(present.map((name) => columns[name]!))) };
   });
-  const row: Diagnosis = {
-    prediction_mse: null,
-    prediction_mse_standardised: null,
-    prediction_mse_own: null,
-    open_loop_mse_1: null,
-    open_loop_mse_5: null,
-    open_loop_mse_15: null,
-    dream_return: null,
-    value_bias: null,
-    continue_accuracy: null,
-  };
-  for (const [name, tensor] of Object.entries(tensors)) {
-    row[name as keyof Diagnosis] = (await tensor.data())[0]!;
-  }
-  tf.dispose(tensors);
-  return row;
+  const values = await stacked.data();
+  stacked.dispose();
+  return own.map((_, member) =>
+    Object.fromEntries(
+      DIAGNOSTICS.map((name) => {
+        const at = present.indexOf(name);
+        return [name, at < 0 ? null : values[at * members + member]!];
+      }),
+    ),
+  );
 }
 
 /** A model run over sequences, teacher-forced from the means μ. */
 interface Roll {
-  /** μ: [1, batch, time, latent] */
+  /** μ: [members, batch, time, latent] */
   mean: tf.Tensor;
-  /** ẑ′: [1, batch, time, latent] */
+  /** ẑ′: [members, batch, time, latent] */
   predictedLatent: tf.Tensor;
-  /** LSTM state before each step: [1, batch, time, units] */
+  /** LSTM state before each step: [members, batch, time, units] */
   hidden: tf.Tensor;
   cell: tf.Tensor;
-  /** Mean over the steps taken of (s · dec(ẑ′) − o′)², raw units: [observation] */
-  squaredError: tf.Tensor1D;
+  /** Mean over the steps taken of (s · dec(ẑ′) − o′)², raw units: [members, observation] */
+  squaredError: tf.Tensor2D;
 }
 
 function roll(
@@ -118,17 +124,18 @@ function roll(
   const [observation] = tf.split(windows.observations, 2, 2) as [tf.Tensor];
   const { mean } = encode(model, layers, observation);
   const { predictedLatent, hidden, cell } = predictSequence(model, mean, windows.action, windows.first);
+  const { members } = sequences;
   const steps = sequences.batch * sequences.time;
   const predicted = tf.mul(decode(model, layers, predictedLatent), tf.tensor1d([...spaces.observationScale]));
   const actual = tf.tensor4d(sequences.nextObservation, predicted.shape as [number, number, number, number]);
-  const mask = tf.tensor2d(sequences.mask, [steps, 1]);
-  const errors = tf.reshape(tf.squaredDifference(predicted, actual), [steps, spaces.observation]);
+  const mask = tf.tensor3d(sequences.mask, [members, steps, 1]);
+  const errors = tf.reshape(tf.squaredDifference(predicted, actual), [members, steps, spaces.observation]);
   return {
     mean,
     predictedLatent,
     hidden: stateBefore(hidden, windows.first),
     cell: stateBefore(cell, windows.first),
-    squaredError: tf.div(tf.sum(tf.mul(errors, mask), 0), tf.sum(mask)),
+    squaredError: tf.div(tf.sum(tf.mul(errors, mask), 1), tf.sum(mask, 1)),
   };
 }
 
@@ -159,11 +166,18 @@ export function warmedStarts(sequences: Sequences, unbroken: boolean): number[] 
   return starts;
 }
 
-/** The state (μ, h, c) at the given steps: [1, starts, …]. */
+/** The state (μ, h, c) of every member at the given steps, indices into batch × time: [members, starts, …]. */
 function startAt({ mean, hidden, cell }: Roll, starts: readonly number[]) {
-  const indices = tf.tensor1d([...starts], 'int32');
-  const pick = (x: tf.Tensor) =>
-    tf.expandDims(tf.gather(tf.reshape(x, [-1, x.shape.at(-1)!]), indices), 0) as tf.Tensor3D;
+  const [members, batch, time] = mean.shape as [number, number, number];
+  const indices = tf.tensor2d(
+    Array.from({ length: members }, (_, member) => starts.map((at) => member * batch * time + at)),
+    [members, starts.length],
+    'int32',
+  );
+  const pick = (x: tf.Tensor) => {
+    const rows = tf.reshape(x, [-1, x.shape.at(-1)!]);
+    return tf.gather(rows, indices as tf.Tensor) as tf.Tensor3D;
+  };
   return { latent: pick(mean), hidden: pick(hidden), cell: pick(cell) };
 }
 
@@ -174,13 +188,14 @@ function openLoop(
   sequences: Sequences,
   settings: WorldModelSettings,
   { observation, observationScale, actions }: AgentSpaces,
-): Record<string, tf.Tensor> {
+): Record<string, tf.Tensor1D> {
+  const members = rolled.mean.shape[0]!;
   const starts = warmedStarts(sequences, true);
   const actionAt = (step: number) =>
     oneHot(
       tf.tensor2d(
-        starts.map((at) => sequences.action[at + step]!),
-        [1, starts.length],
+        Array.from({ length: members }, () => starts.map((at) => sequences.action[at + step]!)),
+        [members, starts.length],
         'int32',
       ),
       actions,
@@ -192,13 +207,13 @@ function openLoop(
   ) as tf.Tensor4D;
   return Object.fromEntries(
     OPEN_LOOP_STEPS.map((k) => {
-      const predicted = tf.slice(decoded, [0, 0, k - 1, 0], [1, starts.length, 1, observation]);
+      const predicted = tf.slice(decoded, [0, 0, k - 1, 0], [members, starts.length, 1, observation]);
       const actual = starts.flatMap((at) => {
         const row = (at + k - 1) * observation;
         return [...sequences.nextObservation.subarray(row, row + observation)];
       });
       const error = tf.squaredDifference(predicted, tf.tensor4d(actual, [1, starts.length, 1, observation]));
-      return [`open_loop_mse_${k}`, tf.mean(error)];
+      return [`open_loop_mse_${k}`, memberMean(error)];
     }),
   );
 }
@@ -210,35 +225,41 @@ function dreamReturn(
   sequences: Sequences,
   settings: WorldModelSettings,
   { actions }: AgentSpaces,
-  random: RandomStream,
-): tf.Tensor {
+  randoms: readonly RandomStream[],
+): tf.Tensor1D {
   const starts = warmedStarts(sequences, false);
-  const shape: [number, number, number, number] = [1, starts.length, settings.horizon, actions];
-  const gumbel = tf.tensor4d(
-    random.fillGumbel(new Float32Array(starts.length * settings.horizon * actions)),
-    shape,
+  const shape: [number, number, number] = [starts.length, settings.horizon, actions];
+  const gumbel = tf.stack(
+    randoms.map((random) =>
+      tf.tensor3d(random.fillGumbel(new Float32Array(shape[0] * shape[1] * shape[2])), shape),
+    ),
   );
   const choose = actorChoice(actor, settings.actor.hidden.length, gumbel);
   const imagination = imagine(model, startAt(rolled, starts), settings.horizon, choose);
   const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent);
   const { returns } = imaginedReturns(model, target, imagination, valueOfLatent, settings);
-  return tf.div(tf.mean(tf.slice(returns, [0, 0, 0], [1, starts.length, 1])), 1 - settings.gamma);
+  return tf.div(
+    memberMean(tf.slice(returns, [0, 0, 0], [randoms.length, starts.length, 1])),
+    1 - settings.gamma,
+  );
 }
 
-/** Mean over the own episodes of V(μ_0) / (1 − γ) − Σ γᵗ r_t, in reward units. */
+/** Mean over each member's own episodes of V(μ_0) / (1 − γ) − Σ γᵗ r_t, in reward units. */
 function valueBias(
   model: Parameters,
   rolled: Roll,
-  own: Sequences,
+  own: readonly Sequences[],
   { critic, gamma }: WorldModelSettings,
-): tf.Tensor {
-  const latent = tf.slice(rolled.mean, [0, 0, 0, 0], [1, own.batch, 1, rolled.mean.shape[3]!]);
-  const predicted = tf.div(tf.mean(value(model, critic.hidden.length, latent)), 1 - gamma);
-  let obtained = 0;
-  for (let at = 0; at < own.reward.length; at++) {
-    obtained += own.mask[at]! * own.reward[at]! * gamma ** (at % own.time);
-  }
-  return tf.sub(predicted, obtained / own.batch);
+): tf.Tensor1D {
+  const [members, batch, , latents] = rolled.mean.shape as [number, number, number, number];
+  const latent = tf.slice(rolled.mean, [0, 0, 0, 0], [members, batch, 1, latents]);
+  const predicted = tf.div(memberMean(value(model, critic.hidden.length, latent)), 1 - gamma);
+  const obtained = own.map(({ reward, mask, time }) => {
+    let sum = 0;
+    for (let at = 0; at < reward.length; at++) sum += mask[at]! * reward[at]! * gamma ** (at % time);
+    return sum / batch;
+  });
+  return tf.sub(predicted, tf.tensor1d(obtained));
 }
 
 /** Balanced accuracy of the continue head at threshold 0.5: the mean over terminations and continuations of the share recognised. */
@@ -247,12 +268,12 @@ function continueAccuracy(
   rolled: Roll,
   sequences: Sequences,
   settings: WorldModelSettings,
-): tf.Tensor {
+): tf.Tensor1D {
   const logits = continueLogit(model, settings.model.hidden.length, rolled.predictedLatent);
   const continues = tf.cast(tf.greater(logits, 0), 'float32');
   const terminated = tf.tensor3d(sequences.terminated, logits.shape as [number, number, number]);
   const alive = tf.sub(1, terminated);
-  const recognisedAlive = tf.div(tf.sum(tf.mul(continues, alive)), tf.sum(alive));
-  const recognisedEnds = tf.div(tf.sum(tf.mul(tf.sub(1, continues), terminated)), tf.sum(terminated));
+  const recognisedAlive = tf.div(memberSum(tf.mul(continues, alive)), memberSum(alive));
+  const recognisedEnds = tf.div(memberSum(tf.mul(tf.sub(1, continues), terminated)), memberSum(terminated));
   return tf.mul(0.5, tf.add(recognisedAlive, recognisedEnds));
 }

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs';
+import { startEngine } from '../src/engine/engine.ts';
+import { worldModel } from '../src/methods/world-model/agent.ts';
+import { worldModelSettings } from '../src/methods/world-model/settings.ts';
+import { RandomStream } from '../src/random/stream.ts';
+import { emptyBatch, type Sequences } from '../src/training/replay.ts';
+
+const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], actions: 2 };
+const settings = worldModelSettings.parse({
+  model: { hidden: [8], lstm: 8, latent: 4 },
+  critic: { hidden: [8] },
+  actor: { hidden: [8] },
+  horizon: 3,
+});
+
+/** Random episodes, the later ones cut short by the mask. */
+function sequences(random: RandomStream, time: number): Sequences {
+  const batch = emptyBatch(1, 2, time, 4);
+  random.fillNormal(batch.observation);
+  random.fillNormal(batch.nextObservation);
+  batch.action.forEach((_, at) => {
+    batch.action[at] = random.integer(2);
+    batch.reward[at] = 1;
+    batch.first[at] = Number(at % time === 0);
+    batch.terminated[at] = Number(at % time === time - 1);
+  });
+  const mask = new Float32Array(2 * time).fill(1);
+  mask.fill(0, 2 * time - 5);
+  return { ...batch, mask };
+}
+
+describe('diagnosing', () => {
+  before(async () => {
+    await startEngine('wasm');
+  });
+
+  test('members side by side, with episodes of different lengths, give what each gives alone', async () => {
+    const seeds = [...Array(9).keys()];
+    const heldOut = sequences(RandomStream.named(0, 'held-out'), 40);
+    const own = seeds.map((seed) => sequences(RandomStream.named(seed, 'own'), 10 + 3 * seed));
+    const members = seeds.map((seed) => ({ seed, settings }));
+    const agent = worldModel.create(members, spaces);
+    const tensors = tf.memory().numTensors;
+    const together = await agent.diagnose(heldOut, own, 100);
+    assert.equal(tf.memory().numTensors, tensors);
+    agent.dispose();
+    assert.equal(together.length, seeds.length);
+    for (const seed of seeds) {
+      const single = worldModel.create([members[seed]!], spaces);
+      const [alone] = await single.diagnose(heldOut, [own[seed]!], 100);
+      single.dispose();
+      for (const [column, value] of Object.entries(alone!)) {
+        const got = together[seed]![column]!;
+        assert.ok(Number.isFinite(value), column);
+        assert.ok(
+          Math.abs(got - value!) <= 1e-4 * Math.max(1, Math.abs(value!)),
+          `${column} of ${seed}: ${got}, ${value}`,
+        );
+      }
+    }
+    assert.equal(new Set(together.map(({ prediction_mse_own }) => prediction_mse_own)).size, seeds.length);
+  });
+});
