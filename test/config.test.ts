@@ -48,10 +48,10 @@ const badFiles: [string, string][] = [
   ['model:\n  hidden: [8, 0]', 'c.yaml:3:15: model.hidden[1]: expected an integer from 1 to 65536, got 0'],
   ['evaluation: 3', 'c.yaml:2:13: evaluation: expected {every, episodes}, got 3'],
   ['environment: Pong', 'c.yaml:2:14: environment: expected CartPole-v1, got "Pong"'],
-  ['engine: gpu', 'c.yaml:2:9: engine: expected auto, tensorflow, wasm or cpu, got "gpu"'],
+  ['engine: gpu', 'c.yaml:2:9: engine: expected auto, tensorflow, webgpu, wasm or cpu, got "gpu"'],
   [
     `engine: ${'x'.repeat(99)}`,
-    `c.yaml:2:9: engine: expected auto, tensorflow, wasm or cpu, got "${'x'.repeat(56)}…"`,
+    `c.yaml:2:9: engine: expected auto, tensorflow, webgpu, wasm or cpu, got "${'x'.repeat(56)}…"`,
   ],
   // schedules
   ['beta: high', 'c.yaml:2:7: beta: expected a number >= 0 or {from, to, over}, got "high"'],
@@ -165,7 +165,7 @@ test('a mistake on the command line is placed there', () => {
       '--steps: steps must exceed randomSteps, or nothing is learnt (steps is 500, randomSteps is 1000)',
     ],
     [{ name: '..' }, `--name: expected ${folder}, got ".."`],
-    [{ engine: 'gpu' }, '--engine: expected auto, tensorflow, wasm or cpu, got "gpu"'],
+    [{ engine: 'gpu' }, '--engine: expected auto, tensorflow, webgpu, wasm or cpu, got "gpu"'],
   ];
   for (const [given, message] of flags) assert.equal(complaint(method, { flags: given }), message);
 });

@@ -1,4 +1,4 @@
-import { engineNames, startEngine } from '../engine/engine.ts';
+import { type EngineName, engineNames, isAutomatic, startEngine } from '../engine/engine.ts';
 import { UserError } from '../errors.ts';
 import { alignColumns } from './align.ts';
 
@@ -13,25 +13,27 @@ interface EngineStatus {
 /** `wm engines`: really starts each engine. Returns the exit code. */
 export async function enginesCommand({ json }: { json?: boolean }): Promise<number> {
   const statuses: EngineStatus[] = [];
+  let automatic: EngineName | undefined;
   for (const name of engineNames) {
     try {
-      const { version, device } = await startEngine(name);
+      const engine = await startEngine(name);
+      const { version, device } = engine;
       statuses.push({ engine: name, usable: true, version, detail: device });
+      if (isAutomatic(engine)) automatic ??= name;
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       statuses.push({ engine: name, usable: false, version: null, detail: error.message });
     }
   }
-  const best = statuses.find(({ usable }) => usable)!;
   const line = (status: EngineStatus) => [
-    `${status === best ? '*' : ' '} ${status.engine}`,
+    `${status.engine === automatic ? '*' : ' '} ${status.engine}`,
     status.usable ? 'usable' : 'missing',
     status.version ?? '-',
     status.detail,
   ];
   process.stdout.write(
     json
-      ? `${JSON.stringify(statuses.map((status) => ({ ...status, auto: status === best })))}\n`
+      ? `${JSON.stringify(statuses.map((status) => ({ ...status, auto: status.engine === automatic })))}\n`
       : `${alignColumns([['  engine', 'state', 'version', 'device'], ...statuses.map(line)])}\n* what --engine auto takes\n`,
   );
   return 0;

@@ -31,7 +31,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     .option('--steps <n>', 'environment steps per seed')
     .option('--name <name>', "name of the run's folder")
     .option('--runs <dir>', 'folder of run folders', 'runs')
-    .option('--engine <name>', 'auto, tensorflow, wasm or cpu (also WM_ENGINE)')
+    .option('--engine <name>', 'auto, tensorflow, webgpu, wasm or cpu (also WM_ENGINE)')
     .option('--workers <n>', 'worker processes at once (default: one per core)', parseCount)
     .option('--quiet', 'no progress, failures only')
     .option('--json', 'results as one JSON object')
@@ -42,7 +42,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
 
   command('eval <run>', 'play greedy episodes with the checkpoints of a run folder')
     .option('--episodes <n>', 'episodes per seed', parseCount, 100)
-    .option('--engine <name>', 'auto, tensorflow, wasm or cpu (also WM_ENGINE)')
+    .option('--engine <name>', 'auto, tensorflow, webgpu, wasm or cpu (also WM_ENGINE)')
     .option('--json', 'results as one JSON object')
     .action(async (dir, options) => {
       code = await (await import('./eval.ts')).evalCommand(dir, options);

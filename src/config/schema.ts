@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { engineNames } from '../engine/engine.ts';
 import { environmentNames } from '../envs/index.ts';
 import { count, positiveInteger } from '../methods/fields.ts';
 import { type MethodName, methods } from '../methods/index.ts';
@@ -35,7 +36,7 @@ const commonKeys = {
   seeds: seeds.default([0]).describe('seeds to train, each an independent run'),
   steps: positiveInteger.max(1e9).default(50_000).describe('environment steps per seed'),
   engine: z
-    .enum(['auto', 'tensorflow', 'wasm', 'cpu'])
+    .enum(['auto', ...engineNames])
     .default('auto')
     .describe('what computes; auto: the fastest that works here'),
   logEvery: positiveInteger.default(100).describe('updates per row of losses.csv'),

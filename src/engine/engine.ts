@@ -3,8 +3,9 @@ import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { startTensorflow } from './tensorflow.ts';
 import { hasRelaxedSimd } from './wasm/relaxed-simd.ts';
+import { describeWebgpu, startWebgpu } from './webgpu.ts';
 
-export const engineNames = ['tensorflow', 'wasm', 'cpu'] as const;
+export const engineNames = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof engineNames)[number];
 
 /** What computes. */
@@ -39,8 +40,12 @@ const embedded: Record<'wasm' | 'cpu', () => Engine> = {
   }),
 };
 
+/** Whether `auto` may take an engine that works: not WebGPU on a software adapter, which is there for tests. */
+export const isAutomatic = ({ name, isGpu }: Engine): boolean => name !== 'webgpu' || isGpu;
+
 /**
- * Decides what computes, before any work is given out. `auto` takes tensorflow if it loads, else wasm.
+ * Decides what computes, before any work is given out. `auto` takes tensorflow if it loads, else webgpu on a real GPU,
+ * else wasm.
  *
  * @returns the engine, and why not a better one: null where there is none or where the user chose
  * @throws UserError when the engine asked for cannot load.
@@ -48,19 +53,31 @@ const embedded: Record<'wasm' | 'cpu', () => Engine> = {
 export async function chooseEngine(
   requested: EngineName | 'auto',
 ): Promise<{ engine: Engine; reason: string | null }> {
-  if (requested === 'tensorflow') return { engine: await startTensorflow(), reason: null };
-  if (requested !== 'auto') return { engine: embedded[requested](), reason: null };
-  try {
-    return { engine: await startTensorflow(), reason: null };
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return { engine: embedded.wasm(), reason: error.message };
+  if (requested !== 'auto') return { engine: await describeEngine(requested), reason: null };
+  let reason: string | null = null;
+  for (const name of engineNames) {
+    try {
+      const engine = await describeEngine(name);
+      if (isAutomatic(engine)) return { engine, reason };
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      reason ??= error.message;
+    }
   }
+  throw new Error('the engines that are always there did not start');
+}
+
+/** What an engine would compute on. @throws UserError when it cannot load. */
+async function describeEngine(name: EngineName): Promise<Engine> {
+  if (name === 'tensorflow') return startTensorflow();
+  if (name === 'webgpu') return describeWebgpu();
+  return embedded[name]();
 }
 
 /** Loads an engine and makes it the one tfjs computes with in this process. @throws UserError when it cannot load. */
 export async function startEngine(name: EngineName): Promise<Engine> {
   if (name === 'tensorflow') return startTensorflow();
+  if (name === 'webgpu') return startWebgpu();
   const tf = await import('@tensorflow/tfjs');
   // Silences its advice to install tfjs-node: `wm engines` says what is there.
   tf.enableProdMode();
