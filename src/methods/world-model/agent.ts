@@ -36,8 +36,8 @@ export const worldModel: Method<WorldModelSettings> = {
   create: (members, spaces) => new WorldModelAgent(members, spaces),
 };
 
-/** Members whose models are measured in one batch: each needs some 200 MB for its long sequences. */
-const DIAGNOSED_AT_ONCE = 8;
+/** Members whose models are measured in one batch: each needs some 700 MB for its long sequences. */
+const DIAGNOSED_AT_ONCE = 4;
 
 interface Policy {
   encoder: Parameters;
