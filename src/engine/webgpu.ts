@@ -11,7 +11,6 @@ const INSTALL = `npm install --no-save ${DAWN}@0.6.2 ${BACKEND}@4.22.0`;
 /** What is used of a GPUAdapter. */
 interface Adapter {
   info: {
-    vendor: string;
     /** Name of the device, in lower case with dashes. */
     device: string;
     /** Name and version of the driver. */
