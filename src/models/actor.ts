@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { oneHot } from '../engine/one-hot.ts';
+import { ownKernel } from '../engine/own-kernel.ts';
 import { mlp, mlpSpecs } from '../nn/mlp.ts';
 import type { ParameterSpec, Parameters } from '../nn/parameters.ts';
 
@@ -26,5 +27,7 @@ export function logPolicy(parameters: Parameters, hiddenLayers: number, latent: 
  * @param gumbel noise of the same shape; zeros make the choice greedy
  */
 export function sampleAction(logits: tf.Tensor, gumbel: tf.Tensor): tf.Tensor {
+  const own = ownKernel('GumbelMax');
+  if (own) return own({ logits, gumbel })[0]!;
   return oneHot(tf.argMax(tf.add(logits, gumbel), -1), logits.shape.at(-1)!);
 }

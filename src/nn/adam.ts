@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { ownKernel } from '../engine/own-kernel.ts';
 
 const BETA1 = 0.9;
 const BETA2 = 0.999;
@@ -16,6 +17,8 @@ export function zeroMoments(members: number, size: number): AdamMoments {
 
 /** The global norm of each member's gradient: [members, size] -> [members, 1]. */
 export function globalNorm(gradient: tf.Tensor2D): tf.Tensor2D {
+  const own = ownKernel('GlobalNorm');
+  if (own) return own({ x: gradient })[0] as tf.Tensor2D;
   return tf.sqrt(tf.sum(tf.square(gradient), 1, true));
 }
 
@@ -39,6 +42,13 @@ export function adam(
   learningRate: tf.Tensor2D,
   clip: number,
 ): { parameters: tf.Tensor2D; moments: AdamMoments } {
+  const own = ownKernel('Adam');
+  if (own) {
+    const inputs = { parameters, gradient, ...moments, norm, learningRate };
+    const next = own(inputs, { update, clip, beta1: BETA1, beta2: BETA2, epsilon: EPSILON });
+    const [nextParameters, mean, square] = next as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+    return { parameters: nextParameters, moments: { mean, square } };
+  }
   const clipped = tf.mul(gradient, tf.minimum(1, tf.div(clip, tf.add(norm, 1e-9))));
   const mean: tf.Tensor2D = tf.add(tf.mul(moments.mean, BETA1), tf.mul(clipped, 1 - BETA1));
   const square: tf.Tensor2D = tf.add(tf.mul(moments.square, BETA2), tf.mul(tf.square(clipped), 1 - BETA2));

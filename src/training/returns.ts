@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { ownKernel } from '../engine/own-kernel.ts';
 
 /**
  * The λ-return (Sutton & Barto 2018, section 12.1), backwards from R_H = v_H:
@@ -18,6 +19,8 @@ export function lambdaReturn(
   nextValue: tf.Tensor3D,
   lambda: number,
 ): tf.Tensor3D {
+  const own = ownKernel('LambdaReturn');
+  if (own) return own({ reward, discount, nextValue }, { lambda })[0] as tf.Tensor3D;
   const rewards = tf.unstack(reward, 2);
   const discounts = tf.unstack(discount, 2);
   const values = tf.unstack(nextValue, 2);

@@ -111,4 +111,17 @@ export const copies: readonly Kernel[] = [
       return join(heap, parts, axis, shape.toSpliced(axis, 0, parts.length));
     },
   },
+  {
+    name: 'GatherV2',
+    run(heap, { x, indices }, { axis, batchDims }, stock) {
+      if (axisOf(axis, x!.shape.length) !== 0 || batchDims) return stock();
+      const [rows, ...row] = x!.shape as [number, ...number[]];
+      const at = heap.integers(indices!);
+      if (at.some((i) => i < 0 || i >= rows)) throw new Error(`gather: an index is not in [0, ${rows})`);
+      const out = heap.output([...indices!.shape, ...row], x!.dtype);
+      const bytes = tf.util.bytesPerElement(x!.dtype) * size(row);
+      heap.functions.gatherRows(size(indices!.shape), bytes, heap.at(x!), heap.at(indices!), heap.at(out));
+      return out;
+    },
+  },
 ];

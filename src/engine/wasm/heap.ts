@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../errors.ts';
+import type { Functions } from './functions.ts';
 import { size } from './kernel.ts';
 
 /** What is used of tfjs's wasm backend (4.22) beyond the common interface. */
@@ -9,77 +10,6 @@ export interface WasmBackend {
   dataIdMap: { get(dataId: object): { memoryOffset: number } };
   makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo;
   incRef(dataId: object): void;
-}
-
-/** The exports of src/engine/wasm/assembly, documented there. Pointers and strides are in bytes. */
-interface Functions {
-  copyRows(
-    rows: number,
-    bytes: number,
-    source: number,
-    sourceRow: number,
-    target: number,
-    targetRow: number,
-  ): void;
-  sumRows(groups: number, rows: number, columns: number, x: number, sums: number): void;
-  reluGradient(count: number, y: number, dy: number): void;
-  lstmCell(
-    rows: number,
-    units: number,
-    gates: number,
-    gatesRow: number,
-    keep: number,
-    keepRow: number,
-    cellBefore: number,
-    cellBeforeRow: number,
-    cell: number,
-    cellRow: number,
-    hidden: number,
-    hiddenRow: number,
-  ): void;
-  lstmForward(
-    batch: number,
-    steps: number,
-    units: number,
-    inputs: number,
-    packed: number,
-    keep: number,
-    states: number,
-    gates: number,
-    hiddenBefore: number,
-    workspace: number,
-  ): void;
-  lstmBackward(
-    batch: number,
-    steps: number,
-    units: number,
-    dStates: number,
-    packedTransposed: number,
-    keep: number,
-    states: number,
-    gates: number,
-    dInputs: number,
-    carry: number,
-    workspace: number,
-  ): void;
-  workspaceBytes(): number;
-  packedBytes(depth: number, columns: number): number;
-  pack(depth: number, columns: number, b: number, bRow: number, bColumn: number, packed: number): void;
-  multiply(
-    rows: number,
-    columns: number,
-    depth: number,
-    a: number,
-    aRow: number,
-    aColumn: number,
-    packed: number,
-    start: number,
-    startRow: number,
-    c: number,
-    cRow: number,
-    floor: number,
-    workspace: number,
-  ): void;
 }
 
 export type Build = 'plain' | 'relaxed';
@@ -110,6 +40,16 @@ export class Heap {
   at({ dataId, shape }: tf.TensorInfo, member = 0): number {
     const start = this.backend.dataIdMap.get(dataId).memoryOffset;
     return member === 0 ? start : start + (member * 4 * size(shape)) / shape[0]!;
+  }
+
+  /** A float32 tensor's values as they stand, until memory grows. */
+  values(x: tf.TensorInfo): Float32Array {
+    return new Float32Array(this.backend.wasm.asm.memory.buffer, this.at(x), size(x.shape));
+  }
+
+  /** The same of an int32 tensor. */
+  integers(x: tf.TensorInfo): Int32Array {
+    return new Int32Array(this.backend.wasm.asm.memory.buffer, this.at(x), size(x.shape));
   }
 
   /** A new tensor, not initialised. */

@@ -1,13 +1,28 @@
 import * as tf from '@tensorflow/tfjs';
+import { adam, globalNorm } from './adam.ts';
 import { batchMatMul } from './batch-matmul.ts';
 import { copies } from './copies.ts';
 import { type Build, Heap } from './heap.ts';
 import { lstmSequence, lstmSequenceGradient, lstmStep } from './lstm.ts';
 import { mlp, mlpGradient } from './mlp.ts';
+import { gumbelMax, lambdaReturn } from './rollout.ts';
 import { sum } from './sum.ts';
 
 /** Our kernels for the wasm backend: those that replace tfjs's own, and those behind the fat operations of src/nn. */
-const kernels = [batchMatMul, sum, ...copies, mlp, mlpGradient, lstmSequence, lstmSequenceGradient, lstmStep];
+const kernels = [
+  batchMatMul,
+  sum,
+  ...copies,
+  mlp,
+  mlpGradient,
+  lstmSequence,
+  lstmSequenceGradient,
+  lstmStep,
+  gumbelMax,
+  lambdaReturn,
+  globalNorm,
+  adam,
+];
 
 /** tfjs's own kernels that ours have replaced. */
 const stock = new Map<string, tf.KernelFunc>();

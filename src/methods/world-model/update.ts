@@ -208,9 +208,7 @@ export function applyGradients(
       ...terms,
       gradient_norm: tf.squeeze(modelNorm, [1]),
       actor_gradient_norm: tf.squeeze(actorNorm, [1]),
-      weight_norm: tf.add(squaredSum(model.parameters), squaredSum(actor.parameters)).sqrt(),
+      weight_norm: tf.squeeze(globalNorm(tf.concat([model.parameters, actor.parameters], 1)), [1]),
     },
   };
 }
-
-const squaredSum = (x: tf.Tensor2D): tf.Tensor1D => tf.sum(tf.square(x), 1);

@@ -14,3 +14,11 @@ export function copyRows(
     target += targetRow;
   }
 }
+
+/** Copies the rows with the given int32 indices. */
+export function gatherRows(count: i32, bytes: usize, source: usize, indices: usize, target: usize): void {
+  for (let i = 0; i < count; i++) {
+    copyRows(1, bytes, source + <usize>load<i32>(indices + (<usize>i << 2)) * bytes, 0, target, 0);
+    target += bytes;
+  }
+}

@@ -1,0 +1,98 @@
+/** The exports of src/engine/wasm/assembly, documented there. Pointers and strides are in bytes. */
+export interface Functions {
+  copyRows(
+    rows: number,
+    bytes: number,
+    source: number,
+    sourceRow: number,
+    target: number,
+    targetRow: number,
+  ): void;
+  sumRows(groups: number, rows: number, columns: number, x: number, sums: number): void;
+  reluGradient(count: number, y: number, dy: number): void;
+  lstmCell(
+    rows: number,
+    units: number,
+    gates: number,
+    gatesRow: number,
+    keep: number,
+    keepRow: number,
+    cellBefore: number,
+    cellBeforeRow: number,
+    cell: number,
+    cellRow: number,
+    hidden: number,
+    hiddenRow: number,
+  ): void;
+  lstmForward(
+    batch: number,
+    steps: number,
+    units: number,
+    inputs: number,
+    packed: number,
+    keep: number,
+    states: number,
+    gates: number,
+    hiddenBefore: number,
+    workspace: number,
+  ): void;
+  lstmBackward(
+    batch: number,
+    steps: number,
+    units: number,
+    dStates: number,
+    packedTransposed: number,
+    keep: number,
+    states: number,
+    gates: number,
+    dInputs: number,
+    carry: number,
+    workspace: number,
+  ): void;
+  workspaceBytes(): number;
+  packedBytes(depth: number, columns: number): number;
+  pack(depth: number, columns: number, b: number, bRow: number, bColumn: number, packed: number): void;
+  multiply(
+    rows: number,
+    columns: number,
+    depth: number,
+    a: number,
+    aRow: number,
+    aColumn: number,
+    packed: number,
+    start: number,
+    startRow: number,
+    c: number,
+    cRow: number,
+    floor: number,
+    workspace: number,
+  ): void;
+  gatherRows(count: number, bytes: number, source: number, indices: number, target: number): void;
+  oneHotArgMax(rows: number, columns: number, logits: number, noise: number, out: number): void;
+  lambdaReturn(
+    rows: number,
+    horizon: number,
+    reward: number,
+    discount: number,
+    nextValue: number,
+    lambda: number,
+    returns: number,
+  ): void;
+  norm(count: number, x: number): number;
+  adam(
+    count: number,
+    parameters: number,
+    gradient: number,
+    mean: number,
+    square: number,
+    nextParameters: number,
+    nextMean: number,
+    nextSquare: number,
+    scale: number,
+    beta1: number,
+    beta2: number,
+    epsilon: number,
+    rate: number,
+    correction: number,
+  ): void;
+}
