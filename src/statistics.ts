@@ -28,3 +28,12 @@ export function formatEstimate({ mean, std }: Estimate, digits: number): string 
   if (mean === null) return '–';
   return std === null ? mean.toFixed(digits) : `${mean.toFixed(digits)} ± ${std.toFixed(digits)}`;
 }
+
+/** The quantile q in [0, 1] of at least one value, with linear interpolation between order statistics; 0.5: the median. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const position = q * (sorted.length - 1);
+  const below = sorted[Math.floor(position)]!;
+  const above = sorted[Math.ceil(position)]!;
+  return below + (above - below) * (position - Math.floor(position));
+}

@@ -62,6 +62,20 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = await (await import('./engines.ts')).enginesCommand(options);
     });
 
+  command('bench', 'time updates, collecting and evaluating on each engine')
+    .option('-c, --config <file>', 'YAML config, e.g. configs/dream.yaml (default: every default)')
+    .option('--set <key=value>', 'override one config key, dotted; repeatable', collect, [])
+    .option('--members <list>', 'members that train as one batch', '1,5,25')
+    .option('--engines <list>', 'engines to time (default: those that start, cpu aside)')
+    .option('--rounds <n>', 'samples of each measure', parseCount, 20)
+    .option('--threads <n>', 'threads that each engine may use', parseCount, 1)
+    .option('--peers', 'time JAX and PyTorch beside, on the same update', false)
+    .option('--python <file>', 'the Python of the peers and of the sgemm that bounds them', 'python3')
+    .option('--json', 'results as one JSON object a line', false)
+    .action(async (options) => {
+      code = await (await import('./bench.ts')).benchCommand(options);
+    });
+
   try {
     await program.parseAsync(argv);
     return code;

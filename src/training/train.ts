@@ -130,7 +130,7 @@ export async function* train(
 }
 
 /** One evaluation of every member: greedy episodes with both policies from the same starts, then the model's own metrics. */
-async function measure(
+export async function measure(
   agent: Agent,
   entry: EnvironmentEntry,
   episodes: number,

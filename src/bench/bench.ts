@@ -1,0 +1,151 @@
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Experiment } from '../config/schema.ts';
+import type { EngineName } from '../engine/engine.ts';
+import { environmentEntry } from '../envs/index.ts';
+import { UserError } from '../errors.ts';
+import { methods } from '../methods/index.ts';
+import { agentSpaces } from '../training/train.ts';
+import { Contestant } from './contestant.ts';
+import { updateFlops } from './flops.ts';
+import { type Measure, measures, type Setup, updateParts } from './protocol.ts';
+import { type Row, rowsOf, type Series } from './report.ts';
+
+const SGEMM_SIZE = 512;
+
+/** The process that times wm stands beside this file, compiled or not. */
+const probe = fileURLToPath(new URL(`./probe${extname(import.meta.url)}`, import.meta.url));
+const peerFile = (name: string) => fileURLToPath(new URL(`../../bench/${name}_peer.py`, import.meta.url));
+
+const peerNames = ['jax', 'torch'] as const;
+/** Multiplies matrices with numpy and nothing else: often the best sgemm at hand. */
+const YARDSTICK = 'numpy';
+
+export interface BenchOptions {
+  /** The first is measured in full, the others' updates alone, which is where arms differ. */
+  arms: ReadonlyMap<string, Experiment>;
+  engines: readonly EngineName[];
+  /** Whether the user named the engines: then one that cannot start is an error, otherwise it is left out. */
+  enginesChosen: boolean;
+  members: readonly number[];
+  rounds: number;
+  /** Threads that each contestant may compute with. */
+  threads: number;
+  /** Whether JAX and PyTorch take part. */
+  peers: boolean;
+  /** The Python that runs peers and yardstick. */
+  python: string;
+  /** Told, in a sentence, what is being done and what is left out. */
+  note: (sentence: string) => void;
+  /** Given the rows of each number of members as soon as they are there. */
+  report: (rows: Row[]) => void;
+}
+
+/** Both switches of the critic off: what an arm's cost is compared with. */
+export function withBaseline(experiment: Experiment): Map<string, Experiment> {
+  const critic = { ...experiment.critic, shapesModel: false, bootstrapsActor: false };
+  return new Map([experiment, { ...experiment, critic }].map((one) => [methods[one.method].arm(one), one]));
+}
+
+/** A program that can take part, and how its absence is told: null where it must not be absent. */
+interface Program {
+  by: string;
+  command: string;
+  args: readonly string[];
+  absent: (why: string) => string | null;
+}
+
+function programs({ engines, enginesChosen, peers, python }: BenchOptions): Program[] {
+  const own = engines.map((engine) => ({
+    by: engine,
+    command: process.execPath,
+    args: [...process.execArgv, probe, engine],
+    absent: (why: string) => (enginesChosen ? null : `left out: ${why}`),
+  }));
+  const others = [...(peers ? peerNames : []), YARDSTICK].map((by) => ({
+    by,
+    command: python,
+    args: [peerFile(by)],
+    absent: (why: string) =>
+      `left out: ${by}: ${why}; name with --python a Python that has bench/requirements.txt installed`,
+  }));
+  return [...own, ...others];
+}
+
+interface Entrant extends Omit<Series, 'peakMegabytes'> {
+  contestant: Contestant;
+  samples: Map<Measure, number[]>;
+}
+
+async function enter(
+  { by, command, args }: Program,
+  arm: string,
+  threads: number,
+  setup: Setup,
+): Promise<Entrant> {
+  const contestant = new Contestant(command, args, threads);
+  try {
+    const prepared = await contestant.prepare(setup);
+    const samples = new Map<Measure, number[]>(prepared.measures.map((measure) => [measure, []]));
+    return { arm, by, prepared, samples, contestant };
+  } catch (error) {
+    contestant.kill();
+    throw error;
+  }
+}
+
+/**
+ * Times every arm on every engine and peer. For each number of members all take part at once, each in a process of its
+ * own, and take turns sample by sample, so that whatever else the machine does slows all of them alike.
+ *
+ * @throws UserError when an engine that the user named cannot start, or a contestant's process dies.
+ */
+export async function bench(options: BenchOptions): Promise<void> {
+  const { arms, rounds, threads, note, report } = options;
+  const flops = new Map(
+    [...arms].map(([arm, experiment]) => [
+      arm,
+      updateFlops(experiment, agentSpaces(environmentEntry(experiment.environment))),
+    ]),
+  );
+  const present = new Set(programs(options));
+  for (const members of options.members) {
+    const entrants: Entrant[] = [];
+    try {
+      note(`warming up with ${members} member${members === 1 ? '' : 's'}`);
+      for (const [place, [arm, experiment]] of [...arms].entries()) {
+        // Arms differ in their updates alone, so the rest is measured for the first.
+        const wanted = place === 0 ? measures : (['update', ...updateParts] as const);
+        const setup = { experiment, members, measures: wanted, sgemmSize: SGEMM_SIZE };
+        for (const program of present) {
+          if (program.by === YARDSTICK && place > 0) continue;
+          try {
+            entrants.push(await enter(program, arm, threads, setup));
+          } catch (error) {
+            const left = error instanceof UserError ? program.absent(error.message) : null;
+            if (left === null) throw error;
+            note(left);
+            present.delete(program);
+          }
+        }
+      }
+      note(`timing ${rounds} rounds of ${entrants.length} processes in turn`);
+      for (let round = 0; round < rounds; round++) {
+        const order = [
+          ...entrants.slice(round % entrants.length),
+          ...entrants.slice(0, round % entrants.length),
+        ];
+        for (const measure of measures) {
+          for (const { samples, contestant } of order)
+            samples.get(measure)?.push(await contestant.time(measure));
+        }
+      }
+      const series: Series[] = [];
+      for (const { contestant, ...entrant } of entrants)
+        series.push({ ...entrant, peakMegabytes: await contestant.finish() });
+      report(rowsOf(series, members, flops, SGEMM_SIZE));
+    } finally {
+      for (const { contestant } of entrants) contestant.kill();
+    }
+  }
+}

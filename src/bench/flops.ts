@@ -1,0 +1,63 @@
+import { hasCritic } from '../methods/world-model/networks.ts';
+import type { WorldModelSettings } from '../methods/world-model/settings.ts';
+import type { AgentSpaces } from '../training/agent.ts';
+
+/** Floating-point operations of one update of one member, by part. */
+export interface UpdateFlops {
+  /** The world model's losses on replayed windows, with gradients. */
+  model: number;
+  /** The roll-out and its returns, forward only. */
+  imagination: number;
+  /** Actor and critic on imagined states, with gradients. */
+  actor: number;
+  /** All of these. */
+  update: number;
+}
+
+/** A product [M, K] · [K, N] multiplies and adds M K N times each. */
+const product = (rows: number, inner: number, columns: number): number => 2 * rows * inner * columns;
+
+/** The products of an MLP's forward pass. */
+function mlp(rows: number, ...widths: number[]): number {
+  return widths.slice(1).reduce((sum, width, layer) => sum + product(rows, widths[layer]!, width), 0);
+}
+
+/** Forward, and twice that backward: one product for the gradient of either operand. */
+const trained = (forward: number): number => 3 * forward;
+
+/**
+ * The flops that an update cannot do without, counted from the shapes of its matrix products: 2 M K N forward, twice
+ * that backward. Everything else (activations, noise, Adam) is left out, so this over the speed of the best sgemm
+ * bounds an update's time from below.
+ *
+ * With B windows of L steps, N starts, horizon H: the encoder sees o and o′, the decoder z and ẑ′, the continue head
+ * ẑ′ and z′ (2 B L rows each); the LSTM and the reward head B L; the critic z and the predictions of states within a
+ * window, B (2 L − 1), and V̄ the B L means, forward only. The roll-out takes N rows H times through actor and LSTM.
+ */
+export function updateFlops(settings: WorldModelSettings, spaces: AgentSpaces): UpdateFlops {
+  const { observation, actions } = spaces;
+  const { latent, hidden, lstm: units, continueHead } = settings.model;
+  const rows = settings.replay.batch * settings.replay.length;
+  const imagined = settings.imaginationStarts * settings.horizon;
+
+  const step = (count: number) =>
+    product(count, latent + actions, 4 * units) +
+    product(count, units, 4 * units) +
+    product(count, units, latent);
+  const continues = (count: number) => (continueHead ? mlp(count, latent, ...hidden, 1) : 0);
+  const critic = (count: number) =>
+    hasCritic(settings) ? mlp(count, latent, ...settings.critic.hidden, 1) : 0;
+  const policy = (count: number) => mlp(count, latent, ...settings.actor.hidden, actions);
+  const reward = (count: number) => product(count, latent, 1);
+
+  const model =
+    trained(mlp(2 * rows, observation, ...hidden, 2 * latent)) +
+    trained(mlp(2 * rows, latent, ...hidden, observation)) +
+    trained(step(rows) + reward(rows) + continues(2 * rows)) +
+    trained(critic(2 * rows - settings.replay.batch)) +
+    critic(rows);
+  const imagination =
+    policy(imagined) + step(imagined) + reward(imagined) + continues(imagined) + critic(imagined);
+  const actor = trained(policy(imagined) + critic(imagined));
+  return { model, imagination, actor, update: model + imagination + actor };
+}

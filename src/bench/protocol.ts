@@ -1,0 +1,52 @@
+import type { Experiment } from '../config/schema.ts';
+
+/** The parts of an update that are timed alone. */
+export const updateParts = ['model', 'imagination', 'actor', 'optimizer'] as const;
+export type UpdatePart = (typeof updateParts)[number];
+
+/**
+ * What a contestant can be asked to time. `update` and its parts are one update of all members, `collect` one
+ * environment step of all members, `evaluate` one evaluation of all members whose episodes all last until the time
+ * limit, `sgemm` one product of square float32 matrices.
+ */
+export const measures = ['update', ...updateParts, 'collect', 'evaluate', 'sgemm'] as const;
+export type Measure = (typeof measures)[number];
+
+/** What a contestant is to prepare for. */
+export interface Setup {
+  experiment: Experiment;
+  members: number;
+  /** Those to warm up. */
+  measures: readonly Measure[];
+  /** Rows of the matrices of `sgemm`. */
+  sgemmSize: number;
+}
+
+/** From `wm bench` to a contestant, one JSON object a line: `prepare` once, `time` per sample, `finish` last. */
+export type Request = ({ kind: 'prepare' } & Setup) | { kind: 'time'; measure: Measure } | { kind: 'finish' };
+
+/** The answer to `prepare`, after warming up. */
+export interface Prepared {
+  device: string;
+  version: string;
+  /** tfjs kernels that one update calls; null for a peer. */
+  operations: number | null;
+  /** Those of the measures asked for that the contestant can take. */
+  measures: Measure[];
+}
+
+/** The answer to `time`: seconds for one unit of the measure. */
+export interface Timed {
+  seconds: number;
+}
+
+/** The answer to `finish`. */
+export interface Finished {
+  /** Largest resident set of the process so far, 2^20 bytes. */
+  peakMegabytes: number;
+}
+
+/** The answer to any request that failed for a reason that a user can mend. */
+export interface Refused {
+  refused: string;
+}

@@ -1,0 +1,120 @@
+import { quantile } from '../statistics.ts';
+import type { UpdateFlops } from './flops.ts';
+import type { Measure, Prepared } from './protocol.ts';
+
+/** What one contestant gave in the interleaved rounds of one number of members. */
+export interface Series {
+  arm: string;
+  /** An engine's or a peer's name. */
+  by: string;
+  prepared: Prepared;
+  /** Seconds of each measure, one per round. */
+  samples: ReadonlyMap<Measure, readonly number[]>;
+  peakMegabytes: number;
+}
+
+/** One line of `wm bench --json`. Times are medians over the rounds; null: not measured by this contestant. */
+export interface Row {
+  arm: string;
+  by: string;
+  device: string;
+  version: string;
+  members: number;
+  rounds: number;
+  /** Milliseconds per update of all members, with the quartiles over the rounds. */
+  update_ms: number | null;
+  update_ms_p25: number | null;
+  update_ms_p75: number | null;
+  model_ms: number | null;
+  imagination_ms: number | null;
+  actor_ms: number | null;
+  optimizer_ms: number | null;
+  /** 10^9 floating-point operations of that update, counted from the shapes. */
+  update_gflop: number | null;
+  /** Speed of this contestant's own sgemm, 10^9 operations a second. */
+  sgemm_gflops: number | null;
+  /** The least milliseconds: `update_gflop` at the speed of the best sgemm of all contestants. */
+  bound_ms: number | null;
+  /** The share of that bound which the update reaches, `bound_ms / update_ms`. */
+  bound_share: number | null;
+  /** Median over the rounds of this update's time over the baseline's, over JAX's and over PyTorch's. */
+  over_baseline: number | null;
+  over_jax: number | null;
+  over_torch: number | null;
+  /** tfjs kernels per update. */
+  operations: number | null;
+  /** Environment steps per second while collecting, of all members together. */
+  steps_per_second: number | null;
+  /** Seconds of one evaluation of all members whose episodes all last until the time limit. */
+  evaluation_seconds: number | null;
+  /** Largest resident set of the process, 2^20 bytes. */
+  peak_megabytes: number;
+}
+
+const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+/**
+ * The rows of one number of members. Ratios are taken within each round, where both sides met the same noise.
+ *
+ * @param flops each arm's operations per update of one member
+ */
+export function rowsOf(
+  series: readonly Series[],
+  members: number,
+  flops: ReadonlyMap<string, UpdateFlops>,
+  sgemmSize: number,
+): Row[] {
+  const speedOf = ({ samples }: Series) => {
+    const seconds = samples.get('sgemm');
+    return seconds ? (2 * sgemmSize ** 3) / median(seconds) / 1e9 : null;
+  };
+  const bestSpeed = Math.max(...series.flatMap((one) => speedOf(one) ?? []));
+
+  return series.map((one): Row => {
+    const { arm, by, prepared, samples, peakMegabytes } = one;
+    const updates = samples.get('update');
+    const milliseconds = (measure: Measure, q = 0.5) => {
+      const seconds = samples.get(measure);
+      return seconds ? quantile(seconds, q) * 1000 : null;
+    };
+    const over = (other: Series | undefined) => {
+      const reference = other?.samples.get('update');
+      return updates && reference && other !== one
+        ? median(updates.map((seconds, round) => seconds / reference[round]!))
+        : null;
+    };
+    const find = (wantedArm: string, wantedBy: string) =>
+      series.find((other) => other.arm === wantedArm && other.by === wantedBy);
+    const update_ms = milliseconds('update');
+    const update_gflop = updates ? (members * flops.get(arm)!.update) / 1e9 : null;
+    const bound_ms = update_gflop && Number.isFinite(bestSpeed) ? (update_gflop / bestSpeed) * 1000 : null;
+    const collect = samples.get('collect');
+    const evaluate = samples.get('evaluate');
+    return {
+      arm,
+      by,
+      device: prepared.device,
+      version: prepared.version,
+      members,
+      rounds: Math.max(...[...samples.values()].map((seconds) => seconds.length)),
+      update_ms,
+      update_ms_p25: milliseconds('update', 0.25),
+      update_ms_p75: milliseconds('update', 0.75),
+      model_ms: milliseconds('model'),
+      imagination_ms: milliseconds('imagination'),
+      actor_ms: milliseconds('actor'),
+      optimizer_ms: milliseconds('optimizer'),
+      update_gflop,
+      sgemm_gflops: speedOf(one),
+      bound_ms,
+      bound_share: bound_ms && update_ms ? bound_ms / update_ms : null,
+      over_baseline: over(find('baseline', by)),
+      over_jax: over(find(arm, 'jax')),
+      over_torch: over(find(arm, 'torch')),
+      operations: prepared.operations,
+      steps_per_second: collect ? members / median(collect) : null,
+      evaluation_seconds: evaluate ? median(evaluate) : null,
+      peak_megabytes: peakMegabytes,
+    };
+  });
+}

@@ -1,0 +1,138 @@
+import * as tf from '@tensorflow/tfjs';
+import { oneHot } from '../engine/one-hot.ts';
+import { actorChoice, imagine, imaginedReturns } from '../methods/world-model/imagination.ts';
+import {
+  actorLoss,
+  baseLoss,
+  baseTerms,
+  criticLoss,
+  imaginedCriticLoss,
+} from '../methods/world-model/losses.ts';
+import { hasCritic, initialWeights, namedWeights, networks } from '../methods/world-model/networks.ts';
+import type { WorldModelSettings } from '../methods/world-model/settings.ts';
+import { applyGradients, type Gradients, type MemberScalars } from '../methods/world-model/update.ts';
+import { toWindows } from '../methods/world-model/windows.ts';
+import { logPolicy } from '../models/actor.ts';
+import { value } from '../models/heads.ts';
+import { RandomStream } from '../random/stream.ts';
+import type { AgentSpaces } from '../training/agent.ts';
+import type { Batch } from '../training/replay.ts';
+import type { UpdatePart } from './protocol.ts';
+
+/**
+ * The parts of the world model's update, each over inputs that stay the same:
+ *
+ *   model        L_base + λ L_critic on replayed windows, forward and backward
+ *   imagination  the roll-out and its returns, forward only
+ *   actor        the losses of actor and critic on imagined states, forward and backward
+ *   optimizer    clipping, Adam and the moving averages
+ *
+ * What an update does besides is to sample windows, draw noise and upload both. Tensors are kept until the process ends.
+ *
+ * @returns by part, a function that does it once and returns a tensor of its last result, the caller's to dispose
+ */
+export function timedParts(
+  settings: WorldModelSettings,
+  spaces: AgentSpaces,
+  batch: Batch,
+): Record<UpdatePart, () => tf.Tensor> {
+  const { members } = batch;
+  const { horizon, imaginationStarts, model, critic, actor } = settings;
+  const random = RandomStream.named(0, 'bench');
+  const normal = (...shape: number[]) =>
+    tf.tensor(random.fillNormal(new Float32Array(tf.util.sizeFromShape(shape))), shape);
+  const fill = (shape: number[], x: number) => tf.fill(shape, x);
+
+  const layout = networks(settings, spaces);
+  const streams = Array.from({ length: members }, (_, member) => RandomStream.named(member, 'bench'));
+  const weights = initialWeights(layout, streams, streams, hasCritic(settings));
+  const criticLayout = layout.model.only('critic');
+  const windows = toWindows(batch, spaces);
+  const noise = normal(members, batch.batch, 2 * batch.time, model.latent);
+  const scalars: MemberScalars = {
+    beta: fill([members], 1) as tf.Tensor1D,
+    lambda: fill([members], settings.lambda) as tf.Tensor1D,
+    entropy: fill([members], actor.entropy) as tf.Tensor1D,
+    learningRate: fill([members, 1], settings.learningRate) as tf.Tensor2D,
+    actorLearningRate: fill([members, 1], actor.learningRate) as tf.Tensor2D,
+  };
+  const start = {
+    latent: normal(members, imaginationStarts, model.latent) as tf.Tensor3D,
+    hidden: normal(members, imaginationStarts, model.lstm) as tf.Tensor3D,
+    cell: normal(members, imaginationStarts, model.lstm) as tf.Tensor3D,
+  };
+  const imaginedShape = [members, imaginationStarts, horizon];
+  const gumbel = normal(...imaginedShape, spaces.actions);
+  const imagined = {
+    latent: normal(...imaginedShape, model.latent),
+    action: oneHot(tf.zeros(imaginedShape, 'int32'), spaces.actions),
+    value: normal(...imaginedShape),
+    returns: normal(...imaginedShape),
+    advantage: normal(...imaginedShape),
+    weight: tf.ones(imaginedShape),
+  };
+  const gradient: Gradients = {
+    model: normal(...weights.model.shape) as tf.Tensor2D,
+    actor: normal(...weights.actor.shape) as tf.Tensor2D,
+    terms: {},
+  };
+
+  const target = () => weights.target && criticLayout.unpack(weights.target);
+
+  const modelLoss = (flat: tf.Tensor): tf.Scalar => {
+    const parameters = layout.model.unpack(flat as tf.Tensor2D);
+    const { terms, inference } = baseTerms(parameters, windows, noise, settings);
+    const base = baseLoss(terms as Record<string, tf.Tensor1D>, scalars.beta, settings);
+    const slow = target();
+    if (!slow) return tf.sum(base);
+    const shaping = tf.mul(scalars.lambda, criticLoss(parameters, slow, windows, inference, settings));
+    return tf.sum(tf.add(base, shaping));
+  };
+
+  const imaginedLoss = (flatActor: tf.Tensor, flatCritic?: tf.Tensor): tf.Scalar => {
+    const policy = layout.actor.unpack(flatActor as tf.Tensor2D);
+    const { loss } = actorLoss(
+      logPolicy(policy, actor.hidden.length, imagined.latent),
+      imagined.action,
+      imagined.weight,
+      imagined.advantage,
+      scalars.entropy,
+    );
+    if (!flatCritic) return tf.sum(loss);
+    const predicted = value(
+      criticLayout.unpack(flatCritic as tf.Tensor2D),
+      critic.hidden.length,
+      imagined.latent,
+    );
+    return tf.sum(tf.add(loss, imaginedCriticLoss(imagined.weight, predicted, imagined.returns)));
+  };
+
+  const lastGradient = (loss: (...flat: tf.Tensor[]) => tf.Scalar, ...flat: tf.Tensor[]) =>
+    tf.tidy(
+      () =>
+        tf
+          .valueAndGrads(loss as (...flat: tf.Tensor[]) => tf.Scalar)(flat)
+          .grads.at(-1)!,
+    );
+
+  return {
+    model: () => lastGradient((flat) => modelLoss(flat!), weights.model),
+    imagination: () =>
+      tf.tidy(() => {
+        const parameters = layout.model.unpack(weights.model);
+        const choose = actorChoice(layout.actor.unpack(weights.actor), actor.hidden.length, gumbel);
+        const imagination = imagine(parameters, start, horizon, choose);
+        const ofLatent = weights.target && imagined.value;
+        return imaginedReturns(parameters, target(), imagination, ofLatent, settings).advantage;
+      }),
+    actor: () =>
+      weights.target
+        ? lastGradient((a, c) => imaginedLoss(a!, c), weights.actor, weights.target)
+        : lastGradient((a) => imaginedLoss(a!), weights.actor),
+    optimizer: () =>
+      tf.tidy(() => {
+        const after = applyGradients(layout, weights, gradient, 1, scalars, settings);
+        return namedWeights(after.weights).at(-1)![1];
+      }),
+  };
+}

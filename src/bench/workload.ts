@@ -1,0 +1,99 @@
+import * as tf from '@tensorflow/tfjs';
+import { type EngineName, startEngine } from '../engine/engine.ts';
+import { environmentEntry } from '../envs/index.ts';
+import { methods } from '../methods/index.ts';
+import { RandomStream } from '../random/stream.ts';
+import { Collector } from '../training/collector.ts';
+import { heldOutSet } from '../training/held-out.ts';
+import { emptyBatch } from '../training/replay.ts';
+import { agentSpaces, measure } from '../training/train.ts';
+import { fullLength } from './endless.ts';
+import { countKernels } from './kernel-count.ts';
+import type { Measure, Setup } from './protocol.ts';
+import { timedParts } from './update-parts.ts';
+
+/** Steps of an evaluation episode: CartPole-v1's limit, so what a good policy plays. */
+const EPISODE_STEPS = 500;
+
+/** What one process times. */
+export interface Workload {
+  device: string;
+  version: string;
+  /** tfjs kernels per update. */
+  operations: number;
+  /** Does the measure's work so many times and waits until the engine has done it. */
+  run: Record<Measure, (times: number) => Promise<void>>;
+}
+
+/** Everything that can be timed of one arm on one engine, with a replay of random steps. */
+export async function createWorkload(
+  engineName: EngineName,
+  { experiment, members, sgemmSize }: Setup,
+): Promise<Workload> {
+  const engine = await startEngine(engineName);
+  const entry = environmentEntry(experiment.environment);
+  const spaces = agentSpaces(entry);
+  const seeds = Array.from({ length: members }, (_, seed) => seed);
+  const method = await methods[experiment.method].load();
+  const agent = method.create(
+    seeds.map((seed) => ({ seed, settings: experiment })),
+    spaces,
+  );
+
+  const collector = new Collector(entry, seeds, experiment.replay.capacity);
+  for (let step = 0; step < experiment.randomSteps; step++) collector.stepRandomly();
+  const { batch: windows, length } = experiment.replay;
+  const batch = emptyBatch(members, windows, length, spaces.observation);
+  const samplers = seeds.map((seed) => RandomStream.named(seed, 'replay'));
+  let updates = 0;
+  const update = () => {
+    for (const [member, replay] of collector.replays.entries())
+      replay.sample(samplers[member]!, batch, member);
+    agent.update(batch, experiment.randomSteps, ++updates);
+  };
+
+  const heldOut = heldOutSet(entry);
+  const endless = fullLength(entry, EPISODE_STEPS);
+  const square = tf.randomNormal([sgemmSize, sgemmSize]);
+
+  update();
+  await agent.drainLosses();
+  const operations = await countKernels(update);
+  await agent.drainLosses();
+  const parts = timedParts(experiment, spaces, batch);
+
+  return {
+    device: engine.device,
+    version: engine.version,
+    operations,
+    run: {
+      update: async (times) => {
+        for (let i = 0; i < times; i++) update();
+        await agent.drainLosses();
+      },
+      model: (times) => repeat(parts.model, times),
+      imagination: (times) => repeat(parts.imagination, times),
+      actor: (times) => repeat(parts.actor, times),
+      optimizer: (times) => repeat(parts.optimizer, times),
+      collect: async (times) => {
+        for (let i = 0; i < times; i++) await collector.step(agent);
+      },
+      evaluate: async (times) => {
+        for (let i = 0; i < times; i++)
+          await measure(agent, endless, experiment.evaluation.episodes, heldOut, seeds, i);
+      },
+      sgemm: (times) => repeat(() => tf.matMul(square, square), times),
+    },
+  };
+}
+
+/** Computes so often, and waits for the last result: engines compute in order. */
+async function repeat(compute: () => tf.Tensor, times: number): Promise<void> {
+  let last = compute();
+  for (let i = 1; i < times; i++) {
+    last.dispose();
+    last = compute();
+  }
+  await last.data();
+  last.dispose();
+}

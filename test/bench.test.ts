@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs';
+import { withBaseline } from '../src/bench/bench.ts';
+import { fullLength } from '../src/bench/endless.ts';
+import { updateFlops } from '../src/bench/flops.ts';
+import { countKernels } from '../src/bench/kernel-count.ts';
+import { type Measure, measures, type Setup, updateParts } from '../src/bench/protocol.ts';
+import { type Row, rowsOf, type Series } from '../src/bench/report.ts';
+import { createWorkload, type Workload } from '../src/bench/workload.ts';
+import { loadExperiment } from '../src/config/load.ts';
+import { startEngine } from '../src/engine/engine.ts';
+import { environmentEntry } from '../src/envs/index.ts';
+import { RandomStream } from '../src/random/stream.ts';
+
+const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
+/** Small, and with a different width wherever two could be mixed up. */
+const config = `
+method: world-model
+randomSteps: 40
+horizon: 3
+imaginationStarts: 2
+evaluation: { episodes: 2 }
+model: { latent: 3, hidden: [5], lstm: 7 }
+critic: { hidden: [6] }
+actor: { hidden: [4] }
+replay: { batch: 1, length: 2 }
+`;
+const dreamCritic = loadExperiment({ file: 'tiny.yaml', text: config });
+const arms = withBaseline(dreamCritic);
+const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], actions: 2 };
+const flops = new Map([...arms].map(([arm, experiment]) => [arm, updateFlops(experiment, spaces)]));
+
+describe('the flops of an update', () => {
+  // Multiplications per row: encoder 4·5 + 5·6 = 50, decoder 3·5 + 5·4 = 35, LSTM and latent head 5·28 + 7·28 + 7·3 =
+  // 357, reward 3, continue head 3·5 + 5 = 20, critic 3·6 + 6 = 24, actor 3·4 + 4·2 = 20. A window has 2 rows, 6 are
+  // imagined. A multiplication with its addition is 2 flops, 6 with gradients.
+  test('are those counted by hand', () => {
+    const model = 6 * (4 * 50 + 4 * 35 + 2 * 357 + 2 * 3 + 4 * 20 + 3 * 24) + 2 * (2 * 24);
+    const imagination = 2 * 6 * (20 + 357 + 3 + 20 + 24);
+    const actor = 6 * 6 * (20 + 24);
+    assert.deepEqual(flops.get('dream-critic'), { model, imagination, actor, update: 14_040 });
+    assert.equal(model + imagination + actor, 14_040);
+  });
+
+  test('have no critic in the baseline', () => {
+    const model = 6 * (4 * 50 + 4 * 35 + 2 * 357 + 2 * 3 + 4 * 20);
+    const imagination = 2 * 6 * (20 + 357 + 3 + 20);
+    assert.deepEqual(flops.get('baseline'), { model, imagination, actor: 720, update: 12_360 });
+  });
+});
+
+test('an arm that is the baseline has no other arm beside it', () => {
+  assert.deepEqual([...arms.keys()], ['dream-critic', 'baseline']);
+  assert.deepEqual([...withBaseline(arms.get('baseline')!).keys()], ['baseline']);
+});
+
+test('rows hold medians, and ratios taken within each round', () => {
+  const series = (arm: string, by: string, samples: Partial<Record<Measure, number[]>>): Series => ({
+    arm,
+    by,
+    prepared: { device: 'd', version: 'v', operations: null, measures: [] },
+    samples: new Map(Object.entries(samples) as [Measure, number[]][]),
+    peakMegabytes: 1,
+  });
+  const [own, base, jax, numpy] = rowsOf(
+    [
+      series('dream-critic', 'wasm', { update: [4, 1, 9], collect: [0.5, 0.25, 1], sgemm: [2, 2, 2] }),
+      series('baseline', 'wasm', { update: [2, 1, 3] }),
+      series('dream-critic', 'jax', { update: [1, 1, 1] }),
+      series('dream-critic', 'numpy', { sgemm: [1, 1, 1] }),
+    ],
+    2,
+    flops,
+    1000,
+  ) as [Row, Row, Row, Row];
+  assert.equal(own.update_ms, 4000);
+  assert.equal(own.update_ms_p25, 2500);
+  assert.equal(own.over_baseline, 2);
+  assert.equal(own.over_jax, 4);
+  assert.equal(own.over_torch, null);
+  assert.equal(own.steps_per_second, 4);
+  assert.equal(own.evaluation_seconds, null);
+  assert.equal(own.sgemm_gflops, 1);
+  assert.equal(own.update_gflop, (2 * 14_040) / 1e9);
+  // numpy multiplies at 2 GF/s, the fastest of all.
+  assert.ok(Math.abs(own.bound_ms! - 0.01404) < 1e-12);
+  assert.equal(own.bound_share, own.bound_ms! / 4000);
+  assert.equal(base.over_baseline, null);
+  assert.equal(jax.over_baseline, null);
+  assert.deepEqual([numpy.update_ms, numpy.bound_ms, numpy.sgemm_gflops], [null, null, 2]);
+});
+
+test('an episode of full length ends by its limit alone', () => {
+  const { make } = fullLength(environmentEntry('CartPole-v1'), 60);
+  const environment = make();
+  environment.reset(RandomStream.named(0, 'start'));
+  const results = Array.from({ length: 60 }, () => environment.step(1));
+  assert.ok(results.every(({ terminated }) => !terminated));
+  assert.deepEqual(
+    results.map(({ truncated }) => truncated),
+    results.map((_, step) => step === 59),
+  );
+});
+
+describe('in one process', () => {
+  let workload: Workload;
+
+  before(async () => {
+    const setup: Setup = { experiment: dreamCritic, members: 2, measures, sgemmSize: 8 };
+    workload = await createWorkload('cpu', setup);
+  });
+
+  test('kernels are counted, and the backend is as before afterwards', async () => {
+    await startEngine('cpu');
+    const add = tf.getKernel('Add', 'cpu');
+    assert.equal(await countKernels(() => tf.tidy(() => void tf.add(tf.matMul([[1]], [[2]]), 1))), 2);
+    assert.equal(tf.getKernel('Add', 'cpu'), add);
+  });
+
+  test('the parts make up most of an update', async () => {
+    let sum = 0;
+    for (const part of updateParts) {
+      const kernels = await countKernels(() => workload.run[part](1));
+      assert.ok(kernels > 10, `${part}: ${kernels} kernels`);
+      sum += kernels;
+    }
+    const share = sum / workload.operations;
+    assert.ok(share > 0.75 && share < 1.1, `${sum} kernels of ${workload.operations}`);
+  });
+
+  test('collecting and evaluating run, and leave no tensor behind', async () => {
+    // The first evaluation keeps the weights that act.
+    await workload.run.evaluate(1);
+    const before = tf.memory().numTensors;
+    for (const measure of ['evaluate', 'collect', 'sgemm', ...updateParts] as const) {
+      await workload.run[measure](2);
+      assert.equal(tf.memory().numTensors, before, measure);
+    }
+  });
+});
+
+describe('wm bench', () => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'wm-bench-'));
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [pathOf('../bin/wm.js'), 'bench', ...args], { cwd: dir, encoding: 'utf8' });
+  writeFileSync(path.join(dir, 'tiny.yaml'), config);
+
+  after(() => rmSync(dir, { recursive: true, force: true }));
+
+  test('prints a line for the machine, then one per arm, engine and number of members', () => {
+    const { status, stdout, stderr } = run(
+      ...['--config', 'tiny.yaml', '--engines', 'wasm', '--members', '1,2', '--rounds', '1'],
+      ...['--json', '--peers', '--python', 'no-such-python'],
+    );
+    assert.equal(status, 0, stderr);
+    for (const left of ['jax', 'torch', 'numpy']) {
+      const sentence = `left out: ${left}: its process ended \\(spawn no-such-python ENOENT\\); name with --python`;
+      assert.equal(stderr.match(new RegExp(sentence, 'g'))?.length, 1, stderr);
+    }
+    const [machine, ...rows] = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.equal(machine.node, process.version);
+    assert.equal(machine.rounds, 1);
+    assert.deepEqual(
+      rows.map(({ arm, by, members }: Row) => `${arm} ${by} ${members}`),
+      ['dream-critic wasm 1', 'baseline wasm 1', 'dream-critic wasm 2', 'baseline wasm 2'],
+    );
+    for (const row of rows as Row[]) {
+      const dream = row.arm === 'dream-critic';
+      const timed = [
+        'update_ms',
+        'model_ms',
+        'imagination_ms',
+        'actor_ms',
+        'optimizer_ms',
+        'bound_ms',
+      ] as const;
+      for (const key of timed) assert.ok(row[key]! > 0, `${key} ${row[key]}`);
+      assert.ok(row.update_ms_p25! <= row.update_ms! && row.update_ms! <= row.update_ms_p75!);
+      assert.equal(row.update_gflop, (row.members * (dream ? 14_040 : 12_360)) / 1e9);
+      assert.ok(row.bound_share! > 0 && row.bound_share! < 1);
+      assert.ok(row.operations! > 100 && row.operations! < 5000, `${row.operations} operations`);
+      assert.ok(row.peak_megabytes > 50 && row.peak_megabytes < 2000, `${row.peak_megabytes} MB`);
+      for (const key of [
+        'over_baseline',
+        'steps_per_second',
+        'evaluation_seconds',
+        'sgemm_gflops',
+      ] as const) {
+        if (dream) assert.ok(row[key]! > 0, `${key} ${row[key]}`);
+        else assert.equal(row[key], null, key);
+      }
+      assert.equal(row.over_jax, null);
+    }
+    assert.ok(rows[0].operations > rows[1].operations);
+  });
+
+  const mistakes: [string[], RegExp][] = [
+    [['--engines', 'wasm,fast'], /^wm: --engines: expected names of .*wasm.* got "wasm,fast"\n$/],
+    [['--members', '1,0'], /^wm: --members: expected whole numbers .* got "1,0"\n$/],
+    [['--rounds', 'few'], /--rounds/],
+    [['--config', 'none.yaml'], /^wm: none.yaml: no such file/],
+    [['--set', 'horizon=x'], /^wm: --set horizon=x: horizon: /],
+  ];
+  for (const [args, message] of mistakes) {
+    test(`refuses ${args.join(' ')}`, () => {
+      const { status, stdout, stderr } = run(...args);
+      assert.equal(status, 2);
+      assert.equal(stdout, '');
+      assert.match(stderr, message);
+    });
+  }
+});
+
+describe("a peer's update equals the reference", () => {
+  const python = process.env.WM_PYTHON ?? 'python3';
+  for (const peer of ['jax', 'torch']) {
+    test(peer, (context) => {
+      const { status, stdout, stderr, error } = spawnSync(
+        python,
+        [pathOf(`../bench/${peer}_peer.py`), 'check'],
+        {
+          encoding: 'utf8',
+        },
+      );
+      if (error || stderr.includes('ModuleNotFoundError')) {
+        context.skip(`skipped: ${python} does not run ${peer}; name one that does with WM_PYTHON`);
+        return;
+      }
+      assert.equal(status, 0, stdout + stderr);
+    });
+  }
+});
