@@ -18,17 +18,19 @@ class Stopwatch:
 
     def __init__(self, run):
         self.run = run
-        self.seconds(1)  # compiles
+        run(1)  # compiles
         count, start = 0, time.perf_counter()
-        while count < 3 or time.perf_counter() - start < WARM_UP_SECONDS:
+        while time.perf_counter() - start < WARM_UP_SECONDS:
             run(1)
             count += 1
         self.repeats = max(1, round(SAMPLE_SECONDS * count / (time.perf_counter() - start)))
 
-    def seconds(self, repeats):
-        start = time.perf_counter()
-        self.run(repeats)
-        return (time.perf_counter() - start) / repeats
+    def sample(self):
+        """Seconds on the clock and of the processor, per time the work is done."""
+        start, cpu_start = time.perf_counter(), time.process_time()
+        self.run(self.repeats)
+        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+        return dict(seconds=seconds / self.repeats, cpuSeconds=cpu_seconds / self.repeats)
 
 
 def serve(version, prepare):
@@ -47,8 +49,7 @@ def serve(version, prepare):
             watches = {name: Stopwatch(run) for name, run in runs.items() if name in request['measures']}
             answer = dict(device='processor', version=version, operations=None, measures=list(watches))
         elif request['kind'] == 'time':
-            watch = watches[request['measure']]
-            answer = dict(seconds=watch.seconds(watch.repeats))
+            answer = watches[request['measure']].sample()
         else:
             answer = dict(peakMegabytes=peak_megabytes())
         print(json.dumps(answer), file=answers, flush=True)

@@ -66,7 +66,12 @@ test('rows hold medians, and ratios taken within each round', () => {
     arm,
     by,
     prepared: { device: 'd', version: 'v', operations: null, measures: [] },
-    samples: new Map(Object.entries(samples) as [Measure, number[]][]),
+    samples: new Map(
+      Object.entries(samples).map(([measure, taken]) => [
+        measure as Measure,
+        taken.map((seconds) => ({ seconds, cpuSeconds: seconds / 2 })),
+      ]),
+    ),
     peakMegabytes: 1,
   });
   const [own, base, jax, numpy] = rowsOf(
@@ -82,6 +87,7 @@ test('rows hold medians, and ratios taken within each round', () => {
   ) as [Row, Row, Row, Row];
   assert.equal(own.update_ms, 4000);
   assert.equal(own.update_ms_p25, 2500);
+  assert.equal(own.update_cpu_ms, 2000);
   assert.equal(own.over_baseline, 2);
   assert.equal(own.over_jax, 4);
   assert.equal(own.over_torch, null);

@@ -8,10 +8,12 @@ import { methods } from '../methods/index.ts';
 import { agentSpaces } from '../training/train.ts';
 import { Contestant } from './contestant.ts';
 import { updateFlops } from './flops.ts';
-import { type Measure, measures, type Setup, updateParts } from './protocol.ts';
+import { type Measure, measures, type Setup, type Timed, updateParts } from './protocol.ts';
 import { type Row, rowsOf, type Series } from './report.ts';
 
 const SGEMM_SIZE = 512;
+/** An evaluation is thousands of calls, itself an average, and can take a minute: it is timed in every tenth round. */
+const EVALUATE_EVERY = 10;
 
 /** The process that times wm stands beside this file, compiled or not. */
 const probe = fileURLToPath(new URL(`./probe${extname(import.meta.url)}`, import.meta.url));
@@ -74,7 +76,7 @@ function programs({ engines, enginesChosen, peers, python }: BenchOptions): Prog
 
 interface Entrant extends Omit<Series, 'peakMegabytes'> {
   contestant: Contestant;
-  samples: Map<Measure, number[]>;
+  samples: Map<Measure, Timed[]>;
 }
 
 async function enter(
@@ -86,7 +88,7 @@ async function enter(
   const contestant = new Contestant(command, args, threads);
   try {
     const prepared = await contestant.prepare(setup);
-    const samples = new Map<Measure, number[]>(prepared.measures.map((measure) => [measure, []]));
+    const samples = new Map<Measure, Timed[]>(prepared.measures.map((measure) => [measure, []]));
     return { arm, by, prepared, samples, contestant };
   } catch (error) {
     contestant.kill();
@@ -136,6 +138,7 @@ export async function bench(options: BenchOptions): Promise<void> {
           ...entrants.slice(0, round % entrants.length),
         ];
         for (const measure of measures) {
+          if (measure === 'evaluate' && round % EVALUATE_EVERY > 0) continue;
           for (const { samples, contestant } of order)
             samples.get(measure)?.push(await contestant.time(measure));
         }

@@ -29,9 +29,9 @@ export class Contestant {
     return this.#ask<Prepared>({ kind: 'prepare', ...setup });
   }
 
-  /** Seconds for one unit of the measure. */
-  async time(measure: Measure): Promise<number> {
-    return (await this.#ask<Timed>({ kind: 'time', measure })).seconds;
+  /** One sample. */
+  time(measure: Measure): Promise<Timed> {
+    return this.#ask<Timed>({ kind: 'time', measure });
   }
 
   /** Ends the process; resolves to its peak memory, 2^20 bytes. */

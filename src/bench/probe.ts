@@ -16,19 +16,25 @@ const engine = process.argv[2] as EngineName;
 const repeats = new Map<Measure, number>();
 let runs: Record<Measure, Run> | undefined;
 
-async function seconds(run: Run, times: number): Promise<number> {
+/** How long `times` runs take, per run. */
+async function time(run: Run, times: number): Promise<Timed> {
   const start = performance.now();
+  const cpuStart = process.cpuUsage();
   await run(times);
-  return (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(cpuStart);
+  return {
+    seconds: (performance.now() - start) / 1000 / times,
+    cpuSeconds: (user + system) / 1e6 / times,
+  };
 }
 
-/** Runs until code is compiled and memory has grown, and says how many runs make a sample. */
+/** Runs until code is compiled and memory has grown (what takes long has done so in one run), and says how many runs make a sample. */
 async function warmUp(run: Run): Promise<number> {
-  await run(1);
+  if ((await time(run, 1)).seconds > 10 * WARM_UP_SECONDS) return 1;
   let times = 0;
   let total = 0;
   while (total < WARM_UP_SECONDS) {
-    total += await seconds(run, 1);
+    total += (await time(run, 1)).seconds;
     times++;
   }
   return Math.max(1, Math.round((SAMPLE_SECONDS * times) / total));
@@ -36,10 +42,7 @@ async function warmUp(run: Run): Promise<number> {
 
 async function answer(request: Request): Promise<Prepared | Timed | Finished> {
   if (request.kind === 'finish') return { peakMegabytes: process.resourceUsage().maxRSS / 1024 };
-  if (request.kind === 'time') {
-    const times = repeats.get(request.measure)!;
-    return { seconds: (await seconds(runs![request.measure], times)) / times };
-  }
+  if (request.kind === 'time') return time(runs![request.measure], repeats.get(request.measure)!);
   const { run, ...about } = await createWorkload(engine, request);
   runs = run;
   for (const measure of request.measures) repeats.set(measure, await warmUp(run[measure]));

@@ -35,9 +35,12 @@ export interface Prepared {
   measures: Measure[];
 }
 
-/** The answer to `time`: seconds for one unit of the measure. */
+/** The answer to `time`: for one unit of the measure. */
 export interface Timed {
+  /** On the clock. */
   seconds: number;
+  /** Of processor time, all threads together: more where several compute, less where the process had to wait. */
+  cpuSeconds: number;
 }
 
 /** The answer to `finish`. */

@@ -1,6 +1,6 @@
 import { quantile } from '../statistics.ts';
 import type { UpdateFlops } from './flops.ts';
-import type { Measure, Prepared } from './protocol.ts';
+import type { Measure, Prepared, Timed } from './protocol.ts';
 
 /** What one contestant gave in the interleaved rounds of one number of members. */
 export interface Series {
@@ -8,8 +8,8 @@ export interface Series {
   /** An engine's or a peer's name. */
   by: string;
   prepared: Prepared;
-  /** Seconds of each measure, one per round. */
-  samples: ReadonlyMap<Measure, readonly number[]>;
+  /** One per round in which the measure was taken. */
+  samples: ReadonlyMap<Measure, readonly Timed[]>;
   peakMegabytes: number;
 }
 
@@ -25,6 +25,8 @@ export interface Row {
   update_ms: number | null;
   update_ms_p25: number | null;
   update_ms_p75: number | null;
+  /** Processor time of the same updates, all threads together: what a busy machine disturbs less. */
+  update_cpu_ms: number | null;
   model_ms: number | null;
   imagination_ms: number | null;
   actor_ms: number | null;
@@ -64,22 +66,24 @@ export function rowsOf(
   flops: ReadonlyMap<string, UpdateFlops>,
   sgemmSize: number,
 ): Row[] {
-  const speedOf = ({ samples }: Series) => {
-    const seconds = samples.get('sgemm');
+  const secondsOf = ({ samples }: Series, measure: Measure) =>
+    samples.get(measure)?.map(({ seconds }) => seconds);
+  const speedOf = (one: Series) => {
+    const seconds = secondsOf(one, 'sgemm');
     return seconds ? (2 * sgemmSize ** 3) / median(seconds) / 1e9 : null;
   };
   const bestSpeed = Math.max(...series.flatMap((one) => speedOf(one) ?? []));
 
   return series.map((one): Row => {
     const { arm, by, prepared, samples, peakMegabytes } = one;
-    const updates = samples.get('update');
+    const updates = secondsOf(one, 'update');
     const milliseconds = (measure: Measure, q = 0.5) => {
-      const seconds = samples.get(measure);
+      const seconds = secondsOf(one, measure);
       return seconds ? quantile(seconds, q) * 1000 : null;
     };
     const over = (other: Series | undefined) => {
-      const reference = other?.samples.get('update');
-      return updates && reference && other !== one
+      const reference = other && other !== one && secondsOf(other, 'update');
+      return updates && reference
         ? median(updates.map((seconds, round) => seconds / reference[round]!))
         : null;
     };
@@ -88,18 +92,20 @@ export function rowsOf(
     const update_ms = milliseconds('update');
     const update_gflop = updates ? (members * flops.get(arm)!.update) / 1e9 : null;
     const bound_ms = update_gflop && Number.isFinite(bestSpeed) ? (update_gflop / bestSpeed) * 1000 : null;
-    const collect = samples.get('collect');
-    const evaluate = samples.get('evaluate');
+    const collect = secondsOf(one, 'collect');
+    const evaluate = secondsOf(one, 'evaluate');
+    const cpu = samples.get('update')?.map(({ cpuSeconds }) => cpuSeconds * 1000);
     return {
       arm,
       by,
       device: prepared.device,
       version: prepared.version,
       members,
-      rounds: Math.max(...[...samples.values()].map((seconds) => seconds.length)),
+      rounds: Math.max(...[...samples.values()].map((taken) => taken.length)),
       update_ms,
       update_ms_p25: milliseconds('update', 0.25),
       update_ms_p75: milliseconds('update', 0.75),
+      update_cpu_ms: cpu ? median(cpu) : null,
       model_ms: milliseconds('model'),
       imagination_ms: milliseconds('imagination'),
       actor_ms: milliseconds('actor'),
