@@ -4,9 +4,9 @@ import type { Row } from '../bench/report.ts';
 import { loadExperiment } from '../config/load.ts';
 import { type EngineName, engineNames } from '../engine/engine.ts';
 import { UserError } from '../errors.ts';
+import { alignColumns } from './align.ts';
 import { readConfig } from './config-file.ts';
 import { gitCommit, hostInfo } from './host.ts';
-import { alignColumns } from './text.ts';
 
 interface BenchCommandOptions {
   config?: string;
