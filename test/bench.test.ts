@@ -167,7 +167,7 @@ describe('wm bench', () => {
     );
     assert.equal(status, 0, stderr);
     for (const left of ['jax', 'torch', 'numpy']) {
-      const sentence = `left out: ${left}: its process ended \\(spawn no-such-python ENOENT\\); name with --python`;
+      const sentence = `left out: ${left}: its process ended \\(spawn no-such-python ENOENT\\); it needs a --python`;
       assert.equal(stderr.match(new RegExp(sentence, 'g'))?.length, 1, stderr);
     }
     const [machine, ...rows] = stdout

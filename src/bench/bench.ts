@@ -69,7 +69,7 @@ function programs({ engines, enginesChosen, peers, python }: BenchOptions): Prog
     command: python,
     args: [peerFile(by)],
     absent: (why: string) =>
-      `left out: ${by}: ${why}; name with --python a Python that has bench/requirements.txt installed`,
+      `left out: ${by}: ${why}; it needs a --python that has bench/requirements.txt installed`,
   }));
   return [...own, ...others];
 }

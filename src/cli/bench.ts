@@ -140,7 +140,8 @@ function tables(rows: readonly Row[]): string {
   const bound = first?.bound_ms
     ? `bound: ${first.update_gflop?.toFixed(3)} GFLOP per ${first.arm} update, ${number(first.bound_ms)} ms by the best sgemm of ${speeds.map(({ by, sgemm_gflops }) => `${by} ${number(sgemm_gflops)}`).join(', ')} GF/s\n`
     : '';
-  return `${updateTable}\n${partTable}${bound}`;
+  const devices = new Map(updates.map(({ by, version, device }) => [by, `${by}: ${version}, ${device}\n`]));
+  return `${updateTable}\n${partTable}${bound}${[...devices.values()].join('')}`;
 }
 
 /** Three significant digits, whole from 100 on. */
