@@ -1,21 +1,40 @@
 import * as tf from '@tensorflow/tfjs';
+import { withGradient } from '../engine/custom-gradient.ts';
 
-/** Sample of N(μ, exp(logvar)) by reparametrisation: μ + exp(logvar / 2) ε. All shapes equal. */
+/** Sample of N(μ, exp(logvar)) by reparametrisation: μ + exp(logvar / 2) ε. All shapes equal; ε is a constant. */
 export function sampleNormal(mean: tf.Tensor, logVariance: tf.Tensor, noise: tf.Tensor): tf.Tensor {
-  return tf.add(mean, tf.mul(tf.exp(tf.mul(logVariance, 0.5)), noise));
+  return withGradient([mean, logVariance], () => {
+    const deviation = tf.mul(tf.exp(tf.mul(logVariance, 0.5)), noise);
+    return {
+      value: tf.add(mean, deviation),
+      keep: [deviation],
+      gradient: (dy, [deviation]) => [tf.clone(dy), tf.mul(dy, tf.mul(deviation, 0.5))],
+    };
+  });
 }
 
 /** KL(N(μ, exp(logvar)) ‖ N(0, 1)) of each dimension: (μ² + exp(logvar) − 1 − logvar) / 2, in nats. */
 export function klToStandardNormal(mean: tf.Tensor, logVariance: tf.Tensor): tf.Tensor {
-  return tf.mul(0.5, tf.sub(tf.add(tf.square(mean), tf.exp(logVariance)), tf.add(logVariance, 1)));
+  return withGradient([mean, logVariance], () => {
+    const variance = tf.exp(logVariance);
+    return {
+      value: tf.mul(0.5, tf.sub(tf.add(tf.square(mean), variance), tf.add(logVariance, 1))),
+      keep: [mean, variance],
+      gradient: (dy, [mean, variance]) => [tf.mul(dy, mean), tf.mul(dy, tf.mul(tf.sub(variance, 1), 0.5))],
+    };
+  });
 }
 
 /**
- * Cross entropy of Bernoulli targets y in [0, 1] with logits l: softplus(l) − l y, elementwise, in nats. (Not by log1p:
- * the wasm backend's is off by 4e-4 near 0.)
+ * Cross entropy of Bernoulli targets y in [0, 1] with logits l: softplus(l) − l y, elementwise, in nats. The targets
+ * are constants. (Not by log1p: the wasm backend's is off by 4e-4 near 0.)
  */
 export function binaryCrossEntropy(logits: tf.Tensor, targets: tf.Tensor): tf.Tensor {
-  return tf.sub(tf.softplus(logits), tf.mul(logits, targets));
+  return withGradient([logits], () => ({
+    value: tf.sub(tf.softplus(logits), tf.mul(logits, targets)),
+    keep: [logits, targets],
+    gradient: (dy, [logits, targets]) => [tf.mul(dy, tf.sub(tf.sigmoid(logits), targets))],
+  }));
 }
 
 /** −Σ p log p over the last axis, from log-probabilities, in nats: [members, …, actions] -> [members, …]. */

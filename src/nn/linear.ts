@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { withGradient } from '../engine/custom-gradient.ts';
 import { ownKernel } from '../engine/own-kernel.ts';
 import { fanIn, zeros } from './initialisers.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
@@ -35,35 +36,21 @@ export function dense(x: tf.Tensor, layers: readonly Layer[], inputGradient = tr
       return affine(input, weight, bias, activation, inputGradient || i > 0);
     }, x);
   }
-  const count = layers.length;
-  const operation = tf.customGrad((...operands: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    const save = operands.at(-1) as tf.GradSaveFunc;
-    const [y, ...hidden] = forward({
-      x,
-      ...numbered(
-        'weight',
-        layers.map(({ weight }) => weight),
-      ),
-      ...numbered(
-        'bias',
-        layers.map(({ bias }) => bias),
-      ),
-    });
-    save([x, ...layers.map(({ weight }) => weight), ...hidden]);
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) =>
-      backward(
-        {
-          dy,
-          x: saved[0]!,
-          ...numbered('weight', saved.slice(1, 1 + count)),
-          ...numbered('hidden', saved.slice(1 + count)),
-        },
-        { inputGradient },
-      );
-    return { value: y!, gradFunc };
-  });
+  const weights = layers.map(({ weight }) => weight);
+  const biases = layers.map(({ bias }) => bias);
   const parameters = layers.flatMap(({ weight, bias }) => [weight, bias]);
-  return inputGradient ? operation(x, ...parameters) : operation(...parameters);
+  return withGradient(inputGradient ? [x, ...parameters] : parameters, () => {
+    const [y, ...hidden] = forward({ x, ...numbered('weight', weights), ...numbered('bias', biases) });
+    return {
+      value: y!,
+      keep: [x, ...weights, ...hidden],
+      gradient: (dy, [x, ...rest]) => {
+        const weights = numbered('weight', rest.slice(0, layers.length));
+        const hidden = numbered('hidden', rest.slice(layers.length));
+        return backward({ dy, x, ...weights, ...hidden }, { inputGradient });
+      },
+    };
+  });
 }
 
 const numbered = (name: string, tensors: readonly tf.Tensor[]) =>
@@ -89,20 +76,19 @@ export function affine(
   const inputs = x.shape.at(-1)!;
   const outputs = weight.shape.at(-1)!;
   const rows = tf.reshape(x, [members, x.size / (members * inputs), inputs]);
-  const operation = tf.customGrad((...operands: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    const save = operands.at(-1) as tf.GradSaveFunc;
+  const y = withGradient(inputGradient ? [rows, weight, bias] : [weight, bias], () => {
     const sum = tf.add(tf.matMul(rows, weight), tf.expandDims(bias, 1));
     const value = activation === 'relu' ? tf.relu(sum) : sum;
-    save([rows, weight, value]);
-    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]) => {
-      const [x, weight, value] = saved as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
-      const dSum = activation === 'relu' ? tf.mul(dy, tf.step(value)) : dy;
-      const dParameters = [tf.matMul(x, dSum, true), tf.sum(dSum, 1)];
-      return inputGradient ? [tf.matMul(dSum, weight, false, true), ...dParameters] : dParameters;
+    return {
+      value,
+      keep: [rows, weight, value],
+      gradient: (dy, [x, weight, value]) => {
+        const dSum = activation === 'relu' ? tf.mul(dy, tf.step(value)) : dy;
+        const dParameters = [tf.matMul(x, dSum, true), tf.sum(dSum, 1)];
+        return inputGradient ? [tf.matMul(dSum, weight, false, true), ...dParameters] : dParameters;
+      },
     };
-    return { value, gradFunc };
   });
-  const y = inputGradient ? operation(rows, weight, bias) : operation(weight, bias);
   return tf.reshape(y, [...x.shape.slice(0, -1), outputs]);
 }
 

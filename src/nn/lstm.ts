@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { withGradient } from '../engine/custom-gradient.ts';
 import { ownKernel } from '../engine/own-kernel.ts';
 import { affine } from './linear.ts';
 
@@ -57,8 +58,11 @@ export function lstmStep(
     };
   }
   const weight = tf.concat([inputWeight, recurrentWeight], 1);
-  return (x, { hidden, cell }) =>
-    lstmCell(affine(tf.concat([x, hidden], 2), weight, bias) as tf.Tensor3D, cell);
+  return (x, state) => {
+    const gates = affine(tf.concat([x, state.hidden], 2), weight, bias) as tf.Tensor3D;
+    const { hidden, cell } = lstmCell(gates, state.cell);
+    return { hidden, cell };
+  };
 }
 
 /**
@@ -88,100 +92,89 @@ function ownSequence(inputs: tf.Tensor4D, weight: tf.Tensor3D, keep: tf.Tensor3D
   const forward = ownKernel('LstmSequence');
   const backward = ownKernel('LstmSequenceGradient');
   if (!forward || !backward) return undefined;
-  const operation = tf.customGrad((...operands: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    const save = operands.at(-1) as tf.GradSaveFunc;
+  return withGradient([inputs, weight], () => {
     const [value, gates, hiddenBefore] = forward({ inputs, weight, keep }) as [
       tf.Tensor,
       tf.Tensor,
       tf.Tensor,
     ];
-    save([weight, keep, value, gates, hiddenBefore]);
-    const gradFunc = (dStates: tf.Tensor, saved: tf.Tensor[]) => {
-      const [weight, keep, states, gates, hiddenBefore] = saved as [
-        tf.Tensor,
-        tf.Tensor,
-        tf.Tensor,
-        tf.Tensor,
-        tf.Tensor,
-      ];
-      return backward({ dStates, weight, keep, states, gates, hiddenBefore });
+    return {
+      value,
+      keep: [weight, keep, value, gates, hiddenBefore],
+      gradient: (dStates, [weight, keep, states, gates, hiddenBefore]) =>
+        backward({ dStates, weight, keep, states, gates, hiddenBefore }),
     };
-    return { value, gradFunc };
   });
-  return operation(inputs, weight);
 }
 
 /** The same in tfjs's operations. */
 function portableSequence(inputs: tf.Tensor4D, weight: tf.Tensor3D, keep: tf.Tensor3D): tf.Tensor {
   const [members, batch, steps, width] = inputs.shape;
   const units = width / 4;
-  const operation = tf.customGrad((...operands: (tf.Tensor | tf.GradSaveFunc)[]) => {
-    const [inputs, weight, save] = operands as [tf.Tensor4D, tf.Tensor3D, tf.GradSaveFunc];
+  const zeros: tf.Tensor3D = tf.zeros([members, batch, units]);
+  return withGradient([inputs, weight], () => {
     const inputAt = tf.unstack(inputs, 2) as tf.Tensor3D[];
     const keepAt = tf.unstack(tf.expandDims(keep, 3), 2) as tf.Tensor3D[];
-    let hidden = tf.zeros([members, batch, units]) as tf.Tensor3D;
-    let cell = hidden;
+    let state: LstmState = { hidden: zeros, cell: zeros };
     const states: tf.Tensor[] = [];
+    /** Of each step: what the gradient needs, in the order in which it takes it apart. */
     const record: tf.Tensor[] = [];
     for (let t = 0; t < steps; t++) {
-      const hiddenBefore: tf.Tensor3D = tf.mul(hidden, keepAt[t]!);
-      const cellBefore: tf.Tensor3D = tf.mul(cell, keepAt[t]!);
+      const hiddenBefore: tf.Tensor3D = tf.mul(state.hidden, keepAt[t]!);
+      const cellBefore: tf.Tensor3D = tf.mul(state.cell, keepAt[t]!);
       const step = lstmCell(tf.add(inputAt[t]!, tf.matMul(hiddenBefore, weight)), cellBefore);
-      ({ hidden, cell } = step);
-      states.push(tf.concat([hidden, cell], 2));
-      record.push(
-        hiddenBefore,
-        cellBefore,
-        step.input,
-        step.forget,
-        step.candidate,
-        step.output,
-        step.cellTanh,
-      );
+      state = step;
+      states.push(tf.concat([step.hidden, step.cell], 2));
+      const { input, forget, candidate, output, cellTanh } = step;
+      record.push(hiddenBefore, cellBefore, input, forget, candidate, output, cellTanh);
     }
-    save([weight, ...keepAt, ...record]);
-
-    const gradFunc = (dStates: tf.Tensor, saved: tf.Tensor[]) => {
-      const weight = saved[0] as tf.Tensor3D;
-      const keepAt = saved.slice(1, 1 + steps);
-      const dStateAt = tf.unstack(dStates, 2);
-      let dHiddenNext: tf.Tensor = tf.zeros([members, batch, units]);
-      let dCellNext = dHiddenNext;
-      const dGates: tf.Tensor3D[] = [];
-      const hiddensBefore: tf.Tensor[] = [];
-      for (let t = steps - 1; t >= 0; t--) {
-        const [hiddenBefore, cellBefore, input, forget, candidate, output, cellTanh] = saved.slice(
-          1 + steps + 7 * t,
-          1 + steps + 7 * (t + 1),
-        ) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-        const [dHiddenOut, dCellOut] = tf.split(dStateAt[t]!, 2, 2) as [tf.Tensor, tf.Tensor];
-        const dHidden = tf.add(dHiddenOut, dHiddenNext);
-        // d tanh(x) = 1 - tanh²(x), d σ(x) = σ(x) (1 - σ(x))
-        const dCellTanh = tf.mul(tf.mul(dHidden, output), complementOfSquare(cellTanh));
-        const dCell = tf.add(tf.add(dCellOut, dCellNext), dCellTanh);
-        const dGate: tf.Tensor3D = tf.concat(
-          [
-            tf.mul(tf.mul(dCell, candidate), sigmoidSlope(input)),
-            tf.mul(tf.mul(dCell, cellBefore), sigmoidSlope(forget)),
-            tf.mul(tf.mul(dCell, input), complementOfSquare(candidate)),
-            tf.mul(tf.mul(dHidden, cellTanh), sigmoidSlope(output)),
-          ],
-          2,
-        ) as tf.Tensor3D;
-        dHiddenNext = tf.mul(tf.matMul(dGate, weight, false, true), keepAt[t]!);
-        dCellNext = tf.mul(tf.mul(dCell, forget), keepAt[t]!);
-        dGates.unshift(dGate);
-        hiddensBefore.unshift(hiddenBefore);
-      }
-      const rows = batch * steps;
-      const dInputs = tf.stack(dGates, 2);
-      const allHidden: tf.Tensor3D = tf.reshape(tf.stack(hiddensBefore, 2), [members, rows, units]);
-      const dWeight = tf.matMul(allHidden, tf.reshape(dInputs, [members, rows, width]), true);
-      return [dInputs, dWeight];
+    return {
+      value: tf.stack(states, 2),
+      keep: [weight, ...keepAt, ...record],
+      gradient: (dStates, [weight, ...rest]) => {
+        const keepAt = rest.splice(0, steps);
+        const dStateAt = tf.unstack(dStates, 2);
+        let dHiddenNext: tf.Tensor = tf.zeros([members, batch, units]);
+        let dCellNext = dHiddenNext;
+        const dGates: tf.Tensor[] = [];
+        const hiddensBefore: tf.Tensor[] = [];
+        for (let t = steps - 1; t >= 0; t--) {
+          const [hiddenBefore, cellBefore, input, forget, candidate, output, cellTanh] = rest.splice(-7) as [
+            tf.Tensor,
+            tf.Tensor,
+            tf.Tensor,
+            tf.Tensor,
+            tf.Tensor,
+            tf.Tensor,
+            tf.Tensor,
+          ];
+          const [dHiddenOut, dCellOut] = tf.split(dStateAt[t]!, 2, 2) as [tf.Tensor, tf.Tensor];
+          const dHidden = tf.add(dHiddenOut, dHiddenNext);
+          // d tanh(x) = 1 - tanh²(x), d σ(x) = σ(x) (1 - σ(x))
+          const dCellTanh = tf.mul(tf.mul(dHidden, output), complementOfSquare(cellTanh));
+          const dCell = tf.add(tf.add(dCellOut, dCellNext), dCellTanh);
+          const dGate = tf.concat(
+            [
+              tf.mul(tf.mul(dCell, candidate), sigmoidSlope(input)),
+              tf.mul(tf.mul(dCell, cellBefore), sigmoidSlope(forget)),
+              tf.mul(tf.mul(dCell, input), complementOfSquare(candidate)),
+              tf.mul(tf.mul(dHidden, cellTanh), sigmoidSlope(output)),
+            ],
+            2,
+          );
+          dHiddenNext = tf.mul(tf.matMul(dGate, weight, false, true), keepAt[t]!);
+          dCellNext = tf.mul(tf.mul(dCell, forget), keepAt[t]!);
+          dGates.unshift(dGate);
+          hiddensBefore.unshift(hiddenBefore);
+        }
+        const rows = batch * steps;
+        const dInputs = tf.stack(dGates, 2);
+        const allHidden = tf.reshape(tf.stack(hiddensBefore, 2), [members, rows, units]);
+        const dWeight = tf.matMul(allHidden, tf.reshape(dInputs, [members, rows, width]), true);
+        return [dInputs, dWeight];
+      },
     };
-    return { value: tf.stack(states, 2), gradFunc };
   });
-  return operation(inputs, weight);
 }
 
 const sigmoidSlope = (sigmoid: tf.Tensor) => tf.sub(sigmoid, tf.square(sigmoid));

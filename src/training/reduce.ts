@@ -1,11 +1,35 @@
 import * as tf from '@tensorflow/tfjs';
+import { withGradient } from '../engine/custom-gradient.ts';
 
 /** Mean over everything but the member axis: [members, …] -> [members]. */
 export function memberMean(x: tf.Tensor): tf.Tensor1D {
-  return tf.mean(tf.reshape(x, [x.shape[0]!, -1]), 1);
+  const { shape } = x;
+  return withGradient([x], () => ({
+    value: tf.mean(tf.reshape(x, [shape[0]!, -1]), 1) as tf.Tensor1D,
+    keep: [],
+    gradient: (dy) => [tf.mul(perMember(tf.mul(dy, shape[0]! / x.size), shape.length), tf.ones(shape))],
+  }));
+}
+
+/** Mean over everything but the member axis of (x − y)²: [members, …] -> [members]. */
+export function meanSquaredError(x: tf.Tensor, y: tf.Tensor): tf.Tensor1D {
+  return withGradient([x, y], () => {
+    const error = tf.sub(x, y);
+    return {
+      value: memberMean(tf.square(error)),
+      keep: [error],
+      gradient: (dy, [error]) => {
+        const dx = tf.mul(perMember(tf.mul(dy, (2 * error.shape[0]!) / error.size), error.rank), error);
+        return [dx, tf.neg(dx)];
+      },
+    };
+  });
 }
 
 /** Sum over everything but the member axis: [members, …] -> [members]. */
 export function memberSum(x: tf.Tensor): tf.Tensor1D {
   return tf.sum(tf.reshape(x, [x.shape[0]!, -1]), 1);
 }
+
+/** [members] -> [members, 1, …] of so many dimensions. */
+const perMember = (x: tf.Tensor, rank: number) => tf.reshape(x, [x.size, ...Array(rank - 1).fill(1)]);

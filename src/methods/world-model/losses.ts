@@ -11,7 +11,7 @@ import {
   sampleNormal,
 } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
-import { memberMean, memberSum } from '../../training/reduce.ts';
+import { meanSquaredError, memberMean, memberSum } from '../../training/reduce.ts';
 import type { WorldModelSettings } from './settings.ts';
 
 /** Windows of replayed experience on the engine. Observations are normalised: õ = o / s. */
@@ -49,7 +49,7 @@ const halves = (x: tf.Tensor) => tf.split(x, 2, 2) as [tf.Tensor, tf.Tensor];
 
 /** Mean over batch and time of the sum over dimensions of (x − y)²: [members, batch, time, n] -> [members]. */
 const squaredDistance = (x: tf.Tensor, y: tf.Tensor): tf.Tensor1D =>
-  tf.mul(memberMean(tf.square(tf.sub(x, y))), x.shape.at(-1)!);
+  tf.mul(meanSquaredError(x, y), x.shape.at(-1)!);
 
 /**
  * The terms of the baseline's loss (the paper's L_base with the gaps filled):
@@ -93,7 +93,7 @@ export function baseTerms(
       stopGradient(() => tf.clone(nextMean)),
     ),
     kl: memberMean(klToStandardNormal(posterior.mean, posterior.logVariance)),
-    reward: memberMean(tf.squaredDifference(predictReward(parameters, predictedLatent), windows.reward)),
+    reward: meanSquaredError(predictReward(parameters, predictedLatent), windows.reward),
   };
   if (continueHead) {
     const logits = continueLogit(parameters, layers, tf.concat([predictedLatent, nextLatent], 2));
@@ -157,7 +157,7 @@ export function criticLoss(
     tf.Tensor3D,
     tf.Tensor3D,
   ];
-  const onLatent = memberMean(tf.squaredDifference(valueOfLatent, y));
+  const onLatent = meanSquaredError(valueOfLatent, y);
   if (time === 1) return onLatent;
 
   const mask = tf.sub(1, later(windows.first));
