@@ -69,7 +69,7 @@ test('rows hold medians, and ratios taken within each round', () => {
     samples: new Map(
       Object.entries(samples).map(([measure, taken]) => [
         measure as Measure,
-        taken.map((seconds) => ({ seconds, cpuSeconds: seconds / 2 })),
+        taken.map((seconds) => ({ seconds, cpuSeconds: arm === 'baseline' ? seconds : seconds / 2 })),
       ]),
     ),
     peakMegabytes: 1,
@@ -89,6 +89,7 @@ test('rows hold medians, and ratios taken within each round', () => {
   assert.equal(own.update_ms_p25, 2500);
   assert.equal(own.update_cpu_ms, 2000);
   assert.equal(own.over_baseline, 2);
+  assert.equal(own.cpu_over_baseline, 1);
   assert.equal(own.over_jax, 4);
   assert.equal(own.over_torch, null);
   assert.equal(own.steps_per_second, 4);

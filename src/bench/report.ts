@@ -43,6 +43,10 @@ export interface Row {
   over_baseline: number | null;
   over_jax: number | null;
   over_torch: number | null;
+  /** The same ratios of processor time. */
+  cpu_over_baseline: number | null;
+  cpu_over_jax: number | null;
+  cpu_over_torch: number | null;
   /** tfjs kernels per update. */
   operations: number | null;
   /** Environment steps per second while collecting, of all members together. */
@@ -81,10 +85,11 @@ export function rowsOf(
       const seconds = secondsOf(one, measure);
       return seconds ? quantile(seconds, q) * 1000 : null;
     };
-    const over = (other: Series | undefined) => {
-      const reference = other && other !== one && secondsOf(other, 'update');
-      return updates && reference
-        ? median(updates.map((seconds, round) => seconds / reference[round]!))
+    const over = (other: Series | undefined, time: keyof Timed) => {
+      const own = samples.get('update');
+      const reference = other && other !== one && other.samples.get('update');
+      return own && reference
+        ? median(own.map((sample, round) => sample[time] / reference[round]![time]))
         : null;
     };
     const find = (wantedArm: string, wantedBy: string) =>
@@ -114,9 +119,12 @@ export function rowsOf(
       sgemm_gflops: speedOf(one),
       bound_ms,
       bound_share: bound_ms && update_ms ? bound_ms / update_ms : null,
-      over_baseline: over(find('baseline', by)),
-      over_jax: over(find(arm, 'jax')),
-      over_torch: over(find(arm, 'torch')),
+      over_baseline: over(find('baseline', by), 'seconds'),
+      over_jax: over(find(arm, 'jax'), 'seconds'),
+      over_torch: over(find(arm, 'torch'), 'seconds'),
+      cpu_over_baseline: over(find('baseline', by), 'cpuSeconds'),
+      cpu_over_jax: over(find(arm, 'jax'), 'cpuSeconds'),
+      cpu_over_torch: over(find(arm, 'torch'), 'cpuSeconds'),
       operations: prepared.operations,
       steps_per_second: collect ? members / median(collect) : null,
       evaluation_seconds: evaluate ? median(evaluate) : null,

@@ -108,7 +108,9 @@ function tables(rows: readonly Row[]): string {
       `${number(row.update_ms_p25)}-${number(row.update_ms_p75)}`,
       number(row.update_cpu_ms),
       row.bound_share === null ? '-' : `${(row.bound_share * 100).toFixed(0)} %`,
-      ...[row.over_baseline, row.over_jax, row.over_torch].map((ratio) => ratio?.toFixed(2) ?? '-'),
+      ratio(row.over_baseline, row.cpu_over_baseline),
+      ratio(row.over_jax, row.cpu_over_jax),
+      ratio(row.over_torch, row.cpu_over_torch),
     ]),
   ]);
   const partTable = alignColumns([
@@ -148,4 +150,9 @@ function tables(rows: readonly Row[]): string {
 function number(x: number | null): string {
   if (x === null) return '-';
   return x >= 100 ? x.toFixed(0) : x.toPrecision(3);
+}
+
+/** A ratio on the clock, and in brackets that of processor time. */
+function ratio(clock: number | null, cpu: number | null): string {
+  return clock === null || cpu === null ? '-' : `${clock.toFixed(2)} (${cpu.toFixed(2)})`;
 }
