@@ -50,9 +50,11 @@ export function lstmStep(
   bias: tf.Tensor,
 ): (x: tf.Tensor, state: LstmState) => LstmState {
   const own = ownKernel('LstmStep');
-  if (own) {
+  const prepare = ownKernel('LstmStepWeights');
+  if (own && prepare) {
+    const weights = prepare({ inputWeight, recurrentWeight })[0]!;
     return (x, { hidden, cell }) => {
-      const next = own({ x, hidden, cell, inputWeight, recurrentWeight, bias });
+      const next = own({ x, hidden, cell, weights, bias });
       const [nextHidden, nextCell] = next as [tf.Tensor3D, tf.Tensor3D];
       return { hidden: nextHidden, cell: nextCell };
     };

@@ -56,11 +56,10 @@ export class ParameterLayout {
   /** Views the flat tensor [members, size] as named parameters; differentiable. */
   unpack(flat: tf.Tensor2D): Parameters {
     const pieces = tf.split(flat, this.sizes, 1);
-    return new Parameters(
-      new Map(
-        this.specs.map((spec, i) => [spec.name, tf.reshape(pieces[i]!, [flat.shape[0], ...spec.shape])]),
-      ),
-    );
+    // A vector has its shape already; each operation that is not recorded is one less to differentiate.
+    const shaped = (piece: tf.Tensor, shape: number[]) =>
+      shape.length === 1 ? piece : tf.reshape(piece, [flat.shape[0], ...shape]);
+    return new Parameters(new Map(this.specs.map(({ name, shape }, i) => [name, shaped(pieces[i]!, shape)])));
   }
 
   /** The layout of one model's parameters alone: those whose name starts with `${model}.`. */

@@ -3,7 +3,7 @@ import { adam, globalNorm } from './adam.ts';
 import { batchMatMul } from './batch-matmul.ts';
 import { copies } from './copies.ts';
 import { type Build, Heap } from './heap.ts';
-import { lstmSequence, lstmSequenceGradient, lstmStep } from './lstm.ts';
+import { lstmSequence, lstmSequenceGradient, lstmStep, lstmStepWeights } from './lstm.ts';
 import { mlp, mlpGradient } from './mlp.ts';
 import { gumbelMax, lambdaReturn } from './rollout.ts';
 import { sum } from './sum.ts';
@@ -17,6 +17,7 @@ const kernels = [
   mlpGradient,
   lstmSequence,
   lstmSequenceGradient,
+  lstmStepWeights,
   lstmStep,
   gumbelMax,
   lambdaReturn,
