@@ -263,7 +263,7 @@ test('a path through a file is one sentence', () => {
   const file = freshPath();
   writeFileSync(file, '');
   const open = (dir: string) => () => RunFolder.open(dir, { configText, info });
-  assert.throws(open(join(file, 'x')), userError(/a part of this path is a file/, 1));
+  assert.throws(open(join(file, 'x')), userError(/a part of this path is a file/, 2));
   assert.throws(open(file), userError(/is a file, not a folder/));
 });
 
@@ -409,17 +409,28 @@ test('run folder: is made, gone on with, and read', () => {
   assert.throws(() => readRun(dir), userError(/metrics\.csv: missing/));
 });
 
-test('run folder: a start that was killed on its way is done again, its config kept', () => {
+test('run folder: a start that was killed on its way is done again', () => {
   const dir = freshFolder();
   writeFileSync(join(dir, 'run.lock'), ownerText({ pid: deadProcess }));
-  writeFileSync(join(dir, 'config.yaml'), 'method: first\n');
+  writeFileSync(join(dir, 'config.yaml'), configText);
   writeFileSync(join(dir, 'run.json.tmp'), '{');
   const folder = RunFolder.open(dir, { configText, info });
   assert.equal(folder.takenOver, `process ${deadProcess}`);
   assert.equal(folder.resumed, false);
-  assert.equal(folder.configText, 'method: first\n');
+  assert.equal(folder.configText, configText);
   folder.close();
   assert.deepEqual(readdirSync(dir).sort(), ['config.yaml', 'run.json']);
+});
+
+test('run folder: a config of another run, or of somebody, is refused and kept', () => {
+  const dir = freshFolder();
+  writeFileSync(join(dir, 'config.yaml'), 'method: first\n');
+  assert.throws(
+    () => RunFolder.open(dir, { configText, info }),
+    userError(/config\.yaml is of another run or your own/, 2),
+  );
+  assert.equal(readFileSync(join(dir, 'config.yaml'), 'utf8'), 'method: first\n');
+  assert.deepEqual(readdirSync(dir), ['config.yaml']);
 });
 
 test('run folder: another kind of folder, a damaged one and a newer one are refused and left alone', () => {

@@ -17,8 +17,9 @@ export interface ConfigOptions {
 export function readConfig({ config: file, set, seeds, steps, name, engine }: ConfigOptions): Experiment {
   if (file === undefined)
     throw new UserError('--config: missing; give a YAML file, e.g. --config configs/quick.yaml');
-  const flags = { seeds, steps, name, engine: engine ?? (process.env.WM_ENGINE || undefined) };
-  return loadExperiment({ file, text: read(file), overrides: set, flags });
+  const flags = { seeds, steps, name, engine };
+  const defaultEngine = process.env.WM_ENGINE || undefined;
+  return loadExperiment({ file, text: read(file), overrides: set, flags, defaultEngine });
 }
 
 const WHY_NOT: Record<string, string> = {

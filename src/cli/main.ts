@@ -7,6 +7,8 @@ type ExitCode = number;
 
 /** The whole command line: declares the commands, runs one, sets the exit code. Each command loads on demand. */
 export async function main(argv: readonly string[]): Promise<void> {
+  // A reader that is gone (`| head`, a closed terminal) must not end a run before it has saved.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   process.exitCode = await run(argv);
 }
 

@@ -36,6 +36,7 @@ export async function trainCommand(options: TrainOptions): Promise<number> {
     clock: () => performance.now(),
   });
   const stopping = stopOnSignals(
+    clock,
     () => progress.note('saving every seed; once more to stop at once'),
     progress.close,
   );
@@ -83,15 +84,25 @@ export async function trainCommand(options: TrainOptions): Promise<number> {
   return outcome.failed.size > 0 ? 1 : 0;
 }
 
-/** The first signal asks for a stop that saves; the second ends the process at once. */
-function stopOnSignals(asked: () => void, cleanUp: () => void): { signal: AbortSignal; release: () => void } {
+/** Seconds within which a second signal is the same wish: `timeout` signals the process and then its group. */
+const SAME_WISH = 1;
+
+/** The first signal asks for a stop that saves; a second, later one ends the process at once. */
+function stopOnSignals(
+  clock: () => number,
+  asked: () => void,
+  cleanUp: () => void,
+): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  let first = Number.POSITIVE_INFINITY;
   const listener = (name: (typeof names)[number]) => {
     if (controller.signal.aborted) {
+      if (clock() - first < SAME_WISH) return;
       cleanUp();
       process.exit(128 + constants.signals[name]);
     }
+    first = clock();
     asked();
     controller.abort();
   };

@@ -17,6 +17,8 @@ export interface ConfigInput {
   overrides?: readonly string[] | undefined;
   /** The options that have a name of their own; they win over `--set`. `seeds` is a list such as `0,1,2`. */
   flags?: { [flag in 'seeds' | 'steps' | 'name' | 'engine']?: string | undefined } | undefined;
+  /** WM_ENGINE: the engine where neither the file nor the command says one. */
+  defaultEngine?: string | undefined;
 }
 
 /**
@@ -25,7 +27,13 @@ export interface ConfigInput {
  * @throws UserError naming the first mistake by position, e.g.
  *   `configs/dream.yaml:6:9: lambda: expected a number >= 0, got "high"`
  */
-export function loadExperiment({ file, text, overrides = [], flags = {} }: ConfigInput): Experiment {
+export function loadExperiment({
+  file,
+  text,
+  overrides = [],
+  flags = {},
+  defaultEngine,
+}: ConfigInput): Experiment {
   const source = new ConfigSource(file, text);
   for (const override of overrides) {
     const [, key, value] = /^([^=]+)=(.*)$/s.exec(override) ?? [];
@@ -38,6 +46,9 @@ export function loadExperiment({ file, text, overrides = [], flags = {} }: Confi
   if (flags.steps !== undefined) source.override('--steps', ['steps'], flags.steps);
   if (flags.name !== undefined) source.override('--name', ['name'], new Scalar(flags.name));
   if (flags.engine !== undefined) source.override('--engine', ['engine'], new Scalar(flags.engine));
+  if (defaultEngine !== undefined && !source.has(['engine'])) {
+    source.override('WM_ENGINE', ['engine'], new Scalar(defaultEngine));
+  }
   return validate(source);
 }
 

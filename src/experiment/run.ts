@@ -86,8 +86,9 @@ export async function runExperiment(options: RunOptions): Promise<RunOutcome> {
       engine: used,
       seeds: Object.fromEntries(steps),
     });
-    if (former.engine.name !== engine.name) {
-      folder.logEvent({ kind: 'engine-changed', from: former.engine.name, to: engine.name });
+    const { name, version, device } = former.engine;
+    if (name !== engine.name || version !== engine.version || device !== engine.device) {
+      folder.logEvent({ kind: 'engine-changed', from: former.engine, to: used });
     }
     folder.updateInfo({ ...host, engine: used, end: null });
 
@@ -137,7 +138,8 @@ export async function runExperiment(options: RunOptions): Promise<RunOutcome> {
 function requireSameConfig(folder: RunFolder, experiment: Experiment): void {
   const file = path.join(folder.dir, 'config.yaml');
   const stored = loadExperiment({ file, text: folder.configText });
-  const keys = differingKeys(stored, experiment);
+  // Another engine may go on where one has stopped: that is noted as an event.
+  const keys = differingKeys(stored, experiment).filter((key) => key !== 'engine');
   if (keys.length === 0) return;
   throw new UserError(
     `${folder.dir} holds a run of another config (${keys.join(', ')} differ${keys.length === 1 ? 's' : ''}); choose another --name, or delete that folder`,

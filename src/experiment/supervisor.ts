@@ -26,52 +26,68 @@ export async function supervise(
   signal: AbortSignal,
 ): Promise<void> {
   const waiting = [...jobs];
+  const broken = new AbortController();
   const runner = async () => {
-    for (let job = waiting.shift(); job; job = waiting.shift()) {
+    for (let job = waiting.shift(); job && !broken.signal.aborted; job = waiting.shift()) {
       if (signal.aborted) for (const seed of job.seeds) handle({ kind: 'interrupted', seed });
-      else await runJob(job, started, handle, signal);
+      else await runJob(job, started, handle, signal, broken);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(workers, jobs.length) }, runner));
+  // Every worker has ended before this returns or throws: the caller may then give up the run's lock.
+  const runners = Array.from({ length: Math.min(workers, jobs.length) }, runner);
+  for (const result of await Promise.allSettled(runners)) {
+    if (result.status === 'rejected') throw result.reason;
+  }
 }
 
+/**
+ * @param broken aborted, here and by other jobs, when the caller cannot record what happens: then no worker may go on
+ */
 function runJob(
   job: Job,
   started: (job: Job, pid: number | undefined) => void,
   handle: (message: WorkerMessage) => void,
   signal: AbortSignal,
+  broken: AbortController,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = fork(entry, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     const open = new Set(job.seeds);
     const complaints = lastLines(worker);
+    let failure: { error: unknown } | undefined;
     const stop = () => send(worker, { kind: 'stop' });
-    // What the parent cannot record (its disk is full, say) must not be trained on unseen.
-    const tell = (message: WorkerMessage) => {
+    const kill = () => worker.kill('SIGKILL');
+    // What the caller cannot record (its disk is full, say) must not be trained on unseen.
+    const guarded = (report: () => void) => {
+      if (broken.signal.aborted) return;
       try {
-        handle(message);
+        report();
       } catch (error) {
-        reject(error);
-        worker.kill();
+        failure = { error };
+        broken.abort();
       }
     };
     const end = (how: string) => {
       signal.removeEventListener('abort', stop);
-      for (const seed of open)
-        tell({ kind: 'failed', seed, reason: `its worker process ${how}${complaints()}` });
-      resolve();
+      broken.signal.removeEventListener('abort', kill);
+      for (const seed of open) {
+        guarded(() => handle({ kind: 'failed', seed, reason: `its worker process ${how}${complaints()}` }));
+      }
+      if (failure) reject(failure.error);
+      else resolve();
     };
     signal.addEventListener('abort', stop);
+    broken.signal.addEventListener('abort', kill);
     worker.on('message', (message: WorkerMessage) => {
       if (isEnd(message)) open.delete(message.seed);
-      tell(message);
+      guarded(() => handle(message));
     });
     worker.once('error', (error) => end(`could not start (${error.message})`));
     worker.once('close', (code, killedBy) =>
       end(killedBy ? `was ended by ${killedBy}` : `ended with code ${code}`),
     );
     send(worker, { kind: 'job', job });
-    started(job, worker.pid);
+    guarded(() => started(job, worker.pid));
     if (signal.aborted) stop();
   });
 }

@@ -17,6 +17,10 @@ export interface Surroundings {
   clock: () => number;
 }
 
+/** A stop came before the log interval that would have named the term; training it again does. */
+const NOT_FINITE =
+  'a loss or weight is no longer finite; the same command goes on from its last good checkpoint';
+
 /** Least seconds between two reports of the step. */
 const REPORT_EVERY = 0.1;
 
@@ -59,8 +63,10 @@ export async function trainSeeds(
       ended = { steps: event.step, updates: event.update };
       if (checkpointDue || stopRequested()) {
         for (const [i, state] of (await event.save()).entries()) {
-          const { folder, wallSeconds } = members[i]!;
+          const member = members[i]!;
+          const { seed, folder, wallSeconds } = member;
           if (state) folder.writeCheckpoint({ state, wallSeconds: wallSeconds() });
+          else if (running.delete(member)) emit({ kind: 'failed', seed, reason: NOT_FINITE });
         }
         checkpointDue = false;
       }

@@ -13,9 +13,8 @@ process.on('message', (message: ParentMessage) => {
   else void work(message.job);
 });
 
-// Ctrl-C and a closed terminal reach the whole process group; the parent decides what they mean.
-process.on('SIGINT', () => {});
-process.on('SIGHUP', () => {});
+// Ctrl-C, a closed terminal and a batch system's end reach the whole process group; the parent decides what they mean.
+for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.on(signal, () => {});
 
 process.on('disconnect', () => process.exit(finished ? 0 : 1));
 

@@ -19,16 +19,19 @@ import { UserError } from '../errors.ts';
 const REASONS: Record<string, string> = {
   ENOSPC: 'the disk is full; free some space and run the same command again',
   EDQUOT: 'your disk quota is used up; free some space and run the same command again',
-  EROFS: 'the file system is read-only; choose a writable folder with --runs',
-  EACCES: 'permission denied; change its permissions or choose another folder with --runs',
-  EPERM: 'permission denied; change its permissions or choose another folder with --runs',
-  ENOTDIR: 'a part of this path is a file, not a folder; move that file or choose another folder with --runs',
-  EEXIST: 'a file stands where a folder is needed; move it or choose another folder with --runs',
+  EROFS: 'the file system is read-only; choose a writable folder',
+  EACCES: 'permission denied; change its permissions or choose another folder',
+  EPERM: 'permission denied; change its permissions or choose another folder',
+  ENOTDIR: 'a part of this path is a file, not a folder; move that file or choose another folder',
+  EEXIST: 'a file stands where a folder is needed; move it or choose another folder',
   EISDIR: 'a folder stands where a file is needed; move it away',
   ENOENT: 'its folder has disappeared; run the same command again',
-  ENAMETOOLONG: 'the path is too long; choose a shorter --name or --runs',
+  ENAMETOOLONG: 'the path is too long; choose a shorter one',
   EMFILE: 'too many files are open; raise the limit with ulimit -n',
 };
+
+/** The user named a path that cannot be used. */
+const PATH_AT_FAULT = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST', 'EISDIR', 'ENAMETOOLONG']);
 
 /** Whether an error comes from the operating system; with `code`, whether it is this one. */
 export function isSystemError(error: unknown, code?: string): error is NodeJS.ErrnoException {
@@ -39,8 +42,8 @@ export function isSystemError(error: unknown, code?: string): error is NodeJS.Er
 /**
  * Runs `action`, which reads or writes `path`.
  *
- * @throws UserError with exit code 1 when the operating system refuses (disk full, no permission, …);
- *   any other error is a bug and passes through.
+ * @throws UserError when the operating system refuses: exit code 2 where the path is at fault (no permission, a file in
+ *   the way, …), else 1 (disk full, …). Any other error is a bug and passes through.
  */
 export function onDisk<T>(path: string, action: () => T): T {
   try {
@@ -51,7 +54,7 @@ export function onDisk<T>(path: string, action: () => T): T {
     const reason =
       REASONS[code] ??
       'the system refused to read or write it; check the disk and run the same command again';
-    throw new UserError(`${path}: ${reason} (${code})`, 1);
+    throw new UserError(`${path}: ${reason} (${code})`, PATH_AT_FAULT.has(code) ? 2 : 1);
   }
 }
 

@@ -65,8 +65,12 @@ export class RunFolder {
       return;
     }
     // run.json comes last: where it stands, the folder is complete.
-    if (configText === undefined) replaceFile(configFile, run.configText);
-    this.configText = configText ?? run.configText;
+    // A config without run.json is what a start left that was killed, or somebody's own file.
+    if (configText !== undefined && configText !== run.configText) {
+      throw new UserError(`${configFile} is of another run or your own; move it away or use another --name`);
+    }
+    replaceFile(configFile, run.configText);
+    this.configText = run.configText;
     const start = new Date().toISOString();
     this.#info = { schemaVersion: SCHEMA_VERSION, ...run.info, start, end: null, seconds: 0, failures: {} };
     writeRunInfo(dir, this.#info);

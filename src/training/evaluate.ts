@@ -118,7 +118,7 @@ export function returnStatistics(episodes: readonly Episode[]): {
   return {
     reward_mean: mean(returns)!,
     reward_std: standardDeviation(returns),
-    reward_min: Math.min(...returns),
-    reward_max: Math.max(...returns),
+    reward_min: returns.reduce((a, b) => Math.min(a, b)),
+    reward_max: returns.reduce((a, b) => Math.max(a, b)),
   };
 }
