@@ -14,6 +14,7 @@ import { type Measure, measures, type Setup, updateParts } from '../src/bench/pr
 import { type Row, rowsOf, type Series } from '../src/bench/report.ts';
 import { createWorkload, type Workload } from '../src/bench/workload.ts';
 import { loadExperiment } from '../src/config/load.ts';
+import { experimentOf } from '../src/config/schema.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { RandomStream } from '../src/random/stream.ts';
@@ -32,7 +33,7 @@ critic: { hidden: [6] }
 actor: { hidden: [4] }
 replay: { batch: 1, length: 2 }
 `;
-const dreamCritic = loadExperiment({ file: 'tiny.yaml', text: config });
+const dreamCritic = experimentOf(loadExperiment({ file: 'tiny.yaml', text: config }), 'world-model');
 const arms = withBaseline(dreamCritic);
 const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], actions: 2 };
 const flops = new Map([...arms].map(([arm, experiment]) => [arm, updateFlops(experiment, spaces)]));

@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Experiment } from '../config/schema.ts';
+import type { ExperimentOf } from '../config/schema.ts';
 import type { EngineName } from '../engine/engine.ts';
 import { environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
@@ -25,7 +25,7 @@ const YARDSTICK = 'numpy';
 
 export interface BenchOptions {
   /** The first is measured in full, the others' updates alone, which is where arms differ. */
-  arms: ReadonlyMap<string, Experiment>;
+  arms: ReadonlyMap<string, ExperimentOf<'world-model'>>;
   engines: readonly EngineName[];
   /** Whether the user named the engines: then one that cannot start is an error, otherwise it is left out. */
   enginesChosen: boolean;
@@ -44,7 +44,9 @@ export interface BenchOptions {
 }
 
 /** Both switches of the critic off: what an arm's cost is compared with. */
-export function withBaseline(experiment: Experiment): Map<string, Experiment> {
+export function withBaseline(
+  experiment: ExperimentOf<'world-model'>,
+): Map<string, ExperimentOf<'world-model'>> {
   const critic = { ...experiment.critic, shapesModel: false, bootstrapsActor: false };
   return new Map([experiment, { ...experiment, critic }].map((one) => [methods[one.method].arm(one), one]));
 }

@@ -1,4 +1,4 @@
-import type { Experiment } from '../config/schema.ts';
+import type { ExperimentOf } from '../config/schema.ts';
 
 /** The parts of an update that are timed alone. */
 export const updateParts = ['model', 'imagination', 'actor', 'optimizer'] as const;
@@ -14,7 +14,7 @@ export type Measure = (typeof measures)[number];
 
 /** What a contestant is to prepare for. */
 export interface Setup {
-  experiment: Experiment;
+  experiment: ExperimentOf<'world-model'>;
   members: number;
   /** Those to warm up. */
   measures: readonly Measure[];

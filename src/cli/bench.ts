@@ -2,6 +2,7 @@ import { cpus } from 'node:os';
 import { bench, withBaseline } from '../bench/bench.ts';
 import type { Row } from '../bench/report.ts';
 import { loadExperiment } from '../config/load.ts';
+import { experimentOf } from '../config/schema.ts';
 import { type EngineName, engineNames } from '../engine/engine.ts';
 import { UserError } from '../errors.ts';
 import { alignColumns } from './align.ts';
@@ -45,7 +46,7 @@ export async function benchCommand(options: BenchCommandOptions): Promise<number
     );
   }
   await bench({
-    arms: withBaseline(experiment),
+    arms: withBaseline(experimentOf(experiment, 'world-model')),
     // Plain JavaScript is there for checking, not for speed: whoever wants to see it names it.
     engines: engines ?? engineNames.filter((name) => name !== 'cpu'),
     enginesChosen: engines !== undefined,

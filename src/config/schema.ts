@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { engineNames } from '../engine/engine.ts';
 import { environmentNames } from '../envs/index.ts';
+import { UserError } from '../errors.ts';
 import { count, positiveInteger } from '../methods/fields.ts';
 import { type MethodName, methods } from '../methods/index.ts';
 
@@ -57,7 +58,7 @@ export const methodNames = Object.keys(methods) as MethodName[];
  * The whole schema of one method's config: the common keys and the method's own, all at one level, strict.
  * Every key has a default but `method`, and `name`, whose default is the arm (see `resolveName`).
  */
-export function experimentSchema<M extends MethodName>(method: M) {
+export function experimentSchema(method: MethodName) {
   return z.strictObject({
     method: z.enum([method]).describe(`the method to train. ${methods[method].title}`),
     ...commonKeys,
@@ -65,12 +66,27 @@ export function experimentSchema<M extends MethodName>(method: M) {
   });
 }
 
-type Settings<M extends MethodName> = z.infer<ReturnType<typeof experimentSchema<M>>>;
+/** What a method's schema gives, `name` not yet filled in. A union over the methods, told apart by `method`. */
+type Settings = {
+  [M in MethodName]: { method: M } & z.infer<z.ZodObject<typeof commonKeys>> &
+    z.infer<(typeof methods)[M]['settings']>;
+}[MethodName];
 
-/** A resolved config: every key present. A union over the methods, told apart by `method`. */
-export type Experiment = { [M in MethodName]: Settings<M> & { name: string } }[MethodName];
+/** A resolved config: every key present. */
+export type Experiment = Settings & { name: string };
 
-/** Fills in the name of the run folder: what the user chose, or else the arm. Keeps the schema's key order. */
-export function resolveName({ method, name, ...keys }: Settings<MethodName>): Experiment {
-  return { method, name: name ?? methods[method].arm(keys), ...keys };
+/** What a method's schema gave, with the run folder's name: what the user chose, or else the arm. Keeps the key order. */
+export function resolveName(settings: object): Experiment {
+  const { method, name, ...keys } = settings as Settings;
+  return { method, name: name ?? methods[method].arm(settings), ...keys } as Experiment;
+}
+
+/** The resolved config of one method. */
+export type ExperimentOf<M extends MethodName> = Extract<Experiment, { method: M }>;
+
+/** An experiment as one of `method`, for what is made for that method alone. @throws UserError if it is of another. */
+export function experimentOf<M extends MethodName>(experiment: Experiment, method: M): ExperimentOf<M> {
+  const given: MethodName = experiment.method;
+  if (given === method) return experiment as ExperimentOf<M>;
+  throw new UserError(`method: expected ${method}, got ${given}; choose a config of that method`);
 }

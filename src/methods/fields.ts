@@ -20,11 +20,16 @@ export const schedule = z.union([
   }),
 ]);
 
-/** A rule that concerns several keys of a resolved config. */
-export interface Rule<Settings> {
-  /** The dotted keys concerned, the likeliest culprit first: an error points at the first one that the user wrote. */
-  keys: readonly [string, ...string[]];
-  holds: (settings: Settings) => boolean;
-  /** What must hold, as a sentence without its full stop. */
-  says: string;
-}
+/** The keys of the training loop, for every method that learns from replay: spread them into its settings. */
+export const loopKeys = {
+  randomSteps: count.default(1000).describe('environment steps with random actions before the first update'),
+  updateEvery: positiveInteger.default(4).describe('environment steps K per update'),
+  replay: z
+    .strictObject({
+      capacity: positiveInteger.max(10_000_000).default(50_000).describe('transitions kept'),
+      batch: positiveInteger.max(65_536).default(32).describe('windows B per update'),
+      length: positiveInteger.max(4096).default(8).describe('steps L per window'),
+    })
+    .prefault({})
+    .describe('the replay buffer of transitions'),
+};

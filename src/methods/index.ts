@@ -1,15 +1,46 @@
-import { arm, rules, type WorldModelSettings, worldModelSettings } from './world-model/settings.ts';
+import { z } from 'zod';
+import type { Agent, AgentSpaces, Member, Method } from '../training/agent.ts';
+import { arm, worldModelSettings } from './world-model/settings.ts';
 
 /** The registry: one line per method. Settings load at once (they feed the config schema), agents on demand. */
 export const methods = {
-  'world-model': {
+  'world-model': defineMethod(worldModelSettings, {
     title: 'VAE + LSTM world model: baseline, dream critic and the two arms between',
-    settings: worldModelSettings,
-    rules,
     arm,
     load: async () => (await import('./world-model/agent.ts')).worldModel,
-  },
-} as const;
+  }),
+};
 
 export type MethodName = keyof typeof methods;
-export type MethodSettings = WorldModelSettings;
+
+/** What a method says of itself, in terms of its own settings. */
+interface Definition<Settings> {
+  title: string;
+  /** The arm's name: what tables call a run, and its folder's default name. */
+  arm: (settings: Settings) => string;
+  load: () => Promise<Method<Settings>>;
+}
+
+/**
+ * A method as the rest of wm sees it: its functions take any resolved config and read their own keys from it, so that
+ * one more method changes no type elsewhere.
+ */
+function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: Definition<z.infer<Schema>>) {
+  const own = z.object(settings.shape);
+  const read = (config: object) => own.parse(config) as z.infer<Schema>;
+  return {
+    title: definition.title,
+    settings,
+    arm: (config: object) => definition.arm(read(config)),
+    load: async () => {
+      const method = await definition.load();
+      return {
+        create: (members: readonly Member<object>[], spaces: AgentSpaces): Agent =>
+          method.create(
+            members.map(({ seed, settings }) => ({ seed, settings: read(settings) })),
+            spaces,
+          ),
+      };
+    },
+  };
+}

@@ -1,14 +1,5 @@
 import { z } from 'zod';
-import {
-  count,
-  fraction,
-  nonNegative,
-  positive,
-  positiveInteger,
-  type Rule,
-  schedule,
-  widths,
-} from '../fields.ts';
+import { fraction, loopKeys, nonNegative, positive, positiveInteger, schedule, widths } from '../fields.ts';
 
 /** The VAE + LSTM world model's own config keys; the four arms are the two switches under `critic`. */
 export const worldModelSettings = z.strictObject({
@@ -64,38 +55,10 @@ export const worldModelSettings = z.strictObject({
     })
     .prefault({})
     .describe('the actor'),
-  randomSteps: count.default(1000).describe('environment steps with random actions before the first update'),
-  updateEvery: positiveInteger.default(4).describe('environment steps K per update'),
-  replay: z
-    .strictObject({
-      capacity: positiveInteger.max(10_000_000).default(50_000).describe('transitions kept'),
-      batch: positiveInteger.max(65_536).default(32).describe('windows B per update'),
-      length: positiveInteger.max(4096).default(8).describe('steps L per window'),
-    })
-    .prefault({})
-    .describe('the replay buffer of transitions'),
+  ...loopKeys,
 });
 
 export type WorldModelSettings = z.infer<typeof worldModelSettings>;
-
-/** What must hold between keys; `steps` is the experiment's. */
-export const rules: readonly Rule<WorldModelSettings & { steps: number }>[] = [
-  {
-    keys: ['replay.length', 'replay.capacity'],
-    holds: ({ replay }) => replay.length <= replay.capacity,
-    says: 'replay.length must not exceed replay.capacity, or no window fits into the replay',
-  },
-  {
-    keys: ['randomSteps', 'replay.length'],
-    holds: ({ randomSteps, replay }) => randomSteps >= replay.length,
-    says: 'randomSteps must be at least replay.length, or the first update has no window',
-  },
-  {
-    keys: ['steps', 'randomSteps'],
-    holds: ({ steps, randomSteps }) => steps > randomSteps,
-    says: 'steps must exceed randomSteps, or nothing is learnt',
-  },
-];
 
 /** The arm's name, from the two switches; the literal equations are an arm of their own. */
 export function arm(settings: WorldModelSettings): string {
