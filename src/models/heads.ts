@@ -24,7 +24,16 @@ export function continueLogit(parameters: Parameters, hiddenLayers: number, late
 export const criticSpecs = (latent: number, hidden: readonly number[]): ParameterSpec[] =>
   mlpSpecs('critic', latent, hidden, 1, SMALL_SCALE);
 
-/** V(z), (1 − γ) times the value in reward units, so in [0, 1] for rewards in [0, 1]: [members, …, latent] -> [members, …]. */
-export function value(parameters: Parameters, hiddenLayers: number, latent: tf.Tensor): tf.Tensor {
-  return tf.squeeze(mlp(parameters, 'critic', hiddenLayers, latent), [-1]);
+/**
+ * V(z), (1 − γ) times the value in reward units, so in [0, 1] for rewards in [0, 1]: [members, …, latent] -> [members, …].
+ *
+ * @param latentGradient false where z is a constant
+ */
+export function value(
+  parameters: Parameters,
+  hiddenLayers: number,
+  latent: tf.Tensor,
+  latentGradient = true,
+): tf.Tensor {
+  return tf.squeeze(mlp(parameters, 'critic', hiddenLayers, latent, latentGradient), [-1]);
 }

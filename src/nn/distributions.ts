@@ -37,7 +37,15 @@ export function binaryCrossEntropy(logits: tf.Tensor, targets: tf.Tensor): tf.Te
   }));
 }
 
-/** −Σ p log p over the last axis, from log-probabilities, in nats: [members, …, actions] -> [members, …]. */
+/** H = −Σ p log p over the last axis, from log-probabilities, in nats: [members, …, actions] -> [members, …]. */
 export function categoricalEntropy(logProbabilities: tf.Tensor): tf.Tensor {
-  return tf.neg(tf.sum(tf.mul(tf.exp(logProbabilities), logProbabilities), -1));
+  return withGradient([logProbabilities], () => {
+    const probabilities = tf.exp(logProbabilities);
+    return {
+      value: tf.neg(tf.sum(tf.mul(probabilities, logProbabilities), -1)),
+      keep: [probabilities, logProbabilities],
+      // ∂H / ∂ log p = −p (log p + 1)
+      gradient: (dy, [p, logP]) => [tf.mul(tf.neg(tf.expandDims(dy, -1)), tf.mul(p, tf.add(logP, 1)))],
+    };
+  });
 }

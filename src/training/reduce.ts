@@ -7,19 +7,25 @@ export function memberMean(x: tf.Tensor): tf.Tensor1D {
   return withGradient([x], () => ({
     value: tf.mean(tf.reshape(x, [shape[0]!, -1]), 1) as tf.Tensor1D,
     keep: [],
-    gradient: (dy) => [tf.mul(perMember(tf.mul(dy, shape[0]! / x.size), shape.length), tf.ones(shape))],
+    gradient: (dy) => [tf.mul(perMember(tf.mul(dy, dy.size / x.size), shape.length), tf.ones(shape))],
   }));
 }
 
-/** Mean over everything but the member axis of (x − y)²: [members, …] -> [members]. */
-export function meanSquaredError(x: tf.Tensor, y: tf.Tensor): tf.Tensor1D {
+/**
+ * Mean over everything but the member axis of w (x − y)²: [members, …] -> [members].
+ *
+ * @param weight w, a constant of the same shape; 1 if omitted
+ */
+export function meanSquaredError(x: tf.Tensor, y: tf.Tensor, weight?: tf.Tensor): tf.Tensor1D {
   return withGradient([x, y], () => {
     const error = tf.sub(x, y);
+    const weighted = weight ? tf.mul(weight, error) : error;
     return {
-      value: memberMean(tf.square(error)),
-      keep: [error],
-      gradient: (dy, [error]) => {
-        const dx = tf.mul(perMember(tf.mul(dy, (2 * error.shape[0]!) / error.size), error.rank), error);
+      value: memberMean(tf.mul(weighted, error)),
+      keep: [weighted],
+      gradient: (dy, [weighted]) => {
+        const factor = perMember(tf.mul(dy, (2 * dy.size) / weighted.size), weighted.rank);
+        const dx = tf.mul(factor, weighted);
         return [dx, tf.neg(dx)];
       },
     };

@@ -175,7 +175,7 @@ export function criticLoss(
  * @param returns R: [members, starts, horizon]
  */
 export function imaginedCriticLoss(weight: tf.Tensor, predicted: tf.Tensor, returns: tf.Tensor): tf.Tensor1D {
-  return memberMean(tf.mul(weight, tf.squaredDifference(predicted, returns)));
+  return meanSquaredError(predicted, returns, weight);
 }
 
 /**

@@ -123,7 +123,7 @@ export function gradients(
       const start = startStates(inference, windows.first, noise.starts);
       return imagine(model, start, settings.horizon, noise.choose(actor));
     });
-    const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent);
+    const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent, false);
     const imagined = stopGradient(() => imaginedReturns(model, target, imagination, valueOfLatent, settings));
     if (valueOfLatent && imagined.lambdaReturns) {
       terms.imagined_critic = imaginedCriticLoss(imagined.weight, valueOfLatent, imagined.lambdaReturns);
