@@ -71,7 +71,7 @@ function programs({ engines, enginesChosen, peers, python }: BenchOptions): Prog
     command: python,
     args: [peerFile(by)],
     absent: (why: string) =>
-      `left out: ${by}: ${why}; it needs a --python that has bench/requirements.txt installed`,
+      `left out: ${why}; it needs a --python that has bench/requirements.txt installed`,
   }));
   return [...own, ...others];
 }
@@ -87,7 +87,7 @@ async function enter(
   threads: number,
   setup: Setup,
 ): Promise<Entrant> {
-  const contestant = new Contestant(command, args, threads);
+  const contestant = new Contestant(by, command, args, threads);
   try {
     const prepared = await contestant.prepare(setup);
     const samples = new Map<Measure, Timed[]>(prepared.measures.map((measure) => [measure, []]));

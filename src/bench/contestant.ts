@@ -5,13 +5,15 @@ import type { Finished, Measure, Prepared, Refused, Request, Setup, Timed } from
 
 /** A process that times what it is asked to: wm on one engine, or a peer. */
 export class Contestant {
+  readonly #name: string;
   readonly #process: ChildProcess;
   readonly #answers: AsyncIterator<string>;
   readonly #closed: Promise<void>;
   #complaints = '';
 
   /** Starts the process; its first answer tells whether that went well. */
-  constructor(command: string, args: readonly string[], threads: number) {
+  constructor(name: string, command: string, args: readonly string[], threads: number) {
+    this.#name = name;
     const env = { ...process.env, ...threadLimits(threads) };
     this.#process = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
     const complain = (text: string) => {
@@ -52,8 +54,9 @@ export class Contestant {
     const { value, done } = await this.#answers.next();
     if (done) {
       await this.#closed;
-      const lastWords = this.#complaints.trim().split('\n').at(-1);
-      throw new UserError(`its process ended${lastWords ? ` (${lastWords})` : ''}`, 1);
+      const lines = this.#complaints.trim().split('\n');
+      const why = lines.findLast((line) => line.includes('Error')) ?? lines.at(-1);
+      throw new UserError(`${this.#name}: its process ended${why ? ` (${why})` : ''}`, 1);
     }
     const answer = JSON.parse(value) as Answer | Refused;
     if (typeof answer === 'object' && answer !== null && 'refused' in answer)
