@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { clip } from '../nn/distributions.ts';
 import { mlp, mlpSpecs } from '../nn/mlp.ts';
 import type { ParameterSpec, Parameters } from '../nn/parameters.ts';
 
@@ -24,5 +25,5 @@ export interface Posterior {
 export function encode(parameters: Parameters, hiddenLayers: number, observation: tf.Tensor): Posterior {
   const output = mlp(parameters, 'encoder', hiddenLayers, observation, false);
   const [mean, logVariance] = tf.split(output, 2, -1) as [tf.Tensor, tf.Tensor];
-  return { mean, logVariance: tf.clipByValue(logVariance, ...LOG_VARIANCE_RANGE) };
+  return { mean, logVariance: clip(logVariance, ...LOG_VARIANCE_RANGE) };
 }

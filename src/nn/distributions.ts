@@ -13,6 +13,18 @@ export function sampleNormal(mean: tf.Tensor, logVariance: tf.Tensor, noise: tf.
   });
 }
 
+/** x within [low, high]; the gradient is 0 where x is outside. */
+export function clip(x: tf.Tensor, low: number, high: number): tf.Tensor {
+  return withGradient([x], () => {
+    const value = tf.clipByValue(x, low, high);
+    return {
+      value,
+      keep: [x, value],
+      gradient: (dy, [x, value]) => [tf.mul(dy, tf.cast(tf.equal(x, value), 'float32'))],
+    };
+  });
+}
+
 /** KL(N(μ, exp(logvar)) ‖ N(0, 1)) of each dimension: (μ² + exp(logvar) − 1 − logvar) / 2, in nats. */
 export function klToStandardNormal(mean: tf.Tensor, logVariance: tf.Tensor): tf.Tensor {
   return withGradient([mean, logVariance], () => {

@@ -1,5 +1,6 @@
 /** The exports of src/engine/wasm/assembly, documented there. Pointers and strides are in bytes. */
 export interface Functions {
+  exponential(count: number, x: number, y: number): void;
   copyRows(
     rows: number,
     bytes: number,

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { adam, globalNorm } from './adam.ts';
 import { batchMatMul } from './batch-matmul.ts';
 import { copies } from './copies.ts';
+import { exp } from './exp.ts';
 import { type Build, Heap } from './heap.ts';
 import { lstmSequence, lstmSequenceGradient, lstmStep, lstmStepWeights } from './lstm.ts';
 import { mlp, mlpGradient } from './mlp.ts';
@@ -12,6 +13,7 @@ import { sum } from './sum.ts';
 const kernels = [
   batchMatMul,
   sum,
+  exp,
   ...copies,
   mlp,
   mlpGradient,

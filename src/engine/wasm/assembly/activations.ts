@@ -1,3 +1,4 @@
+import { loadLanes, storeLanes } from './lanes';
 import { multiplyAdd } from './multiply-add';
 
 /**
@@ -27,4 +28,34 @@ export function tanh(input: v128): v128 {
 export function sigmoid(x: v128): v128 {
   const half = f32x4.splat(0.5);
   return multiplyAdd(half, tanh(f32x4.mul(half, x)), half);
+}
+
+/**
+ * e^x of four lanes, within 1e-7 of its size: 2^n e^r with n the integer nearest to x / ln 2 and |r| <= ln 2 / 2, where
+ * a polynomial does (the minimax coefficients of Cephes' `expf`). Below -87.7 it is 0, above 88.3 infinity.
+ */
+@inline
+export function exp(input: v128): v128 {
+  const x = f32x4.pmax(f32x4.pmin(input, f32x4.splat(89)), f32x4.splat(-88));
+  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.44269504088896341)));
+  // ln 2 in two parts, the first with few digits, so that n ln 2 is exact.
+  let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)));
+  r = f32x4.add(r, f32x4.mul(n, f32x4.splat(2.12194440e-4)));
+  let p = multiplyAdd(f32x4.splat(1.9875691500e-4), r, f32x4.splat(1.3981999507e-3));
+  p = multiplyAdd(p, r, f32x4.splat(8.3334519073e-3));
+  p = multiplyAdd(p, r, f32x4.splat(4.1665795894e-2));
+  p = multiplyAdd(p, r, f32x4.splat(1.6666665459e-1));
+  p = multiplyAdd(p, r, f32x4.splat(5.0000001201e-1));
+  p = f32x4.add(multiplyAdd(p, f32x4.mul(r, r), r), f32x4.splat(1));
+  // 2^n by its exponent bits: 0 for n = -127, infinity for n = 128.
+  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  return f32x4.mul(p, power);
+}
+
+/** y = e^x, elementwise; y may be x. */
+export function exponential(count: i32, x: usize, y: usize): void {
+  for (let i = 0; i < count; i += 4) {
+    const at = <usize>i << 2;
+    storeLanes(y + at, exp(loadLanes(x + at, count - i)), count - i);
+  }
 }

@@ -1,3 +1,4 @@
+export { exponential } from './activations';
 export { adam, norm } from './adam';
 export { oneHotArgMax } from './choice';
 export { copyRows, gatherRows } from './copy';
