@@ -276,14 +276,16 @@ describe('eval and compare', () => {
       .trimEnd()
       .split('\n')
       .slice(1)
-      .map((line) => line.split(',').map(Number));
+      .map((line) => line.split(','));
     assert.equal(rows.length, 6);
-    for (const [, , total, length, terminated, truncated] of rows) {
+    for (const [, , total, length, terminated, truncated, ending, x, , theta] of rows) {
       assert.equal(total, length);
-      assert.equal(terminated! + truncated!, 1);
+      assert.equal(Number(terminated) + Number(truncated), 1);
+      const beyond = { track: Math.abs(Number(x)) > 2.4, pole: Math.abs(Number(theta)) > Math.PI / 15 };
+      assert.equal(ending, beyond.track ? 'track' : beyond.pole ? 'pole' : 'limit');
     }
     const [, seed0] = text(dir, 'eval.csv').split('\n');
-    const mean = rows.filter(([seed]) => seed === 0).reduce((sum, row) => sum + row[2]!, 0) / 3;
+    const mean = rows.filter(([seed]) => seed === '0').reduce((sum, row) => sum + Number(row[2]), 0) / 3;
     assert.equal(Number(seed0!.split(',')[3]), mean);
     await run(cwd, 'eval', 'runs/tiny', '--episodes', '3');
     assert.equal(text(dir, 'episodes.csv'), episodes);

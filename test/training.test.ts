@@ -274,8 +274,10 @@ class Countdown implements Environment {
 
 const countdown: EnvironmentEntry = {
   make: () => new Countdown(),
+  observationNames: ['left'],
   observationScale: [1],
   controller: () => 1,
+  terminationCause: () => 'over',
 };
 
 describe('evaluation', () => {
@@ -306,6 +308,7 @@ describe('evaluation', () => {
           length,
           terminated,
           truncated: !terminated,
+          lastObservation: [0],
         })),
       );
       const time = Math.max(own[0]!, own[1]!);
@@ -356,7 +359,7 @@ describe('evaluation', () => {
   });
 
   test('returnStatistics: the standard deviation of a sample, null of one episode', () => {
-    const episode = (total: number) => ({ return: total, length: 1, terminated: true, truncated: false });
+    const episode = (total: number) => ({ return: total });
     assert.deepEqual(returnStatistics([2, 4, 9].map(episode)), {
       reward_mean: 5,
       reward_std: Math.sqrt(13),

@@ -4,7 +4,7 @@ import { UserError } from '../errors.ts';
 import { evaluateRun } from '../experiment/evaluate-run.ts';
 import { writeCsv } from '../runs/csv.ts';
 import { estimate, formatEstimate } from '../statistics.ts';
-import { returnStatistics } from '../training/evaluate.ts';
+import { type Episode, returnStatistics } from '../training/evaluate.ts';
 import { alignColumns } from './align.ts';
 
 interface EvalOptions {
@@ -22,13 +22,16 @@ const EVAL_COLUMNS = [
   'reward_min',
   'reward_max',
 ];
-const EPISODE_COLUMNS = ['seed', 'episode', 'return', 'length', 'terminated', 'truncated'];
+const EPISODE_COLUMNS = ['seed', 'episode', 'return', 'length', 'terminated', 'truncated', 'ending'];
 
 /** `wm eval`: writes eval.csv and episodes.csv into the run folder. Returns the exit code. */
 export async function evalCommand(dir: string, options: EvalOptions): Promise<number> {
   const engine = requestedEngine(options.engine ?? (process.env.WM_ENGINE || 'auto'));
-  const evaluations = await evaluateRun(dir, options.episodes, engine);
-  const rows = evaluations.map(({ seed, step, episodes }) => ({
+  const { entry, seeds } = await evaluateRun(dir, options.episodes, engine);
+  const ending = ({ terminated, lastObservation }: Episode) =>
+    terminated ? entry.terminationCause(lastObservation) : 'limit';
+  const lastColumns = entry.observationNames.map((name) => `last_${name}`);
+  const rows = seeds.map(({ seed, step, episodes }) => ({
     seed,
     env_step: step,
     episodes: episodes.length,
@@ -37,11 +40,13 @@ export async function evalCommand(dir: string, options: EvalOptions): Promise<nu
   writeCsv(path.join(dir, 'eval.csv'), EVAL_COLUMNS, rows);
   writeCsv(
     path.join(dir, 'episodes.csv'),
-    EPISODE_COLUMNS,
-    evaluations.flatMap(({ seed, episodes }) =>
-      episodes.map(({ return: total, length, terminated, truncated }, episode) => ({
-        ...{ seed, episode, return: total, length },
-        ...{ terminated: Number(terminated), truncated: Number(truncated) },
+    [...EPISODE_COLUMNS, ...lastColumns],
+    seeds.flatMap(({ seed, episodes }) =>
+      episodes.map((episode, index) => ({
+        ...{ seed, episode: index, return: episode.return, length: episode.length },
+        ...{ terminated: Number(episode.terminated), truncated: Number(episode.truncated) },
+        ending: ending(episode),
+        ...Object.fromEntries(lastColumns.map((column, i) => [column, episode.lastObservation[i]!])),
       })),
     ),
   );
@@ -50,18 +55,29 @@ export async function evalCommand(dir: string, options: EvalOptions): Promise<nu
     process.stdout.write(`${JSON.stringify({ run: dir, reward, seeds: rows })}\n`);
     return 0;
   }
-  const lines = rows.map((row) => [
+  const lines = rows.map((row, i) => [
     String(row.seed),
     String(row.env_step),
     formatEstimate({ mean: row.reward_mean, std: row.reward_std }, 1),
     String(row.reward_min),
     String(row.reward_max),
+    counts(seeds[i]!.episodes.map(ending)),
   ]);
-  process.stdout.write(alignColumns([['seed', 'step', 'reward', 'min', 'max'], ...lines]));
+  process.stdout.write(alignColumns([['seed', 'step', 'reward', 'min', 'max', 'ended by'], ...lines]));
   process.stdout.write(
     `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${formatEstimate(reward, 1)} (${options.episodes} greedy episodes each)\n`,
   );
   return 0;
+}
+
+/** `["limit", "track", "limit"]` -> `limit 2, track 1`, the most frequent first. */
+function counts(words: readonly string[]): string {
+  const numbers = new Map<string, number>();
+  for (const word of words) numbers.set(word, (numbers.get(word) ?? 0) + 1);
+  return [...numbers]
+    .sort(([, a], [, b]) => b - a)
+    .map(([word, number]) => `${word} ${number}`)
+    .join(', ');
 }
 
 function requestedEngine(name: string): EngineName | 'auto' {

@@ -87,6 +87,11 @@ export class CartPole implements Environment {
   }
 }
 
+/** Why an episode terminated in this observation: the cart left the track, or else the pole fell. */
+export function terminationCause(observation: ArrayLike<number>): string {
+  return Math.abs(observation[0]!) > xLimit ? 'track' : 'pole';
+}
+
 /** A linear controller that balances the pole near the centre: push right where 0.15 x + 0.3 ẋ + 2 θ + 0.6 θ̇ > 0. */
 export function balance(observation: ArrayLike<number>): Action {
   const [x, xDot, theta, thetaDot] = Array.from(observation) as [number, number, number, number];

@@ -1,22 +1,32 @@
 import { UserError } from '../errors.ts';
-import { balance, CartPole } from './cartpole.ts';
+import { balance, CartPole, terminationCause } from './cartpole.ts';
 import type { Action, Environment } from './environment.ts';
 import { TimeLimit } from './time-limit.ts';
 
 /** An environment as experiments know it. */
 export interface EnvironmentEntry {
   make(): Environment;
+  /** What each element of an observation is, in order: parts of column names. */
+  observationNames: readonly string[];
   /** s: what observations are divided by before a model sees them, one number per element. */
   observationScale: readonly number[];
   /** A hand-written policy that does well: with ε of its actions random, it makes the held-out set. */
   controller(observation: ArrayLike<number>): Action;
+  /** In one word, why an episode terminated in this observation. */
+  terminationCause(observation: ArrayLike<number>): string;
 }
 
 /** The registry: one line per environment. */
 const environments = new Map<string, EnvironmentEntry>([
   [
     'CartPole-v1',
-    { make: () => new TimeLimit(new CartPole(), 500), observationScale: [1, 1, 0.1, 1], controller: balance },
+    {
+      make: () => new TimeLimit(new CartPole(), 500),
+      observationNames: ['x', 'x_dot', 'theta', 'theta_dot'],
+      observationScale: [1, 1, 0.1, 1],
+      controller: balance,
+      terminationCause,
+    },
   ],
 ]);
 

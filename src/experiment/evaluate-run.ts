@@ -1,5 +1,5 @@
 import { chooseEngine, type EngineName, startEngine } from '../engine/engine.ts';
-import { environmentEntry } from '../envs/index.ts';
+import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
 import { RandomStream } from '../random/stream.ts';
@@ -7,6 +7,12 @@ import { readRun } from '../runs/read.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { type Episode, evaluate } from '../training/evaluate.ts';
 import { agentSpaces } from '../training/train.ts';
+
+/** What a run's checkpoints played. */
+export interface RunEvaluation {
+  entry: EnvironmentEntry;
+  seeds: SeedEvaluation[];
+}
 
 /** The episodes that one seed's checkpoint played. */
 export interface SeedEvaluation {
@@ -26,7 +32,7 @@ export async function evaluateRun(
   dir: string,
   episodes: number,
   requested: EngineName | 'auto',
-): Promise<SeedEvaluation[]> {
+): Promise<RunEvaluation> {
   const { experiment } = readRun(dir);
   const saved = experiment.seeds.flatMap((seed) => {
     const checkpoint = new SeedFolder(dir, seed).readCheckpoint();
@@ -48,9 +54,10 @@ export async function evaluateRun(
   agent.load(saved.map(({ state }) => state));
   const streams = saved.map(({ seed }) => RandomStream.named(seed, 'eval'));
   const evaluations = await evaluate(agent, entry, 'average', episodes, 0, streams);
-  return saved.map(({ seed, state }, member) => ({
+  const seeds = saved.map(({ seed, state }, member) => ({
     seed,
     step: state.step,
     episodes: evaluations[member]!.episodes,
   }));
+  return { entry, seeds };
 }

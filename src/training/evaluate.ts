@@ -13,6 +13,8 @@ export interface Episode {
   length: number;
   terminated: boolean;
   truncated: boolean;
+  /** Where it ended, raw units, [observation]. */
+  lastObservation: number[];
 }
 
 /** What one member's evaluation gave. */
@@ -53,7 +55,7 @@ export async function evaluate(
   const traces: Trace[] = [];
   for (let i = 0; i < count; i++) {
     environments.reset(i, streams[Math.floor(i / episodes)]!);
-    played.push({ return: 0, length: 0, terminated: false, truncated: false });
+    played.push({ return: 0, length: 0, terminated: false, truncated: false, lastObservation: [] });
     traces.push({ observations: [], nextObservations: [], actions: [], rewards: [] });
   }
 
@@ -77,6 +79,7 @@ export async function evaluate(
       if (terminated[i] || truncated[i]) {
         episode.terminated = terminated[i] === 1;
         episode.truncated = truncated[i] === 1;
+        episode.lastObservation = Array.from(nextObservations.subarray(i * size, (i + 1) * size));
         active[i] = 0;
         open--;
       }
@@ -108,7 +111,7 @@ function toSequences(episodes: readonly Episode[], traces: readonly Trace[], siz
 }
 
 /** Mean, standard deviation (n − 1; null for one), least and greatest return of some episodes. */
-export function returnStatistics(episodes: readonly Episode[]): {
+export function returnStatistics(episodes: readonly Pick<Episode, 'return'>[]): {
   reward_mean: number;
   reward_std: number | null;
   reward_min: number;
