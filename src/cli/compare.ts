@@ -4,6 +4,7 @@ import { makeFolder, replaceFile } from '../runs/atomic.ts';
 
 interface CompareOptions {
   paper?: boolean;
+  seedValues?: boolean;
   out?: string;
   json?: boolean;
 }
@@ -11,16 +12,14 @@ interface CompareOptions {
 /** `wm compare`. Returns the exit code. */
 export function compareCommand(
   dirs: readonly string[],
-  { paper = false, out, json }: CompareOptions,
+  { paper = false, seedValues = false, out, json }: CompareOptions,
 ): number {
-  const { rows, notes, text, csv, markdown, latex } = compareRuns(dirs, { paper });
+  const { text, files, ...data } = compareRuns(dirs, { paper, seedValues });
   if (out !== undefined) {
     makeFolder(out);
-    replaceFile(path.join(out, 'table1.csv'), csv);
-    replaceFile(path.join(out, 'table1.md'), markdown);
-    replaceFile(path.join(out, 'table1.tex'), latex);
-    process.stderr.write(`wrote table1.csv, table1.md and table1.tex to ${out}\n`);
+    for (const [name, content] of Object.entries(files)) replaceFile(path.join(out, name), content);
+    process.stderr.write(`wrote ${Object.keys(files).join(', ')} to ${out}\n`);
   }
-  process.stdout.write(json ? `${JSON.stringify({ rows, notes })}\n` : text);
+  process.stdout.write(json ? `${JSON.stringify(data)}\n` : text);
   return 0;
 }

@@ -50,9 +50,10 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = await (await import('./eval.ts')).evalCommand(dir, options);
     });
 
-  command('compare <runs...>', 'print Table 1 of finished runs')
-    .option('--paper', "set the paper's printed numbers beside")
-    .option('--out <dir>', 'write table1.csv, table1.md and table1.tex there')
+  command('compare <runs...>', 'print Table 1 of finished runs, and how sure it is')
+    .option('--paper', "set the paper's printed numbers beside, with a verdict on each")
+    .option('--seed-values', "print each seed's values too")
+    .option('--out <dir>', 'write the tables there as CSV, Markdown and LaTeX')
     .option('--json', 'results as one JSON object')
     .action(async (dirs, options) => {
       code = (await import('./compare.ts')).compareCommand(dirs, options);

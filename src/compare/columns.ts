@@ -1,73 +1,94 @@
-import { type Estimate, formatEstimate } from '../statistics.ts';
+import { formatInterval, formatMean, formatNumber, UNKNOWN, wholeNumber } from './numbers.ts';
+import type { PairRow } from './pairs.ts';
+import type { Measure, Sample, SeedValues } from './samples.ts';
 import type { Crossing, TableRow } from './table.ts';
+import type { Verdict } from './verdicts.ts';
 
 /** A column as it is read, rounded: text that every format shows, after its own escaping. */
-export interface Column {
+export interface Column<Row> {
   head: string;
   /** Numbers stand on the right, text on the left. */
   numeric: boolean;
-  cell: (row: TableRow) => string;
+  cell: (row: Row) => string;
 }
 
-/** Stands where a number is not defined or not known. */
-const UNKNOWN = '–';
-
-export const armColumn: Column = { head: 'Arm', numeric: false, cell: ({ label }) => label };
+const text = <Row>(head: string, cell: (row: Row) => string): Column<Row> => ({ head, numeric: false, cell });
+const number = <Row>(head: string, cell: (row: Row) => string): Column<Row> => ({
+  head,
+  numeric: true,
+  cell,
+});
 
 /** What the paper's Table 1 has. */
-export const mainColumns: Column[] = [
-  { head: 'Seeds', numeric: true, cell: ({ seeds }) => `${seeds}` },
-  { head: 'Final reward', numeric: true, cell: ({ finalReward }) => formatEstimate(finalReward, 1) },
-  {
-    head: 'Last three',
-    numeric: true,
-    cell: ({ finalRewardLastThree }) => formatEstimate({ mean: finalRewardLastThree, std: null }, 1),
-  },
-  { head: 'Prediction error', numeric: true, cell: ({ predictionMse }) => errorCell(predictionMse) },
-  { head: 'Steps to 400', numeric: true, cell: ({ stepsTo400, seeds }) => crossingCell(stepsTo400, seeds) },
+export const mainColumns: Column<TableRow>[] = [
+  text('Arm', ({ label }) => label),
+  number('Seeds', ({ seeds }) => `${seeds}`),
+  number('Final reward', ({ finalReward }) => formatMean('reward', finalReward)),
+  number('Last three', ({ finalRewardLastThree }) => formatNumber('reward', finalRewardLastThree.mean)),
+  number('Prediction error', ({ predictionMse }) => formatMean('error', predictionMse)),
+  number('Steps to 400', ({ stepsTo400, seeds }) => formatCrossing(stepsTo400, seeds)),
 ];
 
 /** What it lacks. */
-export const furtherColumns: Column[] = [
-  {
-    head: 'Standardised error',
-    numeric: true,
-    cell: ({ predictionMseStandardised }) => errorCell(predictionMseStandardised),
-  },
-  {
-    head: 'First crossing',
-    numeric: true,
-    cell: ({ firstCrossing400, seeds }) => crossingCell(firstCrossing400, seeds),
-  },
-  {
-    head: 'Seconds per seed',
-    numeric: true,
-    cell: ({ wallSeconds }) => (wallSeconds === null ? UNKNOWN : wholeNumber(wallSeconds)),
-  },
-  { head: 'Engine', numeric: false, cell: ({ engine }) => engine ?? UNKNOWN },
+export const furtherColumns: Column<TableRow>[] = [
+  text('Arm', ({ label }) => label),
+  number('Standardised error', ({ predictionMseStandardised }) =>
+    formatMean('error', predictionMseStandardised),
+  ),
+  number('First crossing', ({ firstCrossing400, seeds }) => formatCrossing(firstCrossing400, seeds)),
+  number('Seconds per seed', ({ wallSeconds }) => formatNumber('steps', wallSeconds)),
+  text('Engine', ({ engine }) => engine ?? UNKNOWN),
 ];
 
-/** `0.085 ± 0.012`, `(2.6 ± 0.3)e-4`: two significant digits of the mean, which is not negative. */
-function errorCell({ mean, std }: Estimate): string {
-  if (mean === null) return UNKNOWN;
-  if (!Number.isFinite(mean)) return `${mean}`;
-  // From the rounded number, so that 9.99e-4 is 1.0e-3 and not 10.0e-4.
-  const magnitude = Number(mean.toExponential(1).split('e')[1]);
-  const scientific = magnitude < -2 || magnitude > 3;
-  const decimals = scientific ? 1 : Math.max(0, 1 - magnitude);
-  const digits = (value: number) => (scientific ? value / 10 ** magnitude : value).toFixed(decimals);
-  const power = scientific ? `e${magnitude}` : '';
-  if (std === null) return digits(mean) + power;
-  const both = `${digits(mean)} ± ${digits(std)}`;
-  return scientific ? `(${both})${power}` : both;
-}
+/** How sure the mean of one measure is, arm by arm. */
+export const statisticsColumns = ({ key, name, unit }: Measure): Column<TableRow>[] => [
+  text(name, ({ label }) => label),
+  number('Seeds', ({ seeds }) => `${seeds}`),
+  number('Mean', (row) => formatMean(unit, row[key])),
+  number('95 % interval', (row) => formatInterval(unit, row[key].interval)),
+  number('Interquartile mean', (row) => formatNumber(unit, row[key].interquartileMean)),
+];
+
+/** How two arms differ in one measure. */
+export const pairColumns = ({ name, unit }: Measure): Column<PairRow>[] => [
+  text(name, ({ label }) => label),
+  text('Against', ({ against }) => against),
+  number('Difference', ({ difference }) => formatNumber(unit, difference)),
+  number('95 % interval', ({ interval }) => formatInterval(unit, interval)),
+  number('t', ({ welch }) => welch?.t.toFixed(1) ?? UNKNOWN),
+  number('p', ({ welch }) => (welch === null ? UNKNOWN : formatProbability(welch.p))),
+  number('P(better)', ({ probabilityOfImprovement: p }) => p?.toFixed(2) ?? UNKNOWN),
+  text('Seen', ({ seen }) => seen ?? UNKNOWN),
+];
+
+/** The verdicts on what the paper prints, each with the number of its reason in a list. */
+export const verdictColumns = (reasons: readonly string[]): Column<Verdict>[] => [
+  text('Arm', ({ label }) => label),
+  text('Against', ({ against }) => against ?? ''),
+  text('Claim', ({ claim }) => claim),
+  number('Paper', ({ unit, paper }) => formatNumber(unit, paper.value)),
+  number('Here', ({ unit, here }) => formatNumber(unit, here.value)),
+  text('Verdict', ({ verdict, reason }) => `${verdict} (${reasons.indexOf(reason) + 1})`),
+];
+
+/** Every seed of a run. */
+export const seedColumns = ({ label }: Sample): Column<SeedValues>[] => [
+  text(label, ({ seed }) => `seed ${seed}`),
+  number('Final reward', ({ finalReward }) => formatNumber('reward', finalReward)),
+  number('Last three', ({ finalRewardLastThree }) => formatNumber('reward', finalRewardLastThree)),
+  number('Prediction error', ({ predictionMse }) => formatNumber('error', predictionMse)),
+  number('Standardised', ({ predictionMseStandardised }) => formatNumber('error', predictionMseStandardised)),
+  number('Steps to 400', ({ stepsTo400 }) => (stepsTo400 === null ? 'never' : wholeNumber(stepsTo400))),
+  number('Seconds', ({ wallSeconds }) => wholeNumber(wallSeconds)),
+];
 
 /** `12,200 (4 of 5)`, or `never` */
-function crossingCell({ mean, reached }: Crossing, seeds: number): string {
+function formatCrossing({ mean, reached }: Crossing, seeds: number): string {
   if (mean === null) return reached === 0 && seeds > 0 ? 'never' : UNKNOWN;
   return reached === null ? wholeNumber(mean) : `${wholeNumber(mean)} (${reached} of ${seeds})`;
 }
 
-function wholeNumber(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: 0 });
+/** `0.021`; `<0.001` where three decimals would show none. */
+function formatProbability(p: number): string {
+  return p < 0.0005 ? '<0.001' : p.toFixed(3);
 }

@@ -1,36 +1,72 @@
 import { readRun } from '../runs/read.ts';
+import { pairsCsv, seedsCsv, tableCsv, verdictsCsv } from './csv.ts';
 import { tableNotes } from './notes.ts';
-import { renderCsv, renderLatex, renderMarkdown, renderText } from './render.ts';
+import { type PairRow, pairRows } from './pairs.ts';
+import { renderLatex, renderMarkdown, renderText } from './render.ts';
+import { type Sample, samplesOf } from './samples.ts';
+import { seedSection, statisticsSection, tableSection, verdictSection } from './sections.ts';
 import { type TableRow, tableRows } from './table.ts';
+import { type Verdict, verdicts } from './verdicts.ts';
 
-/** Table 1 of some runs, as data and in every format. */
+/** What to compare beside the runs themselves. */
+export interface CompareOptions {
+  /** Put the paper's printed numbers beside its two arms, and a verdict on each. */
+  paper: boolean;
+  /** Show each seed's values too. */
+  seedValues?: boolean;
+}
+
+/** Table 1 of some runs and what it rests on, as data and in every format. */
 export interface Comparison {
   rows: TableRow[];
+  pairs: PairRow[];
+  /** With `paper` only. */
+  verdicts?: Verdict[];
+  /** With `seedValues` only. */
+  samples?: Sample[];
   /** Sentences that belong under the table. */
   notes: string[];
   text: string;
-  csv: string;
-  markdown: string;
-  latex: string;
+  /** Contents by file name. */
+  files: Record<string, string>;
 }
 
 /**
  * Compares finished runs by their folders alone; nothing is written.
  *
  * @param dirs run folders, at least one, in the table's order
- * @param options `paper`: put the paper's printed numbers beside its two arms
  * @throws UserError when a path is no run folder or holds a damaged file
  */
-export function compareRuns(dirs: readonly string[], { paper }: { paper: boolean }): Comparison {
+export function compareRuns(
+  dirs: readonly string[],
+  { paper, seedValues = false }: CompareOptions,
+): Comparison {
   const runs = dirs.map(readRun);
+  const samples = samplesOf(runs);
   const rows = tableRows(runs, paper);
   const notes = tableNotes(runs, paper);
+  const pairs = pairRows(samples);
+  const judged = paper ? verdicts(runs) : [];
+  const sections = [
+    tableSection(rows, notes),
+    ...(judged.length > 0 ? [verdictSection(judged)] : []),
+    statisticsSection(rows, pairs),
+    ...(seedValues ? [seedSection(samples)] : []),
+  ];
   return {
     rows,
+    pairs,
+    ...(paper ? { verdicts: judged } : {}),
+    ...(seedValues ? { samples } : {}),
     notes,
-    text: renderText(rows, notes),
-    csv: renderCsv(rows),
-    markdown: renderMarkdown(rows, notes),
-    latex: renderLatex(rows, notes),
+    text: renderText(sections),
+    files: {
+      'table1.csv': tableCsv(rows),
+      'table1.md': renderMarkdown(sections),
+      'table1.tex': renderLatex(sections),
+      ...(pairs.length > 0 ? { 'table1-pairs.csv': pairsCsv(pairs) } : {}),
+      ...(judged.length > 0 ? { 'table1-paper.csv': verdictsCsv(judged) } : {}),
+      ...(seedValues ? { 'table1-seeds.csv': seedsCsv(samples) } : {}),
+    },
   };
 }

@@ -1,15 +1,7 @@
 import type { Run } from '../runs/read.ts';
+import { CONDITIONS, type Conditions } from './conditions.ts';
 import { PAPER_NOTE, paperConditions, paperResults } from './paper.ts';
-import { runLabels } from './table.ts';
-
-type Conditions = Pick<Run['experiment'], 'environment' | 'steps'> & { evaluation: { episodes: number } };
-
-/** What should be equal for two numbers of the table to be comparable. */
-const CONDITIONS: { name: string; of: (conditions: Conditions) => string }[] = [
-  { name: 'environment', of: ({ environment }) => environment },
-  { name: 'environment steps', of: ({ steps }) => steps.toLocaleString('en-US') },
-  { name: 'episodes per evaluation', of: ({ evaluation }) => evaluation.episodes.toLocaleString('en-US') },
-];
+import { runLabels } from './samples.ts';
 
 /**
  * What a reader of the table must know, one sentence each: which seeds are left out, in what the runs (and the paper,

@@ -1,46 +1,42 @@
-import { type CsvRow, formatCsv } from '../runs/csv.ts';
-import { armColumn, type Column, furtherColumns, mainColumns } from './columns.ts';
-import type { TableRow } from './table.ts';
+import type { Section, Table } from './sections.ts';
 
 /** Columns of a terminal that the text fits in. */
 const WIDTH = 100;
 
-/** What the numbers are: stands under every rendering but the CSV. */
-const CAPTION =
-  'Mean ± standard deviation (n - 1) over seeds. Prediction error: one step ahead, on the held-out set, raw units. ' +
-  'Steps to 400: environment steps until the reward stays at or above 400; first crossing: until it first is there; ' +
-  'both over the seeds that got there.';
+/** What is left of a long name at least. */
+const SHORTEST = 12;
 
-interface Part {
-  columns: Column[];
-  rows: readonly TableRow[];
-}
-
-/** Where a page is narrow, the table is two: what the paper's has, and what it lacks. */
-function parts(rows: readonly TableRow[]): Part[] {
-  return [
-    { columns: [armColumn, ...mainColumns], rows },
-    { columns: [armColumn, ...furtherColumns], rows: rows.filter(({ run }) => run !== null) },
-  ];
-}
-
-/** The table for a terminal, aligned, at most 100 columns wide: long labels lose their middle, notes are wrapped. */
-export function renderText(rows: readonly TableRow[], notes: readonly string[]): string {
-  const tables = parts(rows).map((part) => `${textTable(part)}\n`);
-  return `${tables.join('\n')}\n${[CAPTION, ...notes].map((note) => `${wrap(note)}\n`).join('')}`;
-}
-
-function textTable({ columns, rows }: Part): string {
-  const lines = [columns.map(({ head }) => head), ...rows.map((row) => columns.map(({ cell }) => cell(row)))];
-  const widths = columns.map((_, i) => Math.max(...lines.map((cells) => length(cells[i]!))));
-  const others = widths.slice(1).reduce((sum, width) => sum + 2 + width, 0);
-  widths[0] = Math.min(widths[0]!, Math.max(WIDTH - others, 12));
-  return lines
-    .map((cells) => {
-      const padded = cells.map((cell, i) => pad(shorten(cell, widths[i]!), widths[i]!, columns[i]!.numeric));
-      return padded.join('  ').trimEnd();
+/** The sections for a terminal, aligned, at most 100 columns wide: long names lose their middle, notes are wrapped. */
+export function renderText(sections: readonly Section[]): string {
+  return sections
+    .map(({ tables, notes }) => {
+      const paragraph = notes.map((note) => `${wrap(note)}\n`).join('');
+      return [...tables.map(textTable), paragraph].filter((block) => block !== '').join('\n');
     })
     .join('\n');
+}
+
+function textTable({ head, numeric, rows }: Table): string {
+  const lines = [head, ...rows];
+  const widths = head.map((_, i) => Math.max(...lines.map((cells) => length(cells[i]!))));
+  shrinkNames(widths, numeric);
+  return lines
+    .map((cells) => {
+      const padded = cells.map((cell, i) => pad(shorten(cell, widths[i]!), widths[i]!, numeric[i]!));
+      return `${padded.join('  ').trimEnd()}\n`;
+    })
+    .join('');
+}
+
+/** Narrows the columns of names, those before the first number, the widest first, until the table fits. */
+function shrinkNames(widths: number[], numeric: readonly boolean[]): void {
+  const names = widths.slice(0, numeric.indexOf(true)).map((_, i) => i);
+  const total = () => widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1));
+  for (;;) {
+    const widest = names.reduce((a, b) => (widths[b]! > widths[a]! ? b : a));
+    if (total() <= WIDTH || widths[widest]! <= SHORTEST) return;
+    widths[widest]!--;
+  }
 }
 
 const length = (text: string) => [...text].length;
@@ -69,74 +65,52 @@ function wrap(text: string): string {
   return lines.join('\n');
 }
 
-/** The table as CSV, every number in full precision in a column of its own; docs/metrics.md defines the columns. */
-export function renderCsv(rows: readonly TableRow[]): string {
-  const cells = rows.map(
-    (row) =>
-      ({
-        label: row.label,
-        arm: row.arm,
-        run: row.run,
-        seeds: row.seeds,
-        final_reward_mean: row.finalReward.mean,
-        final_reward_std: row.finalReward.std,
-        final_reward_last_three: row.finalRewardLastThree,
-        prediction_mse_mean: row.predictionMse.mean,
-        prediction_mse_std: row.predictionMse.std,
-        prediction_mse_standardised_mean: row.predictionMseStandardised.mean,
-        prediction_mse_standardised_std: row.predictionMseStandardised.std,
-        steps_to_400: row.stepsTo400.mean,
-        steps_to_400_reached: row.stepsTo400.reached,
-        first_crossing_400: row.firstCrossing400.mean,
-        first_crossing_400_reached: row.firstCrossing400.reached,
-        wall_seconds: row.wallSeconds,
-        engine: row.engine,
-      }) satisfies CsvRow,
-  );
-  return formatCsv(Object.keys(cells[0] ?? {}), cells);
-}
-
-/** The table as GitHub-flavoured Markdown, the notes as a list under it. */
-export function renderMarkdown(rows: readonly TableRow[], notes: readonly string[]): string {
-  const columns = [armColumn, ...mainColumns, ...furtherColumns];
+/** The sections as GitHub-flavoured Markdown, their notes as lists. */
+export function renderMarkdown(sections: readonly Section[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
-  const table = [
-    line(columns.map(({ head }) => head)),
-    line(columns.map(({ numeric }) => (numeric ? '---:' : '---'))),
-    ...rows.map((row) => line(columns.map(({ cell }) => escapeMarkdown(cell(row))))),
-  ];
-  const list = [CAPTION, ...notes].map((note) => `- ${escapeMarkdown(note)}\n`);
-  return `${table.join('')}\n${list.join('')}`;
+  const table = ({ head, numeric, rows }: Table) =>
+    [
+      line(head.map(escapeMarkdown)),
+      line(numeric.map((right) => (right ? '---:' : '---'))),
+      ...rows.map((cells) => line(cells.map(escapeMarkdown))),
+    ].join('');
+  return sections
+    .flatMap(({ tables, notes }) => {
+      const list = notes.map((note) => `- ${escapeMarkdown(note)}\n`).join('');
+      return [...tables.map(table), list].filter((block) => block !== '');
+    })
+    .join('\n');
 }
 
 function escapeMarkdown(text: string): string {
   return text.replace(/[\\`*_[\]<>|~&#$]/g, (character) => `\\${character}`);
 }
 
-/** The table as LaTeX that needs no package: two `tabular`s and the notes, to be read by `\input`. */
-export function renderLatex(rows: readonly TableRow[], notes: readonly string[]): string {
-  const tables = parts(rows).map((part) => `${latexTable(part)}\\par\\medskip\n`);
-  const lines = [CAPTION, ...notes].map((note) => `\\noindent ${escapeLatex(note)}\\par\n`);
-  return `{\\footnotesize\\setlength{\\tabcolsep}{3pt}%\n${tables.join('')}${lines.join('')}}\n`;
+/** The sections as LaTeX that needs no package: `tabular`s and the notes, to be read by `\input`. */
+export function renderLatex(sections: readonly Section[]): string {
+  const body = sections.flatMap(({ tables, notes }) => [
+    ...tables.map((table) => `${latexTable(table)}\\par\\medskip\n`),
+    ...notes.map((note) => `\\noindent ${escapeLatex(note)}\\par\n`),
+  ]);
+  return `{\\footnotesize\\setlength{\\tabcolsep}{3pt}%\n${body.join('')}}\n`;
 }
 
-function latexTable({ columns, rows }: Part): string {
+function latexTable({ head, numeric, rows }: Table): string {
   const line = (cells: readonly string[]) => `${cells.join(' & ')} \\\\\n`;
-  const alignment = columns.map(({ numeric }) => (numeric ? 'r' : 'l')).join('');
-  const head = line(columns.map((column) => column.head));
-  const body = rows.map((row) =>
-    line(columns.map(({ numeric, cell }) => (numeric ? latexNumber(cell(row)) : escapeLatex(cell(row))))),
+  const alignment = numeric.map((right) => (right ? 'r' : 'l')).join('');
+  const body = rows.map((cells) =>
+    line(cells.map((cell, i) => (numeric[i] ? latexNumber(cell) : escapeLatex(cell)))),
   );
   return (
-    `\\noindent\\begin{tabular}{${alignment}}\n\\hline\n${head}\\hline\n` +
+    `\\noindent\\begin{tabular}{${alignment}}\n\\hline\n${line(head.map(escapeLatex))}\\hline\n` +
     `${body.join('')}\\hline\n\\end{tabular}`
   );
 }
 
-/** `(2.6 ± 0.3)e-4` with a power of ten as it is printed. */
+/** `(2.6 ± 0.3)e-4` with a power of ten as it is printed, a minus sign before negative numbers. */
 function latexNumber(text: string): string {
   return escapeLatex(text)
-    .replace(/^-(?=\d)/, () => '$-$')
+    .replace(/(^|\{\[\}| )-(?=\d)/g, (_, before) => `${before}$-$`)
     .replace(/e(-?\d+)$/, (_, exponent) => `$\\cdot 10^{${exponent}}$`);
 }
 

@@ -1,7 +1,29 @@
 import type { Run } from '../runs/read.ts';
-import { type CurveSummary, summarise } from '../runs/summary.ts';
-import { type Estimate, estimate, mean } from '../statistics.ts';
+import {
+  bootstrapInterval,
+  type Estimate,
+  estimate,
+  type Interval,
+  interquartileMean,
+  mean,
+} from '../statistics.ts';
 import { PAPER_SEEDS, paperResults } from './paper.ts';
+import {
+  armTitle,
+  bootstrapStream,
+  printable,
+  type Sample,
+  type SeedValues,
+  samplesOf,
+  valuesOf,
+} from './samples.ts';
+
+/** What a sample of seeds says of a mean. */
+export interface SeedStatistics extends Estimate {
+  /** 95 %, of the mean, by bootstrap; null of fewer than two seeds, or where it is not known. */
+  interval: Interval | null;
+  interquartileMean: number | null;
+}
 
 /** When a reward of 400 was reached, over the seeds that reached it. */
 export interface Crossing {
@@ -19,11 +41,11 @@ export interface TableRow {
   run: string | null;
   /** Finished seeds: those that the numbers are of. */
   seeds: number;
-  finalReward: Estimate;
-  finalRewardLastThree: number | null;
+  finalReward: SeedStatistics;
+  finalRewardLastThree: SeedStatistics;
   /** Raw units. */
-  predictionMse: Estimate;
-  predictionMseStandardised: Estimate;
+  predictionMse: SeedStatistics;
+  predictionMseStandardised: SeedStatistics;
   /** Sustained to the end. */
   stepsTo400: Crossing;
   firstCrossing400: Crossing;
@@ -39,8 +61,7 @@ export interface TableRow {
  * @param paper whether the paper's printed numbers follow the runs of its two arms
  */
 export function tableRows(runs: readonly Run[], paper: boolean): TableRow[] {
-  const labels = runLabels(runs);
-  const rows = runs.map((run, index) => runRow(run, labels[index]!));
+  const rows = samplesOf(runs).map((sample, index) => runRow(sample, runs[index]!));
   if (!paper) return rows;
   return rows.flatMap((row, index) => {
     const last = !rows.slice(index + 1).some(({ arm }) => arm === row.arm);
@@ -48,39 +69,42 @@ export function tableRows(runs: readonly Run[], paper: boolean): TableRow[] {
   });
 }
 
-/** What each run is called: its arm, with the folder where another run has the same arm. */
-export function runLabels(runs: readonly Run[]): string[] {
-  const arms = runs.map(({ info }) => info.arm);
-  const names = runs.map(({ name }) => name);
-  const shared = (values: readonly string[], value: string) => values.filter((v) => v === value).length > 1;
-  return runs.map(({ dir, name, info }) => {
-    const title = armTitle(info.arm);
-    const folder = shared(names, name) ? dir : name;
-    return printable(shared(arms, info.arm) ? `${title} (${folder})` : title);
-  });
-}
-
-function runRow({ name, info, seeds }: Run, label: string): TableRow {
-  const curves = seeds.map(({ rows }) => summarise(rows));
-  const column = (key: keyof CurveSummary) =>
-    curves.map((curve) => curve[key]).filter((value) => value !== null);
-  const crossing = (key: keyof CurveSummary) => ({ mean: mean(column(key)), reached: column(key).length });
+function runRow(sample: Sample, { seeds }: Run): TableRow {
+  const statistics = (key: keyof SeedValues) => {
+    const values = valuesOf(sample, key);
+    return {
+      ...estimate(values),
+      interval: bootstrapInterval(values, bootstrapStream()),
+      interquartileMean: interquartileMean(values),
+    };
+  };
+  const crossing = (key: keyof SeedValues) => {
+    const steps = valuesOf(sample, key);
+    return { mean: mean(steps), reached: steps.length };
+  };
   const engines = new Set(seeds.map(({ done }) => printable(done.engine)));
   return {
-    label,
-    arm: printable(info.arm),
-    run: printable(name),
-    seeds: seeds.length,
-    finalReward: estimate(column('final_reward')),
-    finalRewardLastThree: mean(column('final_reward_last_three')),
-    predictionMse: estimate(column('prediction_mse')),
-    predictionMseStandardised: estimate(column('prediction_mse_standardised')),
-    stepsTo400: crossing('steps_to_400'),
-    firstCrossing400: crossing('first_crossing_400'),
-    wallSeconds: mean(seeds.map(({ done }) => done.wallSeconds)),
+    label: sample.label,
+    arm: sample.arm,
+    run: sample.run,
+    seeds: sample.seeds.length,
+    finalReward: statistics('finalReward'),
+    finalRewardLastThree: statistics('finalRewardLastThree'),
+    predictionMse: statistics('predictionMse'),
+    predictionMseStandardised: statistics('predictionMseStandardised'),
+    stepsTo400: crossing('stepsTo400'),
+    firstCrossing400: crossing('firstCrossing400'),
+    wallSeconds: mean(valuesOf(sample, 'wallSeconds')),
     engine: engines.size > 0 ? [...engines].join(', ') : null,
   };
 }
+
+const printed = (numbers: Estimate): SeedStatistics => ({
+  ...numbers,
+  interval: null,
+  interquartileMean: null,
+});
+const notPrinted = printed({ mean: null, std: null });
 
 /** The paper's row of an arm; none for an arm that it does not have. */
 function paperRow(arm: string): TableRow[] {
@@ -92,24 +116,14 @@ function paperRow(arm: string): TableRow[] {
       arm,
       run: null,
       seeds: PAPER_SEEDS,
-      finalReward: results.finalReward,
-      finalRewardLastThree: null,
-      predictionMse: results.predictionMse,
-      predictionMseStandardised: { mean: null, std: null },
+      finalReward: printed(results.finalReward),
+      finalRewardLastThree: notPrinted,
+      predictionMse: printed(results.predictionMse),
+      predictionMseStandardised: notPrinted,
       stepsTo400: { mean: results.stepsTo400, reached: null },
       firstCrossing400: { mean: null, reached: null },
       wallSeconds: null,
       engine: null,
     },
   ];
-}
-
-/** `dream-critic` -> `Dream critic`. */
-function armTitle(arm: string): string {
-  return arm.charAt(0).toUpperCase() + arm.slice(1).replaceAll('-', ' ');
-}
-
-/** Text from a run folder on one line and without control characters, which could drive a terminal. */
-function printable(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
 }

@@ -1,0 +1,99 @@
+import { type CsvRow, formatCsv } from '../runs/csv.ts';
+import type { PairRow } from './pairs.ts';
+import { measures, type Sample } from './samples.ts';
+import type { TableRow } from './table.ts';
+import type { Verdict } from './verdicts.ts';
+
+/** Every number in full precision in a column of its own; docs/metrics.md defines the columns. */
+
+/** Table 1, as in table1.csv. */
+export function tableCsv(rows: readonly TableRow[]): string {
+  return csv(
+    rows.map((row) => ({
+      label: row.label,
+      arm: row.arm,
+      run: row.run,
+      seeds: row.seeds,
+      ...Object.assign(
+        {},
+        ...measures.map(({ key, column }) => ({
+          // The column of the last three is older than its deviation.
+          [key === 'finalRewardLastThree' ? column : `${column}_mean`]: row[key].mean,
+          [`${column}_std`]: row[key].std,
+          [`${column}_low`]: row[key].interval?.low ?? null,
+          [`${column}_high`]: row[key].interval?.high ?? null,
+          [`${column}_interquartile_mean`]: row[key].interquartileMean,
+        })),
+      ),
+      steps_to_400: row.stepsTo400.mean,
+      steps_to_400_reached: row.stepsTo400.reached,
+      first_crossing_400: row.firstCrossing400.mean,
+      first_crossing_400_reached: row.firstCrossing400.reached,
+      wall_seconds: row.wallSeconds,
+      engine: row.engine,
+    })),
+  );
+}
+
+/** The pairs, as in table1-pairs.csv. */
+export function pairsCsv(pairs: readonly PairRow[]): string {
+  return csv(
+    pairs.map((pair) => ({
+      measure: measures.find(({ key }) => key === pair.measure)!.column,
+      label: pair.label,
+      run: pair.run,
+      against: pair.against,
+      against_run: pair.againstRun,
+      difference: pair.difference,
+      difference_low: pair.interval?.low ?? null,
+      difference_high: pair.interval?.high ?? null,
+      welch_t: pair.welch?.t ?? null,
+      welch_degrees_of_freedom: pair.welch?.degreesOfFreedom ?? null,
+      welch_p: pair.welch?.p ?? null,
+      probability_of_improvement: pair.probabilityOfImprovement,
+      seen: pair.seen,
+    })),
+  );
+}
+
+/** The verdicts, as in table1-paper.csv. */
+export function verdictsCsv(verdicts: readonly Verdict[]): string {
+  return csv(
+    verdicts.map(({ label, against, claim, paper, here, verdict, reason }) => ({
+      label,
+      against,
+      claim,
+      paper: paper.value,
+      paper_low: paper.interval?.low ?? null,
+      paper_high: paper.interval?.high ?? null,
+      here: here.value,
+      here_low: here.interval?.low ?? null,
+      here_high: here.interval?.high ?? null,
+      verdict,
+      reason,
+    })),
+  );
+}
+
+/** Every seed of every run, as in table1-seeds.csv. */
+export function seedsCsv(samples: readonly Sample[]): string {
+  return csv(
+    samples.flatMap(({ label, arm, run, seeds }) =>
+      seeds.map((seed) => ({
+        label,
+        arm,
+        run,
+        seed: seed.seed,
+        ...Object.fromEntries(measures.map(({ key, column }) => [column, seed[key]])),
+        steps_to_400: seed.stepsTo400,
+        first_crossing_400: seed.firstCrossing400,
+        wall_seconds: seed.wallSeconds,
+      })),
+    ),
+  );
+}
+
+/** The columns are the first row's keys. */
+function csv(rows: readonly CsvRow[]): string {
+  return formatCsv(Object.keys(rows[0] ?? {}), rows);
+}

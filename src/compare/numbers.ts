@@ -1,0 +1,62 @@
+import type { Estimate, Interval } from '../statistics.ts';
+
+/** Stands where a number is not defined or not known. */
+export const UNKNOWN = '–';
+
+/** What a number counts, which says how it is rounded. Errors are squared: two significant digits; shares are in %. */
+export type Unit = 'reward' | 'error' | 'steps' | 'share';
+
+/** Numbers written alike: their digits, and the `e-4` or `%` that follows them all. */
+interface Digits {
+  digits: string[];
+  suffix: string;
+}
+
+/** Writes numbers with the precision that suits the first of them. */
+function digitsOf(unit: Unit, values: readonly number[]): Digits {
+  if (unit === 'error') return significant(values);
+  if (unit === 'share') return { digits: values.map((value) => (100 * value).toFixed(1)), suffix: ' %' };
+  const digits = values.map((value) => (unit === 'steps' ? wholeNumber(value) : value.toFixed(1)));
+  return { digits, suffix: '' };
+}
+
+/** Two significant digits of the first number, as many decimals for the others; a power of ten where that is shorter. */
+function significant(values: readonly number[]): Digits {
+  // From the rounded number, so that 9.99e-4 is 1.0e-3 and not 10.0e-4.
+  const magnitude = Number((values[0] ?? 0).toExponential(1).split('e')[1]);
+  const scientific = magnitude < -2 || magnitude > 3;
+  const decimals = scientific ? 1 : Math.max(0, 1 - magnitude);
+  return {
+    digits: values.map((value) => (scientific ? value / 10 ** magnitude : value).toFixed(decimals)),
+    suffix: scientific ? `e${magnitude}` : '',
+  };
+}
+
+/** `482.7`, `2.6e-4`, `12,200`, `19.8 %`; `–` for null. */
+export function formatNumber(unit: Unit, value: number | null): string {
+  if (value === null) return UNKNOWN;
+  if (!Number.isFinite(value)) return `${value}`;
+  const { digits, suffix } = digitsOf(unit, [value]);
+  return digits[0]! + suffix;
+}
+
+/** `482.7 ± 8.4`, `0.085 ± 0.012`, `(2.6 ± 0.3)e-4`; the mean alone where no standard deviation is defined. */
+export function formatMean(unit: Unit, { mean, std }: Estimate): string {
+  if (mean === null || std === null || !Number.isFinite(mean)) return formatNumber(unit, mean);
+  const { digits, suffix } = digitsOf(unit, [mean, std]);
+  const both = digits.join(' ± ');
+  return suffix.startsWith('e') ? `(${both})${suffix}` : both + suffix;
+}
+
+/** `[383.4, 421.2]`, `[-1.2, 2.6]e-4`, precise as the mean size of its ends; `–` for null. */
+export function formatInterval(unit: Unit, interval: Interval | null): string {
+  if (interval === null) return UNKNOWN;
+  const { low, high } = interval;
+  const { digits, suffix } = digitsOf(unit, [(Math.abs(low) + Math.abs(high)) / 2, low, high]);
+  return `[${digits.slice(1).join(', ')}]${suffix}`;
+}
+
+/** `12,200`. */
+export function wholeNumber(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: 0 });
+}

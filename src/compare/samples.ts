@@ -1,0 +1,114 @@
+import { RandomStream } from '../random/stream.ts';
+import type { Run } from '../runs/read.ts';
+import { summarise } from '../runs/summary.ts';
+import type { Unit } from './numbers.ts';
+
+/** What one finished seed came to; null where it is not defined. docs/metrics.md, summary.csv, defines the numbers. */
+export interface SeedValues {
+  seed: number;
+  finalReward: number | null;
+  finalRewardLastThree: number | null;
+  predictionMse: number | null;
+  predictionMseStandardised: number | null;
+  stepsTo400: number | null;
+  firstCrossing400: number | null;
+  wallSeconds: number;
+}
+
+/** One run folder as a sample: what each of its finished seeds came to. */
+export interface Sample {
+  /** What the run is called beside the others. */
+  label: string;
+  arm: string;
+  /** The folder's name. */
+  run: string;
+  seeds: SeedValues[];
+}
+
+/** A number of each seed of which a comparison tells the mean, its interval and its differences between arms. */
+export interface Measure {
+  key: 'finalReward' | 'finalRewardLastThree' | 'predictionMse' | 'predictionMseStandardised';
+  name: string;
+  /** What its columns begin with in CSV files. */
+  column: string;
+  unit: Unit;
+  better: 'higher' | 'lower';
+}
+
+export const measures: readonly Measure[] = [
+  { key: 'finalReward', name: 'Final reward', column: 'final_reward', unit: 'reward', better: 'higher' },
+  {
+    key: 'finalRewardLastThree',
+    name: 'Last three',
+    column: 'final_reward_last_three',
+    unit: 'reward',
+    better: 'higher',
+  },
+  {
+    key: 'predictionMse',
+    name: 'Prediction error',
+    column: 'prediction_mse',
+    unit: 'error',
+    better: 'lower',
+  },
+  {
+    key: 'predictionMseStandardised',
+    name: 'Standardised error',
+    column: 'prediction_mse_standardised',
+    unit: 'error',
+    better: 'lower',
+  },
+];
+
+/** Each run as a sample, in the order given. Runs are never merged, even of one arm. */
+export function samplesOf(runs: readonly Run[]): Sample[] {
+  const labels = runLabels(runs);
+  return runs.map(({ name, info, seeds }, index) => ({
+    label: labels[index]!,
+    arm: printable(info.arm),
+    run: printable(name),
+    seeds: seeds.map(({ seed, rows, done }) => {
+      const curve = summarise(rows);
+      return {
+        seed,
+        finalReward: curve.final_reward,
+        finalRewardLastThree: curve.final_reward_last_three,
+        predictionMse: curve.prediction_mse,
+        predictionMseStandardised: curve.prediction_mse_standardised,
+        stepsTo400: curve.steps_to_400,
+        firstCrossing400: curve.first_crossing_400,
+        wallSeconds: done.wallSeconds,
+      };
+    }),
+  }));
+}
+
+/** One number of each seed for which it is defined. */
+export function valuesOf({ seeds }: Sample, key: keyof SeedValues): number[] {
+  return seeds.map((seed) => seed[key]).filter((value) => value !== null);
+}
+
+/** Where every bootstrap interval of a comparison starts to draw, so that each is the same whatever stands beside it. */
+export const bootstrapStream = () => RandomStream.named(0, 'bootstrap');
+
+/** What each run is called: its arm, with the folder where another run has the same arm. */
+export function runLabels(runs: readonly Run[]): string[] {
+  const arms = runs.map(({ info }) => info.arm);
+  const names = runs.map(({ name }) => name);
+  const shared = (values: readonly string[], value: string) => values.filter((v) => v === value).length > 1;
+  return runs.map(({ dir, name, info }) => {
+    const title = armTitle(info.arm);
+    const folder = shared(names, name) ? dir : name;
+    return printable(shared(arms, info.arm) ? `${title} (${folder})` : title);
+  });
+}
+
+/** `dream-critic` -> `Dream critic`. */
+export function armTitle(arm: string): string {
+  return arm.charAt(0).toUpperCase() + arm.slice(1).replaceAll('-', ' ');
+}
+
+/** Text from a run folder on one line and without control characters, which could drive a terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
+}
