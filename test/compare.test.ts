@@ -292,6 +292,9 @@ test('one seed has no deviation; no seed has no numbers; a reward may be negativ
     interquartileMean: null,
   });
   assert.deepEqual(notes, ['None: left out, not finished: seeds 0, 1.']);
+  const alone = compareRuns([none], { paper: true, seedValues: true });
+  assert.match(alone.files['table1-seeds.csv']!, /^label,arm,run,seed,final_reward,[^\n]*\n$/);
+  assert.match(alone.text, /\nNone +0 +– +– +–\n/);
 });
 
 test('prediction errors of every size keep two digits of the mean', () => {

@@ -77,7 +77,9 @@ export function verdictsCsv(verdicts: readonly Verdict[]): string {
 
 /** Every seed of every run, as in table1-seeds.csv. */
 export function seedsCsv(samples: readonly Sample[]): string {
-  return csv(
+  const columns = measures.map(({ column }) => column);
+  return formatCsv(
+    ['label', 'arm', 'run', 'seed', ...columns, 'steps_to_400', 'first_crossing_400', 'wall_seconds'],
     samples.flatMap(({ label, arm, run, seeds }) =>
       seeds.map((seed) => ({
         label,
@@ -93,7 +95,7 @@ export function seedsCsv(samples: readonly Sample[]): string {
   );
 }
 
-/** The columns are the first row's keys. */
+/** Of at least one row, whose keys are the columns. */
 function csv(rows: readonly CsvRow[]): string {
   return formatCsv(Object.keys(rows[0] ?? {}), rows);
 }
