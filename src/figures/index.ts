@@ -1,0 +1,100 @@
+import type { TopLevelSpec } from 'vega-lite';
+import type { FinishedSeed } from '../runs/read.ts';
+import { learningCurve, type Threshold } from './learning-curve.ts';
+import { openLoopFigure } from './open-loop.ts';
+import { type Arm, type Series, series } from './series.ts';
+import { linearAxis, logarithmicAxis, SCHEMA } from './theme.ts';
+import { wallTimeFigure } from './wall-time.ts';
+
+export { renderSvg } from './render.ts';
+export type { Arm } from './series.ts';
+
+/** A figure as data: what it shows in words, and its Vega-Lite specification with the numbers in it. */
+export interface Figure {
+  /** Its file's name without the ending. */
+  name: string;
+  title: string;
+  /** What is drawn, for the reader under it. */
+  caption: string;
+  /** What it shows, for who cannot see it: each arm's last numbers. */
+  description: string;
+  spec: TopLevelSpec;
+}
+
+const PARTS = 'the mean over seeds, its bootstrap 95 % interval and each seed';
+
+/**
+ * The figures of some arms. One for which no arm has a number (a method without a world model has no prediction error)
+ * is left out; the others keep their names.
+ *
+ * @param runs in the order of Table 1
+ * @param thresholds rewards to mark in figure 1
+ */
+export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]): Figure[] {
+  // Vega keeps what it draws by name in plain objects, which have one name of their own.
+  const arms = runs.map((arm) => (arm.label === '__proto__' ? { ...arm, label: `${arm.label} ` } : arm));
+  const labels = arms.map(({ label }) => label);
+  const marked = thresholds.length > 0 ? `; dotted: ${thresholds.map(({ label }) => label).join(', ')}` : '';
+  const candidates = [
+    {
+      name: 'figure1',
+      title: 'Reward against environment steps',
+      caption: `Mean reward per greedy evaluation episode: ${PARTS} (faint)${marked}.`,
+      data: series(arms, { logarithmic: false }, column('reward_mean')),
+      draw: (data: Series) =>
+        learningCurve(labels, data, { yTitle: 'Mean reward per episode', axis: linearAxis, thresholds }),
+    },
+    {
+      name: 'figure2',
+      title: 'Prediction error against environment steps',
+      caption: `One step ahead, on the held-out set, raw units: ${PARTS} (faint).`,
+      data: series(arms, { logarithmic: true }, column('prediction_mse')),
+      draw: (data: Series) =>
+        learningCurve(labels, data, {
+          yTitle: 'Prediction error (raw units²)',
+          axis: logarithmicAxis,
+          thresholds: [],
+        }),
+    },
+    {
+      name: 'figure3',
+      title: 'Open-loop error against horizon',
+      caption: `The model fed its own predictions, on the held-out set, raw units, at the last evaluation: ${PARTS} (dots).`,
+      data: series(arms, { logarithmic: true }, openLoopErrors),
+      draw: (data: Series) => openLoopFigure(labels, data, 'Open-loop error (raw units²)'),
+    },
+    {
+      name: 'figure4',
+      title: 'Wall time by arm',
+      caption: `Wall time of a seed, on whatever engine and machine the run had: ${PARTS} (rings).`,
+      data: series(arms, { logarithmic: false }, ({ done }) => [{ x: 0, y: done.wallSeconds / 60 }]),
+      draw: (data: Series) => wallTimeFigure(labels, data, 'Wall time per seed (minutes)'),
+    },
+  ];
+  return candidates
+    .filter(({ data }) => data.arms.length > 0)
+    .map(({ name, title, caption, data, draw }) => {
+      const description = `${title}. ${data.arms.map((arm) => lastMean(data, arm)).join('; ')}.`;
+      return { name, title, caption, description, spec: { $schema: SCHEMA, description, ...draw(data) } };
+    });
+}
+
+/** `Dream critic ends at 500 (interval 500 to 500, 5 seeds)` */
+function lastMean({ means }: Series, arm: string): string {
+  const { mean, low, high, seeds } = means.findLast((point) => point.arm === arm)!;
+  const short = (value: number) => Number(value.toPrecision(3));
+  return `${arm} ends at ${short(mean)} (interval ${short(low)} to ${short(high)}, seeds: ${seeds})`;
+}
+
+/** A column of metrics.csv by environment step. */
+function column(name: string) {
+  return ({ rows }: FinishedSeed) => rows.map((row) => ({ x: row.env_step!, y: row[name] }));
+}
+
+/** The last evaluation's error by horizon: the columns open_loop_mse_1, _5, … */
+function openLoopErrors({ rows }: FinishedSeed) {
+  return Object.entries(rows.at(-1) ?? {}).flatMap(([name, y]) => {
+    const horizon = /^open_loop_mse_(\d+)$/.exec(name)?.[1];
+    return horizon === undefined ? [] : [{ x: Number(horizon), y }];
+  });
+}

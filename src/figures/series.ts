@@ -1,0 +1,92 @@
+import { RandomStream } from '../random/stream.ts';
+import type { FinishedSeed } from '../runs/read.ts';
+import { bootstrapInterval, mean } from '../statistics.ts';
+
+/** A run as figures draw it: its finished seeds, under the label that Table 1 has for it. */
+export interface Arm {
+  label: string;
+  seeds: readonly FinishedSeed[];
+}
+
+/** One seed's value y at x, in the figure's units. */
+export interface SeedPoint {
+  [field: string]: string | number;
+  arm: string;
+  seed: number;
+  x: number;
+  y: number;
+}
+
+/** The mean over an arm's seeds at x and its bootstrap 95 % interval, which is that mean alone for one seed. */
+export interface MeanPoint {
+  [field: string]: string | number;
+  arm: string;
+  x: number;
+  mean: number;
+  low: number;
+  high: number;
+  /** Number of seeds behind it. */
+  seeds: number;
+}
+
+/** What a figure draws: the points of all arms, an arm's together, in the arms' order. */
+export interface Series {
+  /** Labels of the arms that have a point. */
+  arms: string[];
+  seeds: SeedPoint[];
+  means: MeanPoint[];
+}
+
+/**
+ * The points of a figure and, at each x, their mean over the seeds that have one there. Points whose y cannot be drawn
+ * are left out: what is not finite, and on a logarithmic axis what is not positive.
+ *
+ * @param read the points of one seed, in the order of x; null where there is no number
+ */
+export function series(
+  arms: readonly Arm[],
+  { logarithmic }: { logarithmic: boolean },
+  read: (seed: FinishedSeed) => readonly { x: number; y: number | null | undefined }[],
+): Series {
+  const drawable = (y: number | null | undefined): y is number =>
+    Number.isFinite(y) && (!logarithmic || y! > 0);
+  const byArm = arms.map(({ label, seeds }) => {
+    const points = seeds.flatMap((seed) =>
+      read(seed).flatMap(({ x, y }) =>
+        drawable(y) ? [{ arm: label, seed: seed.seed, x, y: rounded(y) }] : [],
+      ),
+    );
+    return { label, points, means: meanPoints(label, points) };
+  });
+  return {
+    arms: byArm.filter(({ points }) => points.length > 0).map(({ label }) => label),
+    seeds: byArm.flatMap(({ points }) => points),
+    means: byArm.flatMap(({ means }) => means),
+  };
+}
+
+function meanPoints(arm: string, points: readonly SeedPoint[]): MeanPoint[] {
+  const xs = [...new Set(points.map(({ x }) => x))].sort((a, b) => a - b);
+  return xs.map((x) => {
+    const values = points.filter((point) => point.x === x).map(({ y }) => y);
+    const center = mean(values)!;
+    // A stream of its own for each interval: it is the same whatever else is drawn.
+    const { low, high } = bootstrapInterval(values, RandomStream.named(0, 'bootstrap')) ?? {
+      low: center,
+      high: center,
+    };
+    return {
+      arm,
+      x,
+      mean: rounded(center),
+      low: rounded(low),
+      high: rounded(high),
+      seeds: values.length,
+    };
+  });
+}
+
+/** Six significant digits: more than a picture shows, and a specification that a reader can read. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(6));
+}

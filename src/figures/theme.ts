@@ -1,0 +1,111 @@
+import type { Config, TopLevelSpec } from 'vega-lite';
+import type { LayerSpec } from 'vega-lite/types_unstable/spec/layer.js';
+
+/** The version of Vega-Lite that specifications are written in: an editor reads it. */
+export const SCHEMA = 'https://vega.github.io/schema/vega-lite/v6.json';
+
+/** A vertical axis from zero. */
+export const linearAxis = { scale: { zero: true, nice: true }, axis: { tickCount: 6 } } as const;
+
+/** Environment steps: `10k`. The label of zero would be `0k`. */
+export const stepAxis = {
+  format: '~s',
+  labelExpr: "datum.value === 0 ? '0' : datum.label",
+  tickCount: 6,
+  grid: false,
+} as const;
+
+/** A vertical axis of positive numbers: `1e-4`. */
+export const logarithmicAxis = {
+  scale: { type: 'log', nice: false, padding: 6 },
+  axis: { format: '.0e', tickCount: 5 },
+} as const;
+
+/**
+ * How figures look: text of 7 to 8 points at their printed size, in a typeface that every system has or replaces by
+ * one like it, and no mark that needs colour to be told apart.
+ */
+const theme: Config = {
+  background: 'white',
+  font: 'Helvetica, Arial, sans-serif',
+  padding: 4,
+  // Figures carry one description as a whole; a label on each of a thousand points helps nobody.
+  aria: false,
+  view: { stroke: null },
+  axis: {
+    labelFontSize: 9,
+    titleFontSize: 10,
+    titleFontWeight: 'normal',
+    labelColor: '#222',
+    titleColor: '#222',
+    domainColor: '#888',
+    tickColor: '#888',
+    tickSize: 4,
+    gridColor: '#e8e8e8',
+    gridWidth: 0.5,
+  },
+  legend: {
+    orient: 'bottom',
+    direction: 'horizontal',
+    title: null,
+    labelFontSize: 9,
+    labelColor: '#222',
+    labelLimit: 245,
+    symbolStrokeWidth: 1.8,
+    symbolOpacity: 1,
+    offset: 8,
+  },
+};
+
+/** Okabe and Ito (2008), for every kind of colour vision; yellow last, it is faint on white. */
+const COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442'];
+
+/** One dash more or fewer than colours would repeat a pair sooner; these give 8 × 7 different pairs. */
+const DASHES = [
+  [1, 0],
+  [5, 2],
+  [1.5, 1.5],
+  [7, 2, 1.5, 2],
+  [9, 3],
+  [3, 3],
+  [7, 2, 1.5, 2, 1.5, 2],
+];
+
+const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'cross', 'triangle-down', 'triangle-right'];
+
+/** A scale that gives each arm its own value of a channel, in the order of the arms. */
+function armScale<T>(all: readonly string[], shown: readonly string[], values: readonly T[]) {
+  return { domain: [...shown], range: shown.map((arm) => values[all.indexOf(arm) % values.length]!) };
+}
+
+/**
+ * What tells arms apart, for print in black and white as for colour-blind readers: colour, dash and shape.
+ *
+ * @param all labels of all compared arms, so that an arm looks the same in each figure
+ * @param shown labels of those that this figure has
+ */
+export function armChannels(all: readonly string[], shown: readonly string[]) {
+  // As many columns as the width under the axis holds of the longest label.
+  const longest = Math.max(...shown.map((label) => label.length));
+  const columns = longest <= 11 ? 3 : longest <= 20 ? 2 : 1;
+  const arm = { field: 'arm', type: 'nominal' } as const;
+  return {
+    colour: { ...arm, scale: armScale(all, shown, COLOURS) },
+    dash: { ...arm, scale: armScale(all, shown, DASHES) },
+    shape: { ...arm, scale: armScale(all, shown, SHAPES) },
+    legend: { columns },
+    legendHeight: 14 * Math.ceil(shown.length / columns),
+  };
+}
+
+/** A layered specification, all but its version and description. */
+export type Drawing = TopLevelSpec & LayerSpec<string>;
+
+/**
+ * The size and look that figures share: 336 CSS pixels (1/96 inch) wide, 3.5 inches, one column of a two-column page.
+ *
+ * @param height in CSS pixels, all included
+ */
+export function page(height: number) {
+  return { width: 336, height, autosize: { type: 'fit', contains: 'padding' }, config: theme } as const;
+}

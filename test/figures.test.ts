@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type Arm, figures, renderSvg } from '../src/figures/index.ts';
+import type { FinishedSeed } from '../src/runs/read.ts';
+
+const done = { steps: 0, updates: 0, engine: 'wasm', device: 'cpu', end: '' };
+
+/** A seed with evaluations every 2,000 steps; a method without a world model has no errors. */
+function finished(seed: number, rewards: number[], errors?: (number | null)[], minutes = 1): FinishedSeed {
+  const rows = rewards.map((reward, i) => ({
+    env_step: 2000 * (i + 1),
+    reward_mean: reward,
+    ...(errors && {
+      prediction_mse: errors[i]!,
+      open_loop_mse_1: errors[i]!,
+      open_loop_mse_15: errors[i]! * 30,
+    }),
+  }));
+  return { seed, rows, done: { ...done, wallSeconds: 60 * minutes } };
+}
+
+const dream: Arm = {
+  label: 'Dream critic',
+  seeds: [
+    finished(1, [100, 480, 500], [4e-3, 3e-4, 2e-4], 2),
+    finished(2, [40, 500, 500], [2e-3, 5e-4, 4e-4], 3),
+    finished(3, [10, 400, 440], [3e-3, 1e-4, 3e-4], 7),
+  ],
+};
+const ppo: Arm = { label: 'PPO', seeds: [finished(1, [20, 30, 60])] };
+const thresholds = [{ y: 400, label: 'threshold 400' }];
+
+/** A figure's numbers, and its layers by mark. */
+function drawn(arms: readonly Arm[], name: string) {
+  const figure = figures(arms, thresholds).find((candidate) => candidate.name === name);
+  assert.notEqual(figure, undefined, `${name} is missing`);
+  // As an editor would read the file.
+  const spec = JSON.parse(JSON.stringify(figure!.spec));
+  return { figure: figure!, spec, means: spec.datasets.means, seeds: spec.datasets.seeds };
+}
+
+test('the line is the mean over seeds, the band holds it, each seed has its points', () => {
+  const { means, seeds } = drawn([dream], 'figure1');
+  assert.deepEqual(
+    means.map(({ x, mean, seeds }: Record<string, number>) => [x, mean, seeds]),
+    // 150 / 3, 1380 / 3, 1440 / 3
+    [
+      [2000, 50, 3],
+      [4000, 460, 3],
+      [6000, 480, 3],
+    ],
+  );
+  for (const { low, mean, high } of means) assert.ok(low < mean && mean < high, `${low} ${mean} ${high}`);
+  // Of three values every resample's mean is one of ten; the quantiles are the means of the extreme ones.
+  assert.deepEqual([means[0].low, means[0].high], [10, 100]);
+  assert.deepEqual(
+    seeds
+      .filter(({ seed }: { seed: number }) => seed === 2)
+      .map(({ x, y }: Record<string, number>) => [x, y]),
+    [
+      [2000, 40],
+      [4000, 500],
+      [6000, 500],
+    ],
+  );
+});
+
+test('equal values have a band without width, one seed has none', () => {
+  const equal = { label: 'Equal', seeds: [finished(1, [500]), finished(2, [500])] };
+  for (const [arm, seeds] of [
+    [equal, 2],
+    [{ label: 'One', seeds: [finished(1, [500])] }, 1],
+  ] as const) {
+    const [point] = drawn([arm], 'figure1').means;
+    assert.deepEqual([point.low, point.mean, point.high, point.seeds], [500, 500, 500, seeds]);
+  }
+});
+
+test('figure 3 has the last evaluation by horizon, figure 4 the minutes', () => {
+  const openLoop = drawn([dream, ppo], 'figure3').means;
+  assert.deepEqual(
+    openLoop.map(({ arm, x, mean }: Record<string, number>) => [arm, x, mean]),
+    [
+      ['Dream critic', 1, 3e-4],
+      ['Dream critic', 15, 9e-3],
+    ],
+  );
+  const time = drawn([dream, ppo], 'figure4').means;
+  assert.deepEqual(
+    time.map(({ arm, mean }: Record<string, number>) => [arm, mean]),
+    [
+      ['Dream critic', 4],
+      ['PPO', 1],
+    ],
+  );
+});
+
+test('what an axis cannot show is left out: not a number, infinite, and zero on a logarithmic one', () => {
+  const odd = {
+    label: 'Odd',
+    seeds: [
+      finished(1, [Number.NaN, 100, Number.POSITIVE_INFINITY], [0, 1e-3, Number.POSITIVE_INFINITY]),
+      finished(2, [-20, 0, 300], [null, 3e-3, -1]),
+    ],
+  };
+  const points = (name: string) =>
+    drawn([odd], name).means.map(({ x, mean, seeds }: Record<string, number>) => [x, mean, seeds]);
+  assert.deepEqual(points('figure1'), [
+    [2000, -20, 1],
+    [4000, 50, 2],
+    [6000, 300, 1],
+  ]);
+  assert.deepEqual(points('figure2'), [[4000, 2e-3, 2]]);
+});
+
+test('a figure without data is left out; an arm looks the same in every figure', () => {
+  assert.deepEqual(
+    figures([ppo], []).map(({ name }) => name),
+    ['figure1', 'figure4'],
+  );
+  assert.deepEqual(figures([{ label: 'None', seeds: [] }], []), []);
+  const scales = (name: string) => {
+    const { color, strokeDash } = drawn([ppo, dream], name).spec.layer.at(-1).encoding;
+    return [color.scale, strokeDash.scale].map(({ domain, range }) => range[domain.indexOf('Dream critic')]);
+  };
+  assert.deepEqual(scales('figure2'), scales('figure1'));
+});
+
+test('twelve arms can be told apart by colour and dash together', () => {
+  const arms = Array.from({ length: 12 }, (_, i) => ({ label: `Arm ${i}`, seeds: dream.seeds }));
+  const { color, strokeDash } = drawn(arms, 'figure1').spec.layer.at(-1).encoding;
+  const pairs = arms.map((_, i) => JSON.stringify([color.scale.range[i], strokeDash.scale.range[i]]));
+  assert.equal(new Set(pairs).size, 12);
+});
+
+test('thresholds are marked in figure 1 alone and named in its caption', async () => {
+  const { figure, spec } = drawn([dream], 'figure1');
+  assert.deepEqual(spec.datasets.thresholds, thresholds);
+  assert.match(figure.caption, /threshold 400/);
+  assert.match((await renderSvg(figure.spec, '')).text, />threshold 400<\/text>/);
+  assert.deepEqual(drawn([dream], 'figure2').spec.datasets.thresholds, []);
+});
+
+test('a rendering is the same bytes each time, in any order, and refers to nothing outside', async () => {
+  const all = figures([dream, ppo], thresholds);
+  const forwards = await Promise.all(all.map(({ spec }) => renderSvg(spec, 'x')));
+  const backwards = await Promise.all([...all].reverse().map(({ spec }) => renderSvg(spec, 'x')));
+  assert.deepEqual(
+    backwards.reverse().map(({ text }) => text),
+    forwards.map(({ text }) => text),
+  );
+  for (const { text } of forwards) {
+    const outside = text.match(/\b(?:href|src|url|id)\b[^>]{0,40}|https?:[^"]*/g) ?? [];
+    assert.deepEqual([...new Set(outside)], ['http://www.w3.org/2000/svg', 'http://www.w3.org/1999/xlink']);
+    assert.doesNotMatch(text, /NaN|undefined|<script|<style/);
+  }
+});
+
+/** The elements of an SVG and what else could be read as markup, in order. */
+const skeleton = (svg: string) => svg.match(/<[^\s>]*|&(?!(?:amp|lt|gt|quot|#39);)/g);
+
+test('whatever a run is called, it stays text', async () => {
+  const hostile = fc.oneof(
+    fc.string({
+      unit: fc.constantFrom('<', '>', '&', '"', "'", '/', ']', '-', '!', 'a', ' ', '{', '}', '\\'),
+    }),
+    fc.constantFrom('__proto__', 'constructor', 'null', '', '<script>alert(1)</script>', '&lt;', ']]>', "'}"),
+  );
+  const render = async (label: string) => {
+    const arms = [{ label, seeds: dream.seeds.slice(0, 2) }, ppo];
+    const svgs = figures(arms, []).map(({ spec, description }) => renderSvg(spec, description));
+    return (await Promise.all(svgs)).map(({ text }) => text);
+  };
+  await fc.assert(
+    fc.asyncProperty(hostile, async (label) => {
+      const plain = await render('a'.repeat(label.length));
+      assert.deepEqual((await render(label)).map(skeleton), plain.map(skeleton));
+    }),
+    { seed: 1, numRuns: 25 },
+  );
+});
