@@ -36,10 +36,7 @@ const ENTITIES: Record<string, string> = {
 
 /** Escapes what markup reads as its own; characters that XML forbids, even escaped, become U+FFFD. */
 function escapeMarkup(text: string): string {
-  return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd')
-      .replace(/[&<>"']/g, (character) => ENTITIES[character]!)
-  );
+  return text
+    .replace(/[^\P{Cc}\t\n\r]|[\p{Cs}\ufffe\uffff]/gu, '\ufffd')
+    .replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }

@@ -53,10 +53,17 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
   command('compare <runs...>', 'print Table 1 of finished runs, and how sure it is')
     .option('--paper', "set the paper's printed numbers beside, with a verdict on each")
     .option('--seed-values', "print each seed's values too")
-    .option('--out <dir>', 'write the tables there as CSV, Markdown and LaTeX')
+    .option('--out <dir>', 'write the tables there as CSV, Markdown and LaTeX, and the figures as SVG')
     .option('--json', 'results as one JSON object')
     .action(async (dirs, options) => {
-      code = (await import('./compare.ts')).compareCommand(dirs, options);
+      code = await (await import('./compare.ts')).compareCommand(dirs, options);
+    });
+
+  command('report <runs...>', 'write what was run and what came of it as one HTML page')
+    .option('--paper', "set the paper's printed numbers beside, with a verdict on each")
+    .option('--out <file>', 'the page to write', 'report.html')
+    .action(async (dirs, options) => {
+      code = await (await import('./report.ts')).reportCommand(dirs, options);
     });
 
   command('engines', 'what can compute here, and why not the rest')

@@ -1,10 +1,10 @@
-import { readRun } from '../runs/read.ts';
+import { type Run, readRun } from '../runs/read.ts';
 import { pairsCsv, seedsCsv, tableCsv, verdictsCsv } from './csv.ts';
 import { tableNotes } from './notes.ts';
 import { type PairRow, pairRows } from './pairs.ts';
 import { renderLatex, renderMarkdown, renderText } from './render.ts';
 import { type Sample, samplesOf } from './samples.ts';
-import { seedSection, statisticsSection, tableSection, verdictSection } from './sections.ts';
+import { type Section, seedSection, statisticsSection, tableSection, verdictSection } from './sections.ts';
 import { type TableRow, tableRows } from './table.ts';
 import { type Verdict, verdicts } from './verdicts.ts';
 
@@ -18,6 +18,7 @@ export interface CompareOptions {
 
 /** Table 1 of some runs and what it rests on, as data and in every format. */
 export interface Comparison {
+  runs: Run[];
   rows: TableRow[];
   pairs: PairRow[];
   /** With `paper` only. */
@@ -26,6 +27,8 @@ export interface Comparison {
   samples?: Sample[];
   /** Sentences that belong under the table. */
   notes: string[];
+  /** The tables as they are read: Table 1 with any verdicts, how sure it is, and every seed's values. */
+  sections: { results: Section[]; statistics: Section; seeds: Section };
   text: string;
   /** Contents by file name. */
   files: Record<string, string>;
@@ -47,23 +50,25 @@ export function compareRuns(
   const notes = tableNotes(runs, paper);
   const pairs = pairRows(samples);
   const judged = paper ? verdicts(runs) : [];
-  const sections = [
-    tableSection(rows, notes),
-    ...(judged.length > 0 ? [verdictSection(judged)] : []),
-    statisticsSection(rows, pairs),
-    ...(seedValues ? [seedSection(samples)] : []),
-  ];
+  const sections = {
+    results: [tableSection(rows, notes), ...(judged.length > 0 ? [verdictSection(judged)] : [])],
+    statistics: statisticsSection(rows, pairs),
+    seeds: seedSection(samples),
+  };
+  const shown = [...sections.results, sections.statistics, ...(seedValues ? [sections.seeds] : [])];
   return {
+    runs,
     rows,
     pairs,
     ...(paper ? { verdicts: judged } : {}),
     ...(seedValues ? { samples } : {}),
     notes,
-    text: renderText(sections),
+    sections,
+    text: renderText(shown),
     files: {
       'table1.csv': tableCsv(rows),
-      'table1.md': renderMarkdown(sections),
-      'table1.tex': renderLatex(sections),
+      'table1.md': renderMarkdown(shown),
+      'table1.tex': renderLatex(shown),
       ...(pairs.length > 0 ? { 'table1-pairs.csv': pairsCsv(pairs) } : {}),
       ...(judged.length > 0 ? { 'table1-paper.csv': verdictsCsv(judged) } : {}),
       ...(seedValues ? { 'table1-seeds.csv': seedsCsv(samples) } : {}),

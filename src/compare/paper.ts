@@ -30,6 +30,9 @@ export const paperSettings = { horizon: 15, gamma: 0.99, lambda: 0.5, beta: 0.1,
 /** The time that the dream critic costs over the baseline, section 7: "approximately 20%", read as what rounds to it. */
 export const paperOverhead = { low: 0.15, high: 0.25 };
 
+/** The rewards, of at most 500, that the paper's learning curves are read against. */
+export const paperThresholds = [400, 475];
+
 /** What must be known to read the paper's numbers beside ours. */
 export const PAPER_NOTE =
   'The paper states neither the space nor the test data of its prediction error, nor whether the reward stays ' +

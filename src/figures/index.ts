@@ -1,5 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
-import type { FinishedSeed } from '../runs/read.ts';
+import { paperConditions, paperThresholds } from '../compare/paper.ts';
+import { runLabels } from '../compare/samples.ts';
+import type { FinishedSeed, Run } from '../runs/read.ts';
 import { learningCurve, type Threshold } from './learning-curve.ts';
 import { openLoopFigure } from './open-loop.ts';
 import { type Arm, type Series, series } from './series.ts';
@@ -77,6 +79,16 @@ export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]):
       const description = `${title}. ${data.arms.map((arm) => lastMean(data, arm)).join('; ')}.`;
       return { name, title, caption, description, spec: { $schema: SCHEMA, description, ...draw(data) } };
     });
+}
+
+/** The figures of some runs, in the order of Table 1, on the paper's environment with its thresholds marked. */
+export function figuresOf(runs: readonly Run[]): Figure[] {
+  const labels = runLabels(runs);
+  const asInPaper = runs.every(({ experiment }) => experiment.environment === paperConditions.environment);
+  return figures(
+    runs.map(({ seeds }, index) => ({ label: labels[index]!, seeds })),
+    asInPaper ? paperThresholds.map((y) => ({ y, label: `${y}, the paper's threshold` })) : [],
+  );
 }
 
 /** `Dream critic ends at 500 (interval 500 to 500, 5 seeds)` */

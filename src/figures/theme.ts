@@ -28,7 +28,8 @@ export const logarithmicAxis = {
 const theme: Config = {
   background: 'white',
   font: 'Helvetica, Arial, sans-serif',
-  padding: 4,
+  // A label may stand half above its axis.
+  padding: { left: 4, right: 4, top: 8, bottom: 4 },
   // Figures carry one description as a whole; a label on each of a thousand points helps nobody.
   aria: false,
   view: { stroke: null },

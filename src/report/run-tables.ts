@@ -1,0 +1,100 @@
+import { printable } from '../compare/samples.ts';
+import type { Table } from '../compare/sections.ts';
+import { differingKeys } from '../config/format.ts';
+import { valueAt } from '../config/problems.ts';
+import type { Run } from '../runs/read.ts';
+
+/** A run and what it is called beside the others. */
+export interface LabelledRun {
+  label: string;
+  run: Run;
+}
+
+/** What each run trained, and how far it came. */
+export function runsTable(runs: readonly LabelledRun[]): Table {
+  return {
+    head: ['Arm', 'Folder', 'Method', 'Environment', 'Steps', 'Seeds', 'Finished'],
+    numeric: [false, false, false, false, true, false, false],
+    rows: runs.map(({ label, run: { name, experiment, seeds } }) => [
+      label,
+      printable(name),
+      experiment.method,
+      experiment.environment,
+      experiment.steps.toLocaleString('en-US'),
+      seedList(experiment.seeds),
+      `${seeds.length} of ${experiment.seeds.length}`,
+    ]),
+  };
+}
+
+/** The seeds that are not finished, each with what became of it: `Baseline, seed 3: failed: the loss is NaN`. */
+export function unfinishedSeeds(runs: readonly LabelledRun[]): string[] {
+  return runs.flatMap(({ label, run: { unfinished, info } }) =>
+    unfinished.map((seed) => {
+      const status = info.status[seed] ?? 'waiting';
+      const reason = info.failures[seed];
+      return `${label}, seed ${seed}: ${status}${reason === undefined ? '' : `: ${reason}`}`;
+    }),
+  );
+}
+
+/** Where and with what each run was made. */
+export function provenanceTable(runs: readonly LabelledRun[]): Table {
+  return {
+    head: ['Arm', 'Engine', 'Device', 'wm', 'Node', 'Host', 'Started', 'Took'],
+    numeric: [false, false, false, false, false, false, false, true],
+    rows: runs.map(({ label, run: { info } }) => [
+      label,
+      `${info.engine.name} ${info.engine.version}`,
+      info.engine.device,
+      info.gitCommit === null ? info.wmVersion : `${info.wmVersion} (${info.gitCommit.slice(0, 12)})`,
+      info.node,
+      `${info.host}, ${info.platform}, ${info.cores} cores`,
+      info.start.replace('T', ' ').replace(/\.\d+Z$/, ' UTC'),
+      `${(info.seconds / 60).toFixed(1)} min`,
+    ]),
+  };
+}
+
+/**
+ * The config keys in which the runs differ, one row each in the schema's order; a value is empty where the run's method
+ * lacks the key. Names of folders are no difference.
+ */
+export function differencesTable(runs: readonly LabelledRun[]): Table {
+  const first = runs[0]!.run.experiment;
+  const keys = new Set(runs.flatMap(({ run }) => differingKeys(first, run.experiment)));
+  keys.delete('name');
+  return {
+    head: ['Key', ...runs.map(({ label }) => label)],
+    numeric: [false, ...runs.map(() => false)],
+    rows: [...keys].map((key) => [
+      key,
+      ...runs.map(({ run: { experiment } }) =>
+        key === 'seeds' ? seedList(experiment.seeds) : formatValue(valueAt(experiment, key.split('.'))),
+      ),
+    ]),
+  };
+}
+
+function formatValue(value: unknown): string {
+  if (value === undefined) return '';
+  return typeof value === 'string' ? value : JSON.stringify(value).replaceAll(',', ', ');
+}
+
+/** `1000 to 1009, 2000` */
+function seedList(seeds: readonly number[]): string {
+  const ranges: { from: number; to: number }[] = [];
+  for (const seed of seeds) {
+    const last = ranges.at(-1);
+    if (last !== undefined && seed === last.to + 1) last.to = seed;
+    else ranges.push({ from: seed, to: seed });
+  }
+  return ranges.map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`)).join(', ');
+}
+
+/** A command as it is typed in a POSIX shell: words that the shell would read otherwise stand in single quotes. */
+export function shellCommand(words: readonly string[]): string {
+  return words
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(' ');
+}

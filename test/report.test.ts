@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import fc from 'fast-check';
+import { reportOn } from '../src/report/index.ts';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const published = ['dream-critic', 'baseline'].map((name) => join(root, 'runs', 'first', name));
+const folder = mkdtempSync(join(tmpdir(), 'wm-report-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What a program came to. */
+interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+function start(program: string, args: readonly string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(
+      program,
+      args,
+      { cwd: folder, timeout: 100_000, maxBuffer: 2 ** 26 },
+      (error, stdout, stderr) => {
+        resolve({
+          code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1,
+          stdout,
+          stderr,
+        });
+      },
+    );
+  });
+}
+
+const wm = (...args: string[]) => start(process.execPath, [join(root, 'bin', 'wm.js'), ...args]);
+
+/** A published run under another name, its run.json changed. */
+function variant(name: string, changes: Record<string, unknown>): string {
+  const dir = join(folder, name);
+  cpSync(published[1]!, dir, { recursive: true });
+  const file = join(dir, 'run.json');
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...changes }));
+  return dir;
+}
+
+/** The elements of a page and whatever else could be read as markup, in order. */
+const skeleton = (page: string) => page.match(/<[^\s>]*|&(?!(?:amp|lt|gt|quot|#39);)|[^\P{Cc}\n]/gu);
+
+/** The text of a page's cells, row by row. */
+function rows(page: string): string[][] {
+  return [...page.matchAll(/<tr>(.*?)<\/tr>/gs)].map(([, row]) =>
+    [...row!.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/gs)].map(([, cell]) => cell!),
+  );
+}
+
+test('wm report writes one page with everything that the runs say', async () => {
+  const first = await wm('report', ...published, '--paper', '--out', 'sub/first.html');
+  assert.deepEqual(first, { code: 0, stdout: '', stderr: 'wrote sub/first.html\n' });
+  const page = readFileSync(join(folder, 'sub', 'first.html'), 'utf8');
+  const cells = rows(page);
+  const starting = (...start: string[]) => cells.filter((row) => start.every((cell, i) => row[i] === cell));
+
+  assert.deepEqual(starting('Dream critic', 'dream-critic')[0], [
+    'Dream critic',
+    'dream-critic',
+    'world-model',
+    'CartPole-v1',
+    '16,000',
+    '100 to 104',
+    '5 of 5',
+  ]);
+  assert.equal(starting('Dream critic (paper)', '5', '482.7 ± 8.4').length, 1);
+  assert.equal(starting('Final reward', 'Against', 'Difference').length, 1);
+  // Each seed of each run, as summary.csv has it.
+  assert.equal(starting('seed 102', '500.0').length, 2);
+  assert.equal(starting('seed 100', '245.1').length, 1);
+  assert.deepEqual(starting('Key'), [['Key', 'Dream critic', 'Baseline']]);
+  assert.deepEqual(starting('critic.shapesModel'), [['critic.shapesModel', 'true', 'false']]);
+  assert.deepEqual(starting('critic.bootstrapsActor'), [['critic.bootstrapsActor', 'true', 'false']]);
+  assert.equal(starting('gamma').length, 0);
+  assert.match(
+    page,
+    /<code>wm train --config configs\/dream\.yaml --steps 16000 --seeds 100,101,102,103,104 /,
+  );
+  for (const number of [1, 2, 3, 4]) {
+    assert.match(
+      page,
+      new RegExp(`<figure id="figure${number}"><svg role="img" aria-label="[^"]*Dream critic ends at`),
+    );
+  }
+  assert.deepEqual(
+    [...page.matchAll(/<h(\d)/g)].map(([, level]) => level).join(''),
+    '122222222',
+    'one first heading, then second ones',
+  );
+  assert.match(page, /<html lang="en">/);
+  assert.match(page, /<meta name="viewport" content="width=device-width, initial-scale=1">/);
+
+  await wm('report', ...published, '--paper');
+  assert.equal(readFileSync(join(folder, 'report.html'), 'utf8'), page, 'the same bytes again');
+});
+
+test('the page refers to nothing outside of itself and has no script', async () => {
+  const page = await reportOn(published, { paper: true });
+  const outside = page.match(
+    /https?:[^"\s]*|<(?:script|link|iframe|img|object|base)\b|\b(?:href|src|srcset)=|url\(|@import/g,
+  );
+  assert.deepEqual([...new Set(outside)].sort(), [
+    'http://www.w3.org/1999/xlink',
+    'http://www.w3.org/2000/svg',
+  ]);
+});
+
+test('seeds that are not finished are named with their reason and left out', async () => {
+  const dir = variant('unfinished', {
+    status: { 100: 'done', 101: 'failed', 102: 'done', 103: 'interrupted', 104: 'done' },
+    failures: { 101: 'the loss is NaN' },
+  });
+  for (const seed of [101, 103]) rmSync(join(dir, `seed-${seed}`, 'done.json'));
+  const page = await reportOn([dir], { paper: false });
+  assert.match(page, /<li>Not finished and left out: Baseline, seed 101: failed: the loss is NaN<\/li>/);
+  assert.match(page, /<li>Not finished and left out: Baseline, seed 103: interrupted<\/li>/);
+  assert.ok(
+    rows(page).some((row) => row.includes('3 of 5')),
+    'counts the finished seeds',
+  );
+  assert.match(page, /<p>None but the folders’ names\.<\/p>/);
+  for (const seed of [100, 102, 104]) rmSync(join(dir, `seed-${seed}`, 'done.json'));
+  assert.doesNotMatch(await reportOn([dir], { paper: false }), /<figure/);
+});
+
+test('whatever a run folder says stays text, and its command can be pasted into a shell', async () => {
+  const unit = fc.constantFrom(
+    '<',
+    '>',
+    '&',
+    '"',
+    "'",
+    '/',
+    '-',
+    '!',
+    '=',
+    ' ',
+    'a',
+    '\u0000',
+    '\u001b',
+    '\ud800',
+    '{',
+  );
+  const hostile = fc.oneof(
+    fc.string({ unit }),
+    fc.constantFrom('__proto__', '</style><script>x</script>', '&lt;', '-->'),
+  );
+  const dir = variant('hostile', {});
+  const record = JSON.parse(readFileSync(join(dir, 'run.json'), 'utf8'));
+  // Two seeds of two evaluations are enough, and quick.
+  for (const seed of [102, 103, 104]) rmSync(join(dir, `seed-${seed}`, 'done.json'));
+  for (const seed of [100, 101]) {
+    const file = join(dir, `seed-${seed}`, 'metrics.csv');
+    writeFileSync(file, `${readFileSync(file, 'utf8').split('\n').slice(0, 3).join('\n')}\n`);
+  }
+  const page = (text: string) => {
+    const engine = { name: text, version: text, device: text, reason: text };
+    const changes = { arm: text, host: text, platform: text, node: text, start: text, engine };
+    const failures = { 104: text };
+    writeFileSync(
+      join(dir, 'run.json'),
+      JSON.stringify({ ...record, ...changes, failures, command: [text] }),
+    );
+    return reportOn([dir], { paper: true });
+  };
+  await fc.assert(
+    fc.asyncProperty(hostile, async (text) => {
+      assert.deepEqual(skeleton(await page(text)), skeleton(await page('a'.repeat(text.length))));
+    }),
+    { seed: 1, numRuns: 8 },
+  );
+  assert.match(await page("it's $HOME"), /<code>&#39;it&#39;\\&#39;&#39;s \$HOME&#39;<\/code>/);
+});
+
+test('a path that is no run folder is one sentence, and nothing is written', async () => {
+  const { code, stdout, stderr } = await wm('report', published[0]!, 'missing', '--out', 'never/never.html');
+  assert.deepEqual([code, stdout], [2, '']);
+  assert.equal(
+    stderr,
+    'wm: missing is no run folder: it holds no run.json; give a folder that wm train made\n',
+  );
+  assert.ok(!existsSync(join(folder, 'never')), 'no folder is made');
+});
+
+/** Chromium, as WM_CHROMIUM names it or as it is found on the path. */
+function chromium(): string | undefined {
+  if (process.env.WM_CHROMIUM) return process.env.WM_CHROMIUM;
+  const places = (process.env.PATH ?? '').split(delimiter);
+  return ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+    .flatMap((name) => places.map((place) => join(place, name)))
+    .find(existsSync);
+}
+
+/** Opens a page, runs a script in it, and returns its JSON and what the console said. */
+async function inBrowser(browser: string, page: string, width: number, script: string) {
+  const file = join(folder, 'opened.html');
+  writeFileSync(file, `${page}<script>document.title = JSON.stringify((${script})())</script>`);
+  const { stdout, stderr } = await start(browser, [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--enable-logging=stderr',
+    `--user-data-dir=${join(folder, 'browser')}`,
+    `--window-size=${width},900`,
+    '--dump-dom',
+    pathToFileURL(file).href,
+  ]);
+  const title = /<title>(.*?)<\/title>/s.exec(stdout)?.[1];
+  return { result: JSON.parse(title ?? 'null'), console: stderr.match(/.*CONSOLE.*/g) ?? [] };
+}
+
+const browser = chromium();
+const skip = browser === undefined && 'skipped: no Chromium on the path; name one in WM_CHROMIUM';
+
+test('Chromium shows every figure whole and says nothing, on a narrow and on a wide screen', {
+  skip,
+}, async () => {
+  const page = await reportOn(published, { paper: true });
+  const measure = `() => ({
+    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    figures: [...document.querySelectorAll('figure svg')].map((svg) => {
+      const box = svg.getBoundingClientRect();
+      const cut = [...svg.querySelectorAll('text')].filter((text) => {
+        const { left, right, top, bottom } = text.getBoundingClientRect();
+        return left < box.left - 1 || right > box.right + 1 || top < box.top - 1 || bottom > box.bottom + 1;
+      });
+      return { width: Math.round(box.width), marks: svg.querySelectorAll('path[stroke], path[fill]').length > 10, cut: cut.map((text) => text.textContent) };
+    }),
+  })`;
+  for (const width of [500, 1200]) {
+    const { result, console } = await inBrowser(browser!, page, width, measure);
+    assert.deepEqual(console, []);
+    assert.equal(result.overflow, 0, `the page is wider than a screen of ${width}`);
+    assert.equal(result.figures.length, 4);
+    for (const { cut, marks, width: shown } of result.figures) {
+      assert.deepEqual(cut, [], 'text beyond the edge of its figure');
+      assert.ok(marks && shown > 300, `a figure is ${shown} wide, with marks: ${marks}`);
+    }
+  }
+  const { console } = await inBrowser(browser!, page, 500, '() => { console.error("told"); return null; }');
+  assert.equal(console.length, 1, 'an error on the console would be seen');
+});
