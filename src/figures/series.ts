@@ -1,4 +1,4 @@
-import { RandomStream } from '../random/stream.ts';
+import { bootstrapStream } from '../compare/samples.ts';
 import type { FinishedSeed } from '../runs/read.ts';
 import { bootstrapInterval, mean } from '../statistics.ts';
 
@@ -52,15 +52,13 @@ export function series(
     Number.isFinite(y) && (!logarithmic || y! > 0);
   const byArm = arms.map(({ label, seeds }) => {
     const points = seeds.flatMap((seed) =>
-      read(seed).flatMap(({ x, y }) =>
-        drawable(y) ? [{ arm: label, seed: seed.seed, x, y: rounded(y) }] : [],
-      ),
+      read(seed).flatMap(({ x, y }) => (drawable(y) ? [{ arm: label, seed: seed.seed, x, y }] : [])),
     );
     return { label, points, means: meanPoints(label, points) };
   });
   return {
     arms: byArm.filter(({ points }) => points.length > 0).map(({ label }) => label),
-    seeds: byArm.flatMap(({ points }) => points),
+    seeds: byArm.flatMap(({ points }) => points.map((point) => ({ ...point, y: rounded(point.y) }))),
     means: byArm.flatMap(({ means }) => means),
   };
 }
@@ -70,8 +68,7 @@ function meanPoints(arm: string, points: readonly SeedPoint[]): MeanPoint[] {
   return xs.map((x) => {
     const values = points.filter((point) => point.x === x).map(({ y }) => y);
     const center = mean(values)!;
-    // A stream of its own for each interval: it is the same whatever else is drawn.
-    const { low, high } = bootstrapInterval(values, RandomStream.named(0, 'bootstrap')) ?? {
+    const { low, high } = bootstrapInterval(values, bootstrapStream()) ?? {
       low: center,
       high: center,
     };
