@@ -293,14 +293,19 @@ describe('eval and compare', () => {
     rmSync(path.join(dir, 'episodes.csv'));
   });
 
-  test('compare prints Table 1, with each seed on request, and writes it in three formats', async () => {
+  test('compare prints Table 1, with each seed on request, and writes it in every format', async () => {
     const dir = await referenceRun();
     const cwd = path.dirname(path.dirname(dir));
     const { code, stdout } = await run(cwd, 'compare', 'runs/tiny', '--paper', '--out', 'table');
     assert.equal(code, 0);
     assert.match(stdout, /Dream critic/);
     assert.match(stdout, /482\.7 ± 8\.4/);
-    assert.deepEqual(readdirSync(path.join(cwd, 'table')).sort(), ['table1.csv', 'table1.md', 'table1.tex']);
+    assert.deepEqual(readdirSync(path.join(cwd, 'table')).sort(), [
+      'table1-paper.csv',
+      'table1.csv',
+      'table1.md',
+      'table1.tex',
+    ]);
     const seeds = await run(cwd, 'compare', 'runs/tiny', '--seed-values', '--json');
     assert.equal(JSON.parse(seeds.stdout).samples[0].seeds.length, 2);
   });
