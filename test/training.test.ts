@@ -14,6 +14,7 @@ import { type Evaluation, evaluate, returnStatistics } from '../src/training/eva
 import type { Row, TrainingEvent } from '../src/training/events.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
 import { emptyBatch, Replay } from '../src/training/replay.ts';
+import { type ReplayAgent, ReplayLearner, type ReplaySettings } from '../src/training/replay-learner.ts';
 import { lambdaReturn, quantileRange } from '../src/training/returns.ts';
 import { scheduleAt } from '../src/training/schedule.ts';
 import type { MemberState } from '../src/training/state.ts';
@@ -230,7 +231,7 @@ const stubAgent = (parts: Partial<Agent>): Agent => ({
   lossTerms: ['loss', 'kl'],
   diagnostics: [],
   act: async () => new Int32Array(),
-  update: () => {},
+  learner: () => assert.fail('it is not to learn'),
   drainLosses: async () => [],
   diagnose: async (_heldOut, own) => own.map(() => ({})),
   save: async () => [],
@@ -393,11 +394,13 @@ const rowsOf = (events: readonly PlainEvent[], kind: 'losses' | 'evaluation', me
 const plan: TrainingPlan = {
   environment: 'CartPole-v1',
   steps: 50,
+  logEvery: 4,
+  evaluation: { every: 18, episodes: 2 },
+};
+const replaySettings: ReplaySettings = {
   randomSteps: 20,
   updateEvery: 2,
   replay: { capacity: 40, batch: 4, length: 4 },
-  logEvery: 4,
-  evaluation: { every: 18, episodes: 2 },
 };
 
 const tiny = (changes: Partial<WorldModelSettings> = {}): WorldModelSettings => ({
@@ -407,6 +410,7 @@ const tiny = (changes: Partial<WorldModelSettings> = {}): WorldModelSettings => 
     model: { latent: 4, hidden: [8], lstm: 8 },
     critic: { hidden: [8] },
     actor: { hidden: [8] },
+    ...replaySettings,
   }),
   ...changes,
 });
@@ -441,9 +445,10 @@ describe('train with the world model', () => {
 
   test('events: losses, evaluations, then the step, at their multiples and at the end', () => {
     const wanted: object[] = [];
+    const { randomSteps, updateEvery } = replaySettings;
     for (let step = 1; step <= plan.steps; step++) {
-      const update = Math.max(0, Math.floor((step - plan.randomSteps) / plan.updateEvery));
-      const updated = step > plan.randomSteps && (step - plan.randomSteps) % plan.updateEvery === 0;
+      const update = Math.max(0, Math.floor((step - randomSteps) / updateEvery));
+      const updated = step > randomSteps && (step - randomSteps) % updateEvery === 0;
       const logged = updated && update % plan.logEvery === 0;
       const evaluated = [18, 36, 50].includes(step);
       for (const member of logged ? [0, 1] : []) wanted.push({ kind: 'losses', member, step, update });
@@ -548,15 +553,9 @@ describe('train with the world model', () => {
   test('200 updates with acting, evaluating and saving leave no tensor behind', async () => {
     const before = tf.memory().numTensors;
     const seeds = [1, 2];
-    const members = seeds.map((seed) => ({ seed, settings: tiny() }));
+    const members = seeds.map((seed) => ({ seed, settings: tiny({ updateEvery: 1 }) }));
     const agent = worldModel.create(members, agentSpaces(cartPole));
-    const long = {
-      ...plan,
-      steps: 220,
-      updateEvery: 1,
-      logEvery: 10,
-      evaluation: { every: 100, episodes: 1 },
-    };
+    const long = { ...plan, steps: 220, logEvery: 10, evaluation: { every: 100, episodes: 1 } };
     const counts = new Set<number>();
     let states: MemberState[] = [];
     let updates = 0;
@@ -580,10 +579,14 @@ describe('train with the world model', () => {
 
 describe('train with a scripted agent', () => {
   /** Losses that are NaN where `bad` says so, one row per update. */
-  function scripted(members: number, bad: (member: number, update: number) => Partial<Row>): Agent {
+  function scripted(
+    members: number,
+    bad: (member: number, update: number) => Partial<Row>,
+    settings = replaySettings,
+  ): Agent {
     const pending: Row[][] = [];
     const observation = 4;
-    return stubAgent({
+    const learning: Pick<ReplayAgent, 'act' | 'update'> = {
       act: async (observations) =>
         Int32Array.from(
           { length: observations.length / observation },
@@ -593,6 +596,13 @@ describe('train with a scripted agent', () => {
       update: (_batch, _step, update) => {
         const row = (_: unknown, member: number) => ({ loss: update, kl: 1, ...bad(member, update) }) as Row;
         pending.push(Array.from({ length: members }, row));
+      },
+    };
+    return stubAgent({
+      act: learning.act,
+      learner: (environment) => {
+        const seeds = Array.from({ length: members }, (_, member) => member + 1);
+        return new ReplayLearner(learning, environment, seeds, settings);
       },
       drainLosses: async () => pending.splice(0),
       save: async () => Array.from({ length: members }, () => ({ arrays: {}, streams: {} })),
@@ -656,25 +666,13 @@ describe('train with a scripted agent', () => {
   });
 
   test('a truncation starts an episode but is no termination', async () => {
-    const long = {
-      ...plan,
-      steps: 1100,
-      randomSteps: 4,
-      updateEvery: 1096,
-      replay: { ...plan.replay, capacity: 1100 },
-      evaluation: { every: 1100, episodes: 1 },
-    };
+    const replay = { ...replaySettings.replay, capacity: 1100 };
+    const agent = scripted(1, () => ({}), { randomSteps: 4, updateEvery: 1096, replay });
+    const long = { ...plan, steps: 1100, evaluation: { every: 1100, episodes: 1 } };
     const states: MemberState[] = [];
-    await collect(
-      train(
-        scripted(1, () => ({})),
-        long,
-        [1],
-      ),
-      async ({ save }) => {
-        states.push((await save())[0]!);
-      },
-    );
+    await collect(train(agent, long, [1]), async ({ save }) => {
+      states.push((await save())[0]!);
+    });
     const { arrays } = states.at(-1)!;
     const where = (name: string) => Array.from(arrays[name]!.data).flatMap((x, at) => (x === 1 ? [at] : []));
     assert.deepEqual(where('replay.first'), [0, 500, 1000]);

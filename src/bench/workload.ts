@@ -1,11 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { type EngineName, startEngine } from '../engine/engine.ts';
 import { environmentEntry } from '../envs/index.ts';
-import { methods } from '../methods/index.ts';
-import { RandomStream } from '../random/stream.ts';
-import { Collector } from '../training/collector.ts';
+import { worldModel } from '../methods/world-model/agent.ts';
 import { heldOutSet } from '../training/held-out.ts';
-import { emptyBatch } from '../training/replay.ts';
+import { ReplayLearner } from '../training/replay-learner.ts';
 import { agentSpaces, measure } from '../training/train.ts';
 import { fullLength } from './endless.ts';
 import { countKernels } from './kernel-count.ts';
@@ -34,23 +32,15 @@ export async function createWorkload(
   const entry = environmentEntry(experiment.environment);
   const spaces = agentSpaces(entry);
   const seeds = Array.from({ length: members }, (_, seed) => seed);
-  const method = await methods[experiment.method].load();
-  const agent = method.create(
+  const agent = worldModel.create(
     seeds.map((seed) => ({ seed, settings: experiment })),
     spaces,
   );
 
-  const collector = new Collector(entry, seeds, experiment.replay.capacity);
-  for (let step = 0; step < experiment.randomSteps; step++) collector.stepRandomly();
-  const { batch: windows, length } = experiment.replay;
-  const batch = emptyBatch(members, windows, length, spaces.observation);
-  const samplers = seeds.map((seed) => RandomStream.named(seed, 'replay'));
+  const learner = new ReplayLearner(agent, entry, seeds, experiment);
+  for (let step = 0; step < experiment.randomSteps; step++) learner.collectRandomly();
   let updates = 0;
-  const update = () => {
-    for (const [member, replay] of collector.replays.entries())
-      replay.sample(samplers[member]!, batch, member);
-    agent.update(batch, experiment.randomSteps, ++updates);
-  };
+  const update = () => agent.update(learner.sample(), experiment.randomSteps, ++updates);
 
   const heldOut = heldOutSet(entry);
   const endless = fullLength(entry, EPISODE_STEPS);
@@ -60,7 +50,7 @@ export async function createWorkload(
   await agent.drainLosses();
   const operations = await countKernels(update);
   await agent.drainLosses();
-  const parts = timedParts(experiment, spaces, batch);
+  const parts = timedParts(experiment, spaces, learner.sample());
 
   return {
     device: engine.device,
@@ -76,7 +66,7 @@ export async function createWorkload(
       actor: (times) => repeat(parts.actor, times),
       optimizer: (times) => repeat(parts.optimizer, times),
       collect: async (times) => {
-        for (let i = 0; i < times; i++) await collector.step(agent);
+        for (let i = 0; i < times; i++) await learner.collect();
       },
       evaluate: async (times) => {
         for (let i = 0; i < times; i++)

@@ -20,8 +20,8 @@ export const schedule = z.union([
   }),
 ]);
 
-/** The keys of the training loop, for every method that learns from replay: spread them into its settings. */
-export const loopKeys = {
+/** The keys of learning from replay (`ReplayLearner`): spread them into the settings of a method that does. */
+export const replayKeys = {
   randomSteps: count.default(1000).describe('environment steps with random actions before the first update'),
   updateEvery: positiveInteger.default(4).describe('environment steps K per update'),
   replay: z

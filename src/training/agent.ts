@@ -1,5 +1,6 @@
+import type { EnvironmentEntry } from '../envs/index.ts';
 import type { Row } from './events.ts';
-import type { Batch, Sequences } from './replay.ts';
+import type { Sequences } from './replay.ts';
 import type { NamedArray } from './state.ts';
 
 /** Which weights act: the ones being trained, or their slow moving average (which evaluation plays). */
@@ -12,8 +13,8 @@ export interface AgentState {
 }
 
 /**
- * What a method gives the training loop: how it acts, how it learns from replay, what it reports. All members ride on
- * the leading axis of every array and none influences another. An agent knows nothing of files, workers or evaluation.
+ * What a method gives the training loop: how it acts, what it reports, and how it learns. All members ride on the
+ * leading axis of every array and none influences another. An agent knows nothing of files, workers or evaluation.
  */
 export interface Agent {
   /** Names of the terms that an update reports, in order: columns of losses.csv. */
@@ -30,13 +31,8 @@ export interface Agent {
    */
   act(observations: Float32Array, policy: PolicyName, gumbel?: Float32Array): Promise<Int32Array>;
 
-  /**
-   * One gradient update of every member.
-   *
-   * @param step environment steps each member has taken
-   * @param update number of this update, from 1
-   */
-  update(batch: Batch, step: number, update: number): void;
+  /** Begins to learn in an environment, every member from an episode's start; the weights stay the agent's. */
+  learner(environment: EnvironmentEntry): Learner;
 
   /** The loss terms of every update since the last call, oldest first: rows[update][member]. */
   drainLosses(): Promise<Row[][]>;
@@ -54,6 +50,29 @@ export interface Agent {
   /** Takes over what `save` gave, one state per member. */
   load(states: readonly AgentState[]): void;
   dispose(): void;
+}
+
+/**
+ * How a method gathers experience and learns from it, all members side by side: what it acts in, what it remembers, and
+ * when it updates its agent.
+ */
+export interface Learner {
+  /** Environments that each member acts in: the environment steps that a round takes. */
+  readonly environments: number;
+
+  /**
+   * One step in every environment, then the gradient updates that are due.
+   *
+   * @param step environment steps each member has taken, those of this round included
+   * @param update gradient updates made before this round
+   * @returns gradient updates made in this round, as many for every member; mostly none
+   */
+  round(step: number, update: number): Promise<number>;
+
+  /** One member's environments, experience and streams. The arrays may be views: write them before the next round. */
+  save(member: number): AgentState;
+  /** Takes over what `save` gave. */
+  load(member: number, state: AgentState): void;
 }
 
 /** One seed with its own hyper-parameters; members that ride together agree in every setting that fixes a shape. */

@@ -2,110 +2,144 @@ import type { EnvironmentEntry } from '../envs/index.ts';
 import { VectorEnvironment } from '../envs/vector.ts';
 import { RandomStream } from '../random/stream.ts';
 import type { Agent, AgentState } from './agent.ts';
-import { Replay } from './replay.ts';
 
-/** One member's part: its experience and its streams. */
-interface Lane {
-  replay: Replay;
+/** One step of every environment of every member, raw units. The arrays are overwritten by the next step. */
+export interface Step {
+  /** o: [members, environments, observation] */
+  observation: Float32Array;
+  /** o′, where an episode ended its last observation: [members, environments, observation] */
+  nextObservation: Float32Array;
+  /** [members, environments] each */
+  action: Int32Array;
+  reward: Float32Array;
+  /** 1 where o′ is terminal; a truncation is not a termination. */
+  terminated: Uint8Array;
+  /** 1 where o starts an episode. */
+  first: Uint8Array;
+}
+
+/** One member's streams. */
+interface Streams {
   /** Start states of episodes. */
-  resets: RandomStream;
+  environment: RandomStream;
   /** Uniformly random actions, before training. */
   exploration: RandomStream;
   /** Gumbel noise of the policy's actions. */
   acting: RandomStream;
-  /** Whether the next step starts an episode. */
-  first: boolean;
 }
 
-/** Gathers experience: one environment per member, stepped together, each into its own replay. */
+/** Acts in the environments of all members, stepped together; an episode that ends is followed by the next. */
 export class Collector {
-  readonly #environments: VectorEnvironment;
-  readonly #lanes: Lane[];
+  /** Environments of each member. */
+  readonly environments: number;
+  readonly #vector: VectorEnvironment;
+  readonly #streams: Streams[];
   readonly #actions: number;
-  readonly #actionsChosen: Int32Array;
   readonly #gumbel: Float32Array;
+  readonly #step: Step;
+  /** 1 where the next step starts an episode: [members, environments] */
+  readonly #starts: Uint8Array;
 
-  constructor({ make }: EnvironmentEntry, seeds: readonly number[], capacity: number) {
-    this.#environments = new VectorEnvironment(seeds.map(make));
-    const { actionSpace, observations } = this.#environments;
+  constructor({ make }: EnvironmentEntry, seeds: readonly number[], environments: number) {
+    this.environments = environments;
+    const count = seeds.length * environments;
+    this.#vector = new VectorEnvironment(Array.from({ length: count }, make));
+    const { actionSpace, observations, nextObservations, rewards, terminated } = this.#vector;
     if (actionSpace.kind !== 'discrete') throw new Error('collecting needs a discrete action space');
     this.#actions = actionSpace.n;
-    this.#actionsChosen = new Int32Array(seeds.length);
-    this.#gumbel = new Float32Array(seeds.length * actionSpace.n);
-    const observationSize = observations.length / seeds.length;
-    this.#lanes = seeds.map((seed) => ({
-      replay: new Replay(capacity, observationSize),
-      resets: RandomStream.named(seed, 'environment'),
+    this.#gumbel = new Float32Array(count * actionSpace.n);
+    this.#starts = new Uint8Array(count).fill(1);
+    this.#step = {
+      observation: new Float32Array(observations.length),
+      nextObservation: nextObservations,
+      action: new Int32Array(count),
+      reward: rewards,
+      terminated: new Uint8Array(terminated.length),
+      first: new Uint8Array(count),
+    };
+    this.#streams = seeds.map((seed) => ({
+      environment: RandomStream.named(seed, 'environment'),
       exploration: RandomStream.named(seed, 'exploration'),
       acting: RandomStream.named(seed, 'acting'),
-      first: true,
     }));
-    this.#lanes.forEach(({ resets }, i) => {
-      this.#environments.reset(i, resets);
-    });
+    for (let i = 0; i < count; i++) this.#reset(i);
   }
 
-  get replays(): readonly Replay[] {
-    return this.#lanes.map(({ replay }) => replay);
+  /** One step with uniformly random actions. */
+  stepRandomly(): Step {
+    const { action } = this.#step;
+    for (let i = 0; i < action.length; i++) action[i] = this.#of(i).exploration.integer(this.#actions);
+    return this.#take();
   }
 
-  /** One step of every member with a uniformly random action. */
-  stepRandomly(): void {
-    this.#lanes.forEach(({ exploration }, i) => {
-      this.#actionsChosen[i] = exploration.integer(this.#actions);
-    });
-    this.#step(this.#actionsChosen);
-  }
-
-  /** One step of every member with an action sampled from its online policy. */
-  async step(agent: Agent): Promise<void> {
-    this.#lanes.forEach(({ acting }, i) => {
-      acting.fillGumbel(this.#gumbel.subarray(i * this.#actions, (i + 1) * this.#actions));
-    });
-    this.#step(await agent.act(this.#environments.observations, 'online', this.#gumbel));
-  }
-
-  #step(actions: Int32Array): void {
-    const { observations, nextObservations, rewards, terminated, truncated } = this.#environments;
-    const size = observations.length / this.#lanes.length;
-    const before = observations.slice();
-    this.#environments.step(actions);
-    for (const [i, lane] of this.#lanes.entries()) {
-      lane.replay.add({
-        observation: before.subarray(i * size, (i + 1) * size),
-        action: actions[i]!,
-        reward: rewards[i]!,
-        nextObservation: nextObservations.subarray(i * size, (i + 1) * size),
-        terminated: terminated[i] === 1,
-        first: lane.first,
-      });
-      lane.first = terminated[i] === 1 || truncated[i] === 1;
-      if (lane.first) this.#environments.reset(i, lane.resets);
+  /** One step with actions sampled from the online policy. */
+  async step(agent: Pick<Agent, 'act'>): Promise<Step> {
+    const size = this.environments * this.#actions;
+    for (const [member, { acting }] of this.#streams.entries()) {
+      acting.fillGumbel(this.#gumbel.subarray(member * size, (member + 1) * size));
     }
+    this.#step.action.set(await agent.act(this.#vector.observations, 'online', this.#gumbel));
+    return this.#take();
   }
 
-  /** One member's replay, environment and streams. The arrays are views: write them before the next step. */
+  #take(): Step {
+    const { observation, action, terminated, first } = this.#step;
+    observation.set(this.#vector.observations);
+    first.set(this.#starts);
+    this.#vector.step(action);
+    // A copy, because a reset clears the original.
+    terminated.set(this.#vector.terminated);
+    for (let i = 0; i < this.#starts.length; i++) {
+      this.#starts[i] = Number(this.#vector.terminated[i] === 1 || this.#vector.truncated[i] === 1);
+      if (this.#starts[i]) this.#reset(i);
+    }
+    return this.#step;
+  }
+
+  #reset(index: number): void {
+    this.#vector.reset(index, this.#of(index).environment);
+  }
+
+  /** The streams of the member that environment `index` is of. */
+  #of(index: number): Streams {
+    return this.#streams[Math.floor(index / this.environments)]!;
+  }
+
+  /** One member's environments and streams. */
   save(member: number): AgentState {
-    const { replay, resets, exploration, acting, first } = this.#lanes[member]!;
-    const state = Float64Array.from(this.#environments.state(member));
+    const { environment, exploration, acting } = this.#streams[member]!;
+    const from = member * this.environments;
+    const states = Array.from({ length: this.environments }, (_, i) => this.#vector.state(from + i));
+    const first = this.#starts.slice(from, from + this.environments);
     return {
       arrays: {
-        ...replay.save(),
-        'environment.state': { shape: [state.length], data: state },
-        'environment.first': { shape: [1], data: Uint8Array.of(Number(first)) },
+        'environment.state': {
+          shape: [this.environments, states[0]!.length],
+          data: Float64Array.from(states.flat()),
+        },
+        'environment.first': { shape: [this.environments], data: first },
       },
-      streams: { environment: resets.state(), exploration: exploration.state(), acting: acting.state() },
+      streams: {
+        environment: environment.state(),
+        exploration: exploration.state(),
+        acting: acting.state(),
+      },
     };
   }
 
   /** Takes over what `save` gave. */
   load(member: number, { arrays, streams }: AgentState): void {
-    const lane = this.#lanes[member]!;
-    lane.replay.load(arrays);
-    lane.first = arrays['environment.first']!.data[0] === 1;
-    lane.resets = RandomStream.fromState(streams.environment!);
-    lane.exploration = RandomStream.fromState(streams.exploration!);
-    lane.acting = RandomStream.fromState(streams.acting!);
-    this.#environments.setState(member, [...arrays['environment.state']!.data]);
+    this.#streams[member] = {
+      environment: RandomStream.fromState(streams.environment!),
+      exploration: RandomStream.fromState(streams.exploration!),
+      acting: RandomStream.fromState(streams.acting!),
+    };
+    const from = member * this.environments;
+    this.#starts.set(arrays['environment.first']!.data, from);
+    const states = [...arrays['environment.state']!.data];
+    const size = states.length / this.environments;
+    for (let i = 0; i < this.environments; i++) {
+      this.#vector.setState(from + i, states.slice(i * size, (i + 1) * size));
+    }
   }
 }

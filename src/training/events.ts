@@ -6,7 +6,7 @@ export type Row = Record<string, number | null>;
 /** What `train` tells its consumer. `member` is the index on the leading axis. */
 export type TrainingEvent =
   | {
-      /** After every update, and after an evaluation: the moment at which a consumer may save or stop. */
+      /** After every round with an update, and after an evaluation: the moment at which a consumer may save or stop. */
       kind: 'step';
       step: number;
       update: number;

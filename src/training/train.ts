@@ -2,20 +2,21 @@ import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
 import { spaceSize } from '../envs/spaces.ts';
 import { RandomStream } from '../random/stream.ts';
 import type { Agent, AgentSpaces } from './agent.ts';
-import { Collector } from './collector.ts';
 import { evaluate, returnStatistics } from './evaluate.ts';
 import type { Row, TrainingEvent } from './events.ts';
 import { heldOutSet } from './held-out.ts';
-import { emptyBatch, type Sequences } from './replay.ts';
+import { LossLog } from './loss-log.ts';
+import type { Sequences } from './replay.ts';
+import { roundRow } from './round-row.ts';
 import type { MemberState } from './state.ts';
 
-/** The settings of the loop itself; all counts are environment steps of one member but `logEvery` (updates). */
+/**
+ * The settings that every method has; `steps` and `evaluation.every` are environment steps of one member and multiples
+ * of those that the method's learner takes in a round, `logEvery` is updates.
+ */
 export interface TrainingPlan {
   environment: string;
   steps: number;
-  randomSteps: number;
-  updateEvery: number;
-  replay: { capacity: number; batch: number; length: number };
   logEvery: number;
   evaluation: { every: number; episodes: number };
 }
@@ -40,8 +41,8 @@ export function agentSpaces({ make, observationScale }: EnvironmentEntry): Agent
 }
 
 /**
- * Trains all members of an agent side by side: random steps first, then an update every few steps, an evaluation at
- * every multiple of `evaluation.every` and at the end. State in, events out: it writes nothing, prints nothing and
+ * Trains all members of an agent side by side, round by round of its learner, with an evaluation at every multiple of
+ * `evaluation.every` and at the end. State in, events out: it writes nothing, prints nothing and
  * reads no clock. Resuming is calling it with states saved earlier, all at the same step; stopping is asking for no
  * further event.
  *
@@ -55,10 +56,7 @@ export async function* train(
   states?: readonly MemberState[],
 ): AsyncGenerator<TrainingEvent, void, void> {
   const entry = environmentEntry(plan.environment);
-  const collector = new Collector(entry, seeds, plan.replay.capacity);
-  const samplers = seeds.map((seed) => RandomStream.named(seed, 'replay'));
-  const { batch: windows, length } = plan.replay;
-  const batch = emptyBatch(seeds.length, windows, length, spaceSize(entry.make().observationSpace));
+  const learner = agent.learner(entry);
   const heldOut = heldOutSet(entry);
   const losses = new LossLog(agent, seeds.length);
   const failed = new Set<number>();
@@ -67,9 +65,8 @@ export async function* train(
   if (states) {
     agent.load(states);
     for (const [member, state] of states.entries()) {
-      collector.load(member, state);
+      learner.load(member, state);
       losses.load(member, state);
-      samplers[member] = RandomStream.fromState(state.streams.replay!);
     }
   }
 
@@ -79,30 +76,22 @@ export async function* train(
     return seeds.map((_, member) => {
       if (!losses.isFinite(member)) return undefined;
       const own = agentStates[member]!;
-      const collected = collector.save(member);
+      const learnt = learner.save(member);
       return {
         step,
         update,
-        arrays: { ...own.arrays, ...collected.arrays, ...losses.save(member) },
-        streams: { ...own.streams, ...collected.streams, replay: samplers[member]!.state() },
+        arrays: { ...own.arrays, ...learnt.arrays, ...losses.save(member) },
+        streams: { ...own.streams, ...learnt.streams },
       };
     });
   };
 
   while (step < plan.steps && failed.size < seeds.length) {
-    if (step < plan.randomSteps) collector.stepRandomly();
-    else await collector.step(agent);
-    step++;
-
-    const trained = step - plan.randomSteps;
-    const updateDue = trained > 0 && trained % plan.updateEvery === 0;
-    if (updateDue) {
-      for (const [member, replay] of collector.replays.entries())
-        replay.sample(samplers[member]!, batch, member);
-      update++;
-      agent.update(batch, step, update);
-    }
-    const logDue = updateDue && update % plan.logEvery === 0;
+    step += learner.environments;
+    const updates = await learner.round(step, update);
+    update += updates;
+    // Where a round makes several updates, the row comes after the last of them.
+    const logDue = update % plan.logEvery < updates;
     const evaluationDue = step % plan.evaluation.every === 0 || step === plan.steps;
     if (logDue || evaluationDue) {
       await losses.drain();
@@ -125,7 +114,7 @@ export async function* train(
           yield { kind: 'evaluation', member, row: { env_step: step, update, ...row } };
       }
     }
-    if (updateDue || evaluationDue) yield { kind: 'step', step, update, save };
+    if (updates > 0 || evaluationDue) yield { kind: 'step', step, update, save };
   }
 }
 
@@ -149,91 +138,4 @@ export async function measure(
     episodes,
     ...roundRow(diagnosis),
   }));
-}
-
-/** Values that were float32: 8 significant digits say all there is. */
-function roundRow(row: Row): Row {
-  return Object.fromEntries(
-    Object.entries(row).map(([key, x]) => [key, x === null ? null : Number(x.toPrecision(8))]),
-  );
-}
-
-/** The loss terms since the last row of losses.csv, and the first of them that was not finite. */
-class LossLog {
-  readonly #agent: Agent;
-  /** rows[member][update since the last flush] */
-  readonly #pending: Row[][];
-  readonly #updates: number[];
-  readonly #failures = new Map<number, { update: number; reason: string }>();
-
-  constructor(agent: Agent, members: number) {
-    this.#agent = agent;
-    this.#pending = Array.from({ length: members }, () => []);
-    this.#updates = Array.from({ length: members }, () => 0);
-  }
-
-  /** Takes over the terms that the agent has gathered. */
-  async drain(): Promise<void> {
-    for (const rows of await this.#agent.drainLosses()) {
-      for (const [member, row] of rows.entries()) {
-        this.#pending[member]!.push(row);
-        const update = ++this.#updates[member]!;
-        if (!this.#failures.has(member)) this.#check(member, update, row);
-      }
-    }
-  }
-
-  /** Remembers the first term that is not finite; the total only if no other one is to blame. */
-  #check(member: number, update: number, row: Row): void {
-    const bad = Object.keys(row).filter((term) => row[term] !== null && !Number.isFinite(row[term]));
-    const term = bad.find((name) => name !== 'loss') ?? bad[0];
-    if (term)
-      this.#failures.set(member, { update, reason: `${term} became ${row[term]} at update ${update}` });
-  }
-
-  /** Whether a member's losses and weights have been finite so far. */
-  isFinite(member: number): boolean {
-    return !this.#failures.has(member);
-  }
-
-  /** Members whose losses or weights stopped being finite, with the first term that did. */
-  *failures(): Generator<{ member: number; update: number; reason: string }> {
-    for (const [member, failure] of this.#failures) yield { member, ...failure };
-  }
-
-  /** The mean of each term over the updates since the last flush. */
-  flush(member: number): Row {
-    const rows = this.#pending[member]!.splice(0);
-    const mean = (term: string) => {
-      const values = rows.map((row) => row[term] ?? null);
-      return values.includes(null) ? null : values.reduce((sum: number, x) => sum + x!, 0) / values.length;
-    };
-    return roundRow(Object.fromEntries(this.#agent.lossTerms.map((term) => [term, mean(term)])));
-  }
-
-  /** The pending rows, [updates, terms] with NaN where a term is absent, and how many updates there were. */
-  save(member: number): MemberState['arrays'] {
-    const terms = this.#agent.lossTerms;
-    const rows = this.#pending[member]!;
-    const data = Float64Array.from(rows.flatMap((row) => terms.map((term) => row[term] ?? Number.NaN)));
-    return {
-      'losses.pending': { shape: [rows.length, terms.length], data },
-      'losses.updates': { shape: [1], data: Float64Array.of(this.#updates[member]!) },
-    };
-  }
-
-  /** Takes over what `save` gave. */
-  load(member: number, { arrays }: MemberState): void {
-    const terms = this.#agent.lossTerms;
-    const { data, shape } = arrays['losses.pending']!;
-    this.#updates[member] = arrays['losses.updates']!.data[0]!;
-    this.#pending[member] = Array.from({ length: shape[0]! }, (_, row) =>
-      Object.fromEntries(
-        terms.map((term, i) => {
-          const value = data[row * terms.length + i]!;
-          return [term, Number.isNaN(value) ? null : value];
-        }),
-      ),
-    );
-  }
 }

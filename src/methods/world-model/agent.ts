@@ -1,13 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import { scope } from '../../engine/scope.ts';
+import type { EnvironmentEntry } from '../../envs/index.ts';
 import { policyLogits } from '../../models/actor.ts';
 import { encode } from '../../models/encoder.ts';
 import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
 import { RandomStream } from '../../random/stream.ts';
-import type { Agent, AgentSpaces, AgentState, Member, Method, PolicyName } from '../../training/agent.ts';
+import type { AgentSpaces, AgentState, Member, PolicyName } from '../../training/agent.ts';
 import type { Row } from '../../training/events.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
+import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { scheduleAt } from '../../training/schedule.ts';
 import { DIAGNOSTICS, diagnose } from './diagnostics.ts';
 import { actorChoice } from './imagination.ts';
@@ -32,8 +34,9 @@ import {
 import { toWindows } from './windows.ts';
 
 /** The VAE + LSTM world model with its actor: the registry's entry. */
-export const worldModel: Method<WorldModelSettings> = {
-  create: (members, spaces) => new WorldModelAgent(members, spaces),
+export const worldModel = {
+  create: (members: readonly Member<WorldModelSettings>[], spaces: AgentSpaces): ReplayAgent =>
+    new WorldModelAgent(members, spaces),
 };
 
 /** Members whose models are measured in one batch: each needs some 700 MB for its long sequences. */
@@ -44,7 +47,7 @@ interface Policy {
   actor: Parameters;
 }
 
-class WorldModelAgent implements Agent {
+class WorldModelAgent implements ReplayAgent {
   readonly lossTerms = LOSS_TERMS;
   readonly diagnostics = DIAGNOSTICS;
 
@@ -102,6 +105,11 @@ class WorldModelAgent implements Agent {
     const actionsChosen = await chosen.data<'int32'>();
     chosen.dispose();
     return actionsChosen;
+  }
+
+  learner(environment: EnvironmentEntry): ReplayLearner {
+    const seeds = this.#members.map(({ seed }) => seed);
+    return new ReplayLearner(this, environment, seeds, this.#settings);
   }
 
   update(batch: Batch, step: number, update: number): void {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fraction, loopKeys, nonNegative, positive, positiveInteger, schedule, widths } from '../fields.ts';
+import { fraction, nonNegative, positive, positiveInteger, replayKeys, schedule, widths } from '../fields.ts';
 
 /** The VAE + LSTM world model's own config keys; the four arms are the two switches under `critic`. */
 export const worldModelSettings = z.strictObject({
@@ -55,7 +55,7 @@ export const worldModelSettings = z.strictObject({
     })
     .prefault({})
     .describe('the actor'),
-  ...loopKeys,
+  ...replayKeys,
 });
 
 export type WorldModelSettings = z.infer<typeof worldModelSettings>;

@@ -1,0 +1,84 @@
+import type { Agent } from './agent.ts';
+import type { Row } from './events.ts';
+import { roundRow } from './round-row.ts';
+import type { MemberState } from './state.ts';
+
+/** The loss terms since the last row of losses.csv, and the first of them that was not finite. */
+export class LossLog {
+  readonly #agent: Agent;
+  /** rows[member][update since the last flush] */
+  readonly #pending: Row[][];
+  readonly #updates: number[];
+  readonly #failures = new Map<number, { update: number; reason: string }>();
+
+  constructor(agent: Agent, members: number) {
+    this.#agent = agent;
+    this.#pending = Array.from({ length: members }, () => []);
+    this.#updates = Array.from({ length: members }, () => 0);
+  }
+
+  /** Takes over the terms that the agent has gathered. */
+  async drain(): Promise<void> {
+    for (const rows of await this.#agent.drainLosses()) {
+      for (const [member, row] of rows.entries()) {
+        this.#pending[member]!.push(row);
+        const update = ++this.#updates[member]!;
+        if (!this.#failures.has(member)) this.#check(member, update, row);
+      }
+    }
+  }
+
+  /** Remembers the first term that is not finite; the total only if no other one is to blame. */
+  #check(member: number, update: number, row: Row): void {
+    const bad = Object.keys(row).filter((term) => row[term] !== null && !Number.isFinite(row[term]));
+    const term = bad.find((name) => name !== 'loss') ?? bad[0];
+    if (term)
+      this.#failures.set(member, { update, reason: `${term} became ${row[term]} at update ${update}` });
+  }
+
+  /** Whether a member's losses and weights have been finite so far. */
+  isFinite(member: number): boolean {
+    return !this.#failures.has(member);
+  }
+
+  /** Members whose losses or weights stopped being finite, with the first term that did. */
+  *failures(): Generator<{ member: number; update: number; reason: string }> {
+    for (const [member, failure] of this.#failures) yield { member, ...failure };
+  }
+
+  /** The mean of each term over the updates since the last flush. */
+  flush(member: number): Row {
+    const rows = this.#pending[member]!.splice(0);
+    const mean = (term: string) => {
+      const values = rows.map((row) => row[term] ?? null);
+      return values.includes(null) ? null : values.reduce((sum: number, x) => sum + x!, 0) / values.length;
+    };
+    return roundRow(Object.fromEntries(this.#agent.lossTerms.map((term) => [term, mean(term)])));
+  }
+
+  /** The pending rows, [updates, terms] with NaN where a term is absent, and how many updates there were. */
+  save(member: number): MemberState['arrays'] {
+    const terms = this.#agent.lossTerms;
+    const rows = this.#pending[member]!;
+    const data = Float64Array.from(rows.flatMap((row) => terms.map((term) => row[term] ?? Number.NaN)));
+    return {
+      'losses.pending': { shape: [rows.length, terms.length], data },
+      'losses.updates': { shape: [1], data: Float64Array.of(this.#updates[member]!) },
+    };
+  }
+
+  /** Takes over what `save` gave. */
+  load(member: number, { arrays }: MemberState): void {
+    const terms = this.#agent.lossTerms;
+    const { data, shape } = arrays['losses.pending']!;
+    this.#updates[member] = arrays['losses.updates']!.data[0]!;
+    this.#pending[member] = Array.from({ length: shape[0]! }, (_, row) =>
+      Object.fromEntries(
+        terms.map((term, i) => {
+          const value = data[row * terms.length + i]!;
+          return [term, Number.isNaN(value) ? null : value];
+        }),
+      ),
+    );
+  }
+}

@@ -1,0 +1,111 @@
+import type { EnvironmentEntry } from '../envs/index.ts';
+import { spaceSize } from '../envs/spaces.ts';
+import { RandomStream } from '../random/stream.ts';
+import type { Agent, AgentState, Learner } from './agent.ts';
+import { Collector, type Step } from './collector.ts';
+import { type Batch, emptyBatch, Replay } from './replay.ts';
+
+/** When to update, and on what; the method's config keys of the same names describe them. */
+export interface ReplaySettings {
+  randomSteps: number;
+  updateEvery: number;
+  replay: { capacity: number; batch: number; length: number };
+}
+
+/** An agent that learns from replayed windows of experience. */
+export interface ReplayAgent extends Agent {
+  /**
+   * One gradient update of every member.
+   *
+   * @param step environment steps each member has taken
+   * @param update number of this update, from 1
+   */
+  update(batch: Batch, step: number, update: number): void;
+}
+
+/**
+ * Learning from replay: one environment per member, random actions first, then the policy's, and an update on windows
+ * of all experience every few steps.
+ */
+export class ReplayLearner implements Learner {
+  readonly environments = 1;
+  readonly #agent: Pick<ReplayAgent, 'act' | 'update'>;
+  readonly #settings: ReplaySettings;
+  readonly #collector: Collector;
+  readonly #replays: Replay[];
+  /** Per member: which windows are drawn. */
+  readonly #samplers: RandomStream[];
+  readonly #batch: Batch;
+
+  constructor(
+    agent: Pick<ReplayAgent, 'act' | 'update'>,
+    environment: EnvironmentEntry,
+    seeds: readonly number[],
+    settings: ReplaySettings,
+  ) {
+    const { capacity, batch, length } = settings.replay;
+    const observationSize = spaceSize(environment.make().observationSpace);
+    this.#agent = agent;
+    this.#settings = settings;
+    this.#collector = new Collector(environment, seeds, this.environments);
+    this.#replays = seeds.map(() => new Replay(capacity, observationSize));
+    this.#samplers = seeds.map((seed) => RandomStream.named(seed, 'replay'));
+    this.#batch = emptyBatch(seeds.length, batch, length, observationSize);
+  }
+
+  async round(step: number, update: number): Promise<number> {
+    const { randomSteps, updateEvery } = this.#settings;
+    if (step <= randomSteps) this.collectRandomly();
+    else await this.collect();
+    const trained = step - randomSteps;
+    if (trained <= 0 || trained % updateEvery !== 0) return 0;
+    this.#agent.update(this.sample(), step, update + 1);
+    return 1;
+  }
+
+  /** One step of every member with a uniformly random action, into its replay. */
+  collectRandomly(): void {
+    this.#remember(this.#collector.stepRandomly());
+  }
+
+  /** One step of every member with an action sampled from its online policy, into its replay. */
+  async collect(): Promise<void> {
+    this.#remember(await this.#collector.step(this.#agent));
+  }
+
+  /** Windows drawn from every member's replay; the next call overwrites them. */
+  sample(): Batch {
+    for (const [member, replay] of this.#replays.entries()) {
+      replay.sample(this.#samplers[member]!, this.#batch, member);
+    }
+    return this.#batch;
+  }
+
+  #remember({ observation, nextObservation, action, reward, terminated, first }: Step): void {
+    for (const [i, replay] of this.#replays.entries()) {
+      const size = replay.observationSize;
+      replay.add({
+        observation: observation.subarray(i * size, (i + 1) * size),
+        action: action[i]!,
+        reward: reward[i]!,
+        nextObservation: nextObservation.subarray(i * size, (i + 1) * size),
+        terminated: terminated[i] === 1,
+        first: first[i] === 1,
+      });
+    }
+  }
+
+  save(member: number): AgentState {
+    const collected = this.#collector.save(member);
+    return {
+      arrays: { ...this.#replays[member]!.save(), ...collected.arrays },
+      streams: { ...collected.streams, replay: this.#samplers[member]!.state() },
+    };
+  }
+
+  load(member: number, state: AgentState): void {
+    this.#collector.load(member, state);
+    this.#replays[member]!.load(state.arrays);
+    this.#samplers[member] = RandomStream.fromState(state.streams.replay!);
+  }
+}
