@@ -7,7 +7,6 @@ import fc from 'fast-check';
 import { configJsonSchema, describeConfig, leafKeys, nodeAt, schemaRoot } from '../src/config/describe.ts';
 import { differingKeys, formatExperiment } from '../src/config/format.ts';
 import { type ConfigInput, loadExperiment } from '../src/config/load.ts';
-import { rules } from '../src/config/rules.ts';
 import { experimentOf, methodNames } from '../src/config/schema.ts';
 import { UserError } from '../src/errors.ts';
 import { methods } from '../src/methods/index.ts';
@@ -276,7 +275,7 @@ test('every key of every method has words, a default and a description, and rule
         `${path.join('.')} has no default`,
       );
     }
-    for (const key of rules.flatMap((rule) => rule.keys)) {
+    for (const key of methods[name].rules.flatMap((rule) => rule.keys)) {
       assert.ok(nodeAt(root, key.split('.')), `a rule names ${key}`);
     }
   }

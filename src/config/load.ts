@@ -1,9 +1,9 @@
 import { Scalar } from 'yaml';
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
+import { methods } from '../methods/index.ts';
 import { alternatives, schemaRoot } from './describe.ts';
 import { dotted, type Problem, problemsOf, shown, valueAt } from './problems.ts';
-import { rules } from './rules.ts';
 import { type Experiment, experimentSchema, methodNames, resolveName } from './schema.ts';
 import { ConfigSource } from './source.ts';
 
@@ -66,7 +66,7 @@ function validate(source: ConfigSource): Experiment {
   const parsed = experimentSchema(method).safeParse(values);
   if (!parsed.success) fail(source, problemsOf(parsed.error, values, schemaRoot(method)));
   const experiment = resolveName(parsed.data);
-  const broken = rules.filter((rule) => !rule.holds(experiment));
+  const broken = methods[method].rules.filter((rule) => !rule.holds(experiment));
   if (broken.length > 0) {
     fail(
       source,

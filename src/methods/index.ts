@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Agent, AgentSpaces, Member, Method } from '../training/agent.ts';
+import { type Rule, type RunLength, replayRules } from './rules.ts';
 import { arm, worldModelSettings } from './world-model/settings.ts';
 
 /** The registry: one line per method. Settings load at once (they feed the config schema), agents on demand. */
@@ -7,6 +8,7 @@ export const methods = {
   'world-model': defineMethod(worldModelSettings, {
     title: 'VAE + LSTM world model: baseline, dream critic and the two arms between',
     arm,
+    rules: replayRules,
     load: async () => (await import('./world-model/agent.ts')).worldModel,
   }),
 };
@@ -18,6 +20,8 @@ interface Definition<Settings> {
   title: string;
   /** The arm's name: what tables call a run, and its folder's default name. */
   arm: (settings: Settings) => string;
+  /** What must hold between its keys. */
+  rules: readonly Rule<Settings & RunLength>[];
   load: () => Promise<Method<Settings>>;
 }
 
@@ -32,6 +36,13 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
     title: definition.title,
     settings,
     arm: (config: object) => definition.arm(read(config)),
+    rules: definition.rules.map(
+      ({ keys, holds, says }): Rule<RunLength> => ({
+        keys,
+        holds: (config) => holds({ ...read(config), ...config }),
+        says,
+      }),
+    ),
     load: async () => {
       const method = await definition.load();
       return {

@@ -31,3 +31,20 @@ export function sampleAction(logits: tf.Tensor, gumbel: tf.Tensor): tf.Tensor {
   if (own) return own({ logits, gumbel })[0]!;
   return oneHot(tf.argMax(tf.add(logits, gumbel), -1), logits.shape.at(-1)!);
 }
+
+/**
+ * The actions that an agent takes: sampled where there is noise (by the Gumbel-max trick), else the likeliest.
+ *
+ * @param logits computes the policy's logits, [members, environments, actions]
+ * @param gumbel noise of the same shape
+ * @returns [members, environments]
+ */
+export async function chooseActions(logits: () => tf.Tensor, gumbel?: Float32Array): Promise<Int32Array> {
+  const chosen = tf.tidy(() => {
+    const scores = logits();
+    return tf.argMax(gumbel ? tf.add(scores, tf.tensor(gumbel, scores.shape)) : scores, -1);
+  });
+  const actions = await chosen.data<'int32'>();
+  chosen.dispose();
+  return actions;
+}

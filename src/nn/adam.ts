@@ -3,7 +3,6 @@ import { ownKernel } from '../engine/own-kernel.ts';
 
 const BETA1 = 0.9;
 const BETA2 = 0.999;
-const EPSILON = 1e-8;
 
 /** First and second moments of the gradient, [members, size] each. */
 export interface AdamMoments {
@@ -32,6 +31,7 @@ export function globalNorm(gradient: tf.Tensor2D): tf.Tensor2D {
  * @param norm |g|, [members, 1], from `globalNorm`
  * @param update t, 1 for the first step
  * @param learningRate α, [members, 1]
+ * @param epsilon ε
  */
 export function adam(
   parameters: tf.Tensor2D,
@@ -41,11 +41,12 @@ export function adam(
   update: number,
   learningRate: tf.Tensor2D,
   clip: number,
+  epsilon = 1e-8,
 ): { parameters: tf.Tensor2D; moments: AdamMoments } {
   const own = ownKernel('Adam');
   if (own) {
     const inputs = { parameters, gradient, ...moments, norm, learningRate };
-    const next = own(inputs, { update, clip, beta1: BETA1, beta2: BETA2, epsilon: EPSILON });
+    const next = own(inputs, { update, clip, beta1: BETA1, beta2: BETA2, epsilon });
     const [nextParameters, mean, square] = next as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
     return { parameters: nextParameters, moments: { mean, square } };
   }
@@ -54,7 +55,7 @@ export function adam(
   const square: tf.Tensor2D = tf.add(tf.mul(moments.square, BETA2), tf.mul(tf.square(clipped), 1 - BETA2));
   const direction = tf.div(
     tf.mul(mean, 1 / (1 - BETA1 ** update)),
-    tf.add(tf.sqrt(tf.mul(square, 1 / (1 - BETA2 ** update))), EPSILON),
+    tf.add(tf.sqrt(tf.mul(square, 1 / (1 - BETA2 ** update))), epsilon),
   );
   return { parameters: tf.sub(parameters, tf.mul(direction, learningRate)), moments: { mean, square } };
 }

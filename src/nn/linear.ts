@@ -1,15 +1,22 @@
 import * as tf from '@tensorflow/tfjs';
 import { withGradient } from '../engine/custom-gradient.ts';
 import { ownKernel } from '../engine/own-kernel.ts';
-import { fanIn, zeros } from './initialisers.ts';
+import { fanIn, type WeightInitialiser, zeros } from './initialisers.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
 
-export type Activation = 'none' | 'relu';
+/** What follows a hidden layer. */
+export type Activation = 'relu' | 'tanh';
 
-/** The two parameters of a linear layer; `scale` multiplies the fan-in initialisation. */
-export function linearSpecs(name: string, inputs: number, outputs: number, scale = 1): ParameterSpec[] {
+/** The two parameters of a linear layer; `scale` multiplies the initial weights. */
+export function linearSpecs(
+  name: string,
+  inputs: number,
+  outputs: number,
+  scale = 1,
+  weights: WeightInitialiser = fanIn,
+): ParameterSpec[] {
   return [
-    { name: `${name}.weight`, shape: [inputs, outputs], initialise: fanIn(inputs, scale) },
+    { name: `${name}.weight`, shape: [inputs, outputs], initialise: weights(inputs, scale) },
     { name: `${name}.bias`, shape: [outputs], initialise: zeros },
   ];
 }
@@ -21,19 +28,25 @@ export interface Layer {
 }
 
 /**
- * Layers one after the other, all but the last with ReLU: x ← max(0, x W + b), …, y = x W + b.
+ * Layers one after the other, all but the last with the activation: x ← act(x W + b), …, y = x W + b.
  *
  * @param x [members, …, inputs]
  * @param inputGradient false where x is data or a constant: its gradient is not computed
  * @returns [members, …, outputs]
  */
-export function dense(x: tf.Tensor, layers: readonly Layer[], inputGradient = true): tf.Tensor {
-  const forward = ownKernel('Mlp');
+export function dense(
+  x: tf.Tensor,
+  layers: readonly Layer[],
+  inputGradient = true,
+  activation: Activation = 'relu',
+): tf.Tensor {
+  // Engines' own kernels know ReLU alone.
+  const forward = activation === 'relu' ? ownKernel('Mlp') : undefined;
   const backward = ownKernel('MlpGradient');
   if (!forward || !backward) {
     return layers.reduce((input, { weight, bias }, i) => {
-      const activation = i < layers.length - 1 ? 'relu' : 'none';
-      return affine(input, weight, bias, activation, inputGradient || i > 0);
+      const here = i < layers.length - 1 ? activation : 'none';
+      return affine(input, weight, bias, here, inputGradient || i > 0);
     }, x);
   }
   const weights = layers.map(({ weight }) => weight);
@@ -69,7 +82,7 @@ export function affine(
   x: tf.Tensor,
   weight: tf.Tensor,
   bias: tf.Tensor,
-  activation: Activation = 'none',
+  activation: Activation | 'none' = 'none',
   inputGradient = true,
 ): tf.Tensor {
   const members = x.shape[0]!;
@@ -78,18 +91,24 @@ export function affine(
   const rows = tf.reshape(x, [members, x.size / (members * inputs), inputs]);
   const y = withGradient(inputGradient ? [rows, weight, bias] : [weight, bias], () => {
     const sum = tf.add(tf.matMul(rows, weight), tf.expandDims(bias, 1));
-    const value = activation === 'relu' ? tf.relu(sum) : sum;
+    const value = activation === 'relu' ? tf.relu(sum) : activation === 'tanh' ? tf.tanh(sum) : sum;
     return {
       value,
       keep: [rows, weight, value],
       gradient: (dy, [x, weight, value]) => {
-        const dSum = activation === 'relu' ? tf.mul(dy, tf.step(value)) : dy;
+        const dSum = activationGradient(activation, value, dy);
         const dParameters = [tf.matMul(x, dSum, true), tf.sum(dSum, 1)];
         return inputGradient ? [tf.matMul(dSum, weight, false, true), ...dParameters] : dParameters;
       },
     };
   });
   return tf.reshape(y, [...x.shape.slice(0, -1), outputs]);
+}
+
+/** The gradient of the sum, from the activation's value and the gradient of that: d tanh(x) = 1 − tanh²(x). */
+function activationGradient(activation: Activation | 'none', value: tf.Tensor, dy: tf.Tensor): tf.Tensor {
+  if (activation === 'none') return dy;
+  return tf.mul(dy, activation === 'relu' ? tf.step(value) : tf.sub(1, tf.square(value)));
 }
 
 /** The parameters of the layer called `name`. */

@@ -1,27 +1,37 @@
 import type * as tf from '@tensorflow/tfjs';
-import { dense, layer, linearSpecs } from './linear.ts';
+import { fanIn, type WeightInitialiser } from './initialisers.ts';
+import { type Activation, dense, layer, linearSpecs } from './linear.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
 
 /** Gain of the fan-in initialisation before a ReLU, which halves the variance: about √2. */
 const RELU_GAIN = 1.4;
 
-/** Layers `${name}.0`, `${name}.1`, …: hidden ones with ReLU, the last one linear with its own initial scale. */
+/** How the hidden layers' initial weights are drawn; the last one's are drawn alike, with a scale of their own. */
+export interface HiddenLayers {
+  weights: WeightInitialiser;
+  scale: number;
+}
+
+const forRelu: HiddenLayers = { weights: fanIn, scale: RELU_GAIN };
+
+/** Layers `${name}.0`, `${name}.1`, …: hidden ones with an activation, the last one linear with its own initial scale. */
 export function mlpSpecs(
   name: string,
   inputs: number,
   hidden: readonly number[],
   outputs: number,
   lastScale = 1,
+  { weights, scale } = forRelu,
 ): ParameterSpec[] {
   const widths = [inputs, ...hidden];
   return [
-    ...hidden.flatMap((width, i) => linearSpecs(`${name}.${i}`, widths[i]!, width, RELU_GAIN)),
-    ...linearSpecs(`${name}.${hidden.length}`, widths.at(-1)!, outputs, lastScale),
+    ...hidden.flatMap((width, i) => linearSpecs(`${name}.${i}`, widths[i]!, width, scale, weights)),
+    ...linearSpecs(`${name}.${hidden.length}`, widths.at(-1)!, outputs, lastScale, weights),
   ];
 }
 
 /**
- * The multi-layer perceptron called `name` with `hiddenLayers` ReLU layers: [members, …, inputs] -> [members, …, outputs].
+ * The multi-layer perceptron called `name` with `hiddenLayers` hidden layers: [members, …, inputs] -> [members, …, outputs].
  *
  * @param inputGradient false where x is data or a constant: its gradient is not computed
  */
@@ -31,7 +41,8 @@ export function mlp(
   hiddenLayers: number,
   x: tf.Tensor,
   inputGradient = true,
+  activation: Activation = 'relu',
 ): tf.Tensor {
   const layers = Array.from({ length: hiddenLayers + 1 }, (_, i) => layer(parameters, `${name}.${i}`));
-  return dense(x, layers, inputGradient);
+  return dense(x, layers, inputGradient, activation);
 }

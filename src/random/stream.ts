@@ -51,6 +51,16 @@ export class RandomStream {
     return uniformInt(this.#generator, 0, bound - 1);
   }
 
+  /** The integers 0 … size − 1 in a random order, all orders equally likely (Fisher and Yates). */
+  permutation(size: number): Int32Array {
+    const order = Int32Array.from({ length: size }, (_, i) => i);
+    for (let last = size - 1; last > 0; last--) {
+      const other = this.integer(last + 1);
+      [order[last], order[other]] = [order[other]!, order[last]!];
+    }
+    return order;
+  }
+
   /** A standard normal, N(0, 1). */
   normal(): number {
     return this.#radius() * Math.cos(2 * Math.PI * this.uniform());

@@ -2,15 +2,18 @@ import * as tf from '@tensorflow/tfjs';
 import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import { scope } from '../../engine/scope.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
-import { policyLogits } from '../../models/actor.ts';
+import { chooseActions, policyLogits } from '../../models/actor.ts';
 import { encode } from '../../models/encoder.ts';
 import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
 import { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces, AgentState, Member, PolicyName } from '../../training/agent.ts';
 import type { Row } from '../../training/events.ts';
+import { memberPart } from '../../training/member-part.ts';
+import { PendingTerms } from '../../training/pending-terms.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { scheduleAt } from '../../training/schedule.ts';
+import { loadWeights, saveWeights } from '../../training/weights.ts';
 import { DIAGNOSTICS, diagnose } from './diagnostics.ts';
 import { actorChoice } from './imagination.ts';
 import {
@@ -27,7 +30,7 @@ import {
   applyGradients,
   gradients,
   LOSS_TERMS,
-  type LossTerms,
+  type LossTerm,
   type MemberScalars,
   type UpdateNoise,
 } from './update.ts';
@@ -61,14 +64,14 @@ class WorldModelAgent implements ReplayAgent {
   /** Per member: posterior noise, and the imagination's start states and actions. */
   #posteriorStreams: RandomStream[];
   #imaginationStreams: RandomStream[];
-  /** Terms of the updates not yet drained, kept on the engine. */
-  #pending: LossTerms[] = [];
-  readonly #policies = new Map<PolicyName, { policy: Policy; tensors: tf.Tensor[] }>();
+  readonly #pending: PendingTerms<LossTerm>;
+  readonly #policies = new Map<PolicyName, Policy>();
 
   constructor(members: readonly Member<WorldModelSettings>[], spaces: AgentSpaces) {
     this.#members = members;
     this.#settings = members[0]!.settings;
     this.#spaces = spaces;
+    this.#pending = new PendingTerms(LOSS_TERMS, members.length);
     this.#networks = networks(this.#settings, spaces);
     this.#encoderLayout = this.#networks.model.only('encoder');
     const streams = (name: string) => members.map(({ seed }) => RandomStream.named(seed, name));
@@ -87,24 +90,16 @@ class WorldModelAgent implements ReplayAgent {
   }
 
   async act(observations: Float32Array, policyName: PolicyName, gumbel?: Float32Array): Promise<Int32Array> {
-    const { observation, observationScale, actions } = this.#spaces;
+    const { observation, observationScale } = this.#spaces;
+    const { model, actor } = this.#settings;
     const members = this.#members.length;
     const environments = observations.length / (members * observation);
     const policy = this.#policy(policyName);
-    const chosen = tf.tidy(() => {
+    return chooseActions(() => {
       const raw = tf.tensor3d(observations, [members, environments, observation]);
-      const posterior = encode(
-        policy.encoder,
-        this.#settings.model.hidden.length,
-        tf.div(raw, [...observationScale]),
-      );
-      const logits = policyLogits(policy.actor, this.#settings.actor.hidden.length, posterior.mean);
-      const scores = gumbel ? tf.add(logits, tf.tensor3d(gumbel, [members, environments, actions])) : logits;
-      return tf.argMax(scores, -1);
-    });
-    const actionsChosen = await chosen.data<'int32'>();
-    chosen.dispose();
-    return actionsChosen;
+      const { mean } = encode(policy.encoder, model.hidden.length, tf.div(raw, [...observationScale]));
+      return policyLogits(policy.actor, actor.hidden.length, mean);
+    }, gumbel);
   }
 
   learner(environment: EnvironmentEntry): ReplayLearner {
@@ -136,28 +131,8 @@ class WorldModelAgent implements ReplayAgent {
     this.#pending.push(terms);
   }
 
-  async drainLosses(): Promise<Row[][]> {
-    const pending = this.#pending;
-    this.#pending = [];
-    const present = LOSS_TERMS.filter((term) => pending[0]?.[term]);
-    if (present.length === 0) return [];
-    const stacked = tf.tidy(() =>
-      tf.stack(pending.map((terms) => tf.stack(present.map((term) => terms[term]!)))),
-    );
-    const values = await stacked.data();
-    stacked.dispose();
-    for (const terms of pending) tf.dispose(terms as Record<string, tf.Tensor>);
-    const members = this.#members.length;
-    return pending.map((_, update) =>
-      this.#members.map((_, member) =>
-        Object.fromEntries(
-          LOSS_TERMS.map((term) => {
-            const at = present.indexOf(term);
-            return [term, at < 0 ? null : values[(update * present.length + at) * members + member]!];
-          }),
-        ),
-      ),
-    );
+  drainLosses(): Promise<Row[][]> {
+    return this.#pending.drain();
   }
 
   async diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
@@ -182,36 +157,19 @@ class WorldModelAgent implements ReplayAgent {
   }
 
   async save(): Promise<AgentState[]> {
-    const states: AgentState[] = this.#members.map((_, member) => ({
-      arrays: {},
+    const arrays = await saveWeights(namedWeights(this.#weights));
+    return arrays.map((own, member) => ({
+      arrays: own,
       streams: {
         posterior: this.#posteriorStreams[member]!.state(),
         imagination: this.#imaginationStreams[member]!.state(),
       },
     }));
-    const named = namedWeights(this.#weights);
-    const values = await Promise.all(named.map(([, tensor]) => tensor.data<'float32'>()));
-    for (const [i, [name, { shape }]] of named.entries()) {
-      for (const [member, { arrays }] of states.entries()) {
-        arrays[name] = { shape: [shape[1]], data: memberPart(values[i]!, states.length, member).slice() };
-      }
-    }
-    return states;
   }
 
   load(states: readonly AgentState[]): void {
     const previous = namedWeights(this.#weights);
-    this.#weights = weightsFrom(
-      new Map(
-        previous.map(([name, { shape }]) => {
-          const values = new Float32Array(shape[0] * shape[1]);
-          for (const [member, { arrays }] of states.entries()) {
-            values.set(arrays[name]!.data, member * shape[1]);
-          }
-          return [name, tf.tensor2d(values, shape)];
-        }),
-      ),
-    );
+    this.#weights = weightsFrom(loadWeights(previous, states));
     for (const [, tensor] of previous) tensor.dispose();
     this.#forgetPolicies();
     this.#posteriorStreams = states.map(({ streams }) => RandomStream.fromState(streams.posterior!));
@@ -220,34 +178,32 @@ class WorldModelAgent implements ReplayAgent {
 
   dispose(): void {
     this.#forgetPolicies();
-    for (const terms of this.#pending) tf.dispose(terms as Record<string, tf.Tensor>);
+    this.#pending.dispose();
     for (const [, tensor] of namedWeights(this.#weights)) tensor.dispose();
   }
 
   /** The unpacked weights that act; kept until the next update because collecting and evaluating act many times. */
   #policy(name: PolicyName): Policy {
     const known = this.#policies.get(name);
-    if (known) return known.policy;
+    if (known) return known;
     const { model, averageEncoder, actor, averageActor } = this.#weights;
-    const tensors: tf.Tensor[] = [];
-    const unpack = (layout: ParameterLayout, flat: tf.Tensor2D) => {
-      const parameters = layout.unpack(flat);
-      for (const { name } of layout.specs) tensors.push(tf.keep(parameters.get(name)));
-      return parameters;
-    };
-    const policy: Policy = scope(() => ({
-      encoder: unpack(
-        this.#encoderLayout,
-        name === 'online' ? this.#networks.model.slice(model, 'encoder') : averageEncoder,
-      ),
-      actor: unpack(this.#networks.actor, name === 'online' ? actor : averageActor),
-    }));
-    this.#policies.set(name, { policy, tensors });
+    const online = name === 'online';
+    const policy: Policy = scope(() => {
+      const encoder = online ? this.#networks.model.slice(model, 'encoder') : averageEncoder;
+      return {
+        encoder: this.#encoderLayout.unpack(encoder).keep(),
+        actor: this.#networks.actor.unpack(online ? actor : averageActor).keep(),
+      };
+    });
+    this.#policies.set(name, policy);
     return policy;
   }
 
   #forgetPolicies(): void {
-    for (const { tensors } of this.#policies.values()) tf.dispose(tensors);
+    for (const { encoder, actor } of this.#policies.values()) {
+      encoder.dispose();
+      actor.dispose();
+    }
     this.#policies.clear();
   }
 
@@ -287,10 +243,4 @@ class WorldModelAgent implements ReplayAgent {
       choose: (parameters) => actorChoice(parameters, actor.hidden.length, gumbelTensor),
     };
   }
-}
-
-/** One member's view of an array with a leading member axis. */
-function memberPart<T extends Float32Array | Int32Array>(array: T, members: number, member: number): T {
-  const size = array.length / members;
-  return array.subarray(member * size, (member + 1) * size) as T;
 }

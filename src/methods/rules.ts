@@ -1,16 +1,28 @@
-import type { Experiment } from './schema.ts';
+/** What rules may read of every config, besides the method's own settings. */
+export interface RunLength {
+  /** Environment steps per seed. */
+  steps: number;
+  /** Environment steps between evaluations. */
+  evaluation: { every: number };
+}
 
 /** A rule that concerns several keys of a resolved config. */
-export interface Rule {
+export interface Rule<Config> {
   /** The dotted keys concerned, the likeliest culprit first: an error points at the first one that the user wrote. */
   keys: readonly [string, ...string[]];
-  holds: (experiment: Experiment) => boolean;
+  holds: (config: Config) => boolean;
   /** What must hold, as a sentence without its full stop. */
   says: string;
 }
 
-/** What must hold between keys. */
-export const rules: readonly Rule[] = [
+interface ReplayConfig {
+  steps: number;
+  randomSteps: number;
+  replay: { length: number; capacity: number };
+}
+
+/** What must hold between the keys of a method that learns from replay. */
+export const replayRules: readonly Rule<ReplayConfig>[] = [
   {
     keys: ['replay.length', 'replay.capacity'],
     holds: ({ replay }) => replay.length <= replay.capacity,

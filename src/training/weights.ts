@@ -1,0 +1,33 @@
+import * as tf from '@tensorflow/tfjs';
+import type { AgentState } from './agent.ts';
+import { memberPart } from './member-part.ts';
+
+/** Tensors `[members, size]` by name: weights, moments, averages. */
+export type NamedWeights = readonly (readonly [string, tf.Tensor2D])[];
+
+/** Each member's part of the weights, [size] each, as a checkpoint stores them. */
+export async function saveWeights(named: NamedWeights): Promise<AgentState['arrays'][]> {
+  const values = await Promise.all(named.map(([, tensor]) => tensor.data<'float32'>()));
+  const members = named[0]![1].shape[0];
+  return Array.from({ length: members }, (_, member) =>
+    Object.fromEntries(
+      named.map(([name, { shape }], i) => [
+        name,
+        { shape: [shape[1]], data: memberPart(values[i]!, members, member).slice() },
+      ]),
+    ),
+  );
+}
+
+/** New tensors of the same names and shapes, from what `saveWeights` gave of each member. */
+export function loadWeights(named: NamedWeights, states: readonly AgentState[]): Map<string, tf.Tensor2D> {
+  return new Map(
+    named.map(([name, { shape }]) => {
+      const values = new Float32Array(shape[0] * shape[1]);
+      for (const [member, { arrays }] of states.entries()) {
+        values.set(arrays[name]!.data, member * shape[1]);
+      }
+      return [name, tf.tensor2d(values, shape)];
+    }),
+  );
+}
