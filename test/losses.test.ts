@@ -3,7 +3,7 @@ import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../src/engine/engine.ts';
 import { oneHot } from '../src/engine/one-hot.ts';
-import { actorChoice, imaginedReturns } from '../src/methods/world-model/imagination.ts';
+import { imaginedReturns } from '../src/methods/world-model/imagination.ts';
 import {
   actorLoss,
   baseLoss,
@@ -220,26 +220,29 @@ function wholeGradients(problem: Problem) {
     ),
     spaces.actions,
   );
-  const actionAt = tf.unstack(actions, 2);
-  const latents: tf.Tensor[] = [];
-  let nextLatent: tf.Tensor | undefined;
+  let imagined: { latent: tf.Tensor; nextLatent: tf.Tensor } | undefined;
   const noise: UpdateNoise = {
     posterior,
     starts: tf.tensor2d(starts, [MEMBERS, STARTS], 'int32'),
-    choose: () => (latent, step) => {
-      latents.push(tf.keep(latent));
-      return actionAt[step]!;
-    },
+    behaviour: () => ({ actions: actions as tf.Tensor4D }),
   };
-  const gradient = gradients(layouts, weights, windows, noise, scalars, settings, ({ imaginedLatent }) => {
-    nextLatent = tf.keep(imaginedLatent!);
-  });
-  const imagination = { latent: tf.stack(latents, 2), action: actions, nextLatent: nextLatent! };
+  const gradient = gradients(
+    layouts,
+    weights,
+    windows,
+    noise,
+    scalars,
+    settings,
+    ({ imaginedFrom, imaginedLatent }) => {
+      imagined = { latent: tf.keep(imaginedFrom!), nextLatent: tf.keep(imaginedLatent!) };
+    },
+  );
+  const imagination = { ...imagined!, action: actions };
   const model = layouts.model.unpack(weights.model);
   const target = weights.target && layouts.model.only('critic').unpack(weights.target);
   const valueOfLatent = target && value(model, LAYERS, imagination.latent);
-  const imagined = imaginedReturns(model, target, imagination, valueOfLatent, settings);
-  return { gradient, imagination, imagined };
+  const returns = imaginedReturns(model, target, imagination, valueOfLatent, settings);
+  return { gradient, imagination, imagined: returns };
 }
 
 /** Norm of one member's gradient on the parameters whose name starts with `prefix`. */
@@ -554,7 +557,7 @@ describe('members do not influence each other', () => {
               [count, STARTS],
               'int32',
             ),
-            choose: (actor) => actorChoice(actor, LAYERS, part(gumbel)),
+            behaviour: (actor) => ({ actor, layers: LAYERS, gumbel: part(gumbel) as tf.Tensor4D }),
           };
           const gradient = gradients(layouts, own, ownWindows, noise, ownScalars, settings);
           const after = applyGradients(layouts, own, gradient, 1, ownScalars, settings);

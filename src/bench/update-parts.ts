@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { oneHot } from '../engine/one-hot.ts';
-import { actorChoice, imagine, imaginedReturns } from '../methods/world-model/imagination.ts';
+import { imagine, imaginedReturns } from '../methods/world-model/imagination.ts';
 import {
   actorLoss,
   baseLoss,
@@ -62,7 +62,7 @@ export function timedParts(
     cell: normal(members, imaginationStarts, model.lstm) as tf.Tensor3D,
   };
   const imaginedShape = [members, imaginationStarts, horizon];
-  const gumbel = normal(...imaginedShape, spaces.actions);
+  const gumbel = normal(...imaginedShape, spaces.actions) as tf.Tensor4D;
   const imagined = {
     latent: normal(...imaginedShape, model.latent),
     action: oneHot(tf.zeros(imaginedShape, 'int32'), spaces.actions),
@@ -120,8 +120,8 @@ export function timedParts(
     imagination: () =>
       tf.tidy(() => {
         const parameters = layout.model.unpack(weights.model);
-        const choose = actorChoice(layout.actor.unpack(weights.actor), actor.hidden.length, gumbel);
-        const imagination = imagine(parameters, start, horizon, choose);
+        const policy = layout.actor.unpack(weights.actor);
+        const imagination = imagine(parameters, start, { actor: policy, layers: actor.hidden.length, gumbel });
         const ofLatent = weights.target && imagined.value;
         return imaginedReturns(parameters, target(), imagination, ofLatent, settings).advantage;
       }),

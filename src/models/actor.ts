@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { oneHot } from '../engine/one-hot.ts';
-import { ownKernel } from '../engine/own-kernel.ts';
-import { mlp, mlpSpecs } from '../nn/mlp.ts';
+import { numberedLayers } from '../nn/linear.ts';
+import { mlp, mlpLayers, mlpSpecs } from '../nn/mlp.ts';
 import type { ParameterSpec, Parameters } from '../nn/parameters.ts';
 
 /** The last layer starts near zero: a policy that is uniform at first. */
@@ -15,6 +15,10 @@ export function policyLogits(parameters: Parameters, hiddenLayers: number, laten
   return mlp(parameters, 'actor', hiddenLayers, latent, false);
 }
 
+/** The actor's layers as an engine's roll-out takes them. */
+export const actorLayers = (parameters: Parameters, hiddenLayers: number): Record<string, tf.Tensor> =>
+  numberedLayers(mlpLayers(parameters, 'actor', hiddenLayers));
+
 /** log π(a | z) of every discrete action: [members, …, latent] -> [members, …, actions]. The latent is a constant to it. */
 export function logPolicy(parameters: Parameters, hiddenLayers: number, latent: tf.Tensor): tf.Tensor {
   return tf.logSoftmax(policyLogits(parameters, hiddenLayers, latent));
@@ -27,8 +31,6 @@ export function logPolicy(parameters: Parameters, hiddenLayers: number, latent: 
  * @param gumbel noise of the same shape; zeros make the choice greedy
  */
 export function sampleAction(logits: tf.Tensor, gumbel: tf.Tensor): tf.Tensor {
-  const own = ownKernel('GumbelMax');
-  if (own) return own({ logits, gumbel })[0]!;
   return oneHot(tf.argMax(tf.add(logits, gumbel), -1), logits.shape.at(-1)!);
 }
 

@@ -87,6 +87,15 @@ export function dynamicsStep(
   };
 }
 
+/** All parameters of the dynamics as an engine's roll-out takes them. */
+export const dynamicsWeights = (parameters: Parameters): Record<string, tf.Tensor> => ({
+  inputWeight: parameters.get('dynamics.input.weight'),
+  recurrentWeight: parameters.get('dynamics.recurrent.weight'),
+  gateBias: gateBias(parameters),
+  latentWeight: parameters.get('dynamics.latent.weight'),
+  latentBias: parameters.get('dynamics.latent.bias'),
+});
+
 /** The two biases act as one. */
 const gateBias = (parameters: Parameters) =>
   tf.add(parameters.get('dynamics.input.bias'), parameters.get('dynamics.recurrent.bias'));

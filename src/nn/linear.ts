@@ -50,10 +50,9 @@ export function dense(
     }, x);
   }
   const weights = layers.map(({ weight }) => weight);
-  const biases = layers.map(({ bias }) => bias);
   const parameters = layers.flatMap(({ weight, bias }) => [weight, bias]);
   return withGradient(inputGradient ? [x, ...parameters] : parameters, () => {
-    const [y, ...hidden] = forward({ x, ...numbered('weight', weights), ...numbered('bias', biases) });
+    const [y, ...hidden] = forward({ x, ...numberedLayers(layers) });
     return {
       value: y!,
       keep: [x, ...weights, ...hidden],
@@ -68,6 +67,18 @@ export function dense(
 
 const numbered = (name: string, tensors: readonly tf.Tensor[]) =>
   Object.fromEntries(tensors.map((tensor, i) => [`${name}${i}`, tensor]));
+
+/** Layers as an engine's own kernel takes them: weight0, bias0, weight1, … */
+export const numberedLayers = (layers: readonly Layer[]): Record<string, tf.Tensor> => ({
+  ...numbered(
+    'weight',
+    layers.map(({ weight }) => weight),
+  ),
+  ...numbered(
+    'bias',
+    layers.map(({ bias }) => bias),
+  ),
+});
 
 /**
  * y = act(x W + b) in tfjs's operations, with its own gradient: one product per operand, no broadcast sums.

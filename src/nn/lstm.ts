@@ -49,16 +49,6 @@ export function lstmStep(
   recurrentWeight: tf.Tensor,
   bias: tf.Tensor,
 ): (x: tf.Tensor, state: LstmState) => LstmState {
-  const own = ownKernel('LstmStep');
-  const prepare = ownKernel('LstmStepWeights');
-  if (own && prepare) {
-    const weights = prepare({ inputWeight, recurrentWeight })[0]!;
-    return (x, { hidden, cell }) => {
-      const next = own({ x, hidden, cell, weights, bias });
-      const [nextHidden, nextCell] = next as [tf.Tensor3D, tf.Tensor3D];
-      return { hidden: nextHidden, cell: nextCell };
-    };
-  }
   const weight = tf.concat([inputWeight, recurrentWeight], 1);
   return (x, state) => {
     const gates = affine(tf.concat([x, state.hidden], 2), weight, bias) as tf.Tensor3D;

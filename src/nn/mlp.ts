@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { fanIn, type WeightInitialiser } from './initialisers.ts';
-import { type Activation, dense, layer, linearSpecs } from './linear.ts';
+import { type Activation, dense, type Layer, layer, linearSpecs } from './linear.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
 
 /** Gain of the fan-in initialisation before a ReLU, which halves the variance: about √2. */
@@ -43,6 +43,9 @@ export function mlp(
   inputGradient = true,
   activation: Activation = 'relu',
 ): tf.Tensor {
-  const layers = Array.from({ length: hiddenLayers + 1 }, (_, i) => layer(parameters, `${name}.${i}`));
-  return dense(x, layers, inputGradient, activation);
+  return dense(x, mlpLayers(parameters, name, hiddenLayers), inputGradient, activation);
 }
+
+/** The layers of the MLP called `name`, the first one first. */
+export const mlpLayers = (parameters: Parameters, name: string, hiddenLayers: number): Layer[] =>
+  Array.from({ length: hiddenLayers + 1 }, (_, i) => layer(parameters, `${name}.${i}`));

@@ -133,15 +133,15 @@ function compute(members: number, settings: typeof dreamCritic) {
     learningRate: column(hyper.learning_rate!),
     actorLearningRate: column(hyper.actor_learning_rate!),
   };
-  const actionAt = (step: number) =>
-    oneHot(
-      tf.tensor2d(
-        Array.from({ length: members }, () => [...actions.subarray(step * 64, (step + 1) * 64)]),
-        [members, 64],
-        'int32',
-      ),
-      2,
-    );
+  // The reference stores them step by step.
+  const byStart = Array.from({ length: 64 }, (_, start) =>
+    Array.from({ length: actions.length / 64 }, (_, step) => actions[step * 64 + start]!),
+  );
+  const taken = tf.tensor3d(
+    Array.from({ length: members }, () => byStart),
+    undefined,
+    'int32',
+  );
   let seen: Record<string, tf.Tensor> = {};
   const gradient = gradients(
     layout,
@@ -154,7 +154,7 @@ function compute(members: number, settings: typeof dreamCritic) {
         [members, 64],
         'int32',
       ),
-      choose: () => (_latent, step) => actionAt(step),
+      behaviour: () => ({ actions: oneHot(taken, 2) as tf.Tensor4D }),
     },
     scalars,
     settings,

@@ -69,7 +69,15 @@ export interface Functions {
     workspace: number,
   ): void;
   gatherRows(count: number, bytes: number, source: number, indices: number, target: number): void;
-  oneHotArgMax(rows: number, columns: number, logits: number, noise: number, out: number): void;
+  oneHotArgMax(
+    rows: number,
+    columns: number,
+    logits: number,
+    noise: number,
+    noiseRow: number,
+    out: number,
+    outRow: number,
+  ): void;
   lambdaReturn(
     rows: number,
     horizon: number,

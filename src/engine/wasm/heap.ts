@@ -69,13 +69,24 @@ export class Heap {
     try {
       return f(at);
     } finally {
-      this.backend.wasm._free(at);
+      this.free(at);
     }
   }
 
-  private allocate(bytes: number): number {
+  /** Memory until `free`. */
+  allocate(bytes: number): number {
     // The allocator answers with a signed number, negative above 2 GB.
     return this.backend.wasm._malloc(bytes) >>> 0;
+  }
+
+  free(at: number): void {
+    this.backend.wasm._free(at);
+  }
+
+  /** Writes x to `count` floats, `stride` bytes apart. */
+  fill(x: number, count: number, at: number, stride: number): void {
+    const floats = new Float32Array(this.backend.wasm.asm.memory.buffer);
+    for (let i = 0; i < count; i++) floats[(at + i * stride) / 4] = x;
   }
 }
 

@@ -4,9 +4,10 @@ import { batchMatMul } from './batch-matmul.ts';
 import { copies } from './copies.ts';
 import { exp } from './exp.ts';
 import { type Build, Heap } from './heap.ts';
-import { lstmSequence, lstmSequenceGradient, lstmStep, lstmStepWeights } from './lstm.ts';
+import { lstmSequence, lstmSequenceGradient } from './lstm.ts';
 import { mlp, mlpGradient } from './mlp.ts';
-import { gumbelMax, lambdaReturn } from './rollout.ts';
+import { lambdaReturn } from './returns.ts';
+import { rollOut } from './rollout.ts';
 import { sum } from './sum.ts';
 
 /** Our kernels for the wasm backend: those that replace tfjs's own, and those behind the fat operations of src/nn. */
@@ -19,9 +20,7 @@ const kernels = [
   mlpGradient,
   lstmSequence,
   lstmSequenceGradient,
-  lstmStepWeights,
-  lstmStep,
-  gumbelMax,
+  rollOut,
   lambdaReturn,
   globalNorm,
   adam,

@@ -1,5 +1,5 @@
 import type { Kernel } from './kernel.ts';
-import { everyRow, multiply, multiplyPacked, rowMajor, transposed, withPacked } from './matrix.ts';
+import { multiply, rowMajor, transposed, withPacked } from './matrix.ts';
 
 /**
  * An LSTM over a sequence from zero state, with resets by mask.
@@ -79,74 +79,5 @@ export const lstmSequenceGradient: Kernel = {
       );
     }
     return [dInputs, dWeight];
-  },
-};
-
-/**
- * The weights of an LSTM as `LstmStep` takes them, packed for its two products: a roll-out packs them once.
- *
- *   inputs   inputWeight [members, inputs, 4 units], recurrentWeight [members, units, 4 units]
- *   outputs  one tensor [members, …]
- */
-export const lstmStepWeights: Kernel = {
-  name: 'LstmStepWeights',
-  run(heap, { inputWeight, recurrentWeight }) {
-    const [members, inputs, width] = inputWeight!.shape as [number, number, number];
-    const units = recurrentWeight!.shape[1]!;
-    const { pack, packedBytes } = heap.functions;
-    const inputBytes = packedBytes(inputs, width);
-    const packed = heap.output([members, (inputBytes + packedBytes(units, width)) / 4]);
-    for (let m = 0; m < members; m++) {
-      const at = heap.at(packed, m);
-      pack(inputs, width, heap.at(inputWeight!, m), 4 * width, 4, at);
-      pack(units, width, heap.at(recurrentWeight!, m), 4 * width, 4, at + inputBytes);
-    }
-    return [packed];
-  },
-};
-
-/**
- * One step of an LSTM, forward only.
- *
- *   inputs   x [members, batch, inputs], hidden, cell [members, batch, units], weights from `LstmStepWeights`,
- *            bias [members, 4 units]
- *   outputs  hidden, cell
- */
-export const lstmStep: Kernel = {
-  name: 'LstmStep',
-  run(heap, { x, hidden, cell, weights, bias }) {
-    const [members, batch, units] = hidden!.shape as [number, number, number];
-    const inputs = x!.shape[2]!;
-    const columns = 4 * units;
-    const inputBytes = heap.functions.packedBytes(inputs, columns);
-    const nextHidden = heap.output(hidden!.shape);
-    const nextCell = heap.output(hidden!.shape);
-    heap.borrow(4 * batch * columns, (space) => {
-      const gates = rowMajor(space, columns);
-      const row = 4 * units;
-      for (let m = 0; m < members; m++) {
-        const packed = heap.at(weights!, m);
-        const fromBias = { a: rowMajor(heap.at(x!, m), inputs), start: everyRow(heap.at(bias!, m)) };
-        multiplyPacked(heap, { rows: batch, columns, depth: inputs, c: gates, ...fromBias }, packed);
-        const fromGates = { a: rowMajor(heap.at(hidden!, m), units), start: gates };
-        const product = { rows: batch, columns, depth: units, c: gates, ...fromGates };
-        multiplyPacked(heap, product, packed + inputBytes);
-        heap.functions.lstmCell(
-          batch,
-          units,
-          space,
-          gates.row,
-          0,
-          0,
-          heap.at(cell!, m),
-          row,
-          heap.at(nextCell, m),
-          row,
-          heap.at(nextHidden, m),
-          row,
-        );
-      }
-    });
-    return [nextHidden, nextCell];
   },
 };

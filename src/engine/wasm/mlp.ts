@@ -80,7 +80,8 @@ export const mlpGradient: Kernel = {
   },
 };
 
-function weightsOf(inputs: tf.NamedTensorInfoMap): tf.TensorInfo[] {
+/** weight0, weight1, … of a kernel's inputs. */
+export function weightsOf(inputs: tf.NamedTensorInfoMap): tf.TensorInfo[] {
   const weights: tf.TensorInfo[] = [];
   for (let i = 0; inputs[`weight${i}`]; i++) weights.push(inputs[`weight${i}`]!);
   return weights;

@@ -15,7 +15,6 @@ import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.t
 import { scheduleAt } from '../../training/schedule.ts';
 import { loadWeights, saveWeights } from '../../training/weights.ts';
 import { DIAGNOSTICS, diagnose } from './diagnostics.ts';
-import { actorChoice } from './imagination.ts';
 import {
   hasCritic,
   initialWeights,
@@ -240,7 +239,11 @@ class WorldModelAgent implements ReplayAgent {
     return {
       posterior: tf.tensor4d(posterior, [members, batch, 2 * time, model.latent]),
       starts: tf.tensor2d(starts, [members, imaginationStarts], 'int32'),
-      choose: (parameters) => actorChoice(parameters, actor.hidden.length, gumbelTensor),
+      behaviour: (parameters) => ({
+        actor: parameters,
+        layers: actor.hidden.length,
+        gumbel: gumbelTensor,
+      }),
     };
   }
 }

@@ -11,7 +11,7 @@ import type { AgentSpaces } from '../../training/agent.ts';
 import type { Row } from '../../training/events.ts';
 import { memberMean, memberSum } from '../../training/reduce.ts';
 import { type Sequences, stackSequences } from '../../training/replay.ts';
-import { actorChoice, imagine, imaginedReturns } from './imagination.ts';
+import { imagine, imaginedReturns } from './imagination.ts';
 import type { Networks, Weights } from './networks.ts';
 import type { WorldModelSettings } from './settings.ts';
 import { toWindows } from './windows.ts';
@@ -191,16 +191,16 @@ function openLoop(
 ): Record<string, tf.Tensor1D> {
   const members = rolled.mean.shape[0]!;
   const starts = warmedStarts(sequences, true);
-  const actionAt = (step: number) =>
-    oneHot(
-      tf.tensor2d(
-        Array.from({ length: members }, () => starts.map((at) => sequences.action[at + step]!)),
-        [members, starts.length],
-        'int32',
-      ),
-      actions,
-    );
-  const { nextLatent } = imagine(model, startAt(rolled, starts), LONGEST, (_latent, step) => actionAt(step));
+  const taken = starts.map((at) => [...sequences.action.subarray(at, at + LONGEST)]);
+  const given = oneHot(
+    tf.tensor3d(
+      Array.from({ length: members }, () => taken),
+      [members, starts.length, LONGEST],
+      'int32',
+    ),
+    actions,
+  ) as tf.Tensor4D;
+  const { nextLatent } = imagine(model, startAt(rolled, starts), { actions: given });
   const decoded = tf.mul(
     decode(model, settings.model.hidden.length, nextLatent),
     tf.tensor1d([...observationScale]),
@@ -233,9 +233,9 @@ function dreamReturn(
     randoms.map((random) =>
       tf.tensor3d(random.fillGumbel(new Float32Array(shape[0] * shape[1] * shape[2])), shape),
     ),
-  );
-  const choose = actorChoice(actor, settings.actor.hidden.length, gumbel);
-  const imagination = imagine(model, startAt(rolled, starts), settings.horizon, choose);
+  ) as tf.Tensor4D;
+  const behaviour = { actor, layers: settings.actor.hidden.length, gumbel };
+  const imagination = imagine(model, startAt(rolled, starts), behaviour);
   const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent);
   const { returns } = imaginedReturns(model, target, imagination, valueOfLatent, settings);
   return tf.div(

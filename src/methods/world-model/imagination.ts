@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { policyLogits, sampleAction } from '../../models/actor.ts';
-import { type DynamicsState, dynamicsStep } from '../../models/dynamics.ts';
+import { ownKernel } from '../../engine/own-kernel.ts';
+import { actorLayers, policyLogits, sampleAction } from '../../models/actor.ts';
+import { type DynamicsState, dynamicsStep, dynamicsWeights } from '../../models/dynamics.ts';
 import { continueLogit, predictReward, value } from '../../models/heads.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { lambdaReturn, quantileRange } from '../../training/returns.ts';
@@ -16,28 +17,33 @@ export interface Imagination {
   nextLatent: tf.Tensor;
 }
 
-/** How a step of the roll-out picks onehot(a), [members, starts, actions], in latent z, [members, starts, latent]. */
-export type ChooseAction = (latent: tf.Tensor, step: number) => tf.Tensor;
+/**
+ * What picks the actions of a roll-out: the actor, sampled by Gumbel noise, or the past. Noise and onehot(a) are
+ * [members, starts, horizon, actions].
+ */
+export type Behaviour = { actor: Parameters; layers: number; gumbel: tf.Tensor4D } | { actions: tf.Tensor4D };
 
-/** Samples from the actor by Gumbel noise, [members, starts, horizon, actions]. */
-export function actorChoice(actor: Parameters, layers: number, gumbel: tf.Tensor): ChooseAction {
-  const noise = tf.unstack(gumbel, 2);
-  return (latent, step) => sampleAction(policyLogits(actor, layers, latent), noise[step]!);
-}
-
-/** Rolls the model out for `horizon` steps from the start states; forward only. */
-export function imagine(
-  model: Parameters,
-  start: DynamicsState,
-  horizon: number,
-  choose: ChooseAction,
-): Imagination {
+/** Rolls the model out from the start states, for as many steps as the behaviour has; forward only. */
+export function imagine(model: Parameters, start: DynamicsState, behaviour: Behaviour): Imagination {
+  const own = ownKernel('RollOut');
+  if (own) {
+    const choice =
+      'actor' in behaviour
+        ? { gumbel: behaviour.gumbel, ...actorLayers(behaviour.actor, behaviour.layers) }
+        : behaviour;
+    const [latent, action, nextLatent] = own({ ...start, ...dynamicsWeights(model), ...choice });
+    return { latent: latent!, action: action!, nextLatent: nextLatent! };
+  }
   const step = dynamicsStep(model);
+  const given = tf.unstack('actor' in behaviour ? behaviour.gumbel : behaviour.actions, 2);
   const latents: tf.Tensor[] = [start.latent];
   const actions: tf.Tensor[] = [];
   let state = start;
-  for (let t = 0; t < horizon; t++) {
-    const action = choose(state.latent, t);
+  for (const noiseOrAction of given) {
+    const action =
+      'actor' in behaviour
+        ? sampleAction(policyLogits(behaviour.actor, behaviour.layers, state.latent), noiseOrAction)
+        : noiseOrAction;
     state = step(state, action);
     actions.push(action);
     latents.push(state.latent);

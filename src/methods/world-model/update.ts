@@ -6,7 +6,7 @@ import { value } from '../../models/heads.ts';
 import { adam, globalNorm, movingAverage } from '../../nn/adam.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { memberMean } from '../../training/reduce.ts';
-import { type ChooseAction, imagine, imaginedReturns } from './imagination.ts';
+import { type Behaviour, imagine, imaginedReturns } from './imagination.ts';
 import {
   actorLoss,
   baseLoss,
@@ -60,8 +60,8 @@ export interface UpdateNoise {
   posterior: tf.Tensor;
   /** Start states of the imagination, as indices into members × batch × time: [members, starts], int32 */
   starts: tf.Tensor;
-  /** How imagined actions are drawn from the actor. */
-  choose: (actor: Parameters) => ChooseAction;
+  /** What imagined actions come from, for `horizon` steps. */
+  behaviour: (actor: Parameters) => Behaviour;
 }
 
 /** The gradient of everything the arm learns, and what was seen on the way. */
@@ -121,7 +121,7 @@ export function gradients(
 
     const imagination = stopGradient(() => {
       const start = startStates(inference, windows.first, noise.starts);
-      return imagine(model, start, settings.horizon, noise.choose(actor));
+      return imagine(model, start, noise.behaviour(actor));
     });
     const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent, false);
     const imagined = stopGradient(() => imaginedReturns(model, target, imagination, valueOfLatent, settings));
@@ -146,6 +146,7 @@ export function gradients(
       ...inference,
       hiddenBefore: stateBefore(inference.hidden, windows.first),
       cellBefore: stateBefore(inference.cell, windows.first),
+      imaginedFrom: imagination.latent,
       imaginedLatent: imagination.nextLatent,
       weight: imagined.weight,
       continueProbability: imagined.continueProbability,

@@ -1,5 +1,7 @@
-/** onehot(argmax(logits + noise)) of each row; the first of equals. */
-export function oneHotArgMax(rows: i32, columns: i32, logits: usize, noise: usize, out: usize): void {
+/** onehot(argmax(logits + noise)) of each row; the first of equals. `noiseRow` and `outRow` are strides in bytes. */
+export function oneHotArgMax(
+  rows: i32, columns: i32, logits: usize, noise: usize, noiseRow: usize, out: usize, outRow: usize,
+): void {
   for (let row = 0; row < rows; row++) {
     let best: usize = 0;
     let most: f32 = load<f32>(logits) + load<f32>(noise);
@@ -14,7 +16,7 @@ export function oneHotArgMax(rows: i32, columns: i32, logits: usize, noise: usiz
     }
     store<f32>(out + best, 1);
     logits += <usize>columns << 2;
-    noise += <usize>columns << 2;
-    out += <usize>columns << 2;
+    noise += noiseRow;
+    out += outRow;
   }
 }
