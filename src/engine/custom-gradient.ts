@@ -12,11 +12,23 @@ export function withGradient<Value extends tf.Tensor, Kept extends tf.Tensor[]>(
   operands: readonly tf.Tensor[],
   f: () => { value: Value; keep: readonly [...Kept]; gradient: (dy: Value, kept: Kept) => tf.Tensor[] },
 ): Value {
-  const operation = tf.customGrad<Value>((...operandsAndSave) => {
+  const { state } = tf.engine();
+  const isRecorded = state.gradientDepth > 0 && state.kernelDepth === 0;
+  let kept: tf.Tensor[] = [];
+  const operation = tf.customGrad<Value>(() => {
     const { value, keep, gradient } = f();
-    const save = operandsAndSave.at(-1) as tf.GradSaveFunc;
-    save([...keep]);
-    return { value, gradFunc: (dy, kept) => gradient(dy, kept as Kept) };
+    if (isRecorded) kept = keep.map((tensor) => tf.keep(alias(tensor)));
+    return { value, gradFunc: (dy) => gradient(dy, kept as Kept) };
   });
-  return operation(...operands);
+  const value = operation(...operands);
+  // The tape frees what its steps have saved. tfjs's own way to save clones every tensor by a kernel and records that.
+  if (isRecorded) state.activeTape!.at(-1)!.saved = kept;
+  return value;
+}
+
+/** Another tensor of the same values, which lives on its own. */
+function alias({ dataId, shape, dtype }: tf.Tensor): tf.Tensor {
+  const engine = tf.engine();
+  engine.backend.incRef(dataId);
+  return engine.makeTensorFromTensorInfo({ dataId, shape, dtype }, engine.backend);
 }

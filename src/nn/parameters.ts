@@ -65,11 +65,24 @@ export class ParameterLayout {
 
   /** Views the flat tensor [members, size] as named parameters; differentiable. */
   unpack(flat: tf.Tensor2D): Parameters {
+    return this.named(this.split(flat));
+  }
+
+  /** The parameters in the flat tensor [members, size], in the order of the specs; differentiable. */
+  split(flat: tf.Tensor2D): tf.Tensor[] {
     const pieces = tf.split(flat, this.sizes, 1);
-    // A vector has its shape already; each operation that is not recorded is one less to differentiate.
-    const shaped = (piece: tf.Tensor, shape: number[]) =>
-      shape.length === 1 ? piece : tf.reshape(piece, [flat.shape[0], ...shape]);
-    return new Parameters(new Map(this.specs.map(({ name, shape }, i) => [name, shaped(pieces[i]!, shape)])));
+    return this.specs.map(({ shape }, i) => tf.reshape(pieces[i]!, [flat.shape[0], ...shape]));
+  }
+
+  /** The inverse of `split`. */
+  join(parameters: readonly tf.Tensor[]): tf.Tensor2D {
+    const rows = parameters.map((x) => tf.reshape(x, [x.shape[0]!, -1]));
+    return tf.concat(rows, 1) as tf.Tensor2D;
+  }
+
+  /** Names to parameters that stand in the order of the specs. */
+  named(parameters: readonly tf.Tensor[]): Parameters {
+    return new Parameters(new Map(this.specs.map(({ name }, i) => [name, parameters[i]!])));
   }
 
   /** The layout of one model's parameters alone: those whose name starts with `${model}.`. */

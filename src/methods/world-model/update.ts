@@ -106,10 +106,12 @@ export function gradients(
   const target = weights.target && networks.model.only('critic').unpack(weights.target);
   let terms: LossTerms = {};
 
-  const loss = (...[modelWeights, actorWeights]: tf.Tensor[]): tf.Scalar => {
-    const model = networks.model.unpack(modelWeights as tf.Tensor2D);
-    const actor = networks.actor.unpack(actorWeights as tf.Tensor2D);
-
+  // Differentiated by each parameter: splitting the flat tensors would only add to the tape.
+  const modelParameters = networks.model.split(weights.model);
+  const actorParameters = networks.actor.split(weights.actor);
+  const model = networks.model.named(modelParameters);
+  const actor = networks.actor.named(actorParameters);
+  const loss = (): tf.Scalar => {
     const { terms: base, inference } = baseTerms(model, windows, noise.posterior, settings);
     let modelLoss = baseLoss(base, scalars.beta, settings);
     terms = { ...base, beta: scalars.beta };
@@ -158,10 +160,13 @@ export function gradients(
     return tf.sum(tf.add(modelLoss, policyLoss));
   };
 
-  const { value: total, grads } = tf.valueAndGrads(loss)([weights.model, weights.actor]);
+  const { value: total, grads } = tf.valueAndGrads(loss)([...modelParameters, ...actorParameters]);
   total.dispose();
-  const [model, actor] = grads as [tf.Tensor2D, tf.Tensor2D];
-  return { model, actor, terms };
+  return {
+    model: networks.model.join(grads.slice(0, modelParameters.length)),
+    actor: networks.actor.join(grads.slice(modelParameters.length)),
+    terms,
+  };
 }
 
 /** The weights after one clipped Adam step each and one step of every moving average; `update` counts from 1. */
