@@ -321,12 +321,10 @@ describe('gradients equal central differences', () => {
       const chosen = oneHot(tf.cast(tf.greater(normals('choice', shape), 0), 'int32'), spaces.actions);
       const onActor: Losses = (flat) => {
         const logProbabilities = logPolicy(layouts.actor.unpack(flat), LAYERS, latent);
-        return { ...actorLoss(logProbabilities, chosen, weight, returns, scalars.entropy) };
+        return { loss: actorLoss(logProbabilities, chosen, weight, returns, scalars.entropy).loss };
       };
-      const analytic = Object.fromEntries(
-        ['loss', 'entropy'].map((name) => [name, gradientOf((flat) => onActor(flat)[name]!, weights.actor)]),
-      );
-      assertGradients(layouts.actor, weights.actor, analytic, onActor);
+      const actorGradient = gradientOf((flat) => onActor(flat).loss!, weights.actor);
+      assertGradients(layouts.actor, weights.actor, { loss: actorGradient }, onActor);
     });
   });
 

@@ -71,12 +71,15 @@ export class ParameterLayout {
   /** The parameters in the flat tensor [members, size], in the order of the specs; differentiable. */
   split(flat: tf.Tensor2D): tf.Tensor[] {
     const pieces = tf.split(flat, this.sizes, 1);
-    return this.specs.map(({ shape }, i) => tf.reshape(pieces[i]!, [flat.shape[0], ...shape]));
+    // A vector has its shape already.
+    return this.specs.map(({ shape }, i) =>
+      shape.length === 1 ? pieces[i]! : tf.reshape(pieces[i]!, [flat.shape[0], ...shape]),
+    );
   }
 
   /** The inverse of `split`. */
   join(parameters: readonly tf.Tensor[]): tf.Tensor2D {
-    const rows = parameters.map((x) => tf.reshape(x, [x.shape[0]!, -1]));
+    const rows = parameters.map((x) => (x.rank === 2 ? x : tf.reshape(x, [x.shape[0]!, -1])));
     return tf.concat(rows, 1) as tf.Tensor2D;
   }
 

@@ -1,33 +1,46 @@
 import * as tf from '@tensorflow/tfjs';
 import { withGradient } from '../engine/custom-gradient.ts';
+import { ownKernel } from '../engine/own-kernel.ts';
 
-/** Mean over everything but the member axis: [members, …] -> [members]. */
-export function memberMean(x: tf.Tensor): tf.Tensor1D {
+/** Mean over everything but the member axis, times `factor`: [members, …] -> [members]. */
+export function memberMean(x: tf.Tensor, factor = 1): tf.Tensor1D {
   const { shape } = x;
+  const share = (factor * shape[0]!) / x.size;
   return withGradient([x], () => ({
-    value: tf.mean(tf.reshape(x, [shape[0]!, -1]), 1) as tf.Tensor1D,
+    value: tf.mul(memberSum(x), share),
     keep: [],
-    gradient: (dy) => [tf.mul(perMember(tf.mul(dy, dy.size / x.size), shape.length), tf.ones(shape))],
+    gradient: (dy) => [tf.mul(perMember(tf.mul(dy, share), shape.length), tf.ones(shape))],
   }));
 }
 
 /**
- * Mean over everything but the member axis of w (x − y)²: [members, …] -> [members].
+ * Mean over everything but the member axis of w (x − y)²: [members, …] -> [members]. Differentiated by x; y and w are
+ * constants.
  *
- * @param weight w, a constant of the same shape; 1 if omitted
+ * @param weight w, a number or of x's shape
  */
-export function meanSquaredError(x: tf.Tensor, y: tf.Tensor, weight?: tf.Tensor): tf.Tensor1D {
-  return withGradient([x, y], () => {
+export function meanSquaredError(x: tf.Tensor, y: tf.Tensor, weight: tf.Tensor | number = 1): tf.Tensor1D {
+  const forward = ownKernel('MeanSquaredError');
+  const backward = ownKernel('MeanSquaredErrorGradient');
+  const factor = typeof weight === 'number' ? weight : 1;
+  const weights = typeof weight === 'number' ? {} : { weight };
+  return withGradient([x], () => {
+    if (forward && backward) {
+      const [value, weighted] = forward({ x, y, ...weights }, { factor });
+      return {
+        value: value as tf.Tensor1D,
+        keep: [weighted!],
+        gradient: (dy, [weighted]) => backward({ dy, weighted: weighted! }),
+      };
+    }
     const error = tf.sub(x, y);
-    const weighted = weight ? tf.mul(weight, error) : error;
+    const weighted = tf.mul(error, weight);
     return {
       value: memberMean(tf.mul(weighted, error)),
       keep: [weighted],
-      gradient: (dy, [weighted]) => {
-        const factor = perMember(tf.mul(dy, (2 * dy.size) / weighted.size), weighted.rank);
-        const dx = tf.mul(factor, weighted);
-        return [dx, tf.neg(dx)];
-      },
+      gradient: (dy, [weighted]) => [
+        tf.mul(perMember(tf.mul(dy, (2 * dy.size) / weighted!.size), weighted!.rank), weighted!),
+      ],
     };
   });
 }
@@ -37,5 +50,22 @@ export function memberSum(x: tf.Tensor): tf.Tensor1D {
   return tf.sum(tf.reshape(x, [x.shape[0]!, -1]), 1);
 }
 
+/** Σ w t over terms t with weights w, which are constants; terms, and weights that are no number, are [members]. */
+export function weightedSum(
+  terms: readonly (readonly [term: tf.Tensor1D, weight: tf.Tensor1D | number])[],
+): tf.Tensor1D {
+  return withGradient(
+    terms.map(([term]) => term),
+    () => {
+      const weights = terms.map(([, weight]) => (typeof weight === 'number' ? tf.scalar(weight) : weight));
+      return {
+        value: tf.addN(terms.map(([term], i) => tf.mul(term, weights[i]!))) as tf.Tensor1D,
+        keep: weights,
+        gradient: (dy, weights) => weights.map((weight) => tf.mul(dy, weight)),
+      };
+    },
+  );
+}
+
 /** [members] -> [members, 1, …] of so many dimensions. */
-const perMember = (x: tf.Tensor, rank: number) => tf.reshape(x, [x.size, ...Array(rank - 1).fill(1)]);
+export const perMember = (x: tf.Tensor, rank: number) => tf.reshape(x, [x.size, ...Array(rank - 1).fill(1)]);

@@ -8,6 +8,7 @@ import { lstmSequence, lstmSequenceGradient } from './lstm.ts';
 import { mlp, mlpGradient } from './mlp.ts';
 import { lambdaReturn } from './returns.ts';
 import { rollOut } from './rollout.ts';
+import { meanSquaredError, meanSquaredErrorGradient } from './squared-error.ts';
 import { sum } from './sum.ts';
 
 /** Our kernels for the wasm backend: those that replace tfjs's own, and those behind the fat operations of src/nn. */
@@ -22,6 +23,8 @@ const kernels = [
   lstmSequenceGradient,
   rollOut,
   lambdaReturn,
+  meanSquaredError,
+  meanSquaredErrorGradient,
   globalNorm,
   adam,
 ];

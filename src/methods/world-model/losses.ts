@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { withGradient } from '../../engine/custom-gradient.ts';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { decode } from '../../models/decoder.ts';
 import { predictSequence } from '../../models/dynamics.ts';
@@ -11,7 +12,7 @@ import {
   sampleNormal,
 } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
-import { meanSquaredError, memberMean, memberSum } from '../../training/reduce.ts';
+import { meanSquaredError, memberMean, memberSum, perMember, weightedSum } from '../../training/reduce.ts';
 import type { WorldModelSettings } from './settings.ts';
 
 /** Windows of replayed experience on the engine. Observations are normalised: õ = o / s. */
@@ -47,9 +48,8 @@ export interface Inference {
 
 const halves = (x: tf.Tensor) => tf.split(x, 2, 2) as [tf.Tensor, tf.Tensor];
 
-/** Mean over batch and time of the sum over dimensions of (x − y)²: [members, batch, time, n] -> [members]. */
-const squaredDistance = (x: tf.Tensor, y: tf.Tensor): tf.Tensor1D =>
-  tf.mul(meanSquaredError(x, y), x.shape.at(-1)!);
+/** Mean over batch and time of the sum over dimensions of (x − sg(y))²: [members, batch, time, n] -> [members]. */
+const squaredDistance = (x: tf.Tensor, y: tf.Tensor): tf.Tensor1D => meanSquaredError(x, y, x.shape.at(-1)!);
 
 /**
  * The terms of the baseline's loss (the paper's L_base with the gaps filled):
@@ -88,17 +88,14 @@ export function baseTerms(
   const terms: Record<string, tf.Tensor1D> = {
     reconstruction: squaredDistance(decoded, observation),
     predicted_reconstruction: squaredDistance(decodedPrediction, nextObservation),
-    latent_consistency: squaredDistance(
-      predictedLatent,
-      stopGradient(() => tf.clone(nextMean)),
-    ),
+    latent_consistency: squaredDistance(predictedLatent, nextMean),
     kl: memberMean(klToStandardNormal(posterior.mean, posterior.logVariance)),
     reward: meanSquaredError(predictReward(parameters, predictedLatent), windows.reward),
   };
   if (continueHead) {
     const logits = continueLogit(parameters, layers, tf.concat([predictedLatent, nextLatent], 2));
     // The mean over ẑ′ and z′ together is half the sum of their two means.
-    terms.continue = tf.mul(2, memberMean(binaryCrossEntropy(logits, tf.concat([alive, alive], 2))));
+    terms.continue = memberMean(binaryCrossEntropy(logits, tf.concat([alive, alive], 2)), 2);
   }
   const inference: Inference = { mean, nextMean, latent, nextLatent, predictedLatent, hidden, cell };
   return { terms, inference };
@@ -110,14 +107,14 @@ export function baseLoss(
   beta: tf.Tensor1D,
   { model }: WorldModelSettings,
 ): tf.Tensor1D {
-  const observation = tf.add(terms.reconstruction!, terms.predicted_reconstruction!);
-  const loss: tf.Tensor1D = tf.addN([
-    tf.mul(observation, model.reconstructionWeight),
-    tf.mul(terms.latent_consistency!, model.latentWeight),
-    tf.mul(terms.kl!, beta),
-    terms.reward!,
+  return weightedSum([
+    [terms.reconstruction!, model.reconstructionWeight],
+    [terms.predicted_reconstruction!, model.reconstructionWeight],
+    [terms.latent_consistency!, model.latentWeight],
+    [terms.kl!, beta],
+    [terms.reward!, 1],
+    ...(terms.continue ? [[terms.continue, 1] as const] : []),
   ]);
-  return terms.continue ? tf.add(loss, terms.continue) : loss;
 }
 
 /**
@@ -157,14 +154,25 @@ export function criticLoss(
     tf.Tensor3D,
     tf.Tensor3D,
   ];
-  const onLatent = meanSquaredError(valueOfLatent, y);
+  // With gradients into both sides it is their difference that is differentiated.
+  const distance = (v: tf.Tensor, y: tf.Tensor, weight?: tf.Tensor) =>
+    critic.stopGradient
+      ? meanSquaredError(v, y, weight)
+      : meanSquaredError(tf.sub(v, y), tf.zerosLike(y), weight);
+  const onLatent = distance(valueOfLatent, y);
   if (time === 1) return onLatent;
 
-  const mask = tf.sub(1, later(windows.first));
   const predicted = tf.slice(valueOfPrediction, [0, 0, 0], [members, batch, time - 1]);
-  const errors = tf.mul(mask, tf.squaredDifference(predicted, later(y)));
-  const onPrediction = tf.div(memberSum(errors), tf.maximum(memberSum(mask), 1));
-  return tf.add(onLatent, onPrediction);
+  const unbroken = stopGradient(() => {
+    const mask = tf.sub(1, later(windows.first));
+    const share = tf.div(batch * (time - 1), tf.maximum(memberSum(mask), 1));
+    return tf.mul(mask, perMember(share, 3));
+  });
+  const onPrediction = distance(predicted, later(y), unbroken);
+  return weightedSum([
+    [onLatent, 1],
+    [onPrediction, 1],
+  ]);
 }
 
 /**
@@ -195,9 +203,23 @@ export function actorLoss(
   advantage: tf.Tensor,
   entropyWeight: tf.Tensor1D,
 ): { loss: tf.Tensor1D; entropy: tf.Tensor1D } {
-  const chosen = tf.sum(tf.mul(logProbabilities, action), -1);
-  const entropy = categoricalEntropy(logProbabilities);
-  const policyGradient = memberMean(tf.mul(weight, tf.mul(chosen, advantage)));
-  const bonus = tf.mul(entropyWeight, memberMean(tf.mul(weight, entropy)));
-  return { loss: tf.neg(tf.add(policyGradient, bonus)), entropy: memberMean(entropy) };
+  const entropies = stopGradient(() => categoricalEntropy(logProbabilities));
+  const loss = withGradient([logProbabilities], () => {
+    const chosen = tf.sum(tf.mul(logProbabilities, action), -1);
+    const eta = perMember(entropyWeight, advantage.rank);
+    const objective = tf.mul(weight, tf.add(tf.mul(chosen, advantage), tf.mul(eta, entropies)));
+    return {
+      value: memberMean(objective, -1),
+      keep: [logProbabilities, action, weight, advantage, eta],
+      // −w (A a − η π (log π + 1)) of each action, over the number of states
+      gradient: (dy, kept) => {
+        const [logP, action, ...perState] = kept as [tf.Tensor, tf.Tensor, ...tf.Tensor[]];
+        const [weight, advantage, eta] = perState.map((x) => tf.expandDims(x, -1));
+        const bonus = tf.mul(eta!, tf.mul(tf.exp(logP), tf.add(logP, 1)));
+        const share = tf.mul(perMember(dy, logP.rank), -dy.size / perState[0]!.size);
+        return [tf.mul(tf.mul(weight!, share), tf.sub(tf.mul(advantage!, action), bonus))];
+      },
+    };
+  });
+  return { loss, entropy: memberMean(entropies) };
 }

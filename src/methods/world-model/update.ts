@@ -5,7 +5,7 @@ import { type DynamicsState, stateBefore } from '../../models/dynamics.ts';
 import { value } from '../../models/heads.ts';
 import { adam, globalNorm, movingAverage } from '../../nn/adam.ts';
 import type { Parameters } from '../../nn/parameters.ts';
-import { memberMean } from '../../training/reduce.ts';
+import { memberMean, weightedSum } from '../../training/reduce.ts';
 import { type Behaviour, imagine, imaginedReturns } from './imagination.ts';
 import {
   actorLoss,
@@ -116,10 +116,15 @@ export function gradients(
     let modelLoss = baseLoss(base, scalars.beta, settings);
     terms = { ...base, beta: scalars.beta };
     if (target) {
-      terms.critic = criticLoss(model, target, windows, inference, settings);
-      modelLoss = tf.add(modelLoss, tf.mul(scalars.lambda, terms.critic));
+      const critic = criticLoss(model, target, windows, inference, settings);
+      modelLoss = weightedSum([
+        [modelLoss, 1],
+        [critic, scalars.lambda],
+      ]);
+      terms.critic = critic;
     }
     terms.loss = modelLoss;
+    const losses: [tf.Tensor1D, tf.Tensor1D | number][] = [[modelLoss, 1]];
 
     const imagination = stopGradient(() => {
       const start = startStates(inference, windows.first, noise.starts);
@@ -128,8 +133,9 @@ export function gradients(
     const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent, false);
     const imagined = stopGradient(() => imaginedReturns(model, target, imagination, valueOfLatent, settings));
     if (valueOfLatent && imagined.lambdaReturns) {
-      terms.imagined_critic = imaginedCriticLoss(imagined.weight, valueOfLatent, imagined.lambdaReturns);
-      modelLoss = tf.add(modelLoss, tf.mul(scalars.lambda, terms.imagined_critic));
+      const critic = imaginedCriticLoss(imagined.weight, valueOfLatent, imagined.lambdaReturns);
+      losses.push([critic, scalars.lambda]);
+      terms.imagined_critic = critic;
     }
 
     const logProbabilities = logPolicy(actor, settings.actor.hidden.length, imagination.latent);
@@ -140,6 +146,7 @@ export function gradients(
       imagined.advantage,
       scalars.entropy,
     );
+    losses.push([policyLoss, 1]);
     terms.actor = policyLoss;
     terms.entropy = entropy;
     terms.imagined_return = stopGradient(() => memberMean(imagined.returns));
@@ -157,7 +164,7 @@ export function gradients(
       ...(valueOfLatent && { value: valueOfLatent }),
     });
     for (const term of Object.values(terms)) tf.keep(term);
-    return tf.sum(tf.add(modelLoss, policyLoss));
+    return tf.sum(weightedSum(losses));
   };
 
   const { value: total, grads } = tf.valueAndGrads(loss)([...modelParameters, ...actorParameters]);

@@ -7,3 +7,4 @@ export { multiply, pack, packedBytes, workspaceBytes } from './matmul';
 export { sumRows } from './reduce';
 export { reluGradient } from './relu';
 export { lambdaReturn } from './returns';
+export { scale, squaredError } from './squared-error';
