@@ -174,6 +174,20 @@ describe('train', () => {
     assertSameResults(path.join(cwd, 'runs', 'alone'), wanted, [1]);
   });
 
+  test('three seeds share two workers in turns, byte for byte as in one go', async () => {
+    const cwd = workplace();
+    const { code, stderr } = await run(
+      cwd,
+      'train',
+      ...['--config', 'tiny.yaml', '--seeds', '0,1,2', '--workers', '2'],
+    );
+    assert.equal(code, 0, stderr);
+    const dir = path.join(cwd, 'runs', 'tiny');
+    const turns = events(dir).flatMap(({ kind, seeds }) => (kind === 'worker' ? seeds : []));
+    assert.deepEqual(turns.toSorted(), [0, 0, 1, 1, 2, 2]);
+    assertSameResults(dir, await referenceRun(), [0, 1]);
+  });
+
   test('reports one line per evaluation off a terminal, results alone on stdout', async () => {
     const cwd = workplace();
     const { stdout, stderr } = await run(

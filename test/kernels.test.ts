@@ -7,7 +7,16 @@ import { scope } from '../src/engine/scope.ts';
 import type { Build } from '../src/engine/wasm/heap.ts';
 import { registerKernels } from '../src/engine/wasm/kernels.ts';
 import { hasRelaxedSimd } from '../src/engine/wasm/relaxed-simd.ts';
+import { type Behaviour, imagine } from '../src/methods/world-model/imagination.ts';
+import { actorSpecs } from '../src/models/actor.ts';
+import { dynamicsSpecs } from '../src/models/dynamics.ts';
+import { adam, globalNorm } from '../src/nn/adam.ts';
+import { dense } from '../src/nn/linear.ts';
+import { lstmSequence } from '../src/nn/lstm.ts';
+import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import { meanSquaredError } from '../src/training/reduce.ts';
+import { lambdaReturn } from '../src/training/returns.ts';
 
 const BUILDS: Build[] = hasRelaxedSimd() ? ['plain', 'relaxed'] : ['plain'];
 const small = fc.integer({ min: 1, max: 9 });
@@ -152,6 +161,41 @@ describe("tfjs's own operations on our kernels equal its plain JavaScript ones",
     );
   });
 
+  test('exp near 0, at large and small numbers, beyond float32 and of NaN', async () => {
+    const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
+    const whole = Array.from({ length: 349 }, (_, i) => i / 2 - 87);
+    const nearZero = Array.from({ length: 41 }, (_, i) => (i - 20) * 1e-3);
+    const x = Float32Array.of(
+      ...whole,
+      ...nearZero,
+      0,
+      1e-30,
+      -1e-30,
+      88.2,
+      89,
+      1e4,
+      infinity,
+      -1e4,
+      -infinity,
+      nan,
+    );
+    await startEngine('wasm');
+    for (const build of BUILDS) {
+      registerKernels(build);
+      // Every count of numbers left over after the last four.
+      for (const count of [x.length, x.length - 1, x.length - 2, x.length - 3]) {
+        const given = x.subarray(x.length - count);
+        const y = tf.tidy(() => tf.exp(tf.tensor1d(given)).dataSync());
+        for (const [i, value] of given.entries()) {
+          const wanted = Math.fround(Math.exp(value));
+          const error = Math.abs(y[i]! - wanted) / wanted;
+          const right = Object.is(y[i], wanted) || error <= 2e-7;
+          assert.equal(right, true, `${build} exp(${value}): expected ${wanted}, got ${y[i]}`);
+        }
+      }
+    }
+  });
+
   test('a clone outlives what it was cloned from', async () => {
     await startEngine('wasm');
     const x = tf.tensor1d([1, 2, 3]);
@@ -182,5 +226,142 @@ describe("tfjs's own operations on our kernels equal its plain JavaScript ones",
         );
       });
     }
+  });
+});
+
+/** Outputs, then the gradients of the sum of their products with cotangents by every operand. */
+function forwardAndGradients(
+  f: (...operands: tf.Tensor[]) => tf.Tensor[],
+  operands: readonly Values[],
+  seed: number,
+): tf.Tensor[] {
+  const inputs = operands.map(upload);
+  const outputs = f(...inputs);
+  const cotangents = outputs.map(({ shape }, i) => normals(seed, `cotangent ${i}`, shape));
+  const loss = (...inputs: tf.Tensor[]): tf.Scalar =>
+    tf.addN(f(...inputs).map((y, i) => tf.sum(tf.mul(y, upload(cotangents[i]!))))) as tf.Scalar;
+  return [...outputs, ...tf.valueAndGrads(loss)(inputs).grads];
+}
+
+describe('fat operations on our kernels equal their portable forms, gradients included', () => {
+  const members = fc.integer({ min: 1, max: 3 });
+  const extent = fc.oneof(small, fc.integer({ min: 10, max: 40 }));
+
+  test('dense', async () => {
+    const arbitrary = fc.record({
+      members,
+      rows: extent,
+      widths: fc.array(extent, { minLength: 2, maxLength: 4 }),
+      inputGradient: fc.boolean(),
+      seed,
+    });
+    await assertEqualsPortable(
+      sample(arbitrary, 30),
+      ({ members, rows, widths, inputGradient, seed }) => {
+        const layers = widths
+          .slice(1)
+          .flatMap((width, i) => [
+            normals(seed, `weight ${i}`, [members, widths[i]!, width]),
+            normals(seed, `bias ${i}`, [members, width]),
+          ]);
+        const x = normals(seed, 'x', [members, rows, widths[0]!]);
+        const layersOf = (tensors: tf.Tensor[]) =>
+          widths.slice(1).map((_, i) => ({ weight: tensors[2 * i]!, bias: tensors[2 * i + 1]! }));
+        return inputGradient
+          ? forwardAndGradients((x, ...rest) => [dense(x!, layersOf(rest))], [x, ...layers], seed)
+          : forwardAndGradients((...rest) => [dense(upload(x), layersOf(rest), false)], layers, seed);
+      },
+      2e-4,
+    );
+  });
+
+  test('lstmSequence', async () => {
+    const arbitrary = fc.record({ members, batch: small, steps: small, units: extent, seed });
+    await assertEqualsPortable(
+      sample(arbitrary, 20),
+      ({ members, batch, steps, units, seed }) => {
+        const inputs = normals(seed, 'inputs', [members, batch, steps, 4 * units]);
+        const weight = normals(seed, 'weight', [members, units, 4 * units]);
+        const noise = normals(seed, 'keep', [members, batch, steps]);
+        const keep = { ...noise, data: noise.data.map((x) => Number(x > -1)) };
+        return forwardAndGradients(
+          (inputs, weight) => {
+            const scaled = tf.mul(weight!, 0.3) as tf.Tensor3D;
+            const { hidden, cell } = lstmSequence(inputs as tf.Tensor4D, scaled, upload(keep) as tf.Tensor3D);
+            return [hidden, cell];
+          },
+          [inputs, weight],
+          seed,
+        );
+      },
+      2e-4,
+    );
+  });
+
+  test('imagine, by an actor and with given actions', async () => {
+    const arbitrary = fc.record({
+      members,
+      starts: extent,
+      horizon: small,
+      latent: extent,
+      actions: fc.integer({ min: 2, max: 5 }),
+      units: extent,
+      hidden: fc.array(extent, { maxLength: 2 }),
+      isGiven: fc.boolean(),
+      seed,
+    });
+    await assertEqualsPortable(
+      sample(arbitrary, 30),
+      ({ members, starts, horizon, latent, actions, units, hidden, isGiven, seed }) => {
+        const parameters = (layout: ParameterLayout, name: string) =>
+          layout.unpack(tf.mul(upload(normals(seed, name, [members, layout.size])), 0.3) as tf.Tensor2D);
+        const model = parameters(new ParameterLayout(dynamicsSpecs(latent, actions, units)), 'model');
+        const actor = parameters(new ParameterLayout(actorSpecs(latent, hidden, actions)), 'actor');
+        const start = (name: string, width: number) =>
+          upload(normals(seed, name, [members, starts, width])) as tf.Tensor3D;
+        const path = upload(normals(seed, 'path', [members, starts, horizon, actions])) as tf.Tensor4D;
+        const behaviour: Behaviour = isGiven
+          ? { actions: path }
+          : { actor, layers: hidden.length, gumbel: tf.mul(path, 100) as tf.Tensor4D };
+        const from = {
+          latent: start('latent', latent),
+          hidden: start('hidden', units),
+          cell: start('cell', units),
+        };
+        return Object.values(imagine(model, from, behaviour));
+      },
+      2e-4,
+    );
+  });
+
+  test('meanSquaredError, lambdaReturn, globalNorm and adam', async () => {
+    const shape = fc.array(extent, { minLength: 2, maxLength: 2 });
+    const arbitrary = fc.record({ members, shape, weighted: fc.boolean(), seed });
+    await assertEqualsPortable(
+      sample(arbitrary, 30),
+      ({ members, shape, weighted, seed }) => {
+        const whole = [members, ...shape];
+        const x = (name: string) => upload(normals(seed, name, whole)) as tf.Tensor3D;
+        const flat = (name: string): tf.Tensor2D => tf.reshape(x(name), [members, -1]);
+        const error = forwardAndGradients(
+          (a) => [meanSquaredError(a!, x('y'), weighted ? x('weight') : 3)],
+          [normals(seed, 'x', whole)],
+          seed,
+        );
+        const norm = globalNorm(flat('gradient'));
+        const moments = { mean: flat('mean'), square: tf.square(flat('square')) };
+        const rate = tf.abs(tf.slice(flat('rate'), [0, 0], [members, 1])) as tf.Tensor2D;
+        const step = adam(flat('parameters'), flat('gradient'), norm, moments, 3, rate, 2);
+        return [
+          ...error,
+          lambdaReturn(x('reward'), tf.sigmoid(x('discount')), x('value'), 0.9),
+          norm,
+          step.parameters,
+          step.moments.mean,
+          step.moments.square,
+        ];
+      },
+      2e-5,
+    );
   });
 });

@@ -121,7 +121,11 @@ export function timedParts(
       tf.tidy(() => {
         const parameters = layout.model.unpack(weights.model);
         const policy = layout.actor.unpack(weights.actor);
-        const imagination = imagine(parameters, start, { actor: policy, layers: actor.hidden.length, gumbel });
+        const imagination = imagine(parameters, start, {
+          actor: policy,
+          layers: actor.hidden.length,
+          gumbel,
+        });
         const ofLatent = weights.target && imagined.value;
         return imaginedReturns(parameters, target(), imagination, ofLatent, settings).advantage;
       }),

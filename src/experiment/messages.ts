@@ -9,16 +9,20 @@ export interface Job {
   engine: EngineName;
   /** Seeds that stand at the same environment step. */
   seeds: number[];
+  /** Environment steps after which the worker saves and gives its core to a job that waits. */
+  turn: number;
 }
 
 /** From the parent: the job once, then perhaps a request to save and stop. */
 export type ParentMessage = { kind: 'job'; job: Job } | { kind: 'stop' };
 
-/** From a worker. Every seed of its job ends with exactly one of `done`, `failed` and `interrupted`. */
+/** From a worker. Every seed of its job ends with exactly one of `done`, `failed`, `interrupted` and `waiting`. */
 export type WorkerMessage =
   | { kind: 'step'; seed: number; step: number }
   | { kind: 'evaluation'; seed: number; row: Row }
   | { kind: 'done'; seed: number }
   | { kind: 'interrupted'; seed: number }
+  /** Saved at the end of its turn: another worker goes on. */
+  | { kind: 'waiting'; seed: number; step: number }
   /** `stack` where it is a bug rather than something a user can mend. */
   | { kind: 'failed'; seed: number; reason: string; stack?: string };

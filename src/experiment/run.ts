@@ -93,9 +93,10 @@ export async function runExperiment(options: RunOptions): Promise<RunOutcome> {
     folder.updateInfo({ ...host, engine: used, end: null });
 
     const begin = clock();
+    const workers = options.workers ?? (engine.isGpu ? 1 : host.cores);
     await supervise(
-      packJobs(dir, experiment, engine, steps),
-      options.workers ?? (engine.isGpu ? 1 : host.cores),
+      packJobs(dir, experiment, engine, steps, workers),
+      workers,
       ({ seeds }, pid) => {
         folder.logEvent({ kind: 'worker', pid, seeds });
         for (const seed of seeds) {
@@ -115,6 +116,9 @@ export async function runExperiment(options: RunOptions): Promise<RunOutcome> {
         } else if (message.kind === 'interrupted') {
           outcome.interrupted.push(seed);
           folder.setStatus(seed, 'interrupted');
+        } else if (message.kind === 'waiting') {
+          steps.set(seed, message.step);
+          folder.setStatus(seed, 'waiting');
         }
         options.handle(message);
       },
@@ -158,14 +162,33 @@ function pendingSteps(folder: RunFolder, seeds: readonly number[]): Map<number, 
 
 /**
  * Gives each seed a worker of its own; on a GPU, where a batch of members costs little more than one, all that stand
- * at the same step ride together.
+ * at the same step ride together. Where the workers cannot share the jobs evenly, each job is cut into so many turns
+ * that they can: five seeds on two cores take 2.5 rounds, not 3.
  */
-function packJobs(runDir: string, experiment: Experiment, engine: Engine, steps: Map<number, number>): Job[] {
-  const job = (seeds: number[]): Job => ({ runDir, experiment, engine: engine.name, seeds });
-  if (!engine.isGpu) return [...steps.keys()].map((seed) => job([seed]));
+function packJobs(
+  runDir: string,
+  experiment: Experiment,
+  engine: Engine,
+  steps: Map<number, number>,
+  workers: number,
+): Job[] {
+  const groups = engine.isGpu ? seedsByStep(steps) : [...steps.keys()].map((seed) => [seed]);
+  const turns = groups.length > workers ? workers / greatestCommonDivisor(groups.length, workers) : 1;
+  const longest = experiment.steps - Math.min(...steps.values());
+  // A turn ends where a checkpoint is due anyway.
+  const { every } = experiment.evaluation;
+  const turn = Math.ceil(longest / turns / every) * every;
+  return groups.map((seeds) => ({ runDir, experiment, engine: engine.name, seeds, turn }));
+}
+
+const greatestCommonDivisor = (a: number, b: number): number =>
+  b === 0 ? a : greatestCommonDivisor(b, a % b);
+
+/** The seeds that stand at each step. */
+function seedsByStep(steps: ReadonlyMap<number, number>): number[][] {
   const together = new Map<number, number[]>();
   for (const [seed, step] of steps) together.set(step, [...(together.get(step) ?? []), seed]);
-  return [...together.values()].map(job);
+  return [...together.values()];
 }
 
 /** One row of summary.csv per finished seed. */

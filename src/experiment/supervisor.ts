@@ -6,16 +6,16 @@ import type { Job, ParentMessage, WorkerMessage } from './messages.ts';
 const entry = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
 /** Messages that end a seed. */
-export type SeedEnd = Extract<WorkerMessage, { kind: 'done' | 'failed' | 'interrupted' }>;
+export type SeedEnd = Extract<WorkerMessage, { kind: 'done' | 'failed' | 'interrupted' | 'waiting' }>;
 const isEnd = (message: WorkerMessage): message is SeedEnd =>
-  message.kind === 'done' || message.kind === 'failed' || message.kind === 'interrupted';
+  message.kind !== 'step' && message.kind !== 'evaluation';
 
 /**
- * Runs jobs in forked worker processes, at most `workers` at once. A worker that dies ends only its own seeds, as
- * `failed` with the reason; the rest go on.
+ * Runs jobs in forked worker processes, at most `workers` at once, in turns: a job whose turn is over waits behind the
+ * others. A worker that dies ends only its own seeds, as `failed` with the reason; the rest go on.
  *
  * @param started called when a job's worker has been forked, with its process id
- * @param handle called with every message; each seed's last one is its end
+ * @param handle called with every message; each seed's last one is its end, and not `waiting`
  * @param signal when aborted, running workers save and stop, and jobs not yet begun are reported `interrupted`
  */
 export async function supervise(
@@ -30,7 +30,7 @@ export async function supervise(
   const runner = async () => {
     for (let job = waiting.shift(); job && !broken.signal.aborted; job = waiting.shift()) {
       if (signal.aborted) for (const seed of job.seeds) handle({ kind: 'interrupted', seed });
-      else await runJob(job, started, handle, signal, broken);
+      else if (await runJob(job, started, handle, signal, broken)) waiting.push(job);
     }
   };
   // Every worker has ended before this returns or throws: the caller may then give up the run's lock.
@@ -41,6 +41,7 @@ export async function supervise(
 }
 
 /**
+ * @returns whether the job waits for another turn
  * @param broken aborted, here and by other jobs, when the caller cannot record what happens: then no worker may go on
  */
 function runJob(
@@ -49,10 +50,11 @@ function runJob(
   handle: (message: WorkerMessage) => void,
   signal: AbortSignal,
   broken: AbortController,
-): Promise<void> {
+): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const worker = fork(entry, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     const open = new Set(job.seeds);
+    let waits = false;
     const complaints = lastLines(worker);
     let failure: { error: unknown } | undefined;
     const stop = () => send(worker, { kind: 'stop' });
@@ -74,12 +76,13 @@ function runJob(
         guarded(() => handle({ kind: 'failed', seed, reason: `its worker process ${how}${complaints()}` }));
       }
       if (failure) reject(failure.error);
-      else resolve();
+      else resolve(waits);
     };
     signal.addEventListener('abort', stop);
     broken.signal.addEventListener('abort', kill);
     worker.on('message', (message: WorkerMessage) => {
       if (isEnd(message)) open.delete(message.seed);
+      if (message.kind === 'waiting') waits = true;
       guarded(() => handle(message));
     });
     worker.once('error', (error) => end(`could not start (${error.message})`));

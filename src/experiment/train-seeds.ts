@@ -25,11 +25,11 @@ const NOT_FINITE =
 const REPORT_EVERY = 0.1;
 
 /**
- * Trains the seeds of a job from their checkpoints (or from the start) to the end, writing rows and checkpoints into
- * their folders: the consumer of `train`'s events. A checkpoint follows every evaluation.
+ * Trains the seeds of a job from their checkpoints (or from the start) to the end or for a turn, writing rows and
+ * checkpoints into their folders: the consumer of `train`'s events. A checkpoint follows every evaluation.
  */
 export async function trainSeeds(
-  { runDir, experiment, engine, seeds }: Job,
+  { runDir, experiment, engine, seeds, turn }: Job,
   surroundings: Surroundings,
 ): Promise<void> {
   const { emit, stopRequested, beforeWrite, clock } = surroundings;
@@ -56,12 +56,14 @@ export async function trainSeeds(
   let checkpointDue = false;
   let reported = Number.NEGATIVE_INFINITY;
   let ended = { steps: states[0]?.step ?? 0, updates: states[0]?.update ?? 0 };
+  const turnEnd = ended.steps + turn;
 
   for await (const event of train(agent, experiment, seeds, states.length > 0 ? states : undefined)) {
     beforeWrite();
     if (event.kind === 'step') {
       ended = { steps: event.step, updates: event.update };
-      if (checkpointDue || stopRequested()) {
+      const turnOver = event.step >= turnEnd && event.step < experiment.steps;
+      if (checkpointDue || stopRequested() || turnOver) {
         for (const [i, state] of (await event.save()).entries()) {
           const member = members[i]!;
           const { seed, folder, wallSeconds } = member;
@@ -72,6 +74,10 @@ export async function trainSeeds(
       }
       if (stopRequested()) {
         for (const { seed } of running) emit({ kind: 'interrupted', seed });
+        return;
+      }
+      if (turnOver) {
+        for (const { seed } of running) emit({ kind: 'waiting', seed, step: event.step });
         return;
       }
       if (clock() - reported >= REPORT_EVERY) {

@@ -87,14 +87,7 @@ export interface Functions {
     lambda: number,
     returns: number,
   ): void;
-  squaredError(
-    count: number,
-    x: number,
-    y: number,
-    weight: number,
-    factor: number,
-    weighted: number,
-  ): number;
+  squaredError(count: number, x: number, y: number, weight: number, factor: number, weighted: number): number;
   scale(count: number, x: number, factor: number, y: number): void;
   norm(count: number, x: number): number;
   adam(

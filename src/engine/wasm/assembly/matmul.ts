@@ -40,10 +40,24 @@ export function pack(depth: i32, columns: i32, b: usize, bRow: usize, bColumn: u
     for (let column = 0; column < columns; column += TILE_COLUMNS) {
       const source = b + <usize>k * bRow + <usize>column * bColumn;
       const left = columns - column;
-      packFour(blockDepth, left, source, bRow, bColumn, packed);
-      packFour(blockDepth, left - 4, source + 4 * bColumn, bRow, bColumn, packed + 16);
+      if (left >= TILE_COLUMNS && bColumn == 4) {
+        packEight(blockDepth, source, bRow, packed);
+      } else {
+        packFour(blockDepth, left, source, bRow, bColumn, packed);
+        packFour(blockDepth, left - 4, source + 4 * bColumn, bRow, bColumn, packed + 16);
+      }
       packed += <usize>blockDepth * PANEL_STEP;
     }
+  }
+}
+
+/** Writes a panel from eight columns that stand side by side. */
+function packEight(depth: i32, b: usize, bRow: usize, panel: usize): void {
+  for (let k = 0; k < depth; k++) {
+    v128.store(panel, v128.load(b));
+    v128.store(panel, v128.load(b, 16), 16);
+    b += bRow;
+    panel += PANEL_STEP;
   }
 }
 
