@@ -71,8 +71,9 @@ export async function diagnose(
     };
     const stack = (each: readonly Sequences[]) => stackSequences(each, spaces.observation);
     const heldOutOfEach = stack(own.map(() => heldOut));
-    const onHeldOut = roll(models.model, heldOutOfEach, settings, spaces);
-    const onOwn = roll(models.model, stack(own), settings, spaces);
+    // What a roll leaves behind is ten times what it gives: one at a time.
+    const onHeldOut = tf.tidy(() => roll(models.model, heldOutOfEach, settings, spaces));
+    const onOwn = tf.tidy(() => roll(models.model, stack(own), settings, spaces));
     const variance = tf.tensor1d(variances(heldOut.observation, spaces.observation));
     const columns: Diagnosis = {
       prediction_mse: memberMean(onHeldOut.squaredError),
@@ -101,7 +102,7 @@ export async function diagnose(
 }
 
 /** A model run over sequences, teacher-forced from the means μ. */
-interface Roll {
+type Roll = {
   /** μ: [members, batch, time, latent] */
   mean: tf.Tensor;
   /** ẑ′: [members, batch, time, latent] */
@@ -111,7 +112,7 @@ interface Roll {
   cell: tf.Tensor;
   /** Mean over the steps taken of (s · dec(ẑ′) − o′)², raw units: [members, observation] */
   squaredError: tf.Tensor2D;
-}
+};
 
 function roll(
   model: Parameters,
