@@ -40,9 +40,9 @@ export function dense(
   inputGradient = true,
   activation: Activation = 'relu',
 ): tf.Tensor {
-  // Engines' own kernels know ReLU alone.
-  const forward = activation === 'relu' ? ownKernel('Mlp') : undefined;
-  const backward = ownKernel('MlpGradient');
+  const name = activation === 'relu' ? 'Mlp' : 'TanhMlp';
+  const forward = ownKernel(name);
+  const backward = ownKernel(`${name}Gradient`);
   if (!forward || !backward) {
     return layers.reduce((input, { weight, bias }, i) => {
       const here = i < layers.length - 1 ? activation : 'none';

@@ -1,6 +1,8 @@
 /** The exports of src/engine/wasm/assembly, documented there. Pointers and strides are in bytes. */
 export interface Functions {
   exponential(count: number, x: number, y: number): void;
+  hyperbolicTangent(count: number, x: number, y: number): void;
+  tanhGradient(count: number, y: number, dy: number): void;
   copyRows(
     rows: number,
     bytes: number,

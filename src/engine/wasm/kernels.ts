@@ -5,7 +5,7 @@ import { copies } from './copies.ts';
 import { exp } from './exp.ts';
 import { type Build, Heap } from './heap.ts';
 import { lstmSequence, lstmSequenceGradient } from './lstm.ts';
-import { mlp, mlpGradient } from './mlp.ts';
+import { mlps } from './mlp.ts';
 import { lambdaReturn } from './returns.ts';
 import { rollOut } from './rollout.ts';
 import { meanSquaredError, meanSquaredErrorGradient } from './squared-error.ts';
@@ -17,8 +17,7 @@ const kernels = [
   sum,
   exp,
   ...copies,
-  mlp,
-  mlpGradient,
+  ...mlps,
   lstmSequence,
   lstmSequenceGradient,
   rollOut,

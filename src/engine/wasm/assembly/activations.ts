@@ -59,3 +59,22 @@ export function exponential(count: i32, x: usize, y: usize): void {
     storeLanes(y + at, exp(loadLanes(x + at, count - i)), count - i);
   }
 }
+
+/** y = tanh(x), elementwise; y may be x. */
+export function hyperbolicTangent(count: i32, x: usize, y: usize): void {
+  for (let i = 0; i < count; i += 4) {
+    const at = <usize>i << 2;
+    storeLanes(y + at, tanh(loadLanes(x + at, count - i)), count - i);
+  }
+}
+
+/** The gradient of a tanh in place, from its value y: dy becomes (1 - y²) dy. */
+export function tanhGradient(count: i32, y: usize, dy: usize): void {
+  for (let i = 0; i < count; i += 4) {
+    const at = <usize>i << 2;
+    const left = count - i;
+    const value = loadLanes(y + at, left);
+    const slope = f32x4.sub(f32x4.splat(1), f32x4.mul(value, value));
+    storeLanes(dy + at, f32x4.mul(slope, loadLanes(dy + at, left)), left);
+  }
+}

@@ -1,4 +1,4 @@
-export { exponential } from './activations';
+export { exponential, hyperbolicTangent, tanhGradient } from './activations';
 export { adam, norm } from './adam';
 export { oneHotArgMax } from './choice';
 export { copyRows, gatherRows } from './copy';
