@@ -278,6 +278,39 @@ describe('train', () => {
   });
 });
 
+describe('a model-free method', () => {
+  const yaml = `
+method: ppo
+seeds: [3]
+steps: 4000
+engine: wasm
+evaluation: { every: 400, episodes: 20 }
+`;
+
+  test('trains, resumes to the same results, plays and is compared, without metrics of a model', async () => {
+    const cwd = workplace({ 'ppo.yaml': yaml });
+    const train = ['train', '--config', 'ppo.yaml', '--name'];
+    assert.equal((await run(cwd, ...train, 'whole')).code, 0);
+    const { child, result } = start(cwd, ...train, 'stopped');
+    await evaluations(path.join(cwd, 'runs', 'stopped'), 3, 1);
+    child.kill('SIGKILL');
+    await result;
+    assert.equal((await run(cwd, ...train, 'stopped')).code, 0);
+    assertSameResults(path.join(cwd, 'runs', 'stopped'), path.join(cwd, 'runs', 'whole'), [3]);
+    assert.equal(
+      metricsOf(path.join(cwd, 'runs', 'whole'), 3).split('\n')[0],
+      'seed,env_step,update,reward_mean,reward_std,reward_min,reward_max,reward_mean_online,episodes',
+    );
+
+    const played = await run(cwd, 'eval', 'runs/whole', '--episodes', '3');
+    assert.match(played.stdout, /^3 +4000 +\d+\.\d ± /m);
+    const tiny = path.relative(cwd, await referenceRun());
+    const { stdout } = await run(cwd, 'compare', 'runs/whole', tiny);
+    assert.match(stdout, /^PPO +1 +\d+\.\d +\d+\.\d +– /m);
+    assert.match(stdout, /^Dream critic +2 /m);
+  });
+});
+
 describe('eval and compare', () => {
   test('eval plays the checkpoints, the same way every time', async () => {
     const dir = await referenceRun();

@@ -119,8 +119,8 @@ test('a mistake in the file is one sentence with its place', () => {
 
 test('a file without a usable method, or without keys', () => {
   const cases: [string, string][] = [
-    ['steps: 3000', 'c.yaml:1:1: method: missing, expected world-model'],
-    ['steps: 3000\nmethod: dreamer', 'c.yaml:2:9: method: expected world-model, got "dreamer"'],
+    ['steps: 3000', 'c.yaml:1:1: method: missing, expected world-model or ppo'],
+    ['steps: 3000\nmethod: dreamer', 'c.yaml:2:9: method: expected world-model or ppo, got "dreamer"'],
     ['', 'c.yaml is empty, write at least `method: …` into it'],
     ['# only a comment', 'c.yaml is empty, write at least `method: …` into it'],
     ['[world-model]', 'c.yaml:1:1: expected keys with values, such as `method: …`'],

@@ -103,8 +103,12 @@ export function runLabels(runs: readonly Run[]): string[] {
   });
 }
 
-/** `dream-critic` -> `Dream critic`. */
+/** Arms that are spelt in capitals. */
+const abbreviations = new Set(['ppo']);
+
+/** `dream-critic` -> `Dream critic`, `ppo` -> `PPO`. */
 export function armTitle(arm: string): string {
+  if (abbreviations.has(arm)) return arm.toUpperCase();
   return arm.charAt(0).toUpperCase() + arm.slice(1).replaceAll('-', ' ');
 }
 

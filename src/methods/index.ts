@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Agent, AgentSpaces, Member, Method } from '../training/agent.ts';
+import { ppoRules, ppoSettings } from './ppo/settings.ts';
 import { type Rule, type RunLength, replayRules } from './rules.ts';
 import { arm, worldModelSettings } from './world-model/settings.ts';
 
@@ -10,6 +11,12 @@ export const methods = {
     arm,
     rules: replayRules,
     load: async () => (await import('./world-model/agent.ts')).worldModel,
+  }),
+  ppo: defineMethod(ppoSettings, {
+    title: 'PPO, proximal policy optimisation: the model-free yardstick',
+    arm: () => 'ppo',
+    rules: ppoRules,
+    load: async () => (await import('./ppo/agent.ts')).ppo,
   }),
 };
 

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { fraction, nonNegative, positive, positiveInteger, schedule, widths } from '../fields.ts';
+import type { Rule, RunLength } from '../rules.ts';
+
+/**
+ * PPO's own config keys. The defaults are rl-baselines3-zoo's settings for CartPole-v1, with those of
+ * stable-baselines3 where it leaves them: 100,000 environment steps go with them.
+ */
+export const ppoSettings = z.strictObject({
+  environments: positiveInteger
+    .max(4096)
+    .default(8)
+    .describe('environments that each seed acts in, side by side'),
+  rolloutSteps: positiveInteger.max(65_536).default(32).describe('steps per environment and roll-out'),
+  epochs: positiveInteger.max(10_000).default(20).describe('passes over each roll-out'),
+  batch: z.int().min(2).max(1_000_000).default(256).describe('transitions per update'),
+  gamma: fraction.default(0.98).describe('discount γ per environment step'),
+  gaeLambda: fraction.default(0.8).describe('λ of the generalised advantage'),
+  learningRate: schedule
+    .default({ from: 1e-3, to: 0, over: 100_000 })
+    .describe('Adam step size: a number, or {from, to, over} in environment steps'),
+  adamEpsilon: positive.default(1e-5).describe("Adam's ε"),
+  clipRange: schedule
+    .default({ from: 0.2, to: 0, over: 100_000 })
+    .describe('ε of the clipped ratio, [1 − ε, 1 + ε]: a number, or {from, to, over} in environment steps'),
+  entropy: nonNegative.default(0).describe('weight of the entropy bonus'),
+  valueWeight: nonNegative.default(0.5).describe("weight of the critic's squared error"),
+  gradientClip: positive.default(0.5).describe('largest global gradient norm'),
+  actor: z
+    .strictObject({ hidden: widths.default([64, 64]).describe('hidden layers of the actor, with tanh') })
+    .prefault({})
+    .describe('the actor'),
+  critic: z
+    .strictObject({ hidden: widths.default([64, 64]).describe('hidden layers of the critic, with tanh') })
+    .prefault({})
+    .describe('the critic'),
+});
+
+export type PpoSettings = z.infer<typeof ppoSettings>;
+
+/** What must hold between the keys. */
+export const ppoRules: readonly Rule<PpoSettings & RunLength>[] = [
+  {
+    keys: ['batch', 'environments', 'rolloutSteps'],
+    holds: ({ batch, environments, rolloutSteps }) => (environments * rolloutSteps) % batch === 0,
+    says: 'batch must divide environments × rolloutSteps, or a part of each roll-out is left over',
+  },
+  {
+    keys: ['steps', 'environments'],
+    holds: ({ steps, environments }) => steps % environments === 0,
+    says: 'steps must be a multiple of environments, which take a step together',
+  },
+  {
+    keys: ['evaluation.every', 'environments'],
+    holds: ({ evaluation, environments }) => evaluation.every % environments === 0,
+    says: 'evaluation.every must be a multiple of environments, which take a step together',
+  },
+  {
+    keys: ['steps', 'environments', 'rolloutSteps'],
+    holds: ({ steps, environments, rolloutSteps }) => steps >= environments * rolloutSteps,
+    says: 'steps must be at least environments × rolloutSteps, one roll-out, or nothing is learnt',
+  },
+];

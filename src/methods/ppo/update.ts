@@ -1,0 +1,184 @@
+import * as tf from '@tensorflow/tfjs';
+import { oneHot } from '../../engine/one-hot.ts';
+import { stopGradient } from '../../engine/stop-gradient.ts';
+import { adam, globalNorm } from '../../nn/adam.ts';
+import { categoricalEntropy } from '../../nn/distributions.ts';
+import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
+import { meanSquaredError, memberMean } from '../../training/reduce.ts';
+import type { Batch } from '../../training/replay.ts';
+import { generalisedAdvantage } from './advantage.ts';
+import { clippedSurrogate, policyChange, standardise } from './losses.ts';
+import { policyLogits, value, type Weights } from './networks.ts';
+import type { PpoSettings } from './settings.ts';
+
+/** The terms of losses.csv, in order. */
+export const LOSS_TERMS = [
+  'loss',
+  'policy',
+  'value',
+  'entropy',
+  'approximate_kl',
+  'clip_fraction',
+  'learning_rate',
+  'clip_range',
+  'gradient_norm',
+  'weight_norm',
+] as const;
+
+export type LossTerm = (typeof LOSS_TERMS)[number];
+/** [members] each */
+export type LossTerms = Record<LossTerm, tf.Tensor>;
+
+/** Hyper-parameters that may differ from member to member. */
+export interface MemberScalars {
+  /** [members, 1] */
+  learningRate: tf.Tensor2D;
+  clipRange: tf.Tensor2D;
+  /** [members] */
+  entropy: tf.Tensor1D;
+  valueWeight: tf.Tensor1D;
+}
+
+/** What updates learn from: the transitions of a roll-out, or a minibatch of them. */
+export interface Transitions {
+  /** o, raw units: [members, batch, observation] */
+  observation: tf.Tensor;
+  /** One-hot: [members, batch, actions] */
+  action: tf.Tensor;
+  /** log π_old(a | o), A and R: [members, batch] each */
+  logProbability: tf.Tensor;
+  advantage: tf.Tensor;
+  returns: tf.Tensor;
+}
+
+/** log π of every action, and of those taken: [members, batch, actions], [members, batch]. */
+function logPolicy(parameters: Parameters, settings: PpoSettings, observation: tf.Tensor, action: tf.Tensor) {
+  const all = tf.logSoftmax(policyLogits(parameters, settings, observation));
+  return { all, taken: tf.sum(tf.mul(all, action), -1) };
+}
+
+/**
+ * What the policy that collected a roll-out and its critic say of it: the constants of the updates that follow.
+ *
+ * @param rollout one sequence per environment, whose steps follow each other
+ */
+export function assess(
+  parameters: Parameters,
+  rollout: Batch,
+  actions: number,
+  settings: PpoSettings,
+): Transitions {
+  const { members, batch: environments, time } = rollout;
+  const steps: [number, number, number] = [members, environments, time];
+  const observationSize = rollout.observation.length / (members * environments * time);
+  const upload = (values: Float32Array) => tf.tensor4d(values, [...steps, observationSize]);
+  const observation = upload(rollout.observation);
+  const action = oneHot(tf.tensor3d(rollout.action, steps, 'int32'), actions);
+  const { advantage, returns } = generalisedAdvantage(
+    {
+      reward: tf.tensor3d(rollout.reward, steps),
+      terminated: tf.tensor3d(rollout.terminated, steps),
+      first: tf.tensor3d(rollout.first, steps),
+    },
+    value(parameters, settings, observation) as tf.Tensor3D,
+    value(parameters, settings, upload(rollout.nextObservation)) as tf.Tensor3D,
+    settings.gamma,
+    settings.gaeLambda,
+  );
+  const flat = (x: tf.Tensor) => tf.reshape(x, [members, environments * time, ...x.shape.slice(3)]);
+  return {
+    observation: flat(observation),
+    action: flat(action),
+    logProbability: flat(logPolicy(parameters, settings, observation, action).taken),
+    advantage: flat(advantage),
+    returns: flat(returns),
+  };
+}
+
+/**
+ * The transitions at some indices of every member.
+ *
+ * @param indices into members × batch, int32: [members, minibatch]
+ */
+export function minibatch(transitions: Transitions, indices: tf.Tensor): Transitions {
+  const pick = (x: tf.Tensor) => tf.gather(tf.reshape(x, [-1, ...x.shape.slice(2)]), indices);
+  return {
+    observation: pick(transitions.observation),
+    action: pick(transitions.action),
+    logProbability: pick(transitions.logProbability),
+    advantage: pick(transitions.advantage),
+    returns: pick(transitions.returns),
+  };
+}
+
+type LossParts = Omit<LossTerms, 'gradient_norm' | 'weight_norm'>;
+
+/**
+ * The gradient of each member's loss, before clipping, with A standardised over the minibatch:
+ *
+ *   L = L_clip + w_V mean (V(o) − R)² − w_H mean H(π(· | o))
+ *
+ * @returns the gradient [members, size] and the terms of the loss
+ */
+export function gradients(
+  layout: ParameterLayout,
+  weights: tf.Tensor2D,
+  { observation, action, logProbability, advantage, returns }: Transitions,
+  { learningRate, clipRange, entropy, valueWeight }: MemberScalars,
+  settings: PpoSettings,
+): { gradient: tf.Tensor2D; parts: LossParts } {
+  const found: LossParts[] = [];
+  const standardised = standardise(advantage);
+  const { value: total, grad } = tf.valueAndGrad((flat) => {
+    const parameters = layout.unpack(flat as tf.Tensor2D);
+    const { all, taken } = logPolicy(parameters, settings, observation, action);
+    const policyLoss = clippedSurrogate(taken, logProbability, standardised, clipRange);
+    const valueLoss = meanSquaredError(value(parameters, settings, observation), returns);
+    const meanEntropy = memberMean(categoricalEntropy(all));
+    const weighted = tf.sub(tf.mul(valueWeight, valueLoss), tf.mul(entropy, meanEntropy));
+    const loss = tf.add(policyLoss, weighted);
+    const change = stopGradient(() => policyChange(taken, logProbability, clipRange));
+    const parts: LossParts = {
+      loss,
+      policy: policyLoss,
+      value: valueLoss,
+      entropy: meanEntropy,
+      approximate_kl: change.approximateKl,
+      clip_fraction: change.clipFraction,
+      learning_rate: stopGradient(() => tf.squeeze(learningRate, [1])),
+      clip_range: stopGradient(() => tf.squeeze(clipRange, [1])),
+    };
+    for (const term of Object.values(parts)) tf.keep(term);
+    found.push(parts);
+    return tf.sum(loss) as tf.Scalar;
+  })(weights);
+  total.dispose();
+  return { gradient: grad as tf.Tensor2D, parts: found[0]! };
+}
+
+/** The weights after one clipped Adam step; `update` counts from 1. */
+export function applyGradients(
+  weights: Weights,
+  gradient: tf.Tensor2D,
+  parts: LossParts,
+  update: number,
+  { learningRate }: MemberScalars,
+  { gradientClip, adamEpsilon }: PpoSettings,
+): { weights: Weights; terms: LossTerms } {
+  const norm = globalNorm(gradient);
+  const next = adam(
+    weights.parameters,
+    gradient,
+    norm,
+    weights.moments,
+    update,
+    learningRate,
+    gradientClip,
+    adamEpsilon,
+  );
+  const squeeze = (x: tf.Tensor) => tf.squeeze(x, [1]);
+  return {
+    weights: next,
+    terms: { ...parts, gradient_norm: squeeze(norm), weight_norm: squeeze(globalNorm(next.parameters)) },
+  };
+}
