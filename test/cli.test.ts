@@ -140,6 +140,7 @@ describe('train', () => {
       'summary.csv',
     ]);
     assert.deepEqual(readdirSync(path.join(dir, 'seed-0')).sort(), [
+      'checkpoint.previous.safetensors',
       'checkpoint.safetensors',
       'done.json',
       'losses.csv',
@@ -261,7 +262,7 @@ describe('train', () => {
     );
     const { code, stderr } = await result;
     assert.equal(code, 1, stderr);
-    assert.match(stderr, /seed 0 {2}failed: its worker process was ended by SIGKILL/);
+    assert.match(stderr, /seed 0 {2}failed: its worker process \d+ was ended by SIGKILL/);
     assert.deepEqual(JSON.parse(text(dir, 'run.json')).status, { 0: 'failed', 1: 'done' });
     assert.equal((await run(cwd, 'train', '--config', 'tiny.yaml')).code, 0);
     assertSameResults(dir, wanted, [0, 1]);
@@ -457,10 +458,11 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
     assert.match(stderr, /^wm: runs\/tiny is no run folder: /);
   });
 
-  test('a checkpoint that is cut short', async () => {
+  test('both checkpoints cut short', async () => {
     const { cwd, dir } = await copyOfRun();
-    const checkpoint = path.join(dir, 'seed-0', 'checkpoint.safetensors');
-    truncateSync(checkpoint, 1000);
+    for (const name of ['checkpoint.safetensors', 'checkpoint.previous.safetensors']) {
+      truncateSync(path.join(dir, 'seed-0', name), 1000);
+    }
     rmSync(path.join(dir, 'seed-0', 'done.json'));
     const metrics = text(dir, 'seed-0', 'metrics.csv');
     for (const args of [train(), ['eval', 'runs/tiny']]) {

@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -19,7 +20,7 @@ import fc from 'fast-check';
 import { loadExperiment } from '../src/config/load.ts';
 import { UserError } from '../src/errors.ts';
 import { CsvLog, readCsv, writeCsv } from '../src/runs/csv.ts';
-import { acquireLock } from '../src/runs/lock.ts';
+import { acquireLock, checkLockOf } from '../src/runs/lock.ts';
 import { readRun } from '../src/runs/read.ts';
 import { type NewRunInfo, RunFolder } from '../src/runs/run-folder.ts';
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from '../src/runs/safetensors.ts';
@@ -164,9 +165,9 @@ test('checkpoint: comes back as it was; cut at any byte it is a UserError', () =
   const seed = new SeedFolder(dir, 1);
   assert.equal(seed.readCheckpoint(), undefined);
   assert.deepEqual(readdirSync(dir), [], 'asking writes nothing');
-  seed.writeCheckpoint({ state: { ...state, step: 7 }, wallSeconds: 1 });
-  seed.writeCheckpoint({ state, wallSeconds: 12.25 });
-  assert.deepEqual(seed.readCheckpoint(), { state, wallSeconds: 12.25 });
+  seed.make();
+  seed.writeCheckpoint({ state, wallSeconds: 12.25 }, () => {});
+  assert.deepEqual(seed.readCheckpoint(), { state, wallSeconds: 12.25, fallback: null });
   assert.deepEqual(readdirSync(seed.dir), ['checkpoint.safetensors']);
 
   const file = join(seed.dir, 'checkpoint.safetensors');
@@ -182,6 +183,86 @@ test('checkpoint: comes back as it was; cut at any byte it is a UserError', () =
   );
   writeFileSync(file, encodeSafetensors({}, { checkpointVersion: '2' }));
   assert.throws(() => seed.readCheckpoint(), userError(/version 2, this one knows 1/));
+});
+
+test('checkpoint: the one before stands in for a damaged or missing newest one', () => {
+  const dir = freshFolder();
+  const seed = new SeedFolder(dir, 1);
+  seed.make();
+  const write = (step: number) =>
+    seed.writeCheckpoint({ state: { ...state, step }, wallSeconds: step }, () => {});
+  for (const step of [100, 200, 300]) write(step);
+  const newest = join(seed.dir, 'checkpoint.safetensors');
+  const previous = join(seed.dir, 'checkpoint.previous.safetensors');
+  assert.deepEqual(readdirSync(seed.dir).sort(), [
+    'checkpoint.previous.safetensors',
+    'checkpoint.safetensors',
+  ]);
+  assert.equal(seed.readCheckpoint()?.state.step, 300);
+
+  const whole = readFileSync(newest);
+  const found = (bytes: Buffer) => {
+    writeFileSync(newest, bytes);
+    const { state, fallback } = seed.readCheckpoint()!;
+    assert.equal(state.step, 200);
+    return fallback!;
+  };
+  for (let length = 0; length < whole.length; length++) {
+    assert.match(
+      found(whole.subarray(0, length)),
+      /checkpoint\.safetensors: cut short \(.*; going on from .*, at step 200$/,
+    );
+  }
+  fc.assert(
+    fc.property(fc.nat(whole.length * 8 - 1), (bit) => {
+      const flipped = Buffer.from(whole);
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      assert.match(found(flipped), /checkpoint\.safetensors: (cut short|damaged) \(/);
+    }),
+    { seed: 1, numRuns: 200 },
+  );
+
+  // Going on drops the damaged one: the next checkpoint must not push the good one out and keep the damage.
+  assert.equal(seed.resumeCheckpoint()?.state.step, 200);
+  assert.deepEqual(readdirSync(seed.dir), ['checkpoint.safetensors']);
+  write(300);
+  rmSync(newest);
+  assert.match(
+    seed.readCheckpoint()!.fallback!,
+    /checkpoint\.safetensors: missing; going on from .*, at step 200$/,
+  );
+  writeFileSync(newest, whole.subarray(0, 9));
+  truncateSync(previous, 20);
+  assert.throws(
+    () => seed.readCheckpoint(),
+    userError(
+      /^\S+checkpoint\.safetensors: cut short \(.*\), and \S+previous\.safetensors: cut short \(.*\); delete this seed's folder/,
+    ),
+  );
+  // A whole file of another version is not damage: falling back would throw it away.
+  write(400);
+  write(500);
+  writeFileSync(newest, encodeSafetensors({}, { checkpointVersion: '2' }));
+  assert.throws(() => seed.readCheckpoint(), userError(/version 2, this one knows 1/));
+});
+
+test('checkpoint: who may no longer write changes nothing, and a deleted run folder does not come back', () => {
+  const dir = freshFolder();
+  const seed = new SeedFolder(dir, 1);
+  seed.make();
+  seed.writeCheckpoint({ state, wallSeconds: 1 }, () => {});
+  const before = readFileSync(join(seed.dir, 'checkpoint.safetensors'));
+  const forbid = () => {
+    throw new UserError('not ours');
+  };
+  assert.throws(() => seed.writeCheckpoint({ state, wallSeconds: 2 }, forbid), userError(/^not ours$/));
+  assert.deepEqual(readdirSync(seed.dir), ['checkpoint.safetensors']);
+  assert.deepEqual(readFileSync(join(seed.dir, 'checkpoint.safetensors')), before);
+  rmSync(dir, { recursive: true });
+  for (const write of [() => seed.make(), () => seed.writeCheckpoint({ state, wallSeconds: 2 }, () => {})]) {
+    assert.throws(write, userError(/its folder has disappeared; run the same command again/, 1));
+    assert.ok(!existsSync(dir), 'the folder stays away');
+  }
 });
 
 test('csv: numbers come back exactly, empty cells as null, text as text', () => {
@@ -251,7 +332,7 @@ test('a full disk is one sentence, and what was written stays readable', {
   assert.throws(() => folder.logEvent({ kind: 'start' }), userError(/events\.jsonl: the disk is full/, 1));
   mkdirSync(folder.seed(1).dir);
   symlinkSync('/dev/full', join(folder.seed(1).dir, 'checkpoint.safetensors.tmp'));
-  const write = () => folder.seed(1).writeCheckpoint({ state, wallSeconds: 1 });
+  const write = () => folder.seed(1).writeCheckpoint({ state, wallSeconds: 1 }, () => {});
   assert.throws(write, userError(/checkpoint\.safetensors: the disk is full/, 1));
   assert.equal(folder.seed(1).readCheckpoint(), undefined);
   write();
@@ -285,6 +366,28 @@ test('lock: keeps a second owner out until it is released', () => {
   assert.deepEqual(readdirSync(dir), ['run.lock'], "another's lock is not released");
 });
 
+test('lock: who lost it writes nothing more', () => {
+  const dir = freshPath();
+  const folder = RunFolder.open(dir, { configText, info });
+  folder.logEvent({ kind: 'start' });
+  checkLockOf(dir, process.pid);
+  const lost = userError(
+    /was deleted, replaced or unlocked while this run was writing to it; run the same/,
+    1,
+  );
+  for (const content of [undefined, ownerText({ pid: process.pid + 1 })]) {
+    rmSync(join(dir, 'run.lock'));
+    if (content) writeFileSync(join(dir, 'run.lock'), content);
+    const before = readFileSync(join(dir, 'run.json'), 'utf8');
+    assert.throws(() => folder.logEvent({ kind: 'end' }), lost);
+    assert.throws(() => folder.setStatus(1, 'done'), lost);
+    assert.throws(() => folder.writeSummary([]), lost);
+    assert.throws(() => checkLockOf(dir, process.pid), lost);
+    assert.equal(readFileSync(join(dir, 'run.json'), 'utf8'), before);
+    writeFileSync(join(dir, 'run.lock'), ownerText({}));
+  }
+});
+
 test('lock: is taken over only from a process that is gone', () => {
   const dir = freshFolder();
   const file = join(dir, 'run.lock');
@@ -305,6 +408,10 @@ test('lock: is taken over only from a process that is gone', () => {
   assert.throws(() => acquireLock(dir), userError(/just being opened/));
   utimesSync(file, 0, 0);
   assert.equal(takenOver(), 'an unknown process');
+  writeFileSync(file, '');
+  const tomorrow = Date.now() / 1000 + 86_400;
+  utimesSync(file, tomorrow, tomorrow);
+  assert.equal(takenOver(), 'an unknown process', 'the clock was set back since');
   if (process.platform === 'linux') {
     writeFileSync(file, ownerText({ started: 'another boot:1' }));
     assert.equal(takenOver(), `process ${process.pid}`, 'the process id was given out again');

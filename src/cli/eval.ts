@@ -28,6 +28,7 @@ const EPISODE_COLUMNS = ['seed', 'episode', 'return', 'length', 'terminated', 't
 export async function evalCommand(dir: string, options: EvalOptions): Promise<number> {
   const engine = requestedEngine(options.engine ?? (process.env.WM_ENGINE || 'auto'));
   const { entry, seeds } = await evaluateRun(dir, options.episodes, engine);
+  for (const { fallback } of seeds) if (fallback) process.stderr.write(`${fallback}\n`);
   const ending = ({ terminated, lastObservation }: Episode) =>
     terminated ? entry.terminationCause(lastObservation) : 'limit';
   const lastColumns = entry.observationNames.map((name) => `last_${name}`);

@@ -1,6 +1,8 @@
 import { constants } from 'node:os';
 import { configJsonSchema, describeConfig } from '../config/describe.ts';
+import { UserError } from '../errors.ts';
 import { type RunOutcome, runExperiment } from '../experiment/run.ts';
+import { GROUP_SIGNALS } from '../experiment/signals.ts';
 import { readRun } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
 import { estimate, formatEstimate } from '../statistics.ts';
@@ -48,15 +50,17 @@ export async function trainCommand(options: TrainOptions): Promise<number> {
       runsDir: options.runs,
       workers: options.workers,
       host: { ...hostInfo(), gitCommit: gitCommit() },
+      hangSeconds: hangSeconds(process.env.WM_HANG_SECONDS),
       clock,
       signal: stopping.signal,
-      begin: ({ dir, engine, reason, resumed, pending }) => {
+      begin: ({ dir, engine, reason, resumed, pending, finished, notes }) => {
         for (const seed of experiment.seeds) if (!pending.includes(seed)) progress.status(seed, 'done');
         progress.note(
-          pending.length === 0
+          finished
             ? `${dir} is finished: nothing to do`
             : `${resumed ? 'resuming' : 'training'} ${dir} on ${engine.name} ${engine.version} (${engine.device})${reason ? `; ${reason}` : ''}`,
         );
+        for (const note of notes) progress.note(note);
       },
       seedStarted: (seed, step) => {
         progress.status(seed, 'running');
@@ -84,6 +88,16 @@ export async function trainCommand(options: TrainOptions): Promise<number> {
   return outcome.failed.size > 0 ? 1 : 0;
 }
 
+/** Seconds of silence after which a worker counts as hanging: longer than any evaluation on the slowest engine. */
+const HANG_SECONDS = 600;
+
+function hangSeconds(text = ''): number {
+  if (text === '') return HANG_SECONDS;
+  const value = Number(text);
+  if (value >= 1 && value <= 1e6) return value;
+  throw new UserError(`WM_HANG_SECONDS: expected a number of seconds from 1 to 1000000, got "${text}"`);
+}
+
 /** Seconds within which a second signal is the same wish: `timeout` signals the process and then its group. */
 const SAME_WISH = 1;
 
@@ -94,9 +108,8 @@ function stopOnSignals(
   cleanUp: () => void,
 ): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
-  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let first = Number.POSITIVE_INFINITY;
-  const listener = (name: (typeof names)[number]) => {
+  const listener = (name: (typeof GROUP_SIGNALS)[number]) => {
     if (controller.signal.aborted) {
       if (clock() - first < SAME_WISH) return;
       cleanUp();
@@ -106,11 +119,11 @@ function stopOnSignals(
     asked();
     controller.abort();
   };
-  for (const name of names) process.on(name, listener);
+  for (const name of GROUP_SIGNALS) process.on(name, listener);
   return {
     signal: controller.signal,
     release: () => {
-      for (const name of names) process.off(name, listener);
+      for (const name of GROUP_SIGNALS) process.off(name, listener);
     },
   };
 }

@@ -19,6 +19,8 @@ export interface SeedEvaluation {
   seed: number;
   /** Environment steps behind the checkpoint. */
   step: number;
+  /** Why it is not the newest checkpoint that played, in one sentence; null where it is. */
+  fallback: string | null;
   episodes: Episode[];
 }
 
@@ -36,7 +38,7 @@ export async function evaluateRun(
   const { experiment } = readRun(dir);
   const saved = experiment.seeds.flatMap((seed) => {
     const checkpoint = new SeedFolder(dir, seed).readCheckpoint();
-    return checkpoint ? [{ seed, state: checkpoint.state }] : [];
+    return checkpoint ? [{ seed, state: checkpoint.state, fallback: checkpoint.fallback }] : [];
   });
   if (saved.length === 0) {
     throw new UserError(
@@ -54,9 +56,10 @@ export async function evaluateRun(
   agent.load(saved.map(({ state }) => state));
   const streams = saved.map(({ seed }) => RandomStream.named(seed, 'eval'));
   const evaluations = await evaluate(agent, entry, 'average', episodes, 0, streams);
-  const seeds = saved.map(({ seed, state }, member) => ({
+  const seeds = saved.map(({ seed, state, fallback }, member) => ({
     seed,
     step: state.step,
+    fallback,
     episodes: evaluations[member]!.episodes,
   }));
   return { entry, seeds };

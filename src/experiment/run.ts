@@ -24,6 +24,8 @@ export interface RunOptions {
   runsDir: string;
   /** Worker processes at once; undefined: one per core, or one in all on a GPU. */
   workers: number | undefined;
+  /** Seconds of silence after which a worker counts as hanging. */
+  hangSeconds: number;
   host: HostInfo;
   /** Seconds from any origin, never going back. */
   clock: () => number;
@@ -33,7 +35,12 @@ export interface RunOptions {
     engine: Engine;
     reason: string | null;
     resumed: boolean;
+    /** Seeds to train; none where only the summing up is left, or nothing at all. */
     pending: number[];
+    /** Whether there is nothing to do. */
+    finished: boolean;
+    /** What is worth a line: a damaged checkpoint for which the one before stands in. */
+    notes: string[];
   }) => void;
   /** Told when a seed's training begins in this sitting, and at which step. */
   seedStarted: (seed: number, step: number) => void;
@@ -71,12 +78,14 @@ export async function runExperiment(options: RunOptions): Promise<RunOutcome> {
   });
   try {
     requireSameConfig(folder, experiment);
-    const steps = pendingSteps(folder, experiment.seeds);
+    const { steps, fallbacks } = pendingSteps(folder, experiment.seeds);
     const pending = [...steps.keys()];
     const done = experiment.seeds.filter((seed) => !steps.has(seed));
     const outcome: RunOutcome = { dir, done, failed: new Map(), interrupted: [] };
-    options.begin({ dir, engine, reason, resumed: folder.resumed, pending });
-    if (pending.length === 0) return outcome;
+    const finished = pending.length === 0 && isSummedUp(folder.info);
+    const notes = [...fallbacks.values()];
+    options.begin({ dir, engine, reason, resumed: folder.resumed, pending, finished, notes });
+    if (finished) return outcome;
 
     if (folder.takenOver) folder.logEvent({ kind: 'lock-taken-over', from: folder.takenOver });
     const former = folder.info;
@@ -86,11 +95,15 @@ export async function runExperiment(options: RunOptions): Promise<RunOutcome> {
       engine: used,
       seeds: Object.fromEntries(steps),
     });
+    for (const [seed, fallback] of fallbacks) {
+      folder.logEvent({ kind: 'checkpoint-fallback', seed, reason: fallback });
+    }
     const { name, version, device } = former.engine;
     if (name !== engine.name || version !== engine.version || device !== engine.device) {
       folder.logEvent({ kind: 'engine-changed', from: former.engine, to: used });
     }
     folder.updateInfo({ ...host, engine: used, end: null });
+    for (const seed of done) if (folder.info.status[seed] !== 'done') folder.setStatus(seed, 'done');
 
     const begin = clock();
     const workers = options.workers ?? (engine.isGpu ? 1 : host.cores);
@@ -123,6 +136,7 @@ export async function runExperiment(options: RunOptions): Promise<RunOutcome> {
         options.handle(message);
       },
       signal,
+      options.hangSeconds,
     );
     folder.joinMetrics();
     folder.writeSummary(summaryRows(dir));
@@ -150,14 +164,29 @@ function requireSameConfig(folder: RunFolder, experiment: Experiment): void {
   );
 }
 
-/** The environment step at which each unfinished seed stands. Reads every checkpoint, so that a damaged one is found now. */
-function pendingSteps(folder: RunFolder, seeds: readonly number[]): Map<number, number> {
+/** Whether the sitting before got to its end with every seed done: a kill can come between the last seed and the summary. */
+function isSummedUp({ end, status }: RunInfo): boolean {
+  return end !== null && Object.values(status).every((each) => each === 'done');
+}
+
+/**
+ * The environment step at which each unfinished seed stands, and why it is not its newest checkpoint's, where that is so.
+ * Reads every checkpoint, so that a damaged one is found now.
+ */
+function pendingSteps(
+  folder: RunFolder,
+  seeds: readonly number[],
+): { steps: Map<number, number>; fallbacks: Map<number, string> } {
   const steps = new Map<number, number>();
+  const fallbacks = new Map<number, string>();
   for (const seed of seeds) {
     const seedFolder = folder.seed(seed);
-    if (!seedFolder.done()) steps.set(seed, seedFolder.readCheckpoint()?.state.step ?? 0);
+    if (seedFolder.done()) continue;
+    const checkpoint = seedFolder.readCheckpoint();
+    steps.set(seed, checkpoint?.state.step ?? 0);
+    if (checkpoint?.fallback) fallbacks.set(seed, checkpoint.fallback);
   }
-  return steps;
+  return { steps, fallbacks };
 }
 
 /**

@@ -11,7 +11,7 @@ export interface Surroundings {
   emit: (message: WorkerMessage) => void;
   /** Asked between updates: whether to save and stop. */
   stopRequested: () => boolean;
-  /** Called before anything is written; does not return if this process may no longer write. */
+  /** Called before anything is written; throws, or does not return, if this process may no longer write. */
   beforeWrite: () => void;
   /** Seconds from any origin, never going back. */
   clock: () => number;
@@ -40,9 +40,10 @@ export async function trainSeeds(
     agentSpaces(environmentEntry(experiment.environment)),
   );
   const begin = clock();
+  beforeWrite();
   const members = seeds.map((seed) => {
     const folder = new SeedFolder(runDir, seed);
-    const checkpoint = folder.readCheckpoint();
+    const checkpoint = folder.resumeCheckpoint();
     const metrics = folder.openMetrics(metricColumns(agent));
     const losses = folder.openLosses(lossColumns(agent));
     // What was written after the checkpoint is about to be written again.
@@ -59,7 +60,6 @@ export async function trainSeeds(
   const turnEnd = ended.steps + turn;
 
   for await (const event of train(agent, experiment, seeds, states.length > 0 ? states : undefined)) {
-    beforeWrite();
     if (event.kind === 'step') {
       ended = { steps: event.step, updates: event.update };
       const turnOver = event.step >= turnEnd && event.step < experiment.steps;
@@ -67,7 +67,7 @@ export async function trainSeeds(
         for (const [i, state] of (await event.save()).entries()) {
           const member = members[i]!;
           const { seed, folder, wallSeconds } = member;
-          if (state) folder.writeCheckpoint({ state, wallSeconds: wallSeconds() });
+          if (state) folder.writeCheckpoint({ state, wallSeconds: wallSeconds() }, beforeWrite);
           else if (running.delete(member)) emit({ kind: 'failed', seed, reason: NOT_FINITE });
         }
         checkpointDue = false;
@@ -94,8 +94,10 @@ export async function trainSeeds(
       running.delete(member);
       emit({ kind: 'failed', seed, reason: event.reason });
     } else if (event.kind === 'losses') {
+      beforeWrite();
       losses.append({ seed, ...event.row });
     } else {
+      beforeWrite();
       metrics.append({ seed, wall_seconds: wallSeconds(), ...event.row });
       emit({ kind: 'evaluation', seed, row: event.row });
       checkpointDue = true;

@@ -1,5 +1,7 @@
 import { UserError } from '../errors.ts';
+import { checkLockOf } from '../runs/lock.ts';
 import type { ParentMessage, WorkerMessage } from './messages.ts';
+import { GROUP_SIGNALS } from './signals.ts';
 import { trainSeeds } from './train-seeds.ts';
 
 /** The entry of a worker process: takes one job from its parent, trains it, ends. */
@@ -13,8 +15,7 @@ process.on('message', (message: ParentMessage) => {
   else void work(message.job);
 });
 
-// Ctrl-C, a closed terminal and a batch system's end reach the whole process group; the parent decides what they mean.
-for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.on(signal, () => {});
+for (const signal of GROUP_SIGNALS) process.on(signal, () => {});
 
 process.on('disconnect', () => process.exit(finished ? 0 : 1));
 
@@ -39,7 +40,10 @@ async function work(job: Extract<ParentMessage, { kind: 'job' }>['job']): Promis
         emit(message);
       },
       stopRequested: () => stop,
-      beforeWrite: requireParent,
+      beforeWrite: () => {
+        requireParent();
+        checkLockOf(job.runDir, parent);
+      },
       clock: () => performance.now() / 1000,
     });
   } catch (error) {

@@ -27,6 +27,8 @@ const REASONS: Record<string, string> = {
   EISDIR: 'a folder stands where a file is needed; move it away',
   ENOENT: 'its folder has disappeared; run the same command again',
   ENAMETOOLONG: 'the path is too long; choose a shorter one',
+  EFBIG:
+    'the file would grow beyond the limit on file sizes; raise it with ulimit -f and run the same command again',
   EMFILE: 'too many files are open; raise the limit with ulimit -n',
 };
 
@@ -80,17 +82,31 @@ export function makeFolder(dir: string): void {
   onDisk(dir, () => mkdirSync(dir, { recursive: true }));
 }
 
+/** Renames a file, over one that has the new name; without it, nothing happens. @throws UserError when the system refuses. */
+export function moveFile(from: string, to: string): void {
+  onDisk(from, () => {
+    try {
+      renameSync(from, to);
+    } catch (error) {
+      if (!isSystemError(error, 'ENOENT')) throw error;
+    }
+  });
+}
+
 /**
  * Replaces a file's content in one step: a reader, or a rerun after a kill, finds the old content or the
  * new, never a mixture.
  *
+ * @param last called when the new content is on the disk and only the rename is left: what must be true, or done,
+ *   at that instant
  * @throws UserError when the operating system refuses; the old content is then still there.
  */
-export function replaceFile(file: string, content: string | Uint8Array): void {
+export function replaceFile(file: string, content: string | Uint8Array, last?: () => void): void {
   const temporary = `${file}.tmp`;
   onDisk(file, () => {
     try {
       writeFileSync(temporary, content, { flush: true });
+      last?.();
       renameSync(temporary, file);
     } catch (error) {
       rmSync(temporary, { force: true });

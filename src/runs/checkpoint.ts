@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
 import type { MemberState } from '../training/state.ts';
-import { readBytes, replaceFile } from './atomic.ts';
+import { moveFile, readBytes, replaceFile } from './atomic.ts';
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from './safetensors.ts';
 
 /** What a seed needs to go on, and the time it has taken so far. */
@@ -9,6 +9,18 @@ export interface Checkpoint {
   state: MemberState;
   /** Seconds of training behind this state, summed over all sittings. */
   wallSeconds: number;
+}
+
+/** A checkpoint as it was found on the disk. */
+export interface StoredCheckpoint extends Checkpoint {
+  /** Where it is the one before the newest: one sentence that says what is wrong with the newest. Else null. */
+  fallback: string | null;
+}
+
+/** The two files that hold a seed's last two checkpoints. */
+export interface CheckpointFiles {
+  newest: string;
+  previous: string;
 }
 
 const CHECKPOINT_VERSION = 1;
@@ -23,12 +35,8 @@ const counters = z.strictObject({
   streams: z.record(z.string(), z.array(z.number())),
 });
 
-/**
- * Writes a checkpoint in one step: after a kill the file holds the former checkpoint or this one.
- *
- * @throws UserError when the operating system refuses (disk full, …); the former one is then still there.
- */
-export function writeCheckpoint(file: string, { state, wallSeconds }: Checkpoint): void {
+/** A checkpoint as the bytes of a safetensors file, checksum included. */
+export function encodeCheckpoint({ state, wallSeconds }: Checkpoint): Uint8Array {
   const { arrays, step, update, streams } = state;
   const values = counters.parse({
     checkpointVersion: CHECKPOINT_VERSION,
@@ -38,35 +46,73 @@ export function writeCheckpoint(file: string, { state, wallSeconds }: Checkpoint
     streams,
   });
   const metadata = Object.entries(values).map(([key, value]) => [key, JSON.stringify(value)]);
-  replaceFile(file, encodeSafetensors(arrays, Object.fromEntries(metadata)));
+  return encodeSafetensors(arrays, Object.fromEntries(metadata));
 }
 
 /**
- * Reads a checkpoint, or undefined where there is none.
+ * Writes a checkpoint; what was the newest becomes the previous one. A kill at any instant leaves at least one of the
+ * two whole: the file is complete on the disk before the older ones move.
  *
- * @throws UserError when the file is cut short, damaged, or made by another version of wm.
+ * @param permit called when only the renames are left; throws where this process may no longer write
+ * @throws UserError when the operating system refuses (disk full, …); what was the newest is then still there.
  */
-export function readCheckpoint(file: string): Checkpoint | undefined {
+export function writeCheckpoint(files: CheckpointFiles, checkpoint: Checkpoint, permit: () => void): void {
+  replaceFile(files.newest, encodeCheckpoint(checkpoint), () => {
+    permit();
+    moveFile(files.newest, files.previous);
+  });
+}
+
+/**
+ * Reads the newest checkpoint or, where that is damaged or missing, the one before; undefined where there is neither.
+ * Nothing is written: who goes on from a fallback calls `dropDamaged` first.
+ *
+ * @throws UserError when none of those that are there is readable, or one was made by another version of wm.
+ */
+export function readCheckpoint(files: CheckpointFiles): StoredCheckpoint | undefined {
+  const newest = tryToRead(files.newest);
+  if (typeof newest === 'object') return { ...newest, fallback: null };
+  const previous = tryToRead(files.previous);
+  if (typeof previous === 'object') {
+    const fallback = `${newest ?? `${files.newest}: missing`}; going on from the checkpoint before it, at step ${previous.state.step}`;
+    return { ...previous, fallback };
+  }
+  const damage = [newest, previous].filter((found) => found !== undefined);
+  if (damage.length === 0) return undefined;
+  throw new UserError(`${damage.join(', and ')}; ${REMEDY}`);
+}
+
+/**
+ * To be called after a fallback, before anything is written: makes the previous checkpoint the newest one, or the next
+ * to be written would push it out and leave the damaged one in its place.
+ */
+export function dropDamaged(files: CheckpointFiles): void {
+  moveFile(files.previous, files.newest);
+}
+
+/** The checkpoint in a file, a phrase that says where and how it is damaged, or undefined where there is no file. */
+function tryToRead(file: string): Checkpoint | string | undefined {
   const bytes = readBytes(file);
   if (bytes === undefined) return undefined;
   try {
     const { arrays, metadata } = decodeSafetensors(bytes);
-    const { step, update, wallSeconds, streams } = parseCounters(metadata);
+    const { step, update, wallSeconds, streams } = parseCounters(metadata, file);
     return { state: { step, update, arrays, streams }, wallSeconds };
   } catch (error) {
     if (!(error instanceof SafetensorsError)) throw error;
-    throw new UserError(`${file}: ${error.message}; ${REMEDY}`);
+    return `${file}: ${error.message}`;
   }
 }
 
-function parseCounters(metadata: Record<string, string>): z.infer<typeof counters> {
+/** @throws UserError for a file that is whole but not of this version: to fall back would throw it away. */
+function parseCounters(metadata: Record<string, string>, file: string): z.infer<typeof counters> {
   try {
     const values = Object.entries(metadata).map(([key, json]) => [key, JSON.parse(json)]);
     return counters.parse(Object.fromEntries(values));
   } catch {
     const version = metadata.checkpointVersion ?? 'unknown';
-    throw new SafetensorsError(
-      `not a checkpoint of this wm (version ${version}, this one knows ${CHECKPOINT_VERSION})`,
+    throw new UserError(
+      `${file}: not a checkpoint of this wm (version ${version}, this one knows ${CHECKPOINT_VERSION}); ${REMEDY}`,
     );
   }
 }

@@ -13,6 +13,12 @@ import { isSystemError, onDisk, readText, replaceFile } from './atomic.ts';
 export interface RunLock {
   /** Whose stale lock this one replaced, e.g. "process 1234"; null where there was none. */
   readonly takenOver: string | null;
+  /**
+   * To be called before every write into the folder.
+   *
+   * @throws UserError when the lock is no longer ours: the folder was deleted or replaced, or the lock removed by hand.
+   */
+  check(): void;
   /** Removes the lock, if it is still ours. */
   release(): void;
 }
@@ -39,10 +45,31 @@ export function acquireLock(dir: string): RunLock {
   const takenOver = take(file, dir, mine);
   return {
     takenOver,
+    check: () => {
+      if (readText(file) !== mine) throw lockLost(dir);
+    },
     release: () => {
       if (readText(file) === mine) onDisk(file, () => rmSync(file, { force: true }));
     },
   };
+}
+
+/**
+ * The same check for a process that writes on behalf of the one that holds the lock.
+ *
+ * @param holder that one's process id
+ * @throws UserError when it no longer holds the lock.
+ */
+export function checkLockOf(dir: string, holder: number): void {
+  const owner = parseOwner(readText(join(dir, 'run.lock')) ?? '');
+  if (owner?.pid !== holder || owner.host !== hostname()) throw lockLost(dir);
+}
+
+function lockLost(dir: string): UserError {
+  return new UserError(
+    `${dir} was deleted, replaced or unlocked while this run was writing to it; run the same command again`,
+    1,
+  );
 }
 
 /** Makes `file` ours and returns whose stale lock it was, if any. */
@@ -98,7 +125,8 @@ function staleOwner(file: string, dir: string): string | undefined {
   if (owner === undefined) {
     const written = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
     if (written === undefined) return undefined;
-    if (Date.now() - written > UNREADABLE_SECONDS * 1000) return 'an unknown process';
+    // A time to come is no recent one either: the clock was set back since.
+    if (Math.abs(Date.now() - written) > UNREADABLE_SECONDS * 1000) return 'an unknown process';
     throw new UserError(`${dir} is just being opened by another process; wait for it or use another --name`);
   }
   if (!isRunning(owner)) return `process ${owner.pid}`;

@@ -107,12 +107,14 @@ export class RunFolder {
   }
 
   #writeInfo(info: RunInfo): void {
+    this.#lock.check();
     writeRunInfo(this.dir, info);
     this.#info = info;
   }
 
   /** Appends an event with the present time to events.jsonl. */
   logEvent(event: RunEvent): void {
+    this.#lock.check();
     const line = JSON.stringify({ time: new Date().toISOString(), ...event });
     appendLines(join(this.dir, 'events.jsonl'), `${line}\n`);
   }
@@ -124,6 +126,7 @@ export class RunFolder {
 
   /** Writes summary.csv, one row per finished seed with every one of `summaryColumns`. */
   writeSummary(rows: readonly CsvRow[]): void {
+    this.#lock.check();
     writeCsv(join(this.dir, 'summary.csv'), summaryColumns, rows);
   }
 
@@ -147,6 +150,7 @@ export class RunFolder {
       }
       bodies.push(text.slice(start));
     }
+    this.#lock.check();
     if (header !== undefined) replaceFile(file, header + bodies.join(''));
   }
 

@@ -1,6 +1,14 @@
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeFolder } from './atomic.ts';
-import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import { onDisk } from './atomic.ts';
+import {
+  type Checkpoint,
+  type CheckpointFiles,
+  dropDamaged,
+  readCheckpoint,
+  type StoredCheckpoint,
+  writeCheckpoint,
+} from './checkpoint.ts';
 import { CsvLog } from './csv.ts';
 import { type DoneInfo, readDoneInfo, writeDoneInfo } from './records.ts';
 
@@ -15,6 +23,17 @@ export class SeedFolder {
   constructor(runDir: string, seed: number) {
     this.seed = seed;
     this.dir = join(runDir, `seed-${seed}`);
+  }
+
+  /**
+   * Makes the folder. Not those above it: where the run folder was deleted, none may come back in its place.
+   *
+   * @throws UserError when the operating system refuses.
+   */
+  make(): void {
+    onDisk(this.dir, () => {
+      if (!existsSync(this.dir)) mkdirSync(this.dir);
+    });
   }
 
   /**
@@ -33,23 +52,39 @@ export class SeedFolder {
   }
 
   #openLog(name: string, columns: readonly string[]): CsvLog {
-    makeFolder(this.dir);
+    this.make();
     return new CsvLog(join(this.dir, name), columns);
   }
 
-  /** The last checkpoint, or undefined before the first. @throws UserError when it is damaged. */
-  readCheckpoint(): Checkpoint | undefined {
-    return readCheckpoint(this.#checkpoint);
+  /**
+   * The newest checkpoint that is whole, or undefined before the first. Writes nothing.
+   *
+   * @throws UserError when there are some and none is whole.
+   */
+  readCheckpoint(): StoredCheckpoint | undefined {
+    return readCheckpoint(this.#checkpoints);
   }
 
-  /** Replaces the checkpoint in one step. @throws UserError when the operating system refuses. */
-  writeCheckpoint(checkpoint: Checkpoint): void {
-    makeFolder(this.dir);
-    writeCheckpoint(this.#checkpoint, checkpoint);
+  /** Like `readCheckpoint`, for a process that will write the next one: a damaged newest one is dropped. */
+  resumeCheckpoint(): StoredCheckpoint | undefined {
+    const checkpoint = this.readCheckpoint();
+    if (checkpoint?.fallback) dropDamaged(this.#checkpoints);
+    return checkpoint;
   }
 
-  get #checkpoint(): string {
-    return join(this.dir, 'checkpoint.safetensors');
+  /**
+   * Writes a checkpoint and keeps the one before.
+   *
+   * @param permit called when only the renames are left; throws where this process may no longer write
+   * @throws UserError when the operating system refuses; what was the newest is then still there.
+   */
+  writeCheckpoint(checkpoint: Checkpoint, permit: () => void): void {
+    writeCheckpoint(this.#checkpoints, checkpoint, permit);
+  }
+
+  get #checkpoints(): CheckpointFiles {
+    const file = (name: string) => join(this.dir, name);
+    return { newest: file('checkpoint.safetensors'), previous: file('checkpoint.previous.safetensors') };
   }
 
   /** What the seed ended with, or undefined while it is not finished. @throws UserError when it is damaged. */
