@@ -1,0 +1,144 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import type { RandomStream } from '../../src/random/stream.ts';
+import type { Drill } from './drill.ts';
+import { type Ended, Ground } from './ground.ts';
+
+/** Faults of the disk and of the folder: full, too large a file, read-only, deleted. */
+
+const isRoot = process.getuid?.() === 0;
+const run = (...[program, ...args]: string[]) => spawnSync(program!, args).status === 0;
+
+/** The message of a run that failed must name its cause. */
+function expectCause(ground: Ground, { code, stderr }: Ended, cause: RegExp): void {
+  if (code !== 0 && !cause.test(stderr)) ground.complain(`the cause is not named: ${stderr.slice(-600)}`);
+}
+
+let canMount: boolean | undefined;
+function mountable(): boolean {
+  if (canMount === undefined) {
+    const { cwd } = new Ground();
+    canMount = isRoot && run('mount', '-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', cwd) && run('umount', cwd);
+    rmSync(cwd, { recursive: true, force: true });
+  }
+  return canMount;
+}
+
+/** A file system of random size that fills up, and is then made larger. */
+export const diskFull: Drill = {
+  kind: 'disk full',
+  weight: 2,
+  unavailable: () => (mountable() ? undefined : 'a small tmpfs cannot be mounted (not root)'),
+  async run(model, random) {
+    const ground = new Ground(model);
+    const runs = path.dirname(ground.dir);
+    mkdirSync(runs);
+    const pages = 4 + random.integer(26);
+    run('mount', '-t', 'tmpfs', '-o', `size=${pages * 4}k`, 'tmpfs', runs);
+    try {
+      const ended = await ground.start().ended;
+      ground.check(ended, [0, 1]);
+      expectCause(ground, ended, /the disk is full; free some space and run the same command again/);
+      run('mount', '-o', 'remount,size=16m', runs);
+      await ground.finish();
+      return { ground, tried: Number(ended.code !== 0) };
+    } finally {
+      run('umount', '-l', runs);
+    }
+  },
+};
+
+/** A limit on the size of files, as batch systems set it. */
+export const fileLimit: Drill = {
+  kind: 'limit on file sizes',
+  weight: 2,
+  unavailable: () => (process.platform === 'win32' ? 'ulimit is not there on Windows' : undefined),
+  async run(model, random) {
+    const ground = new Ground(model);
+    const wrap = (command: string[]) => [
+      'bash',
+      '-c',
+      `ulimit -f ${1 + random.integer(20)}; exec "$@"`,
+      'bash',
+      ...command,
+    ];
+    const ended = await ground.start({ wrap }).ended;
+    ground.check(ended, [0, 1]);
+    expectCause(ground, ended, /the file would grow beyond the limit on file sizes/);
+    await ground.finish();
+    return { ground, tried: Number(ended.code !== 0) };
+  },
+};
+
+/** A user without rights, for what root is never refused. */
+const NOBODY = 65534;
+
+/** Write permission is taken from the folder of runs, of the run or of a seed: before it starts, or while it runs. */
+export const readOnly: Drill = {
+  kind: 'read-only folder',
+  weight: 2,
+  unavailable: () => (process.platform === 'win32' ? 'permissions are others on Windows' : undefined),
+  async run(model, random) {
+    const ground = new Ground(model);
+    const options = isRoot ? { uid: NOBODY } : {};
+    if (isRoot) chownSync(ground.cwd, NOBODY, NOBODY);
+    const before = random.uniform() < 0.3;
+    let ended: Ended;
+    let folder: string;
+    if (before) {
+      folder = path.dirname(ground.dir);
+      mkdirSync(folder);
+      if (isRoot) chownSync(folder, NOBODY, NOBODY);
+      chmodSync(folder, 0o555);
+      ended = await ground.start(options).ended;
+      if (readdirSync(folder).length > 0) ground.complain('something was written');
+      ground.check(ended, [2]);
+    } else {
+      const going = ground.start(options);
+      await ground.instant(random, going.ended);
+      const folders = [ground.dir, path.join(ground.dir, 'seed-0'), path.join(ground.dir, 'seed-1')];
+      const there = folders.filter((each) => existsSync(each));
+      folder = there[random.integer(Math.max(1, there.length))] ?? ground.cwd;
+      chmodSync(folder, 0o555);
+      ended = await going.ended;
+      ground.check(ended, [0, 1, 2]);
+    }
+    expectCause(ground, ended, /permission denied; change its permissions or choose another folder/);
+    chmodSync(folder, 0o755);
+    await ground.finish(options);
+    return { ground, tried: Number(ended.code !== 0) };
+  },
+};
+
+/** The run's folder is deleted or moved away while it runs. */
+export const deleted: Drill = {
+  kind: 'folder deleted',
+  weight: 2,
+  async run(model, random) {
+    const ground = new Ground(model);
+    const { ended } = ground.start();
+    await ground.instant(random, ended);
+    const landed = existsSync(ground.dir) && (await remove(ground.dir, random));
+    const end = await ended;
+    ground.check(end, landed ? [0, 1] : [0]);
+    expectCause(ground, end, /was deleted, replaced or unlocked while|its folder has disappeared/);
+    if (landed && existsSync(ground.dir)) ground.complain(`it came back: ${readdirSync(ground.dir)}`);
+    await ground.finish();
+    return { ground, tried: Number(landed && end.code === 1) };
+  },
+};
+
+/** Deletes a folder into which others write; false where that did not succeed. */
+async function remove(dir: string, random: RandomStream): Promise<boolean> {
+  if (random.uniform() < 0.5) renameSync(dir, `${dir}-moved`);
+  for (let tries = 0; existsSync(dir) && tries < 50; tries++) {
+    try {
+      rmSync(dir, { recursive: true, force: true });
+    } catch {
+      await setTimeout(1);
+    }
+  }
+  return !existsSync(dir);
+}

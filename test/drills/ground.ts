@@ -1,0 +1,252 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { RandomStream } from '../../src/random/stream.ts';
+import { readRun } from '../../src/runs/read.ts';
+import { differingBytes, growing, linesWithoutTime, type Results, resultsOf } from './results.ts';
+
+/** The real program, compiled by `npm run build`. */
+const wm = fileURLToPath(new URL('../../bin/wm.js', import.meta.url));
+
+export const SEEDS = [0, 1];
+
+/** A dream critic too small to learn, but with every part of a run and a checkpoint every 20 steps. */
+const config = `
+method: world-model
+name: tiny
+seeds: [${SEEDS}]
+steps: 200
+engine: wasm
+randomSteps: 40
+logEvery: 5
+evaluation: { every: 20, episodes: 2 }
+horizon: 3
+imaginationStarts: 4
+model: { latent: 4, hidden: [8], lstm: 8 }
+critic: { hidden: [8] }
+actor: { hidden: [8] }
+replay: { batch: 4, length: 4 }
+`;
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stderr: string;
+}
+
+export interface StartOptions {
+  env?: Record<string, string>;
+  uid?: number;
+  /** The whole command line, made from wm's own. */
+  wrap?: (command: string[]) => string[];
+}
+
+/** What never goes wrong, and runs that stopped half-way, for all drills to compare with and to start from. */
+export interface Model {
+  results: Results;
+  /** Seconds that the undisturbed run took. */
+  seconds: number;
+  /** Folders that hold a stopped run each. */
+  stopped: string[];
+}
+
+/** Lines that a run may write to stderr, off a terminal. */
+const KNOWN_LINES = [
+  /^(training|resuming) runs\/tiny on /,
+  /^runs\/tiny is finished: nothing to do$/,
+  /^seed \d+ {2}(step \d+\/\d+ |done$|interrupted|failed: .+$)/,
+  /^saving every seed; once more to stop at once$/,
+  /^stopped after saving; the same command goes on from here$/,
+  /^runs\/tiny\/seed-\d\/checkpoint\.safetensors: .+; going on from the checkpoint before it, at step \d+$/,
+  /^wm: [^\n]+$/,
+];
+
+/** One run in a folder of its own, to be disturbed and brought to its end. */
+export class Ground {
+  readonly cwd: string;
+  readonly dir: string;
+  /** What was not as promised, each in a few words. */
+  readonly complaints: string[] = [];
+  /** Bytes of results that differ from the undisturbed run's. */
+  differing = 0;
+  /** Whether the run could not be brought to its end. */
+  lost = false;
+  readonly #model: Model | undefined;
+  readonly #running = new Set<ChildProcess>();
+
+  constructor(model?: Model) {
+    this.cwd = mkdtempSync(path.join(tmpdir(), 'wm-drill-'));
+    this.dir = path.join(this.cwd, 'runs', 'tiny');
+    this.#model = model;
+    writeFileSync(path.join(this.cwd, 'tiny.yaml'), config);
+  }
+
+  /** A ground on which one of the stopped runs stands. */
+  static ofStopped(model: Model, random: RandomStream): Ground {
+    const ground = new Ground(model);
+    cpSync(model.stopped[random.integer(model.stopped.length)]!, ground.dir, { recursive: true });
+    return ground;
+  }
+
+  /** Seconds that an undisturbed run takes. */
+  get seconds(): number {
+    return this.#model?.seconds ?? 0;
+  }
+
+  /** Starts `wm train` in a process group of its own. */
+  start({ env, uid, wrap = (command) => command }: StartOptions = {}): {
+    child: ChildProcess;
+    ended: Promise<Ended>;
+  } {
+    const [program, ...args] = wrap([process.execPath, wm, 'train', '--config', 'tiny.yaml']);
+    const child = spawn(program!, args, {
+      cwd: this.cwd,
+      detached: true,
+      env: { ...process.env, WM_ENGINE: '', ...env },
+      ...(uid !== undefined && { uid, gid: uid }),
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#running.add(child);
+    let stderr = '';
+    child.stderr!.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+    });
+    const ended = once(child, 'close').then(([code, signal]) => {
+      this.#running.delete(child);
+      return { code, signal, stderr };
+    });
+    return { child, ended };
+  }
+
+  /** Notes what went wrong, with the place in the drill. */
+  complain(what: string): void {
+    this.complaints.push(what);
+  }
+
+  /**
+   * What must hold after any fault: the exit code is one of these, stderr holds sentences and no stack, and what
+   * is in the CSVs is the beginning of what the undisturbed run wrote.
+   */
+  check({ code, signal, stderr }: Ended, codes: (number | null)[]): void {
+    if (!codes.includes(code))
+      this.complain(`exit code ${code ?? signal}, not ${codes}: ${stderr.slice(-600)}`);
+    for (const line of stderr.split('\n').filter((text) => text !== '')) {
+      if (!KNOWN_LINES.some((known) => known.test(line))) this.complain(`an unexpected line: ${line}`);
+    }
+    this.checkReadable();
+  }
+
+  /** What was written can be read, and is right as far as it goes. */
+  checkReadable(): void {
+    if (!this.#model || !existsSync(path.join(this.dir, 'run.json'))) return;
+    try {
+      readRun(this.dir);
+      for (const name of growing(SEEDS)) {
+        const lines = linesWithoutTime(path.join(this.dir, name));
+        const wanted = this.#model.results.get(name)!.split('\n');
+        if (lines.some((line, i) => line !== wanted[i])) this.complain(`${name} holds wrong rows`);
+      }
+    } catch (error) {
+      this.complain(`not readable: ${(error as Error).message}`);
+    }
+  }
+
+  /** Runs to the end and compares with the undisturbed run. */
+  async finish(options: StartOptions = {}): Promise<Ended> {
+    const ended = await this.start(options).ended;
+    this.check(ended, [0]);
+    this.lost = ended.code !== 0;
+    if (this.lost) return ended;
+    this.differing = differingBytes(resultsOf(this.dir, SEEDS), this.#model!.results);
+    if (this.differing > 0) this.complain(`${this.differing} bytes of results differ`);
+    return ended;
+  }
+
+  /** The process ids of the workers that this sitting started, by the run's events. */
+  workers(): number[] {
+    const file = path.join(this.dir, 'events.jsonl');
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
+    const events = lines.map((line) => JSON.parse(line));
+    const begin = events.findLastIndex(({ kind }) => kind === 'start' || kind === 'resume');
+    return events.slice(Math.max(begin, 0)).flatMap(({ kind, pid }) => (kind === 'worker' ? [pid] : []));
+  }
+
+  /**
+   * Waits for an instant to disturb: at random within the time that a run takes, or the middle of a random write.
+   * Returns false where the run has ended before.
+   */
+  async instant(random: RandomStream, ended: Promise<unknown>): Promise<boolean> {
+    const over = ended.then(() => false);
+    if (random.uniform() < 0.5) {
+      return Promise.race([setTimeout(random.uniform() * this.seconds * 1000, true), over]);
+    }
+    const seed = SEEDS[random.integer(SEEDS.length)]!;
+    const skip = random.integer(10);
+    return Promise.race([this.#write(path.join(this.dir, `seed-${seed}`), skip, over), over]);
+  }
+
+  /** Resolves while a checkpoint of a seed is being written, after `skip` writes. */
+  async #write(dir: string, skip: number, over: Promise<boolean>): Promise<boolean> {
+    let gone = false;
+    void over.then(() => {
+      gone = true;
+    });
+    while (!existsSync(dir) && !gone) await setTimeout(20);
+    if (gone) return false;
+    return new Promise((resolve) => {
+      let left = skip * 3;
+      const watcher = watch(dir, () => {
+        if (left-- > 0) return;
+        watcher.close();
+        resolve(true);
+      });
+      watcher.on('error', () => resolve(false));
+      void over.then(() => watcher.close());
+    });
+  }
+
+  /** Ends what is still running and deletes the folder. */
+  async clear(): Promise<void> {
+    for (const child of this.#running) child.kill('SIGKILL');
+    // Workers notice that they are alone at their next write.
+    for (let tries = 0; tries < 50; tries++) {
+      try {
+        rmSync(this.cwd, { recursive: true, force: true });
+        return;
+      } catch {
+        await setTimeout(100);
+      }
+    }
+  }
+}
+
+/** Runs undisturbed once, and `stopped` times up to a random instant. */
+export async function makeModel(random: RandomStream, stopped: number): Promise<Model> {
+  const ground = new Ground();
+  const begin = performance.now();
+  const { code, stderr } = await ground.start().ended;
+  if (code !== 0) throw new Error(`the undisturbed run failed: ${stderr}`);
+  const seconds = (performance.now() - begin) / 1000;
+  const model: Model = { results: resultsOf(ground.dir, SEEDS), seconds, stopped: [] };
+  await ground.clear();
+  while (model.stopped.length < stopped) {
+    const half = new Ground(model);
+    const { child, ended } = half.start();
+    const rows = 3 + random.integer(6);
+    const first = () => linesWithoutTime(path.join(half.dir, 'seed-0/metrics.csv')).length;
+    const second = () => linesWithoutTime(path.join(half.dir, 'seed-1/metrics.csv')).length;
+    let over = false;
+    void ended.then(() => {
+      over = true;
+    });
+    while (!over && Math.min(first(), second()) <= rows) await setTimeout(20);
+    child.kill('SIGINT');
+    if ((await ended).code === 130) model.stopped.push(half.dir);
+    else await half.clear();
+  }
+  return model;
+}

@@ -1,0 +1,169 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { GROUP_SIGNALS } from '../../src/experiment/signals.ts';
+import type { Drill } from './drill.ts';
+import { Ground } from './ground.ts';
+
+/** Faults of processes: killed, signalled, hanging, out of memory. */
+
+const has = (program: string) => spawnSync(program, ['--version']).status === 0;
+
+/** SIGKILL of the parent; the next start comes at once, while its workers may still be there. */
+export const killParent: Drill = {
+  kind: 'SIGKILL of the parent',
+  weight: 8,
+  async run(model, random, faults) {
+    const ground = new Ground(model);
+    let tried = 0;
+    while (tried < Math.min(faults, 3)) {
+      const { child, ended } = ground.start();
+      if (!(await ground.instant(random, ended))) break;
+      child.kill('SIGKILL');
+      ground.check(await ended, [null, 0]);
+      tried++;
+    }
+    await ground.finish();
+    return { ground, tried };
+  },
+};
+
+/** SIGKILL of one worker: its seed fails, the other goes on. */
+export const killWorker: Drill = {
+  kind: 'SIGKILL of a worker',
+  weight: 5,
+  async run(model, random, faults) {
+    const ground = new Ground(model);
+    let tried = 0;
+    while (tried < Math.min(faults, 3)) {
+      const { ended } = ground.start();
+      if (!(await ground.instant(random, ended))) break;
+      const workers = ground.workers();
+      const pid = workers[random.integer(Math.max(1, workers.length))];
+      if (pid === undefined || !signal(pid, 'SIGKILL')) {
+        ground.check(await ended, [0]);
+        continue;
+      }
+      ground.check(await ended, [0, 1]);
+      tried++;
+    }
+    await ground.finish();
+    return { ground, tried };
+  },
+};
+
+/** SIGINT, SIGTERM, SIGHUP, to the parent alone or to the whole group. */
+export const signals: Drill = {
+  kind: 'SIGINT, SIGTERM, SIGHUP',
+  weight: 5,
+  async run(model, random, faults) {
+    const ground = new Ground(model);
+    let tried = 0;
+    while (tried < Math.min(faults, 3)) {
+      const { child, ended } = ground.start();
+      if (!(await ground.instant(random, ended))) break;
+      const name = GROUP_SIGNALS[random.integer(GROUP_SIGNALS.length)]!;
+      signal(random.uniform() < 0.5 ? child.pid! : -child.pid!, name);
+      // Before its handlers stand, a signal ends the program as it ends any other.
+      ground.check(await ended, [130, 0, null]);
+      tried++;
+    }
+    await ground.finish();
+    return { ground, tried };
+  },
+};
+
+/** The terminal that the run was started in goes away. */
+export const terminal: Drill = {
+  kind: 'terminal closed',
+  weight: 2,
+  unavailable: () => (has('script') ? undefined : 'the program script (util-linux) is not installed'),
+  async run(model, random) {
+    const ground = new Ground(model);
+    const inTerminal = (command: string[]) => ['script', '-qefc', `exec ${command.join(' ')}`, '/dev/null'];
+    const { child, ended } = ground.start({ wrap: inTerminal });
+    const landed = await ground.instant(random, ended);
+    const lock = path.join(ground.dir, 'run.lock');
+    child.kill('SIGKILL');
+    await ended;
+    // What ran in the terminal saves and gives up its lock.
+    for (let tries = 0; existsSync(lock) && tries < 600; tries++) await setTimeout(50);
+    ground.checkReadable();
+    await ground.finish();
+    return { ground, tried: Number(landed) };
+  },
+};
+
+/** Seconds of silence that a drill allows a worker; starting on a busy machine takes some. */
+const PATIENCE = 6;
+
+/** A worker that stops for ever. */
+export const hang: Drill = {
+  kind: 'worker hangs',
+  weight: 1.5,
+  async run(model, random) {
+    const ground = new Ground(model);
+    const { child, ended } = ground.start({ env: { WM_HANG_SECONDS: String(PATIENCE) } });
+    let over = false;
+    void ended.then(() => {
+      over = true;
+    });
+    while (!over && ground.workers().length < 2) await setTimeout(20);
+    await setTimeout(random.uniform() * 1000);
+    const pid = ground.workers()[random.integer(2)]!;
+    const landed = signal(pid, 'SIGSTOP');
+    const end = await ended;
+    const named = end.stderr.includes(`worker process ${pid} said nothing for ${PATIENCE} s and was ended`);
+    if (landed && end.code === 1 && !named) ground.complain(`the hanging worker is not named: ${end.stderr}`);
+    ground.check(end, landed ? [0, 1] : [0]);
+    child.kill('SIGKILL');
+    const { stderr } = await ground.finish();
+    const other = end.stderr.match(/^seed (\d) {2}failed/m)?.[1] === '0' ? 1 : 0;
+    if (named && new RegExp(`^seed ${other} {2}step`, 'm').test(stderr)) {
+      ground.complain(`seed ${other} did not go on beside the one that hung`);
+    }
+    return { ground, tried: Number(named) };
+  },
+};
+
+/** A worker may get no more memory than it has, or a little more. */
+export const memory: Drill = {
+  kind: 'worker out of memory',
+  weight: 2,
+  unavailable: () => (has('prlimit') ? undefined : 'the program prlimit (util-linux) is not installed'),
+  async run(model, random) {
+    const ground = new Ground(model);
+    const { ended } = ground.start();
+    let over = false;
+    void ended.then(() => {
+      over = true;
+    });
+    while (!over && ground.workers().length < 2) await setTimeout(20);
+    await setTimeout(random.uniform() * ground.seconds * 500);
+    const pid = ground.workers()[random.integer(2)]!;
+    const mapped = Number(/^VmSize:\s+(\d+)/m.exec(statusOf(pid))?.[1] ?? 0) * 1024;
+    const limit = Math.round(mapped * (0.9 + 0.1 * random.uniform()));
+    const landed = mapped > 0 && spawnSync('prlimit', ['--pid', `${pid}`, `--as=${limit}`]).status === 0;
+    ground.check(await ended, [0, 1]);
+    await ground.finish();
+    return { ground, tried: Number(landed) };
+  },
+};
+
+function statusOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** @returns false where the process (or group) is gone. */
+function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
+}
