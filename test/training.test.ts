@@ -13,12 +13,13 @@ import type { Agent, PolicyName } from '../src/training/agent.ts';
 import { type Evaluation, evaluate, returnStatistics } from '../src/training/evaluate.ts';
 import type { Row, TrainingEvent } from '../src/training/events.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
+import { lossColumns } from '../src/training/loss-log.ts';
 import { emptyBatch, Replay } from '../src/training/replay.ts';
 import { type ReplayAgent, ReplayLearner, type ReplaySettings } from '../src/training/replay-learner.ts';
 import { lambdaReturn, quantileRange } from '../src/training/returns.ts';
 import { scheduleAt } from '../src/training/schedule.ts';
 import type { MemberState } from '../src/training/state.ts';
-import { agentSpaces, lossColumns, metricColumns, type TrainingPlan, train } from '../src/training/train.ts';
+import { agentSpaces, metricColumns, type TrainingPlan, train } from '../src/training/train.ts';
 
 const cartPole = environmentEntry('CartPole-v1');
 

@@ -81,7 +81,8 @@ function counts(words: readonly string[]): string {
     .join(', ');
 }
 
-function requestedEngine(name: string): EngineName | 'auto' {
+/** The engine that an option names. @throws UserError for an unknown one. */
+export function requestedEngine(name: string): EngineName | 'auto' {
   const known = ['auto', ...engineNames] as const;
   const engine = known.find((candidate) => candidate === name);
   if (engine) return engine;

@@ -50,6 +50,13 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = await (await import('./eval.ts')).evalCommand(dir, options);
     });
 
+  command('replay-failure <seed>', 'make the update again at which a loss or weight stopped being finite')
+    .option('--engine <name>', 'auto, tensorflow, webgpu, wasm or cpu (default: the one of the run)')
+    .option('--json', 'results as one JSON object')
+    .action(async (dir, options) => {
+      code = await (await import('./replay-failure.ts')).replayFailureCommand(dir, options);
+    });
+
   command('compare <runs...>', 'print Table 1 of finished runs, and how sure it is')
     .option('--paper', "set the paper's printed numbers beside, with a verdict on each")
     .option('--seed-values', "print each seed's values too")

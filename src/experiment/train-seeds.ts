@@ -3,7 +3,9 @@ import { startEngine } from '../engine/engine.ts';
 import { environmentEntry } from '../envs/index.ts';
 import { methods } from '../methods/index.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
-import { agentSpaces, lossColumns, metricColumns, train } from '../training/train.ts';
+import { lossColumns } from '../training/loss-log.ts';
+import { agentSpaces, metricColumns, train } from '../training/train.ts';
+import { findFailure } from './failed-update.ts';
 import type { Job, WorkerMessage } from './messages.ts';
 
 /** What surrounds the training of some seeds: a worker process, or a test. */
@@ -56,6 +58,11 @@ export async function trainSeeds(
   const running = new Set(members);
   let checkpointDue = false;
   let reported = Number.NEGATIVE_INFINITY;
+  const report = (step: number, seeds: readonly number[]) => {
+    if (clock() - reported < REPORT_EVERY) return;
+    for (const seed of seeds) emit({ kind: 'step', seed, step });
+    reported = clock();
+  };
   let ended = { steps: states[0]?.step ?? 0, updates: states[0]?.update ?? 0 };
   const turnEnd = ended.steps + turn;
 
@@ -80,10 +87,10 @@ export async function trainSeeds(
         for (const { seed } of running) emit({ kind: 'waiting', seed, step: event.step });
         return;
       }
-      if (clock() - reported >= REPORT_EVERY) {
-        for (const { seed } of running) emit({ kind: 'step', seed, step: event.step });
-        reported = clock();
-      }
+      report(
+        event.step,
+        [...running].map(({ seed }) => seed),
+      );
       // Lets messages and signals in.
       await setImmediate();
       continue;
@@ -92,7 +99,16 @@ export async function trainSeeds(
     const { seed, metrics, losses, wallSeconds } = member;
     if (event.kind === 'failure') {
       running.delete(member);
-      emit({ kind: 'failed', seed, reason: event.reason });
+      const failure = await findFailure(experiment, seed, member.folder.readCheckpoint()?.state, event, () =>
+        report(event.step, [seed]),
+      );
+      beforeWrite();
+      member.folder.writeFailure(failure);
+      emit({
+        kind: 'failed',
+        seed,
+        reason: `${event.reason}; wm replay-failure ${member.folder.dir} shows that update`,
+      });
     } else if (event.kind === 'losses') {
       beforeWrite();
       losses.append({ seed, ...event.row });

@@ -50,6 +50,16 @@ export class ParameterLayout {
     this.size = this.sizes.reduce((sum, n) => sum + n, 0);
   }
 
+  /** One member's flat values, [size], as a view for each parameter. */
+  views(values: Float32Array): { name: string; values: Float32Array }[] {
+    let offset = 0;
+    return this.specs.map(({ name }, i) => {
+      const begin = offset;
+      offset += this.sizes[i]!;
+      return { name, values: values.subarray(begin, offset) };
+    });
+  }
+
   /** Freshly initialised values, [members, size]: one stream per member, parameters in the order of the specs. */
   initialise(streams: readonly RandomStream[]): tf.Tensor2D {
     const values = new Float32Array(streams.length * this.size);

@@ -26,27 +26,40 @@ export interface CheckpointFiles {
 const CHECKPOINT_VERSION = 1;
 const REMEDY = "delete this seed's folder to train it from the start";
 
+/** What a state says beside its arrays. */
+export const stateCounters = {
+  step: z.int().min(0),
+  update: z.int().min(0),
+  streams: z.record(z.string(), z.array(z.number())),
+};
+
 /** Everything but the arrays: one JSON string each in the file's metadata. */
 const counters = z.strictObject({
   checkpointVersion: z.literal(CHECKPOINT_VERSION),
-  step: z.int().min(0),
-  update: z.int().min(0),
   wallSeconds: z.number().min(0),
-  streams: z.record(z.string(), z.array(z.number())),
+  ...stateCounters,
 });
 
 /** A checkpoint as the bytes of a safetensors file, checksum included. */
 export function encodeCheckpoint({ state, wallSeconds }: Checkpoint): Uint8Array {
   const { arrays, step, update, streams } = state;
-  const values = counters.parse({
-    checkpointVersion: CHECKPOINT_VERSION,
-    step,
-    update,
-    wallSeconds,
-    streams,
-  });
-  const metadata = Object.entries(values).map(([key, value]) => [key, JSON.stringify(value)]);
-  return encodeSafetensors(arrays, Object.fromEntries(metadata));
+  const values = { checkpointVersion: CHECKPOINT_VERSION, step, update, wallSeconds, streams };
+  return encodeSafetensors(arrays, formatMetadata(counters.parse(values)));
+}
+
+/** Values as a safetensors file's metadata: one JSON string each. */
+export function formatMetadata(values: object): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, JSON.stringify(value)]));
+}
+
+/** The inverse of `formatMetadata`, or undefined where the values are not of this schema. */
+export function parseMetadata<T>(metadata: Record<string, string>, schema: z.ZodType<T>): T | undefined {
+  try {
+    const values = Object.entries(metadata).map(([key, json]) => [key, JSON.parse(json)]);
+    return schema.parse(Object.fromEntries(values));
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -106,13 +119,10 @@ function tryToRead(file: string): Checkpoint | string | undefined {
 
 /** @throws UserError for a file that is whole but not of this version: to fall back would throw it away. */
 function parseCounters(metadata: Record<string, string>, file: string): z.infer<typeof counters> {
-  try {
-    const values = Object.entries(metadata).map(([key, json]) => [key, JSON.parse(json)]);
-    return counters.parse(Object.fromEntries(values));
-  } catch {
-    const version = metadata.checkpointVersion ?? 'unknown';
-    throw new UserError(
-      `${file}: not a checkpoint of this wm (version ${version}, this one knows ${CHECKPOINT_VERSION}); ${REMEDY}`,
-    );
-  }
+  const found = parseMetadata(metadata, counters);
+  if (found) return found;
+  const version = metadata.checkpointVersion ?? 'unknown';
+  throw new UserError(
+    `${file}: not a checkpoint of this wm (version ${version}, this one knows ${CHECKPOINT_VERSION}); ${REMEDY}`,
+  );
 }

@@ -10,6 +10,7 @@ import {
   writeCheckpoint,
 } from './checkpoint.ts';
 import { CsvLog } from './csv.ts';
+import { type FailedUpdate, readFailure, writeFailure } from './failure.ts';
 import { type DoneInfo, readDoneInfo, writeDoneInfo } from './records.ts';
 
 /**
@@ -85,6 +86,20 @@ export class SeedFolder {
   get #checkpoints(): CheckpointFiles {
     const file = (name: string) => join(this.dir, name);
     return { newest: file('checkpoint.safetensors'), previous: file('checkpoint.previous.safetensors') };
+  }
+
+  /** Keeps an update that failed, for `wm replay-failure`. @throws UserError when the operating system refuses. */
+  writeFailure(failure: FailedUpdate): void {
+    writeFailure(this.#failure, failure);
+  }
+
+  /** The update that failed, or undefined where none did. @throws UserError when the file is damaged. */
+  readFailure(): FailedUpdate | undefined {
+    return readFailure(this.#failure);
+  }
+
+  get #failure(): string {
+    return join(this.dir, 'failure.safetensors');
   }
 
   /** What the seed ended with, or undefined while it is not finished. @throws UserError when it is damaged. */

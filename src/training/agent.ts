@@ -6,6 +6,16 @@ import type { NamedArray } from './state.ts';
 /** Which weights act: the ones being trained, or their slow moving average (which evaluation plays). */
 export type PolicyName = 'online' | 'average';
 
+/** One update of one member, laid open. */
+export interface InspectedUpdate {
+  /** What it learnt from, by name. */
+  batch: Record<string, NamedArray>;
+  /** Its loss terms. */
+  terms: Row;
+  /** Every parameter with its values before the update and the gradient before clipping. */
+  parameters: { name: string; weights: Float32Array; gradient: Float32Array }[];
+}
+
 /** What a method's state is made of, one member's part: see `MemberState`. */
 export interface AgentState {
   arrays: Record<string, NamedArray>;
@@ -36,6 +46,14 @@ export interface Agent {
 
   /** The loss terms of every update since the last call, oldest first: rows[update][member]. */
   drainLosses(): Promise<Row[][]>;
+
+  /** Names of what `describeLatents` measures: columns of losses.csv. Absent in a method without a latent space. */
+  readonly latentTerms?: readonly string[];
+  /** How the latent space stands, one row per member: the batch of the last update, with the weights after it. */
+  describeLatents?(): Promise<Row[]>;
+
+  /** Lays the next update open, that of the first member. Absent in a method that cannot be looked into. */
+  inspectUpdate?(): Promise<InspectedUpdate>;
 
   /**
    * Measures the model after `step` environment steps; one row per member, keyed by `diagnostics`.

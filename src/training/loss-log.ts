@@ -3,6 +3,17 @@ import type { Row } from './events.ts';
 import { roundRow } from './round-row.ts';
 import type { MemberState } from './state.ts';
 
+/** Terms whose peak within a row's interval says what their mean hides: one exploding gradient among a hundred. */
+const peakTerms = (agent: Agent) => agent.lossTerms.filter((term) => term.endsWith('gradient_norm'));
+
+/** Columns of losses.csv: the means of the terms, the peaks, and what is measured once a row. */
+export const lossColumns = (agent: Agent): string[] => [
+  ...['seed', 'env_step', 'update'],
+  ...agent.lossTerms,
+  ...peakTerms(agent).map((term) => `${term}_max`),
+  ...(agent.latentTerms ?? []),
+];
+
 /** The loss terms since the last row of losses.csv, and the first of them that was not finite. */
 export class LossLog {
   readonly #agent: Agent;
@@ -46,14 +57,23 @@ export class LossLog {
     for (const [member, failure] of this.#failures) yield { member, ...failure };
   }
 
-  /** The mean of each term over the updates since the last flush. */
-  flush(member: number): Row {
-    const rows = this.#pending[member]!.splice(0);
-    const mean = (term: string) => {
-      const values = rows.map((row) => row[term] ?? null);
-      return values.includes(null) ? null : values.reduce((sum: number, x) => sum + x!, 0) / values.length;
-    };
-    return roundRow(Object.fromEntries(this.#agent.lossTerms.map((term) => [term, mean(term)])));
+  /** Of every member: the mean (and peak) of each term over the updates since the last flush, and the latents now. */
+  async flush(): Promise<Row[]> {
+    const latents = await this.#agent.describeLatents?.();
+    return this.#pending.map((pending, member) => {
+      const rows = pending.splice(0);
+      const over = (term: string, reduce: (values: number[]) => number) => {
+        const values = rows.map((row) => row[term] ?? null);
+        return values.includes(null) ? null : reduce(values as number[]);
+      };
+      const mean = (values: number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
+      const max = (values: number[]) => Math.max(...values);
+      return roundRow({
+        ...Object.fromEntries(this.#agent.lossTerms.map((term) => [term, over(term, mean)])),
+        ...Object.fromEntries(peakTerms(this.#agent).map((term) => [`${term}_max`, over(term, max)])),
+        ...latents?.[member],
+      });
+    });
   }
 
   /** The pending rows, [updates, terms] with NaN where a term is absent, and how many updates there were. */

@@ -24,9 +24,6 @@ export interface TrainingPlan {
 /** Own evaluation episodes that are recorded for the model's metrics. */
 export const RECORDED_EPISODES = 20;
 
-/** Columns of losses.csv. */
-export const lossColumns = (agent: Agent): string[] => ['seed', 'env_step', 'update', ...agent.lossTerms];
-
 /** Columns of metrics.csv. */
 export const metricColumns = (agent: Agent): string[] => [
   ...['seed', 'env_step', 'update', 'wall_seconds'],
@@ -102,8 +99,7 @@ export async function* train(
       }
     }
     if (logDue) {
-      for (const member of seeds.keys()) {
-        const row = losses.flush(member);
+      for (const [member, row] of (await losses.flush()).entries()) {
         if (!failed.has(member)) yield { kind: 'losses', member, row: { env_step: step, update, ...row } };
       }
     }

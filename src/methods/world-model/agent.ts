@@ -6,7 +6,7 @@ import { chooseActions, policyLogits } from '../../models/actor.ts';
 import { encode } from '../../models/encoder.ts';
 import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
 import { RandomStream } from '../../random/stream.ts';
-import type { AgentSpaces, AgentState, Member, PolicyName } from '../../training/agent.ts';
+import type { AgentSpaces, AgentState, InspectedUpdate, Member, PolicyName } from '../../training/agent.ts';
 import type { Row } from '../../training/events.ts';
 import { memberPart } from '../../training/member-part.ts';
 import { PendingTerms } from '../../training/pending-terms.ts';
@@ -15,6 +15,8 @@ import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.t
 import { scheduleAt } from '../../training/schedule.ts';
 import { loadWeights, saveWeights } from '../../training/weights.ts';
 import { DIAGNOSTICS, diagnose } from './diagnostics.ts';
+import { inspectFirst } from './inspection.ts';
+import { LATENT_TERMS, latentTerms } from './latents.ts';
 import {
   hasCritic,
   initialWeights,
@@ -51,6 +53,7 @@ interface Policy {
 
 class WorldModelAgent implements ReplayAgent {
   readonly lossTerms = LOSS_TERMS;
+  readonly latentTerms = LATENT_TERMS;
   readonly diagnostics = DIAGNOSTICS;
 
   readonly #members: readonly Member<WorldModelSettings>[];
@@ -64,6 +67,9 @@ class WorldModelAgent implements ReplayAgent {
   #posteriorStreams: RandomStream[];
   #imaginationStreams: RandomStream[];
   readonly #pending: PendingTerms<LossTerm>;
+  /** What the last update learnt from. */
+  #lastBatch: Batch | undefined;
+  #inspector: ((inspected: Promise<InspectedUpdate>) => void) | undefined;
   readonly #policies = new Map<PolicyName, Policy>();
 
   constructor(members: readonly Member<WorldModelSettings>[], spaces: AgentSpaces) {
@@ -108,6 +114,7 @@ class WorldModelAgent implements ReplayAgent {
 
   update(batch: Batch, step: number, update: number): void {
     const previous = this.#weights;
+    this.#lastBatch = batch;
     const terms = scope(() => {
       const scalars = this.#scalars(step);
       const windows = toWindows(batch, this.#spaces);
@@ -123,6 +130,8 @@ class WorldModelAgent implements ReplayAgent {
       for (const [, tensor] of namedWeights(next.weights)) tf.keep(tensor);
       for (const term of Object.values(next.terms)) tf.keep(term);
       this.#weights = next.weights;
+      this.#inspector?.(inspectFirst(this.#networks, batch, previous, gradient, next.terms));
+      this.#inspector = undefined;
       return next.terms;
     });
     for (const [, tensor] of namedWeights(previous)) tensor.dispose();
@@ -132,6 +141,31 @@ class WorldModelAgent implements ReplayAgent {
 
   drainLosses(): Promise<Row[][]> {
     return this.#pending.drain();
+  }
+
+  async describeLatents(): Promise<Row[]> {
+    const { members, batch, time, observation } = this.#lastBatch!;
+    const { observation: size, observationScale } = this.#spaces;
+    const stacked = tf.tidy(() => {
+      const observations = tf.tensor4d(observation, [members, batch, time, size]);
+      const encoder = this.#encoderLayout.unpack(this.#networks.model.slice(this.#weights.model, 'encoder'));
+      return latentTerms(
+        encoder,
+        this.#settings.model.hidden.length,
+        tf.div(observations, [...observationScale]),
+      );
+    });
+    const values = await stacked.data();
+    stacked.dispose();
+    return this.#members.map((_, member) =>
+      Object.fromEntries(LATENT_TERMS.map((term, i) => [term, values[i * members + member]!])),
+    );
+  }
+
+  inspectUpdate(): Promise<InspectedUpdate> {
+    return new Promise((resolve) => {
+      this.#inspector = resolve;
+    });
   }
 
   async diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {

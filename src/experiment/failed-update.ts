@@ -1,0 +1,71 @@
+import type { Experiment } from '../config/schema.ts';
+import { environmentEntry } from '../envs/index.ts';
+import { methods } from '../methods/index.ts';
+import type { FailedUpdate } from '../runs/failure.ts';
+import type { Agent, InspectedUpdate } from '../training/agent.ts';
+import type { MemberState } from '../training/state.ts';
+import { agentSpaces, train } from '../training/train.ts';
+
+/** A failed update, made again. */
+export interface ReplayedUpdate {
+  /** The last state before it that can be gone on from; undefined where that is the start. */
+  before: MemberState | undefined;
+  /** Undefined for a method that cannot be looked into. */
+  inspected: InspectedUpdate | undefined;
+}
+
+/**
+ * Trains one seed again up to an update, from an earlier state (undefined: from the start), and looks into that update.
+ * Training repeats to the byte, so nothing needs to be recorded on the way to a failure: it costs nothing until it happens.
+ *
+ * @param alive called after every update
+ */
+export async function replayUpdate(
+  experiment: Experiment,
+  seed: number,
+  state: MemberState | undefined,
+  update: number,
+  alive: () => void,
+): Promise<ReplayedUpdate> {
+  const method = await methods[experiment.method].load();
+  const agent: Agent = method.create(
+    [{ seed, settings: experiment }],
+    agentSpaces(environmentEntry(experiment.environment)),
+  );
+  let before = state;
+  let made = state?.update ?? 0;
+  /** Updates of one round, as far as is known: some methods make several. */
+  let together = 1;
+  let inspecting: Promise<InspectedUpdate> | undefined;
+  const inspect = () => {
+    if (made === update - 1) inspecting ??= agent.inspectUpdate?.();
+  };
+  inspect();
+  try {
+    for await (const event of train(agent, experiment, [seed], state ? [state] : undefined)) {
+      alive();
+      if (event.kind === 'failure') break;
+      if (event.kind !== 'step') continue;
+      if (event.update >= update) break;
+      together = Math.max(together, event.update - made);
+      made = event.update;
+      if (made + together >= update) before = (await event.save())[0] ?? before;
+      inspect();
+    }
+    return { before, inspected: await inspecting };
+  } finally {
+    agent.dispose();
+  }
+}
+
+/** Finds the last state before a failed update, and what the update learnt from: see `replayUpdate`. */
+export async function findFailure(
+  experiment: Experiment,
+  seed: number,
+  state: MemberState | undefined,
+  { update, reason }: { update: number; reason: string },
+  alive: () => void,
+): Promise<FailedUpdate> {
+  const { before, inspected } = await replayUpdate(experiment, seed, state, update, alive);
+  return { update, reason, before, batch: inspected?.batch ?? {} };
+}
