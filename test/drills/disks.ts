@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { RandomStream } from '../../src/random/stream.ts';
@@ -72,25 +72,27 @@ export const fileLimit: Drill = {
   },
 };
 
-/** A user without rights, for what root is never refused. */
-const NOBODY = 65534;
+/** Permissions bind root too once it has given up the capability to override them. */
+const bound = (command: string[]) =>
+  isRoot ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search', ...command] : command;
 
 /** Write permission is taken from the folder of runs, of the run or of a seed: before it starts, or while it runs. */
 export const readOnly: Drill = {
   kind: 'read-only folder',
   weight: 2,
-  unavailable: () => (process.platform === 'win32' ? 'permissions are others on Windows' : undefined),
+  unavailable: () => {
+    if (process.platform === 'win32') return 'permissions are others on Windows';
+    return run(...bound(['true'])) ? undefined : 'root cannot give up its privileges (no setpriv)';
+  },
   async run(model, random) {
     const ground = new Ground(model);
-    const options = isRoot ? { uid: NOBODY } : {};
-    if (isRoot) chownSync(ground.cwd, NOBODY, NOBODY);
+    const options = { wrap: bound };
     const before = random.uniform() < 0.3;
     let ended: Ended;
     let folder: string;
     if (before) {
       folder = path.dirname(ground.dir);
       mkdirSync(folder);
-      if (isRoot) chownSync(folder, NOBODY, NOBODY);
       chmodSync(folder, 0o555);
       ended = await ground.start(options).ended;
       if (readdirSync(folder).length > 0) ground.complain('something was written');

@@ -32,7 +32,7 @@ export interface DrillReport {
   skipped: string | undefined;
 }
 
-const drills: readonly Drill[] = [
+export const drills: readonly Drill[] = [
   killParent,
   killWorker,
   signals,
