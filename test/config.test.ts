@@ -31,7 +31,7 @@ function complaint(text: string, rest: Partial<ConfigInput> = {}): string {
 }
 
 const seedsList = 'a list of 1 to 10000 items, each an integer from 0 to 2147483647';
-const folder = 'a folder name (up to 100 letters, digits, ".", "_" and "-", no "." first)';
+const folder = 'a folder name (up to 200 letters, digits and "._-=,", no "." first)';
 
 /** Text below `method: world-model`, which is line 1, and the message it ends with. */
 const badFiles: [string, string][] = [
@@ -74,7 +74,7 @@ const badFiles: [string, string][] = [
   ['name: .hidden', `c.yaml:2:7: name: expected ${folder}, got ".hidden"`],
   ['name: a/b', `c.yaml:2:7: name: expected ${folder}, got "a/b"`],
   ['name: "a\\n"', `c.yaml:2:7: name: expected ${folder}, got "a\\n"`],
-  [`name: ${'n'.repeat(101)}`, `c.yaml:2:7: name: expected ${folder}, got "${'n'.repeat(56)}…"`],
+  [`name: ${'n'.repeat(201)}`, `c.yaml:2:7: name: expected ${folder}, got "${'n'.repeat(56)}…"`],
   // unknown keys: the place is the key's
   ['lamda: 1', 'c.yaml:2:1: lamda: unknown key, did you mean `lambda`?'],
   ['learning_rate: 1', 'c.yaml:2:1: learning_rate: unknown key, did you mean `learningRate`?'],

@@ -27,13 +27,24 @@ export interface ConfigInput {
  * @throws UserError naming the first mistake by position, e.g.
  *   `configs/dream.yaml:6:9: lambda: expected a number >= 0, got "high"`
  */
-export function loadExperiment({
+export function loadExperiment(input: ConfigInput): Experiment {
+  const source = readSource(input);
+  if (source.has(['sweep'])) {
+    throw new UserError(
+      `${source.keyPlace(['sweep']).text}: sweep: this config is of several runs, train them with wm sweep`,
+    );
+  }
+  return validate(source);
+}
+
+/** The file with the overrides and then the flags laid over it, not yet checked. @throws UserError if they are not YAML. */
+export function readSource({
   file,
   text,
   overrides = [],
   flags = {},
   defaultEngine,
-}: ConfigInput): Experiment {
+}: ConfigInput): ConfigSource {
   const source = new ConfigSource(file, text);
   for (const override of overrides) {
     const [, key, value] = /^([^=]+)=(.*)$/s.exec(override) ?? [];
@@ -49,10 +60,11 @@ export function loadExperiment({
   if (defaultEngine !== undefined && !source.has(['engine'])) {
     source.override('WM_ENGINE', ['engine'], new Scalar(defaultEngine));
   }
-  return validate(source);
+  return source;
 }
 
-function validate(source: ConfigSource): Experiment {
+/** The experiment that a source says. @throws UserError naming the first mistake by position. */
+export function validate(source: ConfigSource): Experiment {
   const values = source.values();
   // The method comes first: it says which keys there are.
   const chosen = z.object({ method: z.enum(methodNames) }).safeParse(values);

@@ -5,11 +5,11 @@ import { UserError } from '../errors.ts';
 import { count, positiveInteger } from '../methods/fields.ts';
 import { type MethodName, methods } from '../methods/index.ts';
 
-/** Letters, digits, `.`, `_` and `-`, no dot first: one folder, never a path out of the runs folder. */
+/** Letters, digits and what every file system takes beside them, no dot first: one folder, never a path out of the runs folder. */
 const folderName = z
   .string()
-  .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/)
-  .meta({ title: 'a folder name (up to 100 letters, digits, ".", "_" and "-", no "." first)' });
+  .regex(/^[A-Za-z0-9_-][A-Za-z0-9._=,-]{0,199}$/)
+  .meta({ title: 'a folder name (up to 200 letters, digits and "._-=,", no "." first)' });
 
 const seeds = z
   .array(count.max(2 ** 31 - 1))

@@ -64,8 +64,8 @@ export class ConfigSource {
   readonly #lines = new LineCounter();
   readonly #document: Document.Parsed;
   readonly #root: YAMLMap;
-  /** The values that came from the command line. */
-  readonly #overridden = new Map<Node, Place>();
+  /** The values that were laid over the file's. */
+  readonly #overridden = new Map<Node, Place & { keyText: string }>();
   readonly #end: number;
 
   /**
@@ -92,11 +92,12 @@ export class ConfigSource {
    *
    * @param flag what the user typed, shown as the value's place
    * @param path the key, from the top
-   * @param text the value in YAML; a Scalar is taken as it is
+   * @param text the value in YAML; a node is taken as it is
+   * @param keyFlag shown as the key's place, where that is another
    * @throws UserError if the text is not YAML, or if a name on the way to the key holds a value and no keys
    */
-  override(flag: string, path: readonly string[], text: string | Scalar): void {
-    const place = { text: flag, order: this.#end + 1 + this.#overridden.size };
+  override(flag: string, path: readonly string[], text: string | Node, keyFlag = flag): void {
+    const place = { text: flag, keyText: keyFlag, order: this.#end + 1 + this.#overridden.size };
     const value: Node =
       typeof text === 'string'
         ? (parseStrictly(text, () => place, new LineCounter()).contents ?? new Scalar(null))
@@ -118,6 +119,17 @@ export class ConfigSource {
     }
     this.#overridden.set(value, place);
     map.set(path.at(-1), value);
+  }
+
+  /** Takes a key away. */
+  remove(key: string): void {
+    this.#root.delete(key);
+  }
+
+  /** What the user typed to lay a value over the key itself; undefined if nothing was. */
+  flagOf(path: KeyPath): string | undefined {
+    const node: unknown = this.#document.getIn(path, true);
+    return isNode(node) ? this.#overridden.get(node)?.text : undefined;
   }
 
   /** The plain values, for the schema to judge. */
@@ -149,7 +161,8 @@ export class ConfigSource {
       if (!isNode(child)) break;
       const overridden = this.#overridden.get(child);
       if (overridden) {
-        place = overridden;
+        const { text, keyText, order } = overridden;
+        place = { text: ofKey ? keyText : text, order };
         fromFile = false;
       } else if (fromFile) {
         const keyNode = ofKey && depth === path.length - 1 && isMap(node) ? keyOf(node, key) : undefined;

@@ -1,0 +1,190 @@
+import { Document, isCollection, isPair, type Node, Scalar } from 'yaml';
+import { UserError } from '../errors.ts';
+import type { KeyPath } from './describe.ts';
+import { formatExperiment } from './format.ts';
+import { type ConfigInput, readSource, validate } from './load.ts';
+import { shown, valueAt } from './problems.ts';
+import type { Experiment } from './schema.ts';
+import type { ConfigSource } from './source.ts';
+
+/** Swept keys, dotted, with the values that a cell gives them. */
+export type CellSettings = Record<string, unknown>;
+
+/** One experiment of a sweep. */
+export interface Cell {
+  settings: CellSettings;
+  /** Named by the settings, e.g. `lambda=0.1,horizon=5`. */
+  experiment: Experiment;
+}
+
+/** Experiments that differ in a few keys: a config with one key more, `sweep`. */
+export interface Sweep {
+  /** The config without the sweep. Its name is the sweep's. */
+  base: Experiment;
+  /** In the file's order; of a grid, the first key changes slowest. */
+  cells: Cell[];
+  /** The whole as YAML, every key present. Reading it gives the same sweep. */
+  text: string;
+}
+
+/** Cells of one sweep: beyond it there is a mistake in the grid rather than a plan. */
+const MOST_CELLS = 1000;
+
+const EXPECTED = 'lists of values by key, such as {lambda: [0.1, 1]}, or a list of cells';
+
+/** A value of a cell, and where it stands in the config. */
+interface Choice {
+  key: string;
+  value: unknown;
+  valuePath: KeyPath;
+  keyPath: KeyPath;
+}
+
+/**
+ * Reads a sweep: a config whose key `sweep` holds a grid, `{lambda: [0.1, 1], beta.to: [0.1, 1]}`, every combination of
+ * which is a cell, or a list of cells, `[{lambda: 0}, {critic.shapesModel: false}]`.
+ *
+ * @throws UserError naming the first mistake by position and cell, e.g.
+ *   `configs/sweeps/lambda.yaml:4:12: lambda: expected a number >= 0, got -1 (cell lambda=-1)`
+ */
+export function loadSweep(input: ConfigInput): Sweep {
+  const source = readSource(input);
+  if (!source.has(['sweep'])) {
+    throw new UserError(
+      `${input.file}: sweep: missing, expected ${EXPECTED}; a single config is trained by wm train`,
+    );
+  }
+  const base = validate(withoutSweep(input));
+  const choices = plannedCells(source);
+  refuseUselessFlags(source, choices);
+  const cells = choices.map((cell) => resolveCell(input, source, cell));
+  refuseTwins(source, choices, cells);
+  return { base, cells, text: formatExperiment(base) + formatDefinition(source.values()) };
+}
+
+/** `lambda=0.1,horizon=5`: letters, digits and `.-_=,` only, which every file system takes. */
+export function cellName(settings: CellSettings): string {
+  return Object.entries(settings)
+    .map(
+      ([key, value]) => `${plain(key)}=${plain(typeof value === 'string' ? value : JSON.stringify(value))}`,
+    )
+    .join(',');
+}
+
+function plain(text: string): string {
+  return text.replaceAll(/["{}[\]+]/g, '').replaceAll(/[^A-Za-z0-9._-]+/g, '-');
+}
+
+function withoutSweep(input: ConfigInput): ConfigSource {
+  const source = readSource(input);
+  source.remove('sweep');
+  return source;
+}
+
+function plannedCells(source: ConfigSource): Choice[][] {
+  const sweep = valueAt(source.values(), ['sweep']);
+  const complain = (path: KeyPath, says: string): never => {
+    throw new UserError(`${source.place(path).text}: sweep: ${says}`);
+  };
+  if (typeof sweep !== 'object' || sweep === null || Object.keys(sweep).length === 0) {
+    return complain(['sweep'], `expected ${EXPECTED}, got ${shown(sweep)}`);
+  }
+  const cells = Array.isArray(sweep) ? listedCells(sweep, complain) : gridCells(sweep, complain);
+  const named = cells.flat().find(({ key }) => key === 'name');
+  if (named) complain(named.keyPath, 'name cannot be swept, every cell is named by its values');
+  return cells;
+}
+
+type Complain = (path: KeyPath, says: string) => never;
+
+function listedCells(list: readonly unknown[], complain: Complain): Choice[][] {
+  if (list.length > MOST_CELLS) complain(['sweep'], tooMany(list.length));
+  return list.map((cell, index) => {
+    const path = ['sweep', index];
+    if (typeof cell !== 'object' || cell === null || Array.isArray(cell) || Object.keys(cell).length === 0) {
+      return complain(path, `expected a cell, such as {lambda: 0.1}, got ${shown(cell)}`);
+    }
+    return Object.entries(cell).map(([key, value]) => ({
+      ...{ key, value },
+      ...{ valuePath: [...path, key], keyPath: [...path, key] },
+    }));
+  });
+}
+
+function gridCells(grid: object, complain: Complain): Choice[][] {
+  const axes = Object.entries(grid).map(([key, values]: [string, unknown]): Choice[] => {
+    const path = ['sweep', key];
+    if (!Array.isArray(values) || values.length === 0) {
+      return complain(path, `expected a list of values of ${plain(key)}, got ${shown(values)}`);
+    }
+    return values.map((value, index) => ({ key, value, valuePath: [...path, index], keyPath: path }));
+  });
+  const count = axes.reduce((product, { length }) => product * length, 1);
+  if (count > MOST_CELLS) complain(['sweep'], tooMany(count));
+  return axes.reduce<Choice[][]>(
+    (cells, axis) => cells.flatMap((cell) => axis.map((choice) => [...cell, choice])),
+    [[]],
+  );
+}
+
+const tooMany = (count: number) => `${count} cells are more than ${MOST_CELLS}, sweep fewer values at once`;
+
+/** What the command sets for every cell, and every cell then sets anew, would go unnoticed. */
+function refuseUselessFlags(source: ConfigSource, cells: readonly Choice[][]): void {
+  for (const { key } of cells[0]!) {
+    const flag = source.flagOf(key.split('.'));
+    if (flag !== undefined && cells.every((cell) => cell.some((choice) => choice.key === key))) {
+      throw new UserError(`${flag}: ${key} is swept, so this changes nothing; leave it out`);
+    }
+  }
+}
+
+function resolveCell(input: ConfigInput, source: ConfigSource, choices: readonly Choice[]): Cell {
+  const settings = Object.fromEntries(choices.map(({ key, value }) => [key, value]));
+  const name = cellName(settings);
+  const own = withoutSweep(input);
+  try {
+    for (const { key, value, valuePath, keyPath } of choices) {
+      const [place, keyPlace] = [source.place(valuePath).text, source.keyPlace(keyPath).text];
+      own.override(place, key.split('.'), nodeOf(value), keyPlace);
+    }
+    own.override(source.place(choices[0]!.valuePath).text, ['name'], new Scalar(name));
+    return { settings, experiment: validate(own) };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${error.message} (cell ${name})`);
+  }
+}
+
+/** Two cells of one name would share a folder, and two equal experiments would be one result counted twice. */
+function refuseTwins(source: ConfigSource, choices: readonly Choice[][], cells: readonly Cell[]): void {
+  const seen = new Map<string, string>();
+  for (const [index, { experiment }] of cells.entries()) {
+    const { name } = experiment;
+    for (const identity of [name, JSON.stringify({ ...experiment, name: null })]) {
+      const twin = seen.get(identity);
+      if (twin !== undefined) {
+        const same = twin === name ? 'stands here twice' : `trains the same as the cell ${twin}`;
+        const place = source.place(choices[index]!.at(-1)!.valuePath).text;
+        throw new UserError(`${place}: sweep: the cell ${name} ${same}, keep one`);
+      }
+      seen.set(identity, name);
+    }
+  }
+}
+
+function nodeOf(value: unknown): Node {
+  const node = new Document(value).contents;
+  return node ?? new Scalar(null);
+}
+
+/** The key `sweep` as YAML, each list of values and each cell on a line. */
+function formatDefinition(values: unknown): string {
+  const document = new Document({ sweep: valueAt(values, ['sweep']) }, { aliasDuplicateObjects: false });
+  const sweep = document.get('sweep');
+  for (const item of isCollection(sweep) ? sweep.items : []) {
+    const line = isPair(item) ? item.value : item;
+    if (isCollection(line)) line.flow = true;
+  }
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
+}
