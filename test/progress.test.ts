@@ -75,10 +75,12 @@ beforeEach(() => {
 });
 afterEach(() => mock.timers.reset());
 
+const seedsOf = (seeds: number[], steps = 8000) => seeds.map((seed) => ({ label: `seed ${seed}`, steps }));
+
 describe('off a terminal', () => {
-  const start = (options: { seeds?: number[]; quiet?: boolean } = {}) => {
+  const start = (options: { quiet?: boolean } = {}) => {
     const stream = new Sink();
-    const progress = createProgress({ seeds: [0, 1], steps: 8000, stream, quiet: false, clock, ...options });
+    const progress = createProgress({ seeds: seedsOf([0, 1]), stream, quiet: false, clock, ...options });
     return { stream, progress };
   };
 
@@ -152,7 +154,7 @@ describe('off a terminal', () => {
 
   test('quiet: failures only', () => {
     for (const stream of [new Sink(), new FakeTerminal(80, 24)]) {
-      const progress = createProgress({ seeds: [0, 1], steps: 10, stream, quiet: true, clock });
+      const progress = createProgress({ seeds: seedsOf([0, 1], 10), stream, quiet: true, clock });
       progress.note('engine: cpu');
       progress.status(0, 'running', 'resumed');
       progress.evaluation(0, { env_step: 5, reward_mean: 1, prediction_mse: 1 });
@@ -171,7 +173,7 @@ describe('off a terminal', () => {
 
 describe('on a terminal', () => {
   const start = (seeds: number[], terminal: FakeTerminal) => {
-    const progress = createProgress({ seeds, steps: 8000, stream: terminal, quiet: false, clock });
+    const progress = createProgress({ seeds: seedsOf(seeds), stream: terminal, quiet: false, clock });
     return progress;
   };
   /** Runs one seed at 100 steps a second. */
@@ -186,7 +188,7 @@ describe('on a terminal', () => {
   test('a bar per seed and one for the whole', () => {
     const terminal = new FakeTerminal(80, 24);
     const progress = start([0, 10], terminal);
-    progress.status(10, 'done');
+    progress.status(1, 'done');
     run(progress, 0, 3000, 10);
     progress.evaluation(0, { env_step: 4000, reward_mean: 312.42, prediction_mse: 0.00031 });
     wait(100);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { loadExperiment } from '../config/load.ts';
+import { type ConfigInput, loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
 
@@ -14,12 +14,17 @@ export interface ConfigOptions {
 }
 
 /** Reads and resolves the config that a command names. @throws UserError for whatever is wrong with it. */
-export function readConfig({ config: file, set, seeds, steps, name, engine }: ConfigOptions): Experiment {
+export function readConfig(options: ConfigOptions): Experiment {
+  return loadExperiment(configInput(options));
+}
+
+/** Reads the config that a command names, not yet resolved. @throws UserError where there is no such text. */
+export function configInput({ config: file, set, seeds, steps, name, engine }: ConfigOptions): ConfigInput {
   if (file === undefined)
     throw new UserError('--config: missing; give a YAML file, e.g. --config configs/quick.yaml');
   const flags = { seeds, steps, name, engine };
   const defaultEngine = process.env.WM_ENGINE || undefined;
-  return loadExperiment({ file, text: read(file), overrides: set, flags, defaultEngine });
+  return { file, text: read(file), overrides: set, flags, defaultEngine };
 }
 
 const WHY_NOT: Record<string, string> = {

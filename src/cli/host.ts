@@ -2,7 +2,7 @@ import { execFileSync, type StdioOptions } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { HostInfo } from '../experiment/run.ts';
+import type { HostInfo } from '../experiment/sitting.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -42,6 +42,21 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = await (await import('./train.ts')).trainCommand(options);
     });
 
+  command('sweep', 'train the cells of a sweep into runs/sweeps/<name>; the same command again resumes it')
+    .option('-c, --config <file>', 'YAML config with a key sweep, e.g. configs/sweeps/lambda.yaml')
+    .option('--set <key=value>', 'override one config key in every cell, dotted; repeatable', collect, [])
+    .option('--seeds <list>', 'seeds to train in every cell, e.g. 0,1,2')
+    .option('--steps <n>', 'environment steps per seed')
+    .option('--name <name>', "name of the sweep's folder")
+    .option('--runs <dir>', 'folder of sweep folders', 'runs/sweeps')
+    .option('--engine <name>', 'auto, tensorflow, webgpu, wasm or cpu (also WM_ENGINE)')
+    .option('--workers <n>', 'worker processes at once (default: one per core)', parseCount)
+    .option('--quiet', 'no progress, failures only')
+    .option('--json', 'results as one JSON object')
+    .action(async (options) => {
+      code = await (await import('./sweep.ts')).sweepCommand(options);
+    });
+
   command('eval <run>', 'play greedy episodes with the checkpoints of a run folder')
     .option('--episodes <n>', 'episodes per seed', parseCount, 100)
     .option('--engine <name>', 'auto, tensorflow, webgpu, wasm or cpu (also WM_ENGINE)')

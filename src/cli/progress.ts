@@ -4,16 +4,18 @@ import type { Row } from '../training/events.ts';
 /** Of a seed in this session: not yet begun, training, finished, given up, or stopped after saving. */
 export type SeedStatus = 'waiting' | 'running' | 'done' | 'failed' | 'interrupted';
 
-/** What shows how far a run is. Only seeds given to `createProgress` may be named. */
+/** What shows how far a session is. Seeds are named by their index in what was given to `createProgress`. */
 export interface Progress {
-  /** `seed` has taken `step` environment steps. The first call says where this session starts. */
-  step(seed: number, step: number): void;
+  /** A seed has taken `step` environment steps. The first call says where this session starts. */
+  step(index: number, step: number): void;
   /** A row of metrics.csv: `env_step`, `reward_mean` and `prediction_mse` are shown. */
-  evaluation(seed: number, row: Row): void;
+  evaluation(index: number, row: Row): void;
   /** Every seed starts as `waiting`. */
-  status(seed: number, status: SeedStatus, message?: string): void;
+  status(index: number, status: SeedStatus, message?: string): void;
   /** One line of text: above the bars where there are bars. */
   note(text: string): void;
+  /** The whole in words: `2 running, 3 done  480 steps/s  1:20 left`. */
+  summary(): string;
   /** Draws the last state and leaves the terminal to others. Further calls do nothing. */
   close(): void;
 }
@@ -22,9 +24,8 @@ export interface Progress {
 export type ProgressStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number };
 
 export interface ProgressOptions {
-  seeds: readonly number[];
-  /** Environment steps that each seed is to reach. */
-  steps: number;
+  /** What each seed is called, and the environment steps that it is to reach. */
+  seeds: readonly { label: string; steps: number }[];
   stream: ProgressStream;
   /** Shows failures only. */
   quiet: boolean;
@@ -34,6 +35,7 @@ export interface ProgressOptions {
 
 interface Seed {
   readonly label: string;
+  readonly steps: number;
   readonly rate: RecentRate;
   status: SeedStatus;
   message: string;
@@ -43,30 +45,27 @@ interface Seed {
 }
 
 /**
- * The progress of a run: on a terminal a bar per seed and one for the whole, redrawn ten times a second at most;
+ * The progress of a session: on a terminal a bar per seed and one for the whole, redrawn ten times a second at most;
  * elsewhere one plain line per evaluation, note and change of status; with `quiet` one line per failure.
  */
-export function createProgress({ seeds, steps, stream, quiet, clock }: ProgressOptions): Progress {
-  const states = new Map<number, Seed>(
-    seeds.map((seed) => [
-      seed,
-      {
-        label: `seed ${seed}`,
-        rate: new RecentRate(),
-        status: 'waiting',
-        message: '',
-        step: null,
-        reward: null,
-      },
-    ]),
+export function createProgress({ seeds, stream, quiet, clock }: ProgressOptions): Progress {
+  const all = seeds.map(
+    ({ label, steps }): Seed => ({
+      label,
+      steps,
+      rate: new RecentRate(),
+      status: 'waiting',
+      message: '',
+      step: null,
+      reward: null,
+    }),
   );
-  const all = [...states.values()];
   const session = new RecentRate();
   let sessionSteps = 0;
 
-  const stateOf = (seed: number): Seed => {
-    const state = states.get(seed);
-    if (!state) throw new RangeError(`seed ${seed} is not among the seeds shown`);
+  const stateOf = (index: number): Seed => {
+    const state = all[index];
+    if (!state) throw new RangeError(`there is no seed with the index ${index}`);
     return state;
   };
   const advance = (state: Seed, step: number) => {
@@ -77,8 +76,8 @@ export function createProgress({ seeds, steps, stream, quiet, clock }: ProgressO
     state.rate.add(now, step);
     session.add(now, sessionSteps);
   };
-  const stepOf = (state: Seed) => (state.status === 'done' ? steps : (state.step ?? 0));
-  const paceOf = (state: Seed) => pace(state.rate.perSecond(clock()), steps - stepOf(state));
+  const stepOf = (state: Seed) => (state.status === 'done' ? state.steps : (state.step ?? 0));
+  const paceOf = (state: Seed) => pace(state.rate.perSecond(clock()), state.steps - stepOf(state));
 
   const describeSeed = (state: Seed): string[] =>
     state.status === 'running'
@@ -86,7 +85,7 @@ export function createProgress({ seeds, steps, stream, quiet, clock }: ProgressO
       : [...rewardOf(state.reward), state.message ? `${state.status}: ${state.message}` : state.status];
   const describeAll = (): string[] => {
     const open = all.filter(({ status }) => status === 'running' || status === 'waiting');
-    const remaining = open.reduce((sum, state) => sum + steps - stepOf(state), 0);
+    const remaining = open.reduce((sum, state) => sum + state.steps - stepOf(state), 0);
     const counts = displayOrder.map(
       (status) => [all.filter((state) => state.status === status).length, status] as const,
     );
@@ -99,7 +98,7 @@ export function createProgress({ seeds, steps, stream, quiet, clock }: ProgressO
     ...chooseSeeds(all, room).map((state) => ({
       label: state.label,
       step: stepOf(state),
-      total: steps,
+      total: state.steps,
       details: describeSeed(state),
     })),
     ...(all.length > 1
@@ -107,7 +106,7 @@ export function createProgress({ seeds, steps, stream, quiet, clock }: ProgressO
           {
             label: 'all',
             step: all.reduce((sum, state) => sum + stepOf(state), 0),
-            total: steps * all.length,
+            total: all.reduce((sum, state) => sum + state.steps, 0),
             details: describeAll(),
           },
         ]
@@ -122,9 +121,9 @@ export function createProgress({ seeds, steps, stream, quiet, clock }: ProgressO
   };
 
   return {
-    step: (seed, step) => advance(stateOf(seed), step),
-    evaluation(seed, row) {
-      const state = stateOf(seed);
+    step: (index, step) => advance(stateOf(index), step),
+    evaluation(index, row) {
+      const state = stateOf(index);
       if (typeof row.env_step === 'number') advance(state, row.env_step);
       state.reward = row.reward_mean ?? null;
       if (quiet || bars) return;
@@ -132,15 +131,15 @@ export function createProgress({ seeds, steps, stream, quiet, clock }: ProgressO
       print(
         [
           state.label,
-          `step ${stepOf(state)}/${steps}`,
+          `step ${stepOf(state)}/${state.steps}`,
           ...rewardOf(state.reward),
           ...(typeof error === 'number' ? [`prediction error ${error.toExponential(1)}`] : []),
           ...paceOf(state),
         ].join('  '),
       );
     },
-    status(seed, status, message = '') {
-      const state = stateOf(seed);
+    status(index, status, message = '') {
+      const state = stateOf(index);
       if (state.status === status && state.message === message) return;
       state.status = status;
       state.message = message;
@@ -151,6 +150,7 @@ export function createProgress({ seeds, steps, stream, quiet, clock }: ProgressO
     note(text) {
       if (!quiet) print(text);
     },
+    summary: () => describeAll().join('  '),
     close: () => bars?.close(),
   };
 }

@@ -16,7 +16,7 @@ const isEnd = (message: WorkerMessage): message is SeedEnd =>
  * others. A worker that dies ends only its own seeds, as `failed` with the reason; the rest go on.
  *
  * @param started called when a job's worker has been forked, with its process id
- * @param handle called with every message; each seed's last one is its end, and not `waiting`
+ * @param handle called with every message and its job; each seed's last one is its end, and not `waiting`
  * @param signal when aborted, running workers save and stop, and jobs not yet begun are reported `interrupted`
  * @param hangSeconds how long a worker may say nothing; one that hangs is ended like one that dies
  */
@@ -24,7 +24,7 @@ export async function supervise(
   jobs: readonly Job[],
   workers: number,
   started: (job: Job, pid: number | undefined) => void,
-  handle: (message: WorkerMessage) => void,
+  handle: (message: WorkerMessage, job: Job) => void,
   signal: AbortSignal,
   hangSeconds: number,
 ): Promise<void> {
@@ -32,7 +32,7 @@ export async function supervise(
   const broken = new AbortController();
   const runner = async () => {
     for (let job = waiting.shift(); job && !broken.signal.aborted; job = waiting.shift()) {
-      if (signal.aborted) for (const seed of job.seeds) handle({ kind: 'interrupted', seed });
+      if (signal.aborted) for (const seed of job.seeds) handle({ kind: 'interrupted', seed }, job);
       else if (await runJob(job, started, handle, signal, broken, hangSeconds)) waiting.push(job);
     }
   };
@@ -50,7 +50,7 @@ export async function supervise(
 function runJob(
   job: Job,
   started: (job: Job, pid: number | undefined) => void,
-  handle: (message: WorkerMessage) => void,
+  handle: (message: WorkerMessage, job: Job) => void,
   signal: AbortSignal,
   broken: AbortController,
   hangSeconds: number,
@@ -84,7 +84,9 @@ function runJob(
       broken.signal.removeEventListener('abort', kill);
       for (const seed of open) {
         const reason = `its worker process ${worker.pid ?? ''} ${how}${complaint()}`;
-        guarded(() => handle(byOurStop ? { kind: 'interrupted', seed } : { kind: 'failed', seed, reason }));
+        guarded(() =>
+          handle(byOurStop ? { kind: 'interrupted', seed } : { kind: 'failed', seed, reason }, job),
+        );
       }
       open.clear();
       if (failure) reject(failure.error);
@@ -96,7 +98,7 @@ function runJob(
       heartbeat.beat();
       if (isEnd(message)) open.delete(message.seed);
       if (message.kind === 'waiting') waits = true;
-      guarded(() => handle(message));
+      guarded(() => handle(message, job));
     });
     worker.once('error', (error) => end(`could not start (${error.message})`));
     worker.once('close', (code, killedBy) => {

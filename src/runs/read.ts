@@ -7,6 +7,7 @@ import { readText } from './atomic.ts';
 import { numericRows, readCsv } from './csv.ts';
 import { type DoneInfo, type RunInfo, readRunInfo } from './records.ts';
 import { SeedFolder } from './seed-folder.ts';
+import { isSweepFolder } from './sweep-folder.ts';
 
 /** A finished seed: its learning curve, row by row of metrics.csv, and what it ended with. */
 export interface FinishedSeed {
@@ -39,6 +40,9 @@ export function readRun(dir: string): Run {
   const file = join(dir, 'config.yaml');
   const configText = readText(file);
   if (info === undefined || configText === undefined) {
+    if (isSweepFolder(dir)) {
+      throw new UserError(`${dir} is a sweep of several runs; give one of the run folders in it`);
+    }
     const missing = info === undefined ? 'run.json' : 'config.yaml';
     throw new UserError(`${dir} is no run folder: it holds no ${missing}; give a folder that wm train made`);
   }

@@ -17,8 +17,8 @@ export interface RunEvent {
   [detail: string]: unknown;
 }
 
-/** A folder without run.json that holds nothing but these was left by a start that was killed. */
-const LEFT_BY_A_START = /^(run\..*(lock|tmp)|config\.yaml(\.tmp)?)$/;
+/** A folder without its record that holds nothing but these was left by a start that was killed. */
+const LEFT_BY_A_START = /^(run\..*(lock|tmp)|config\.yaml(\.tmp)?|sweep\.yaml\.tmp)$/;
 
 /** A run folder that this process may write to, until `close`. */
 export class RunFolder {
@@ -38,7 +38,7 @@ export class RunFolder {
    *   process, or not writable.
    */
   static open(dir: string, run: { configText: string; info: NewRunInfo }): RunFolder {
-    refuseOtherFolders(dir);
+    refuseOtherFolders(dir, 'run', 'run.json');
     makeFolder(dir);
     const lock = acquireLock(dir);
     try {
@@ -160,16 +160,22 @@ export class RunFolder {
   }
 }
 
-/** @throws UserError when `dir` exists and is neither empty nor a run folder. */
-function refuseOtherFolders(dir: string): void {
+/**
+ * Keeps a folder of something else from being written into.
+ *
+ * @param kind what the folder is to be of, in words
+ * @param record the file that makes it one
+ * @throws UserError when `dir` exists and is neither empty nor of this kind.
+ */
+export function refuseOtherFolders(dir: string, kind: string, record: string): void {
   const found = onDisk(dir, () => statSync(dir, { throwIfNoEntry: false }));
   if (found === undefined) return;
   if (!found.isDirectory()) throw new UserError(`${dir} is a file, not a folder; use another --name`);
   const names = onDisk(dir, () => readdirSync(dir));
   const other = names.find((name) => !LEFT_BY_A_START.test(name));
-  if (other !== undefined && !names.includes('run.json')) {
+  if (other !== undefined && !names.includes(record)) {
     throw new UserError(
-      `${dir} is no run folder: it holds ${other} and no run.json; use another --name or --runs`,
+      `${dir} is no ${kind} folder: it holds ${other} and no ${record}; use another --name or --runs`,
     );
   }
 }

@@ -1,0 +1,41 @@
+import type { RunOutcome } from '../experiment/sitting.ts';
+import { readRun } from '../runs/read.ts';
+import { summarise } from '../runs/summary.ts';
+import { type Estimate, estimate, formatEstimate } from '../statistics.ts';
+
+/** What a run has come to, as `--json` prints it. */
+export interface RunResult {
+  run: string;
+  arm: string;
+  /** Over the finished seeds. */
+  final_reward: Estimate;
+  seeds: ({ seed: number } & ReturnType<typeof summarise>)[];
+  /** Why, by seed. */
+  failed: Record<string, string>;
+  interrupted: number[];
+}
+
+/** Sums up a run and its sitting from its folder. @throws UserError when the folder is damaged. */
+export function runResult({ dir, failed, interrupted }: RunOutcome): RunResult {
+  const { info, seeds } = readRun(dir);
+  const finals = seeds.map(({ seed, rows }) => ({ seed, ...summarise(rows) }));
+  return {
+    run: dir,
+    arm: info.arm,
+    final_reward: estimate(finals.flatMap(({ final_reward }) => final_reward ?? [])),
+    seeds: finals,
+    failed: Object.fromEntries(failed),
+    interrupted,
+  };
+}
+
+/** `482.7 ± 8.4 over 5 seeds` */
+export function rewardWords(result: RunResult): string {
+  const { length } = finalRewards(result);
+  return `${formatEstimate(result.final_reward, 1)} over ${length} seed${length === 1 ? '' : 's'}`;
+}
+
+/** The finished seeds' final rewards. */
+export function finalRewards({ seeds }: RunResult): number[] {
+  return seeds.flatMap(({ final_reward }) => final_reward ?? []);
+}

@@ -1,0 +1,65 @@
+import path from 'node:path';
+import { loadSweep } from '../config/sweep.ts';
+import type { Sitting } from '../experiment/sitting.ts';
+import { openSweepFolder } from '../runs/sweep-folder.ts';
+import { formatEstimate } from '../statistics.ts';
+import { alignColumns } from './align.ts';
+import { type ConfigOptions, configInput } from './config-file.ts';
+import { type RunResult, rewardWords, runResult } from './run-result.ts';
+import { engineWords, type SessionOptions, sessionExitCode, trainSession } from './session.ts';
+
+/** `wm sweep`. Returns the exit code. */
+export async function sweepCommand(options: ConfigOptions & SessionOptions): Promise<number> {
+  const sweep = loadSweep(configInput(options));
+  const { cells } = sweep;
+  const dir = path.join(options.runs, sweep.base.name);
+  let ended = 0;
+  const plan = {
+    experiments: cells.map(({ experiment }) => experiment),
+    runsDir: dir,
+    openParent: () => openSweepFolder(dir, sweep),
+  };
+  const outcomes = await trainSession(plan, options, {
+    seedLabel: ({ name }, seed) => `${name} seed ${seed}`,
+    opening: (runs) => {
+      ended = runs.filter(({ pending }) => pending.length === 0).length;
+      return openingWords(dir, runs, ended);
+    },
+    runEnded: ({ outcome }, progress) => {
+      if (outcome.interrupted.length > 0) return;
+      ended++;
+      const result = runResult(outcome);
+      progress.note(
+        `${cellWords(result)}; ${ended} of ${cells.length} cells ended; seeds: ${progress.summary()}`,
+      );
+    },
+  });
+  const results = outcomes.map(runResult);
+  if (options.json) {
+    const rows = cells.map(({ settings }, index) => ({ settings, ...results[index] }));
+    process.stdout.write(`${JSON.stringify({ sweep: dir, cells: rows })}\n`);
+  } else {
+    const lines = results.map((result, index) => [
+      cells[index]!.experiment.name,
+      formatEstimate(result.final_reward, 1),
+      `${result.seeds.length} of ${cells[index]!.experiment.seeds.length}`,
+    ]);
+    process.stdout.write(alignColumns([['cell', 'final reward', 'seeds'], ...lines]));
+  }
+  return sessionExitCode(outcomes);
+}
+
+function openingWords(dir: string, runs: readonly Sitting[], finished: number): string {
+  const next = runs.find(({ finished }) => !finished);
+  if (!next) return `${dir} is finished: nothing to do`;
+  const verb = runs.some(({ resumed }) => resumed) ? 'resuming' : 'training';
+  const seeds = runs.reduce((sum, { pending }) => sum + pending.length, 0);
+  const left = `${runs.length - finished} of ${runs.length} cells left, ${seeds} seeds`;
+  return `${verb} ${dir} (${left}) on ${engineWords(next)}`;
+}
+
+/** `lambda=0.1: final reward 500.0 ± 0.0 over 5 seeds, 1 failed` */
+function cellWords(result: RunResult): string {
+  const failed = Object.keys(result.failed).length;
+  return `${path.basename(result.run)}: final reward ${rewardWords(result)}${failed > 0 ? `, ${failed} failed` : ''}`;
+}

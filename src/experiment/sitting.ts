@@ -1,0 +1,270 @@
+import path from 'node:path';
+import { differingKeys, formatExperiment } from '../config/format.ts';
+import { loadExperiment } from '../config/load.ts';
+import type { Experiment } from '../config/schema.ts';
+import type { Engine } from '../engine/engine.ts';
+import { UserError } from '../errors.ts';
+import { methods } from '../methods/index.ts';
+import { readRun } from '../runs/read.ts';
+import type { RunInfo } from '../runs/records.ts';
+import { RunFolder } from '../runs/run-folder.ts';
+import { summarise } from '../runs/summary.ts';
+import type { Job, WorkerMessage } from './messages.ts';
+
+/** Facts about this machine and this command that go into run.json. */
+export type HostInfo = Pick<
+  RunInfo,
+  'wmVersion' | 'gitCommit' | 'node' | 'host' | 'platform' | 'cores' | 'command'
+>;
+
+/** What computes a run, and why nothing better does. */
+export interface UsedEngine {
+  engine: Engine;
+  reason: string | null;
+}
+
+/** How a run ended; `failed` by seed. */
+export interface RunOutcome {
+  dir: string;
+  done: number[];
+  failed: Map<number, string>;
+  interrupted: number[];
+}
+
+/**
+ * One sitting of a run: its folder held open, the seeds that are left to train, and the record of what becomes of
+ * them. Until the first seed begins, nothing is written but what makes the folder.
+ */
+export class Sitting {
+  readonly experiment: Experiment;
+  readonly used: UsedEngine;
+  readonly resumed: boolean;
+  readonly outcome: RunOutcome;
+  /** The environment step at which each unfinished seed stands. */
+  readonly #steps: Map<number, number>;
+  /** Why a seed does not stand at its newest checkpoint, where that is so. */
+  readonly #fallbacks: ReadonlyMap<number, string>;
+  readonly #folder: RunFolder;
+  readonly #host: HostInfo;
+  /** Seconds from any origin, never going back. */
+  readonly #clock: () => number;
+  readonly #open: Set<number>;
+  /** When the first seed began. */
+  #begin: number | undefined;
+
+  /**
+   * Opens a run's folder in `runsDir`, or makes it.
+   *
+   * @throws UserError when the folder is not this experiment's, in use, damaged, or cannot be written.
+   */
+  constructor(
+    runsDir: string,
+    experiment: Experiment,
+    used: UsedEngine,
+    host: HostInfo,
+    clock: () => number,
+  ) {
+    const dir = path.join(runsDir, experiment.name);
+    const { name, device, version } = used.engine;
+    this.#folder = RunFolder.open(dir, {
+      configText: formatExperiment(experiment),
+      info: {
+        ...host,
+        engine: { name, device, version, reason: used.reason },
+        status: Object.fromEntries(experiment.seeds.map((seed) => [seed, 'waiting'])),
+        method: experiment.method,
+        arm: methods[experiment.method].arm(experiment),
+      },
+    });
+    try {
+      requireSameConfig(this.#folder, experiment);
+      const { steps, fallbacks } = pendingSteps(this.#folder, experiment.seeds);
+      this.#steps = steps;
+      this.#fallbacks = fallbacks;
+    } catch (error) {
+      this.#folder.close();
+      throw error;
+    }
+    this.experiment = experiment;
+    this.used = used;
+    this.resumed = this.#folder.resumed;
+    this.#host = host;
+    this.#clock = clock;
+    this.#open = new Set(this.#steps.keys());
+    const done = experiment.seeds.filter((seed) => !this.#steps.has(seed));
+    this.outcome = { dir, done, failed: new Map(), interrupted: [] };
+  }
+
+  /** The seeds that were not finished when the sitting began. */
+  get pending(): number[] {
+    return [...this.#steps.keys()];
+  }
+
+  /** Whether there is nothing to do. A kill can come between the last seed and the summary: then that is left. */
+  get finished(): boolean {
+    const { end, status } = this.#folder.info;
+    return this.#steps.size === 0 && end !== null && Object.values(status).every((each) => each === 'done');
+  }
+
+  /** What is worth a line: a damaged checkpoint for which the one before stands in. */
+  get notes(): string[] {
+    return [...this.#fallbacks.values()];
+  }
+
+  /** The environment step at which a pending seed stands. */
+  stepOf(seed: number): number {
+    return this.#steps.get(seed)!;
+  }
+
+  /**
+   * Gives each pending seed a worker of its own; on a GPU, where a batch of members costs little more than one, all
+   * that stand at the same step ride together.
+   *
+   * @param turns in how many turns each job is to be trained
+   */
+  jobs(turns: number): Job[] {
+    const { experiment } = this;
+    const { every } = experiment.evaluation;
+    const { engine } = this.used;
+    return this.rides().map((seeds) => {
+      const left = experiment.steps - this.stepOf(seeds[0]!);
+      // A turn ends where a checkpoint is due anyway.
+      const turn = Math.ceil(left / turns / every) * every;
+      return { runDir: this.outcome.dir, experiment, engine: engine.name, seeds, turn };
+    });
+  }
+
+  /** The pending seeds that train in one batch, each batch in one worker. */
+  rides(): number[][] {
+    if (!this.used.engine.isGpu) return this.pending.map((seed) => [seed]);
+    const together = new Map<number, number[]>();
+    for (const [seed, step] of this.#steps) together.set(step, [...(together.get(step) ?? []), seed]);
+    return [...together.values()];
+  }
+
+  /** Sums the run up where only that is left. */
+  sumUpIfLeft(): void {
+    if (this.#steps.size > 0 || this.finished) return;
+    this.#start();
+    this.#sumUp();
+  }
+
+  /** Records that a worker has begun to train some seeds. */
+  begin(seeds: readonly number[], pid: number | undefined): void {
+    if (this.#begin === undefined) this.#start();
+    this.#folder.logEvent({ kind: 'worker', pid, seeds });
+    for (const seed of seeds) this.#folder.setStatus(seed, 'running');
+  }
+
+  #start(): void {
+    const folder = this.#folder;
+    this.#begin = this.#clock();
+    if (folder.takenOver) folder.logEvent({ kind: 'lock-taken-over', from: folder.takenOver });
+    const { engine, reason } = this.used;
+    const former = folder.info.engine;
+    const used = { name: engine.name, device: engine.device, version: engine.version, reason };
+    folder.logEvent({
+      kind: folder.resumed ? 'resume' : 'start',
+      engine: used,
+      seeds: Object.fromEntries(this.#steps),
+    });
+    for (const [seed, fallback] of this.#fallbacks) {
+      folder.logEvent({ kind: 'checkpoint-fallback', seed, reason: fallback });
+    }
+    if (former.name !== used.name || former.version !== used.version || former.device !== used.device) {
+      folder.logEvent({ kind: 'engine-changed', from: former, to: used });
+    }
+    folder.updateInfo({ ...this.#host, engine: used, end: null });
+    for (const seed of this.outcome.done) {
+      if (folder.info.status[seed] !== 'done') folder.setStatus(seed, 'done');
+    }
+  }
+
+  /** Records a worker's message; with the last seed's end the run is summed up. Returns whether that was the last. */
+  record(message: WorkerMessage): boolean {
+    const { seed } = message;
+    const { done, failed, interrupted } = this.outcome;
+    if (message.kind === 'done') {
+      done.push(seed);
+      this.#folder.setStatus(seed, 'done');
+    } else if (message.kind === 'failed') {
+      failed.set(seed, message.reason);
+      this.#folder.setStatus(seed, 'failed', message.reason);
+      this.#folder.logEvent(message);
+    } else if (message.kind === 'interrupted') {
+      interrupted.push(seed);
+      // A run stopped before its first seed began stands where it stood.
+      if (this.#begin !== undefined) this.#folder.setStatus(seed, 'interrupted');
+    } else {
+      if (message.kind === 'waiting') {
+        this.#steps.set(seed, message.step);
+        this.#folder.setStatus(seed, 'waiting');
+      }
+      return false;
+    }
+    this.#open.delete(seed);
+    if (this.#open.size > 0) return false;
+    this.#sumUp();
+    return true;
+  }
+
+  #sumUp(): void {
+    if (this.#begin === undefined) return;
+    const { dir, done, failed, interrupted } = this.outcome;
+    this.#folder.joinMetrics();
+    this.#folder.writeSummary(summaryRows(dir));
+    this.#folder.markEnd(this.#clock() - this.#begin);
+    this.#folder.logEvent({ kind: 'end', done, failed: [...failed.keys()], interrupted });
+  }
+
+  /** Gives the folder back to other processes. */
+  close(): void {
+    this.#folder.close();
+  }
+}
+
+function requireSameConfig(folder: RunFolder, experiment: Experiment): void {
+  const file = path.join(folder.dir, 'config.yaml');
+  const stored = loadExperiment({ file, text: folder.configText });
+  // Another engine may go on where one has stopped: that is noted as an event.
+  const keys = differingKeys(stored, experiment).filter((key) => key !== 'engine');
+  if (keys.length === 0) return;
+  throw new UserError(
+    `${folder.dir} holds a run of another config (${keys.join(', ')} differ${keys.length === 1 ? 's' : ''}); choose another --name, or delete that folder`,
+  );
+}
+
+/**
+ * The environment step at which each unfinished seed stands, and why it is not its newest checkpoint's, where that is so.
+ * Reads every checkpoint, so that a damaged one is found now.
+ */
+function pendingSteps(
+  folder: RunFolder,
+  seeds: readonly number[],
+): { steps: Map<number, number>; fallbacks: Map<number, string> } {
+  const steps = new Map<number, number>();
+  const fallbacks = new Map<number, string>();
+  for (const seed of seeds) {
+    const seedFolder = folder.seed(seed);
+    if (seedFolder.done()) continue;
+    const checkpoint = seedFolder.readCheckpoint();
+    steps.set(seed, checkpoint?.state.step ?? 0);
+    if (checkpoint?.fallback) fallbacks.set(seed, checkpoint.fallback);
+  }
+  return { steps, fallbacks };
+}
+
+/** One row of summary.csv per finished seed. */
+function summaryRows(dir: string) {
+  const { info, seeds } = readRun(dir);
+  return seeds.map(({ seed, rows, done }) => ({
+    method: info.arm,
+    seed,
+    env_steps: done.steps,
+    updates: done.updates,
+    ...summarise(rows),
+    wall_seconds: done.wallSeconds,
+    engine: done.engine,
+    device: done.device,
+  }));
+}

@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { differingKeys } from '../config/format.ts';
+import { loadSweep, type Sweep } from '../config/sweep.ts';
+import { UserError } from '../errors.ts';
+import { makeFolder, readText, replaceFile } from './atomic.ts';
+import { acquireLock } from './lock.ts';
+import { refuseOtherFolders } from './run-folder.ts';
+
+/** A sweep folder is a folder of run folders, one per cell and named as the cell, with sweep.yaml beside them. */
+const RECORD = 'sweep.yaml';
+
+/** Whether a folder holds a sweep. */
+export function isSweepFolder(dir: string): boolean {
+  return readText(join(dir, RECORD)) !== undefined;
+}
+
+/** The sweep in a folder, or undefined where there is none. @throws UserError when its sweep.yaml is damaged. */
+export function readSweep(dir: string): Sweep | undefined {
+  const file = join(dir, RECORD);
+  const text = readText(file);
+  return text === undefined ? undefined : loadSweep({ file, text });
+}
+
+/**
+ * Opens the sweep folder `dir` for this process alone, until `close`, or makes it. Cells may be added to a sweep that
+ * is there; none may be lost, and nothing else may change.
+ *
+ * @throws UserError, before anything is written, when the folder holds something else, is in use, or not writable.
+ */
+export function openSweepFolder(dir: string, sweep: Sweep): { close(): void } {
+  refuseOtherFolders(dir, 'sweep', RECORD);
+  makeFolder(dir);
+  const lock = acquireLock(dir);
+  try {
+    const stored = readSweep(dir);
+    if (stored) requireExtension(dir, stored, sweep);
+    if (stored?.cells.length !== sweep.cells.length) replaceFile(join(dir, RECORD), sweep.text);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+  return { close: lock.release };
+}
+
+function requireExtension(dir: string, stored: Sweep, sweep: Sweep): void {
+  const remedy = 'choose another --name, or delete that folder';
+  // Another engine may go on where one has stopped.
+  const keys = differingKeys(stored.base, sweep.base).filter((key) => key !== 'engine');
+  if (keys.length > 0) {
+    const verb = keys.length === 1 ? 'differs' : 'differ';
+    throw new UserError(`${dir} holds a sweep of another config (${keys.join(', ')} ${verb}); ${remedy}`);
+  }
+  const names = new Set(sweep.cells.map(({ experiment }) => experiment.name));
+  const lost = stored.cells.find(({ experiment }) => !names.has(experiment.name));
+  if (lost) {
+    throw new UserError(
+      `${dir} holds a sweep with the cell ${lost.experiment.name}, which this one lacks; ${remedy}`,
+    );
+  }
+}

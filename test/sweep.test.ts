@@ -1,0 +1,461 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { parse } from 'yaml';
+import { loadExperiment } from '../src/config/load.ts';
+import { experimentOf } from '../src/config/schema.ts';
+import { cellName, loadSweep } from '../src/config/sweep.ts';
+import { UserError } from '../src/errors.ts';
+
+const root = new URL('../', import.meta.url);
+const read = (input: { text: string; overrides?: string[]; flags?: { steps?: string } }) =>
+  loadSweep({ file: 's.yaml', ...input, text: `method: world-model\n${input.text}` });
+const worldModels = ({ cells }: ReturnType<typeof read>) =>
+  cells.map(({ experiment }) => experimentOf(experiment, 'world-model'));
+const names = (text: string) => read({ text }).cells.map(({ experiment }) => experiment.name);
+
+describe('the cells of a sweep', () => {
+  test('a grid is every combination, the first key slowest; all else is the config', () => {
+    const grid = read({
+      text: 'name: grid\nseeds: [4, 5]\nbeta: {from: 1, to: 0.1, over: 10}\nsweep:\n  lambda: [0, 2]\n  beta.to: [0.01, 1]\n',
+    });
+    assert.equal(grid.base.name, 'grid');
+    assert.deepEqual(
+      worldModels(grid).map(({ name, lambda, beta, seeds }) => ({ name, lambda, beta, seeds })),
+      [
+        [0, 0.01],
+        [0, 1],
+        [2, 0.01],
+        [2, 1],
+      ].map(([lambda, to]) => ({
+        name: `lambda=${lambda},beta.to=${to}`,
+        lambda,
+        beta: { from: 1, to, over: 10 },
+        seeds: [4, 5],
+      })),
+    );
+    assert.deepEqual(grid.cells[1]!.settings, { lambda: 0, 'beta.to': 1 });
+  });
+
+  test('a list of cells sets what each says, over what the file says', () => {
+    const list = read({
+      text: 'lambda: 3\nsweep:\n  - {critic.shapesModel: false}\n  - model.hidden: [8, 16]\n    lambda: 1e-7\n',
+    });
+    const [unshaped, narrow] = worldModels(list);
+    assert.equal(unshaped!.name, 'critic.shapesModel=false');
+    assert.equal(unshaped!.critic.shapesModel, false);
+    assert.equal(unshaped!.lambda, 3);
+    assert.equal(narrow!.name, 'model.hidden=8-16,lambda=1e-7');
+    assert.deepEqual(narrow!.model.hidden, [8, 16]);
+    assert.equal(narrow!.lambda, 1e-7);
+  });
+
+  test('the command may change the rest, and the sweep itself', () => {
+    const input = { text: 'sweep: {lambda: [1]}', overrides: ['sweep={horizon: [3, 4]}', 'lambda=7'] };
+    const sweep = read({ ...input, flags: { steps: '5000' } });
+    assert.deepEqual(
+      worldModels(sweep).map(({ name, lambda, steps }) => [name, lambda, steps]),
+      [
+        ['horizon=3', 7, 5000],
+        ['horizon=4', 7, 5000],
+      ],
+    );
+  });
+
+  test('the sweep as text gives the same sweep', () => {
+    const value = fc.oneof(
+      fc.record({ lambda: fc.double({ min: 0, max: 1e30, noNaN: true }) }),
+      fc.record({ 'critic.shapesModel': fc.boolean(), horizon: fc.integer({ min: 1, max: 1000 }) }),
+      fc.record({
+        'model.hidden': fc.array(fc.integer({ min: 1, max: 999 }), { minLength: 1, maxLength: 8 }),
+      }),
+      fc.record({
+        beta: fc.record({ from: fc.nat(), to: fc.nat(), over: fc.integer({ min: 1, max: 1e6 }) }),
+      }),
+    );
+    const list = fc.uniqueArray(value, { minLength: 1, maxLength: 6, selector: cellName });
+    fc.assert(
+      fc.property(list, (cells) => {
+        const sweep = read({ text: `sweep: ${JSON.stringify(cells)}` });
+        assert.deepEqual(
+          sweep.cells.map(({ settings }) => ({ ...settings })),
+          JSON.parse(JSON.stringify(cells)),
+        );
+        assert.deepEqual(loadSweep({ file: 'again.yaml', text: sweep.text }), sweep);
+        for (const { experiment } of sweep.cells) assert.match(experiment.name, /^[\w][\w.=,-]*$/);
+      }),
+      { seed: 1, numRuns: 50 },
+    );
+  });
+
+  test('the shipped sweeps are the dream critic with one key changed', () => {
+    const dream = loadExperiment({ file: 'dream.yaml', text: 'method: world-model\n' });
+    const wanted = {
+      lambda: ['lambda', [0, 0.1, 0.25, 0.5, 1, 2]],
+      beta: ['beta.to', [0.01, 0.1, 1]],
+      horizon: ['horizon', [5, 10, 15, 25]],
+    } as const;
+    const files = readdirSync(new URL('configs/sweeps', root)).sort();
+    assert.deepEqual(files, ['beta.yaml', 'horizon.yaml', 'lambda.yaml']);
+    for (const [name, [key, values]] of Object.entries(wanted)) {
+      const text = readFileSync(new URL(`configs/sweeps/${name}.yaml`, root), 'utf8');
+      const { base, cells } = loadSweep({ file: `${name}.yaml`, text });
+      const seeds = [2000, 2001, 2002, 2003, 2004];
+      assert.deepEqual(base, { ...dream, name, seeds, steps: 16_000 });
+      assert.deepEqual(
+        cells.map(({ settings }) => settings),
+        values.map((value) => ({ [key]: value })),
+      );
+    }
+  });
+});
+
+describe('a wrong sweep is one sentence with its place and cell', () => {
+  const many = `[${Array.from({ length: 40 }, (_, i) => i + 1)}]`;
+  const cases: [what: string, text: string, message: string | RegExp][] = [
+    [
+      'an unknown key',
+      'sweep: {lamda: [1]}',
+      's.yaml:2:9: lamda: unknown key, did you mean `lambda`? (cell lamda=1)',
+    ],
+    ['an unknown nested key', 'sweep: {critic.x: [1]}', /^s\.yaml:2:9: critic\.x: unknown key/],
+    [
+      'a value out of range',
+      'sweep:\n  lambda: [1, -1]',
+      's.yaml:3:15: lambda: expected a number >= 0, got -1 (cell lambda=-1)',
+    ],
+    [
+      'a value of the wrong kind',
+      'sweep: [{lambda: high}]',
+      /^s\.yaml:2:18: lambda: .*got "high" \(cell lambda=high\)$/,
+    ],
+    [
+      'a rule broken by a cell',
+      'sweep: {steps: [5000, 500]}',
+      /^s\.yaml:2:23: steps must exceed randomSteps.* \(cell steps=500\)$/,
+    ],
+    [
+      'a key of a number',
+      'lambda: 1\nsweep: {lambda.x: [1]}',
+      /^s\.yaml:3:20: lambda holds a value .* \(cell lambda\.x=1\)$/,
+    ],
+    [
+      'an error of the config itself',
+      'gamma: 2\nsweep: {lambda: [1]}',
+      /^s\.yaml:2:8: gamma: expected .*, got 2$/,
+    ],
+    [
+      'a value twice',
+      'sweep: {lambda: [1, 1.0]}',
+      's.yaml:2:21: sweep: the cell lambda=1 stands here twice, keep one',
+    ],
+    [
+      'two cells that train the same',
+      'sweep: [{lambda: 0.5}, {horizon: 15}]',
+      's.yaml:2:34: sweep: the cell horizon=15 trains the same as the cell lambda=0.5, keep one',
+    ],
+    ['no sweep', 'lambda: 1', /^s\.yaml: sweep: missing, .*wm train$/],
+    ['nothing', 'sweep:', /^s\.yaml:2:7: sweep: expected lists of values by key, .*got nothing$/],
+    ['an empty grid', 'sweep: {}', /^s\.yaml:2:8: sweep: expected .*, got \{\}$/],
+    ['an empty list of cells', 'sweep: []', /^s\.yaml:2:8: sweep: expected .*, got \[\]$/],
+    [
+      'an empty list of values',
+      'sweep: {lambda: []}',
+      's.yaml:2:17: sweep: expected a list of values of lambda, got []',
+    ],
+    [
+      'a value without a list',
+      'sweep: {lambda: 3}',
+      's.yaml:2:17: sweep: expected a list of values of lambda, got 3',
+    ],
+    ['a cell that is none', 'sweep: [{lambda: 1}, 3]', /^s\.yaml:2:22: sweep: expected a cell, .*got 3$/],
+    ['a cell that says nothing', 'sweep: [{}]', /^s\.yaml:2:9: sweep: expected a cell, .*got \{\}$/],
+    [
+      'too many cells of a grid',
+      `sweep: {lambda: ${many}, horizon: ${many}}`,
+      's.yaml:2:8: sweep: 1600 cells are more than 1000, sweep fewer values at once',
+    ],
+    [
+      'too many cells of a list',
+      `sweep: [${Array.from({ length: 1001 }, (_, i) => `{lambda: ${i}}`)}]`,
+      /^s\.yaml:2:8: sweep: 1001 cells are more than 1000/,
+    ],
+    ['a swept name', 'sweep: {name: [a, b]}', /^s\.yaml:2:\d+: sweep: name cannot be swept/],
+    ['another file as base', 'base: dream.yaml\nsweep: {lambda: [1]}', /^s\.yaml:2:1: base: unknown key/],
+  ];
+  for (const [what, text, message] of cases) {
+    test(what, () => {
+      assert.throws(
+        () => read({ text }),
+        (error: unknown) => {
+          if (!(error instanceof UserError)) throw error;
+          if (typeof message === 'string') assert.equal(error.message, message);
+          else assert.match(error.message, message);
+          return true;
+        },
+      );
+    });
+  }
+
+  test('an option that every cell would undo', () => {
+    const text = 'sweep: {lambda: [1], steps: [5000]}';
+    const says = (message: string) => ({ name: 'UserError', message });
+    assert.throws(
+      () => read({ text, overrides: ['lambda=3'] }),
+      says('--set lambda=3: lambda is swept, so this changes nothing; leave it out'),
+    );
+    assert.throws(() => read({ text, flags: { steps: '6000' } }), /^UserError: --steps: steps is swept/);
+    assert.deepEqual(names('sweep: [{lambda: 1}, {horizon: 2}]'), ['lambda=1', 'horizon=2']);
+    const listed = read({ text: 'sweep: [{lambda: 1}, {horizon: 2}]', overrides: ['lambda=3'] });
+    assert.deepEqual(
+      worldModels(listed).map(({ lambda }) => lambda),
+      [1, 3],
+    );
+  });
+
+  test('the config of a sweep is not trained as a single run', () => {
+    assert.throws(
+      () => loadExperiment({ file: 's.yaml', text: 'method: world-model\nsweep: {lambda: [1]}' }),
+      { message: 's.yaml:2:1: sweep: this config is of several runs, train them with wm sweep' },
+    );
+  });
+});
+
+/** The real program, compiled by `npm run build`, in temporary folders. */
+const wm = fileURLToPath(new URL('bin/wm.js', root));
+const folders: string[] = [];
+after(() => {
+  for (const dir of folders) rmSync(dir, { recursive: true, force: true });
+});
+
+/** Dream critics too small to learn: two cells of two seeds each. */
+const tiny = `
+method: world-model
+name: tiny
+seeds: [0, 1]
+steps: 200
+engine: wasm
+randomSteps: 40
+logEvery: 5
+evaluation: { every: 100, episodes: 2 }
+imaginationStarts: 4
+model: { latent: 4, hidden: [8], lstm: 8 }
+critic: { hidden: [8] }
+actor: { hidden: [8] }
+replay: { batch: 4, length: 4 }
+`;
+
+function workplace(): string {
+  const dir = mkdtempSync(path.join(tmpdir(), 'wm-sweep-'));
+  folders.push(dir);
+  writeFileSync(path.join(dir, 'tiny.yaml'), tiny);
+  writeFileSync(path.join(dir, 'cells.yaml'), `${tiny}sweep: { horizon: [10, 3] }\n`);
+  return dir;
+}
+
+interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function start(cwd: string, ...args: string[]): { child: ChildProcess; result: Promise<Result> } {
+  const child = spawn(process.execPath, [wm, ...args], { cwd, env: { ...process.env, WM_ENGINE: '' } });
+  const result: Result = { code: null, stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    result.stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    result.stderr += text;
+  });
+  return { child, result: once(child, 'close').then(([code]) => ({ ...result, code })) };
+}
+
+const run = (cwd: string, ...args: string[]) => start(cwd, ...args).result;
+const text = (...parts: string[]) => readFileSync(path.join(...parts), 'utf8');
+const sweepDir = (cwd: string) => path.join(cwd, 'runs', 'sweeps', 'tiny');
+const CELLS = ['horizon=10', 'horizon=3'];
+
+/** A seed's metrics.csv without the column that differs between equal runs: wall_seconds, the fourth. */
+const curve = (dir: string, cell: string, seed: number) =>
+  text(dir, cell, `seed-${seed}`, 'metrics.csv')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(',').toSpliced(3, 1).join(','));
+
+function assertSameCurves(actual: string, wanted: string): void {
+  for (const cell of CELLS)
+    for (const seed of [0, 1]) assert.deepEqual(curve(actual, cell, seed), curve(wanted, cell, seed), cell);
+}
+
+/** The uninterrupted sweep that others are compared with. */
+let reference: Promise<string> | undefined;
+function referenceSweep(): Promise<string> {
+  reference ??= (async () => {
+    const cwd = workplace();
+    const { code, stderr, stdout } = await run(cwd, 'sweep', '--config', 'cells.yaml', '--workers', '2');
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^training runs\/sweeps\/tiny \(2 of 2 cells left, 4 seeds\) on wasm /);
+    assert.match(
+      stderr,
+      /^horizon=\d+: final reward \S+ ± \S+ over 2 seeds; 2 of 2 cells ended; seeds: 4 done/m,
+    );
+    assert.match(stdout, /^cell {8}final reward +seeds\nhorizon=10 .* 2 of 2\nhorizon=3 .* 2 of 2\n$/);
+    return cwd;
+  })();
+  return reference;
+}
+
+async function waitFor(what: string, holds: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 1200; tries++) {
+    if (holds()) return;
+    await setTimeout(25);
+  }
+  assert.fail(`${what} never came`);
+}
+
+describe('wm sweep', () => {
+  test('every cell is the run that wm train makes of its config', async () => {
+    const cwd = await referenceSweep();
+    const dir = sweepDir(cwd);
+    assert.deepEqual(readdirSync(dir).sort(), [...CELLS, 'sweep.yaml']);
+    assert.deepEqual(parse(text(dir, 'sweep.yaml')).sweep, { horizon: [10, 3] });
+    for (const cell of CELLS) {
+      const { status, end } = JSON.parse(text(dir, cell, 'run.json'));
+      assert.deepEqual(status, { 0: 'done', 1: 'done' });
+      assert.notEqual(end, null);
+      assert.equal(text(dir, cell, 'summary.csv').trimEnd().split('\n').length, 3);
+    }
+    const alone = await run(
+      cwd,
+      ...['train', '--config', 'tiny.yaml', '--set', 'horizon=3', '--name', 'horizon=3'],
+    );
+    assert.equal(alone.code, 0, alone.stderr);
+    for (const seed of [0, 1]) {
+      assert.deepEqual(curve(path.join(cwd, 'runs'), 'horizon=3', seed), curve(dir, 'horizon=3', seed));
+    }
+    const config = 'runs/sweeps/tiny/horizon=3/config.yaml';
+    const again = await run(cwd, 'train', '--config', config, '--runs', 'runs/sweeps/tiny');
+    assert.match(again.stderr, /runs\/sweeps\/tiny\/horizon=3 is finished: nothing to do/);
+    const played = await run(cwd, 'eval', 'runs/sweeps/tiny/horizon=10', '--episodes', '2');
+    assert.equal(played.code, 0, played.stderr);
+  });
+
+  test('the same command again finds nothing to do; the sweep can grow, but not change', async () => {
+    const cwd = workplace();
+    const small = ['sweep', '--config', 'cells.yaml', '--seeds', '0', '--steps', '100'];
+    assert.equal((await run(cwd, ...small)).code, 0);
+    const curveBefore = text(sweepDir(cwd), 'horizon=3', 'seed-0', 'metrics.csv');
+    const again = await run(cwd, ...small, '--json');
+    assert.equal(again.code, 0, again.stderr);
+    assert.match(again.stderr, /runs\/sweeps\/tiny is finished: nothing to do/);
+    const { sweep, cells } = JSON.parse(again.stdout);
+    assert.equal(sweep, 'runs/sweeps/tiny');
+    assert.deepEqual(
+      cells.map(({ settings, seeds }: { settings: unknown; seeds: unknown[] }) => [settings, seeds.length]),
+      [
+        [{ horizon: 10 }, 1],
+        [{ horizon: 3 }, 1],
+      ],
+    );
+    const grown = await run(cwd, ...small, '--set', 'sweep={horizon: [3, 4, 10]}');
+    assert.equal(grown.code, 0, grown.stderr);
+    assert.match(grown.stderr, /resuming runs\/sweeps\/tiny \(1 of 3 cells left, 1 seeds?\)/);
+    assert.equal(text(sweepDir(cwd), 'horizon=3', 'seed-0', 'metrics.csv'), curveBefore);
+
+    const before = text(sweepDir(cwd), 'sweep.yaml');
+    const shrunk = await run(cwd, ...small);
+    assert.equal(shrunk.code, 2);
+    assert.match(
+      shrunk.stderr,
+      /^wm: runs\/sweeps\/tiny holds a sweep with the cell horizon=4, which this one lacks; /,
+    );
+    const other = await run(cwd, ...small, '--set', 'gamma=0.5');
+    assert.equal(other.code, 2);
+    assert.match(other.stderr, /^wm: runs\/sweeps\/tiny holds a sweep of another config \(gamma differs\); /);
+    assert.equal(text(sweepDir(cwd), 'sweep.yaml'), before);
+    const asRun = await run(cwd, 'eval', 'runs/sweeps/tiny');
+    assert.equal(asRun.code, 2);
+    assert.match(asRun.stderr, /^wm: runs\/sweeps\/tiny is a sweep of several runs; /);
+  });
+
+  test('Ctrl-C saves all and exits with 130; the same command goes on to the same results', async () => {
+    const wanted = sweepDir(await referenceSweep());
+    const cwd = workplace();
+    const first = path.join(sweepDir(cwd), 'horizon=10', 'seed-0', 'metrics.csv');
+    const command = ['sweep', '--config', 'cells.yaml', '--workers', '2'];
+    const { child, result } = start(cwd, ...command);
+    await waitFor('an evaluation', () => existsSync(first) && text(first).split('\n').length > 2);
+    child.kill('SIGINT');
+    const { code, stderr } = await result;
+    assert.equal(code, 130, stderr);
+    const resumed = await run(cwd, ...command);
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.match(resumed.stderr, /^resuming runs\/sweeps\/tiny /m);
+    assertSameCurves(sweepDir(cwd), wanted);
+  });
+
+  test('a failed cell is reported and the rest is done; the same command mends it', async () => {
+    const wanted = sweepDir(await referenceSweep());
+    const cwd = workplace();
+    const cell = path.join(sweepDir(cwd), 'horizon=10');
+    const command = ['sweep', '--config', 'cells.yaml', '--workers', '1'];
+    const { child, result } = start(cwd, ...command);
+    const log = path.join(cell, 'events.jsonl');
+    await waitFor('a worker', () => existsSync(log) && /"worker".*\n/.test(text(log)));
+    const worker = text(log)
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .find(({ kind }) => kind === 'worker');
+    process.kill(worker.pid, 'SIGKILL');
+    const { code, stderr, stdout } = await result;
+    assert.equal(code, 1, stderr);
+    assert.equal(child.exitCode, 1);
+    assert.match(stderr, /^horizon=10 seed 0 {2}failed: /m);
+    assert.match(stderr, /^horizon=10: final reward .* over 1 seed, 1 failed; 1 of 2 cells ended/m);
+    assert.match(stdout, /^horizon=10 .* 1 of 2\nhorizon=3 .* 2 of 2$/m);
+    const mended = await run(cwd, ...command);
+    assert.equal(mended.code, 0, mended.stderr);
+    assertSameCurves(sweepDir(cwd), wanted);
+  });
+
+  test('a wrong config or folder writes nothing', async () => {
+    const cwd = workplace();
+    const refused = async (message: RegExp, ...args: string[]) => {
+      const before = readdirSync(cwd, { recursive: true });
+      const { code, stdout, stderr } = await run(cwd, 'sweep', ...args);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, message);
+      assert.equal(stdout, '');
+      assert.deepEqual(readdirSync(cwd, { recursive: true }), before);
+    };
+    await refused(/^wm: --config: missing; /);
+    await refused(/^wm: tiny\.yaml: sweep: missing, /, '--config', 'tiny.yaml');
+    await refused(/^wm: --set sweep=\[\]: sweep: expected /, '--config', 'cells.yaml', '--set', 'sweep=[]');
+    await refused(/^wm: --engine: /, '--config', 'cells.yaml', '--engine', 'cuda');
+    writeFileSync(path.join(cwd, 'notes.txt'), 'precious');
+    await refused(
+      /is no sweep folder: it holds /,
+      '--config',
+      'cells.yaml',
+      '--runs',
+      '..',
+      '--name',
+      path.basename(cwd),
+    );
+    const single = await run(cwd, 'train', '--config', 'cells.yaml');
+    assert.equal(single.code, 2);
+    assert.match(
+      single.stderr,
+      /^wm: cells\.yaml:15:1: sweep: this config is of several runs, train them with wm sweep/,
+    );
+  });
+});
