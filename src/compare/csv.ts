@@ -8,8 +8,10 @@ import type { Verdict } from './verdicts.ts';
 
 /** Table 1, as in table1.csv. */
 export function tableCsv(rows: readonly TableRow[]): string {
+  const sweptKeys = new Set(rows.flatMap(({ cell }) => Object.keys(cell?.settings ?? {})));
   return csv(
     rows.map((row) => ({
+      ...Object.fromEntries([...sweptKeys].map((key) => [key, sweptCell(row.cell?.settings[key])])),
       label: row.label,
       arm: row.arm,
       run: row.run,
@@ -93,6 +95,12 @@ export function seedsCsv(samples: readonly Sample[]): string {
       })),
     ),
   );
+}
+
+/** A swept value; null for a row of another sweep or of none. */
+function sweptCell(value: unknown): CsvRow[string] {
+  if (value === undefined) return null;
+  return typeof value === 'number' || typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** Of at least one row, whose keys are the columns. */

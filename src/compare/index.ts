@@ -1,4 +1,4 @@
-import { type Run, readRun } from '../runs/read.ts';
+import { type Run, readRuns } from '../runs/read.ts';
 import { pairsCsv, seedsCsv, tableCsv, verdictsCsv } from './csv.ts';
 import { tableNotes } from './notes.ts';
 import { type PairRow, pairRows } from './pairs.ts';
@@ -37,14 +37,14 @@ export interface Comparison {
 /**
  * Compares finished runs by their folders alone; nothing is written.
  *
- * @param dirs run folders, at least one, in the table's order
- * @throws UserError when a path is no run folder or holds a damaged file
+ * @param dirs run folders and sweep folders, which stand for all their cells; at least one, in the table's order
+ * @throws UserError when a path is neither or holds a damaged file
  */
 export function compareRuns(
   dirs: readonly string[],
   { paper, seedValues = false }: CompareOptions,
 ): Comparison {
-  const runs = dirs.map(readRun);
+  const runs = dirs.flatMap(readRuns);
   const samples = samplesOf(runs);
   const rows = tableRows(runs, paper);
   const notes = tableNotes(runs, paper);

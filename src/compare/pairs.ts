@@ -35,18 +35,24 @@ export interface PairRow extends Contrast {
   againstRun: string;
 }
 
-/** Every measure of every pair of runs, the earlier one first, by measure. */
+/**
+ * Every measure of every pair of runs, the earlier one first, by measure. Not the pairs within a sweep: there are many,
+ * some of which differ by chance, and what a sweep shows is the trend.
+ */
 export function pairRows(samples: readonly Sample[]): PairRow[] {
   return measures.flatMap(({ key, better }) =>
     samples.flatMap((sample, index) =>
-      samples.slice(index + 1).map((other) => ({
-        measure: key,
-        label: sample.label,
-        run: sample.run,
-        against: other.label,
-        againstRun: other.run,
-        ...contrast(valuesOf(sample, key), valuesOf(other, key), better),
-      })),
+      samples
+        .slice(index + 1)
+        .filter((other) => sample.cell === null || sample.cell.sweep !== other.cell?.sweep)
+        .map((other) => ({
+          measure: key,
+          label: sample.label,
+          run: sample.run,
+          against: other.label,
+          againstRun: other.run,
+          ...contrast(valuesOf(sample, key), valuesOf(other, key), better),
+        })),
     ),
   );
 }

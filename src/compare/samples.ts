@@ -1,3 +1,5 @@
+import { shown } from '../config/problems.ts';
+import type { CellSettings } from '../config/sweep.ts';
 import { RandomStream } from '../random/stream.ts';
 import type { Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
@@ -22,6 +24,8 @@ export interface Sample {
   arm: string;
   /** The folder's name. */
   run: string;
+  /** What it is in a sweep; null for a run of its own. */
+  cell: Run['cell'];
   seeds: SeedValues[];
 }
 
@@ -63,10 +67,11 @@ export const measures: readonly Measure[] = [
 /** Each run as a sample, in the order given. Runs are never merged, even of one arm. */
 export function samplesOf(runs: readonly Run[]): Sample[] {
   const labels = runLabels(runs);
-  return runs.map(({ name, info, seeds }, index) => ({
+  return runs.map(({ name, info, cell, seeds }, index) => ({
     label: labels[index]!,
     arm: printable(info.arm),
     run: printable(name),
+    cell,
     seeds: seeds.map(({ seed, rows, done }) => {
       const curve = summarise(rows);
       return {
@@ -91,16 +96,23 @@ export function valuesOf({ seeds }: Sample, key: keyof SeedValues): number[] {
 /** Where every bootstrap interval of a comparison starts to draw, so that each is the same whatever stands beside it. */
 export const bootstrapStream = () => RandomStream.named(0, 'bootstrap');
 
-/** What each run is called: its arm, with the folder where another run has the same arm. */
+/** What each run is called: its arm, or its swept values; with the folder where another run is called the same. */
 export function runLabels(runs: readonly Run[]): string[] {
-  const arms = runs.map(({ info }) => info.arm);
+  const titles = runs.map(({ info, cell }) => (cell ? settingsTitle(cell.settings) : armTitle(info.arm)));
   const names = runs.map(({ name }) => name);
   const shared = (values: readonly string[], value: string) => values.filter((v) => v === value).length > 1;
-  return runs.map(({ dir, name, info }) => {
-    const title = armTitle(info.arm);
+  return runs.map(({ dir, name }, index) => {
+    const title = titles[index]!;
     const folder = shared(names, name) ? dir : name;
-    return printable(shared(arms, info.arm) ? `${title} (${folder})` : title);
+    return printable(shared(titles, title) ? `${title} (${folder})` : title);
   });
+}
+
+/** `lambda = 0.1, horizon = 5` */
+export function settingsTitle(settings: CellSettings): string {
+  return Object.entries(settings)
+    .map(([key, value]) => `${key} = ${shown(value)}`)
+    .join(', ');
 }
 
 /** Arms that are spelt in capitals. */

@@ -39,6 +39,8 @@ export interface TableRow {
   arm: string;
   /** The run folder's name; null for the paper's row. */
   run: string | null;
+  /** What it is in a sweep; null for a run of its own. */
+  cell: Sample['cell'];
   /** Finished seeds: those that the numbers are of. */
   seeds: number;
   finalReward: SeedStatistics;
@@ -56,7 +58,7 @@ export interface TableRow {
 }
 
 /**
- * Table 1: one row per run folder, in the order given. Runs are never merged, even of one arm.
+ * Table 1: one row per run, in the order given. Runs are never merged, even of one arm.
  *
  * @param paper whether the paper's printed numbers follow the runs of its two arms
  */
@@ -87,6 +89,7 @@ function runRow(sample: Sample, { seeds }: Run): TableRow {
     label: sample.label,
     arm: sample.arm,
     run: sample.run,
+    cell: sample.cell,
     seeds: sample.seeds.length,
     finalReward: statistics('finalReward'),
     finalRewardLastThree: statistics('finalRewardLastThree'),
@@ -115,6 +118,7 @@ function paperRow(arm: string): TableRow[] {
       label: `${armTitle(arm)} (paper)`,
       arm,
       run: null,
+      cell: null,
       seeds: PAPER_SEEDS,
       finalReward: printed(results.finalReward),
       finalRewardLastThree: notPrinted,

@@ -1,13 +1,15 @@
 import { basename, join, resolve } from 'node:path';
 import { loadExperiment } from '../config/load.ts';
+import { valueAt } from '../config/problems.ts';
 import type { Experiment } from '../config/schema.ts';
+import type { CellSettings } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
 import type { Row } from '../training/events.ts';
 import { readText } from './atomic.ts';
 import { numericRows, readCsv } from './csv.ts';
 import { type DoneInfo, type RunInfo, readRunInfo } from './records.ts';
 import { SeedFolder } from './seed-folder.ts';
-import { isSweepFolder } from './sweep-folder.ts';
+import { isSweepFolder, readSweep } from './sweep-folder.ts';
 
 /** A finished seed: its learning curve, row by row of metrics.csv, and what it ended with. */
 export interface FinishedSeed {
@@ -24,6 +26,8 @@ export interface Run {
   info: RunInfo;
   experiment: Experiment;
   configText: string;
+  /** What it is in a sweep, where it was read as a part of one: the sweep's folder, and its value of every swept key. */
+  cell: { sweep: string; settings: CellSettings } | null;
   /** In the config's order. */
   seeds: FinishedSeed[];
   /** The config's seeds that are not finished. */
@@ -55,7 +59,36 @@ export function readRun(dir: string): Run {
     if (done === undefined) unfinished.push(seed);
     else seeds.push({ seed, rows: readMetrics(folder), done });
   }
-  return { dir, name: basename(resolve(dir)), info, experiment, configText, seeds, unfinished };
+  return { dir, name: basename(resolve(dir)), info, experiment, configText, cell: null, seeds, unfinished };
+}
+
+/**
+ * Reads a run folder, or the cells of a sweep folder in the order of their values.
+ *
+ * @throws UserError when `dir` is neither, or where `readRun` throws.
+ */
+export function readRuns(dir: string): Run[] {
+  const sweep = readSweep(dir);
+  if (sweep === undefined) return [readRun(dir)];
+  const keys = [...new Set(sweep.cells.flatMap(({ settings }) => Object.keys(settings)))];
+  const runs = sweep.cells.map(({ experiment }) => {
+    const run = readRun(join(dir, experiment.name));
+    const settings = keys.map((key) => [key, valueAt(run.experiment, key.split('.'))]);
+    return { ...run, cell: { sweep: dir, settings: Object.fromEntries(settings) } };
+  });
+  return byValues(runs, keys);
+}
+
+/** Sorted by the first key, equal ones by the next: numbers by size, anything else as it first comes. */
+function byValues<R extends { cell: { settings: CellSettings } }>(runs: R[], keys: readonly string[]): R[] {
+  const rankers = keys.map((key) => {
+    const order = [...new Set(runs.map(({ cell }) => JSON.stringify(cell.settings[key])))];
+    return ({ cell }: R) => {
+      const value = cell.settings[key];
+      return typeof value === 'number' ? value : order.indexOf(JSON.stringify(value));
+    };
+  });
+  return runs.sort((a, b) => rankers.map((rank) => rank(a) - rank(b)).find((x) => x !== 0) ?? 0);
 }
 
 function readMetrics(folder: SeedFolder): Row[] {
