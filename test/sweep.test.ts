@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -9,10 +18,16 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { parse } from 'yaml';
+import { compareRuns } from '../src/compare/index.ts';
+import { formatExperiment } from '../src/config/format.ts';
 import { loadExperiment } from '../src/config/load.ts';
 import { experimentOf } from '../src/config/schema.ts';
 import { cellName, loadSweep } from '../src/config/sweep.ts';
 import { UserError } from '../src/errors.ts';
+import { renderSvg } from '../src/figures/index.ts';
+import { sweepFigures } from '../src/figures/sweep.ts';
+import { parseCsv } from '../src/runs/csv.ts';
+import { readRuns } from '../src/runs/read.ts';
 
 const root = new URL('../', import.meta.url);
 const read = (input: { text: string; overrides?: string[]; flags?: { steps?: string } }) =>
@@ -457,5 +472,98 @@ describe('wm sweep', () => {
       single.stderr,
       /^wm: cells\.yaml:15:1: sweep: this config is of several runs, train them with wm sweep/,
     );
+  });
+});
+
+describe('a sweep compared', () => {
+  /** A sweep folder whose cells hold the published baseline and dream critic in turns, in the file's order. */
+  function publishedSweep(name: string, sweep: string): string {
+    const dir = path.join(workplace(), name);
+    const published = (arm: string) => fileURLToPath(new URL(`runs/first/${arm}`, root));
+    const config = readFileSync(path.join(published('dream-critic'), 'config.yaml'), 'utf8');
+    const { text, cells } = loadSweep({ file: 'published', text: `${config}\nsweep: ${sweep}\n` });
+    mkdirSync(dir);
+    writeFileSync(path.join(dir, 'sweep.yaml'), text);
+    for (const [index, { experiment }] of cells.entries()) {
+      const cell = path.join(dir, experiment.name);
+      cpSync(published(index % 2 === 0 ? 'baseline' : 'dream-critic'), cell, { recursive: true });
+      writeFileSync(path.join(cell, 'config.yaml'), formatExperiment(experiment));
+    }
+    return dir;
+  }
+
+  test('has a row per cell in the order of the values, and a column per swept key', () => {
+    const dir = publishedSweep('s', '{critic.shapesModel: [true, false], lambda: [10, 2, 0.5]}');
+    const { rows, pairs, files } = compareRuns([dir], { paper: false });
+    const wanted = [true, false].flatMap((shapes) =>
+      [0.5, 2, 10].map((lambda) => `critic.shapesModel = ${shapes}, lambda = ${lambda}`),
+    );
+    assert.deepEqual(
+      rows.map(({ label }) => label),
+      wanted,
+    );
+    // In the file the third and fourth cells are lambda 0.5 with shaping and 10 without: baseline and dream critic.
+    const reward = (label: string) => rows.find((row) => row.label === label)?.finalReward.mean;
+    assert.ok(reward(wanted[0]!)! < 300, 'the baseline');
+    assert.equal(reward(wanted[5]!), 500);
+    assert.deepEqual(pairs, []);
+    const { columns, rows: lines } = parseCsv(files['table1.csv']!, 'table1.csv');
+    assert.deepEqual(columns.slice(0, 3), ['critic.shapesModel', 'lambda', 'label']);
+    assert.deepEqual(
+      lines.map((line) => [line['critic.shapesModel'], line.lambda]),
+      ['true', 'false'].flatMap((shapes) => [0.5, 2, 10].map((lambda) => [shapes, lambda])),
+    );
+  });
+
+  test('beside a run of its own is compared with that, cell by cell', () => {
+    const dir = publishedSweep('s', '[{lambda: 2}, {horizon: 3}]');
+    const run = fileURLToPath(new URL('runs/first/baseline', root));
+    const { rows, pairs, files } = compareRuns([dir, run], { paper: false });
+    // Every cell says its value of every swept key: lambda 0.5 and horizon 15 are the config's.
+    const labels = ['lambda = 0.5, horizon = 3', 'lambda = 2, horizon = 15'];
+    assert.deepEqual(
+      rows.map(({ label }) => label),
+      [...labels, 'Baseline'],
+    );
+    assert.deepEqual(
+      [...new Set(pairs.map(({ label, against }) => `${label} | ${against}`))],
+      [`${labels[0]} | Baseline`, `${labels[1]} | Baseline`],
+    );
+    const { rows: lines } = parseCsv(files['table1.csv']!, 'table1.csv');
+    assert.deepEqual(
+      lines.map(({ lambda, horizon }) => [lambda, horizon]),
+      [
+        [0.5, 3],
+        [2, 15],
+        [null, null],
+      ],
+    );
+  });
+
+  test('is drawn against the swept value, with intervals and seeds, the same every time', async () => {
+    const dir = publishedSweep('s', '{lambda: [2, 0, 0.5]}');
+    const runs = readRuns(dir);
+    const [figure, ...others] = sweepFigures(runs);
+    assert.deepEqual(others, []);
+    assert.equal(figure!.name, 'figure-sweep');
+    const { vconcat } = JSON.parse(JSON.stringify(figure!.spec));
+    assert.equal(vconcat.length, 2);
+    const [dots, bars, marks] = vconcat[0].layer;
+    assert.deepEqual(marks.encoding.x.scale.domain, ['0', '0.5', '2']);
+    const values = dots.data.values.filter(({ value }: { value: string }) => value === '2');
+    assert.deepEqual(
+      values.map(({ seed, y }: { seed: number; y: number }) => [seed, y]),
+      // The last cell's seeds: the baseline as published in summary.csv.
+      parseCsv(text(dir, 'lambda=2', 'summary.csv'), 'summary.csv').rows.map((row) => [
+        row.seed,
+        Number(Number(row.final_reward).toPrecision(6)),
+      ]),
+    );
+    for (const { low, mean, high } of bars.data.values) assert.ok(low <= mean && mean <= high, `${mean}`);
+    assert.match(figure!.description, /Final reward: 0 gives 500 .*; 0\.5 gives 2\d\d /);
+    const svg = `${await renderSvg(figure!.spec, figure!.description)}`;
+    assert.equal(`${await renderSvg(sweepFigures(readRuns(dir))[0]!.spec, figure!.description)}`, svg);
+    for (const label of ['>lambda<', '>0.5<', '>Final reward<']) assert.ok(svg.includes(label), label);
+    assert.deepEqual(sweepFigures([]), []);
   });
 });

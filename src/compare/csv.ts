@@ -8,10 +8,10 @@ import type { Verdict } from './verdicts.ts';
 
 /** Table 1, as in table1.csv. */
 export function tableCsv(rows: readonly TableRow[]): string {
-  const sweptKeys = new Set(rows.flatMap(({ cell }) => Object.keys(cell?.settings ?? {})));
+  const swept = sweptColumns(rows);
   return csv(
     rows.map((row) => ({
-      ...Object.fromEntries([...sweptKeys].map((key) => [key, sweptCell(row.cell?.settings[key])])),
+      ...swept.of(row),
       label: row.label,
       arm: row.arm,
       run: row.run,
@@ -79,11 +79,16 @@ export function verdictsCsv(verdicts: readonly Verdict[]): string {
 
 /** Every seed of every run, as in table1-seeds.csv. */
 export function seedsCsv(samples: readonly Sample[]): string {
+  const swept = sweptColumns(samples);
   const columns = measures.map(({ column }) => column);
   return formatCsv(
-    ['label', 'arm', 'run', 'seed', ...columns, 'steps_to_400', 'first_crossing_400', 'wall_seconds'],
-    samples.flatMap(({ label, arm, run, seeds }) =>
+    [
+      ...[...swept.keys, 'label', 'arm', 'run', 'seed', ...columns],
+      ...['steps_to_400', 'first_crossing_400', 'wall_seconds'],
+    ],
+    samples.flatMap(({ label, arm, run, cell, seeds }) =>
       seeds.map((seed) => ({
+        ...swept.of({ cell }),
         label,
         arm,
         run,
@@ -97,10 +102,19 @@ export function seedsCsv(samples: readonly Sample[]): string {
   );
 }
 
-/** A swept value; null for a row of another sweep or of none. */
-function sweptCell(value: unknown): CsvRow[string] {
-  if (value === undefined) return null;
-  return typeof value === 'number' || typeof value === 'string' ? value : JSON.stringify(value);
+/** A column per swept key, empty for rows of another sweep or of none. */
+function sweptColumns(rows: readonly Pick<Sample, 'cell'>[]): {
+  keys: string[];
+  of: (row: Pick<Sample, 'cell'>) => CsvRow;
+} {
+  const keys = [...new Set(rows.flatMap(({ cell }) => Object.keys(cell?.settings ?? {})))];
+  const plain = (value: unknown) => {
+    if (value === undefined) return null;
+    return typeof value === 'number' || typeof value === 'string' ? value : JSON.stringify(value);
+  };
+  const of = ({ cell }: Pick<Sample, 'cell'>) =>
+    Object.fromEntries(keys.map((key) => [key, plain(cell?.settings[key])]));
+  return { keys, of };
 }
 
 /** Of at least one row, whose keys are the columns. */

@@ -1,0 +1,143 @@
+import type { LayerSpec } from 'vega-lite/types_unstable/spec/layer.js';
+import { settingsTitle } from '../compare/samples.ts';
+import { shown } from '../config/problems.ts';
+import type { Run } from '../runs/read.ts';
+import { summarise } from '../runs/summary.ts';
+import type { Figure } from './index.ts';
+import { series } from './series.ts';
+import { armChannels, linearAxis, logarithmicAxis, page, SCHEMA } from './theme.ts';
+
+/** What a sweep asks after, at the end of training. */
+const PANELS = [
+  { title: 'Final reward', column: 'final_reward', logarithmic: false, axis: linearAxis },
+  {
+    title: 'Prediction error (raw units²)',
+    column: 'prediction_mse',
+    logarithmic: true,
+    axis: logarithmicAxis,
+  },
+] as const;
+
+/** Size in CSS pixels of what the axes of a panel enclose: with their labels, one column of a two-column page. */
+const PLOT = { width: 276, height: 132 };
+
+/** A cell on paper: its value of the key along the axis, and what sets it apart from others of that value. */
+interface Place {
+  seeds: Run['seeds'];
+  value: string;
+  arm: string;
+}
+
+/** The figure of every sweep among some runs; of one without a finished seed there is none. */
+export function sweepFigures(runs: readonly Run[]): Figure[] {
+  const sweeps = new Map<string, Run[]>();
+  for (const run of runs) {
+    if (run.cell) sweeps.set(run.cell.sweep, [...(sweeps.get(run.cell.sweep) ?? []), run]);
+  }
+  return [...sweeps.values()]
+    .flatMap((cells) => sweepFigure(cells) ?? [])
+    .map((figure, index) => (index === 0 ? figure : { ...figure, name: `${figure.name}-${index + 1}` }));
+}
+
+/**
+ * Final reward and, for methods that have one, prediction error against the swept value: of each cell the mean over
+ * seeds as a mark, its bootstrap 95 % interval as a bar and the seeds as faint dots. The last swept key runs along the
+ * axis, its values equally spaced; cells that differ in the others stand side by side.
+ */
+function sweepFigure(cells: readonly Run[]): Figure | null {
+  const settings = cells.map(({ cell }) => cell!.settings);
+  const key = Object.keys(settings[0]!).at(-1)!;
+  const values = settings.map((cell) => cell[key]);
+  if (values.every((value) => typeof value === 'number')) values.sort((a, b) => a - b);
+  const places = cells.map(({ seeds }, index): Place => {
+    const { [key]: value, ...others } = settings[index]!;
+    return { seeds, value: shown(value), arm: settingsTitle(others) };
+  });
+  const panels = PANELS.map((panel) => ({ ...panel, ...points(places, panel) })).filter(
+    ({ means }) => means.length > 0,
+  );
+  if (panels.length === 0) return null;
+
+  const title = `Sweep of ${Object.keys(settings[0]!).join(' and ')}`;
+  const description = `${title}. ${panels
+    .map(({ title, means }) => `${title}: ${means.map(pointWords).join('; ')}`)
+    .join('. ')}.`;
+  const arms = [...new Set(places.map(({ arm }) => arm))];
+  const domain = [...new Set(values.map(shown))];
+  return {
+    name: 'figure-sweep',
+    title,
+    caption:
+      `Final reward and prediction error (one step ahead, on the held-out set) against ${key}: ` +
+      'the mean over seeds, its bootstrap 95 % interval and each seed (dots).',
+    description,
+    spec: {
+      $schema: SCHEMA,
+      description,
+      config: page(0).config,
+      spacing: 4,
+      vconcat: panels.map((panel) => panelLayers(panel, key, domain, arms)),
+    },
+  };
+}
+
+type Points = ReturnType<typeof points>;
+
+function points(places: readonly Place[], { column, logarithmic }: (typeof PANELS)[number]) {
+  const parts = places.map(({ seeds, value, arm }) => {
+    const read = ({ rows }: Run['seeds'][number]) => [{ x: 0, y: summarise(rows)[column] }];
+    const data = series([{ label: arm, seeds }], { logarithmic }, read);
+    return {
+      seeds: data.seeds.map(({ arm, seed, y }) => ({ arm, value, seed, y })),
+      means: data.means.map(({ arm, mean, low, high, seeds }) => ({ arm, value, mean, low, high, seeds })),
+    };
+  });
+  return { seeds: parts.flatMap(({ seeds }) => seeds), means: parts.flatMap(({ means }) => means) };
+}
+
+/** `lambda = 0, 5 gives 500 (interval 500 to 500, seeds: 5)` */
+function pointWords({ arm, value, mean, low, high, seeds }: Points['means'][number]): string {
+  const short = (number: number) => Number(number.toPrecision(3));
+  const cell = arm === '' ? value : `${arm}, ${value}`;
+  return `${cell} gives ${short(mean)} (interval ${short(low)} to ${short(high)}, seeds: ${seeds})`;
+}
+
+function panelLayers(
+  { title, axis, seeds, means }: (typeof PANELS)[number] & Points,
+  key: string,
+  domain: string[],
+  arms: string[],
+): LayerSpec<string> {
+  const { colour, shape, legend: grid } = armChannels(arms, arms);
+  const legend = arms.length > 1 ? { ...grid, symbolSize: 45 } : null;
+  const color = { ...colour, legend };
+  const x = {
+    field: 'value',
+    type: 'ordinal',
+    scale: { domain },
+    title: key,
+    axis: { labelAngle: 0, grid: false },
+  } as const;
+  const xOffset = { field: 'arm', type: 'nominal', scale: { domain: arms } } as const;
+  const y = { type: 'quantitative', title, ...axis } as const;
+  return {
+    ...PLOT,
+    layer: [
+      {
+        data: { values: seeds },
+        mark: { type: 'circle', size: 8, opacity: 0.35 },
+        encoding: { x, xOffset, y: { field: 'y', ...y }, color },
+      },
+      {
+        data: { values: means },
+        mark: { type: 'rule', strokeWidth: 1.2 },
+        encoding: { x, xOffset, y: { field: 'low', ...y }, y2: { field: 'high' }, color },
+      },
+      {
+        data: { values: means },
+        mark: { type: 'point', filled: true, size: 45, opacity: 1 },
+        encoding: { x, xOffset, y: { field: 'mean', ...y }, color, shape: { ...shape, legend } },
+      },
+    ],
+  };
+}
