@@ -52,6 +52,7 @@ test('a row holds the means over the finished seeds, a collapsed seed has not re
       label: 'Baseline',
       arm: 'baseline',
       run: 'baseline',
+      cell: null,
       seeds: 2,
       // Of two seeds a quarter of the resamples is twice the same one: the interval's ends.
       finalReward: {

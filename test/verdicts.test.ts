@@ -50,6 +50,7 @@ function makeRun(arm: string, rewards: readonly number[], made: Made = {}): Run 
     },
     experiment,
     configText: '',
+    cell: null,
     seeds: rewards.map((reward, seed) => ({
       seed,
       rows: [

@@ -5,6 +5,7 @@ import type { FinishedSeed, Run } from '../runs/read.ts';
 import { learningCurve, type Threshold } from './learning-curve.ts';
 import { openLoopFigure } from './open-loop.ts';
 import { type Arm, type Series, series } from './series.ts';
+import { sweepFigures } from './sweep.ts';
 import { linearAxis, logarithmicAxis, SCHEMA } from './theme.ts';
 import { wallTimeFigure } from './wall-time.ts';
 
@@ -81,14 +82,15 @@ export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]):
     });
 }
 
-/** The figures of some runs, in the order of Table 1, on the paper's environment with its thresholds marked. */
+/** The figures of some runs, in the order of Table 1, on the paper's environment with its thresholds marked; then those of sweeps. */
 export function figuresOf(runs: readonly Run[]): Figure[] {
   const labels = runLabels(runs);
   const asInPaper = runs.every(({ experiment }) => experiment.environment === paperConditions.environment);
-  return figures(
-    runs.map(({ seeds }, index) => ({ label: labels[index]!, seeds })),
-    asInPaper ? paperThresholds.map((y) => ({ y, label: `${y}, the paper's threshold` })) : [],
-  );
+  const arms = runs.map(({ seeds }, index) => ({ label: labels[index]!, seeds }));
+  const thresholds = asInPaper
+    ? paperThresholds.map((y) => ({ y, label: `${y}, the paper's threshold` }))
+    : [];
+  return [...figures(arms, thresholds), ...sweepFigures(runs)];
 }
 
 /** `Dream critic ends at 500 (interval 500 to 500, 5 seeds)` */
