@@ -139,6 +139,21 @@ test('twelve arms can be told apart by colour and dash together', () => {
   assert.equal(new Set(pairs).size, 12);
 });
 
+test('long names keep their ends, and leave room for the data', async () => {
+  const name = (end: string) => `Dream critic (${'a-long-name-'.repeat(6)}${end})`;
+  const arms = ['1', '2'].map((end) => ({ label: name(end), seeds: dream.seeds }));
+  for (const { spec } of figures(arms, [])) {
+    const { text } = await renderSvg(spec, '');
+    assert.equal(text.match(/>Dream critic \S*…\S*-[12]\)<\/text>/g)?.length, 2);
+  }
+  const { text } = await renderSvg(drawn(arms, 'figure4').figure.spec, '');
+  const bars = [...text.matchAll(/d="M0,[\d.]+h([\d.]+)[^>]*opacity="0.35"/g)].map(([, width]) =>
+    Number(width),
+  );
+  assert.equal(bars.length, 2);
+  for (const width of bars) assert.ok(width > 80, `a bar is ${width} wide`);
+});
+
 test('thresholds are marked in figure 1 alone and named in its caption', async () => {
   const { figure, spec } = drawn([dream], 'figure1');
   assert.deepEqual(spec.datasets.thresholds, thresholds);

@@ -47,7 +47,7 @@ function pad(text: string, width: number, right: boolean): string {
 }
 
 /** Cuts out the middle: names of runs tend to differ at their ends. */
-function shorten(text: string, width: number): string {
+export function shorten(text: string, width: number): string {
   const letters = [...text];
   if (letters.length <= width) return text;
   const tail = Math.floor((width - 1) / 2);

@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { paperConditions, paperThresholds } from '../compare/paper.ts';
+import { shorten } from '../compare/render.ts';
 import { runLabels } from '../compare/samples.ts';
 import type { FinishedSeed, Run } from '../runs/read.ts';
 import { learningCurve, type Threshold } from './learning-curve.ts';
@@ -24,6 +25,9 @@ export interface Figure {
   spec: TopLevelSpec;
 }
 
+/** In characters. */
+const LONGEST_LABEL = 30;
+
 const PARTS = 'the mean over seeds, its bootstrap 95 % interval and each seed';
 
 /**
@@ -34,9 +38,8 @@ const PARTS = 'the mean over seeds, its bootstrap 95 % interval and each seed';
  * @param thresholds rewards to mark in figure 1
  */
 export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]): Figure[] {
-  // Vega keeps what it draws by name in plain objects, which have one name of their own.
-  const arms = runs.map((arm) => (arm.label === '__proto__' ? { ...arm, label: `${arm.label} ` } : arm));
-  const labels = arms.map(({ label }) => label);
+  const labels = drawableLabels(runs.map(({ label }) => label));
+  const arms = runs.map((arm, index) => ({ ...arm, label: labels[index]! }));
   const marked = thresholds.length > 0 ? `; dotted: ${thresholds.map(({ label }) => label).join(', ')}` : '';
   const candidates = [
     {
@@ -91,6 +94,14 @@ export function figuresOf(runs: readonly Run[]): Figure[] {
     ? paperThresholds.map((y) => ({ y, label: `${y}, the paper's threshold` }))
     : [];
   return [...figures(arms, thresholds), ...sweepFigures(runs)];
+}
+
+/** Labels as short as a figure has room for, as long as they differ. */
+function drawableLabels(labels: readonly string[]): string[] {
+  const short = labels.map((label) => shorten(label, LONGEST_LABEL));
+  const distinct = new Set(short).size === new Set(labels).size ? short : labels;
+  // Vega keeps what it draws by name in plain objects, which have one name of their own.
+  return distinct.map((label) => (label === '__proto__' ? `${label} ` : label));
 }
 
 /** `Dream critic ends at 500 (interval 500 to 500, 5 seeds)` */

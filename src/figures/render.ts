@@ -1,9 +1,14 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { html, Markup } from '../markup.ts';
 
+interface TextItem {
+  fontSize: number;
+  limit?: number;
+}
+
 declare module 'vega' {
   /** How Vega measures text; its types leave it out. */
-  const textMetrics: { width: (item: { fontSize: number }, text: unknown) => number };
+  const textMetrics: { width: (item: TextItem, text: unknown) => number };
 }
 
 /**
@@ -29,9 +34,10 @@ export async function renderSvg(spec: TopLevelSpec, description: string): Promis
 }
 
 /**
- * Width of a text in CSS pixels, 0.6 of its size a character: that of the widest typeface that may stand in for
- * Helvetica, DejaVu Sans. (Vega's own estimate, 0.8, pushes legends off the page.)
+ * Width of a text in CSS pixels, 0.6 of its size a character, at most the `limit` at which Vega cuts it: that of the
+ * widest typeface that may stand in for Helvetica, DejaVu Sans. (Vega's own estimate, 0.8, pushes legends off the page.)
  */
-function textWidth({ fontSize }: { fontSize: number }, text: unknown): number {
-  return Math.ceil(0.6 * fontSize * [...String(text ?? '')].length);
+function textWidth({ fontSize, limit = 0 }: TextItem, text: unknown): number {
+  const width = Math.ceil(0.6 * fontSize * [...String(text ?? '')].length);
+  return limit > 0 ? Math.min(width, limit) : width;
 }

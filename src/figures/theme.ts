@@ -51,7 +51,7 @@ const theme: Config = {
     title: null,
     labelFontSize: 9,
     labelColor: '#222',
-    labelLimit: 245,
+    labelLimit: 170,
     symbolStrokeWidth: 1.8,
     symbolOpacity: 1,
     offset: 8,

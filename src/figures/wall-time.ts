@@ -18,7 +18,7 @@ export function wallTimeFigure(arms: readonly string[], series: Series, title: s
     type: 'nominal',
     title: null,
     sort: series.arms,
-    axis: { labelLimit: 130 },
+    axis: { labelLimit: 170 },
   } as const;
   const x = {
     type: 'quantitative',

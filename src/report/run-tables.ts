@@ -27,15 +27,20 @@ export function runsTable(runs: readonly LabelledRun[]): Table {
   };
 }
 
-/** The seeds that are not finished, each with what became of it: `Baseline, seed 3: failed: the loss is NaN`. */
+/** What became of the seeds that are not finished: `Baseline, seeds 4 to 9: waiting`, `… seed 3: failed: loss is NaN`. */
 export function unfinishedSeeds(runs: readonly LabelledRun[]): string[] {
-  return runs.flatMap(({ label, run: { unfinished, info } }) =>
-    unfinished.map((seed) => {
+  return runs.flatMap(({ label, run: { unfinished, info } }) => {
+    const seedsOf = new Map<string, number[]>();
+    for (const seed of unfinished) {
       const status = info.status[seed] ?? 'waiting';
       const reason = info.failures[seed];
-      return `${label}, seed ${seed}: ${status}${reason === undefined ? '' : `: ${reason}`}`;
-    }),
-  );
+      const fate = reason === undefined ? status : `${status}: ${reason}`;
+      seedsOf.set(fate, [...(seedsOf.get(fate) ?? []), seed]);
+    }
+    return [...seedsOf].map(
+      ([fate, seeds]) => `${label}, ${seeds.length === 1 ? 'seed' : 'seeds'} ${seedList(seeds)}: ${fate}`,
+    );
+  });
 }
 
 /** Where and with what each run was made. */
