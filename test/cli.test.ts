@@ -349,6 +349,7 @@ describe('eval and compare', () => {
     assert.match(stdout, /Dream critic/);
     assert.match(stdout, /482\.7 ± 8\.4/);
     assert.deepEqual(readdirSync(path.join(cwd, 'table')).sort(), [
+      ...[1, 2, 3, 4].flatMap((number) => [`figure${number}.svg`, `figure${number}.vl.json`]),
       'table1-paper.csv',
       'table1.csv',
       'table1.md',
