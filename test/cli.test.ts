@@ -283,9 +283,9 @@ describe('a model-free method', () => {
   const yaml = `
 method: ppo
 seeds: [3]
-steps: 4000
+steps: 2000
 engine: wasm
-evaluation: { every: 400, episodes: 20 }
+evaluation: { every: 200, episodes: 5 }
 `;
 
   test('trains, resumes to the same results, plays and is compared, without metrics of a model', async () => {
@@ -304,7 +304,7 @@ evaluation: { every: 400, episodes: 20 }
     );
 
     const played = await run(cwd, 'eval', 'runs/whole', '--episodes', '3');
-    assert.match(played.stdout, /^3 +4000 +\d+\.\d ± /m);
+    assert.match(played.stdout, /^3 +2000 +\d+\.\d ± /m);
     const tiny = path.relative(cwd, await referenceRun());
     const { stdout } = await run(cwd, 'compare', 'runs/whole', tiny);
     assert.match(stdout, /^PPO +1 +\d+\.\d +\d+\.\d +– /m);
