@@ -268,6 +268,62 @@ describe('train', () => {
     assertSameResults(dir, wanted, [0, 1]);
   });
 
+  test('a model for which there is no memory is one sentence', async () => {
+    const cwd = workplace();
+    const { code, stderr } = await run(
+      cwd,
+      'train',
+      '--config',
+      'tiny.yaml',
+      '--set',
+      'model.hidden=[65536,65536]',
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /seed 0 {2}failed: out of memory \(.*\); use fewer --workers, a smaller model/);
+    assert.doesNotMatch(stderr, /^ +at /m);
+  });
+
+  test('a newest checkpoint that is damaged falls back to the one before, to the same results', async () => {
+    const wanted = await referenceRun();
+    const cwd = workplace();
+    const dir = path.join(cwd, 'runs', 'tiny');
+    cpSync(wanted, dir, { recursive: true });
+    for (const file of ['seed-0/done.json', 'summary.csv']) rmSync(path.join(dir, file));
+    truncateSync(path.join(dir, 'seed-0', 'checkpoint.safetensors'), 1000);
+    const played = await run(cwd, 'eval', 'runs/tiny', '--episodes', '1');
+    assert.equal(played.code, 0);
+    assert.match(played.stderr, /cut short \(.*\); going on from the checkpoint before it, at step 200/);
+    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml');
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      /checkpoint\.safetensors: cut short \(.*\); going on from the checkpoint before it, at step 200\n/,
+    );
+    assert.ok(
+      events(dir).some(({ kind }) => kind === 'checkpoint-fallback'),
+      'an event says so',
+    );
+    assertSameResults(dir, wanted, [0, 1]);
+  });
+
+  test('a run that was killed before its summary is summed up by the next start', async () => {
+    const wanted = await referenceRun();
+    const cwd = workplace();
+    const dir = path.join(cwd, 'runs', 'tiny');
+    cpSync(wanted, dir, { recursive: true });
+    for (const file of ['summary.csv', 'metrics.csv']) rmSync(path.join(dir, file));
+    const info = JSON.parse(text(dir, 'run.json'));
+    writeFileSync(
+      path.join(dir, 'run.json'),
+      JSON.stringify({ ...info, end: null, status: { 0: 'done', 1: 'running' } }),
+    );
+    assert.equal((await run(cwd, 'train', '--config', 'tiny.yaml')).code, 0);
+    for (const file of ['summary.csv', 'metrics.csv']) assert.equal(text(dir, file), text(wanted, file));
+    const { status, end } = JSON.parse(text(dir, 'run.json'));
+    assert.deepEqual(status, { 0: 'done', 1: 'done' });
+    assert.notEqual(end, null);
+  });
+
   test('a loss that is not finite stops its seed with the first term that was not', async () => {
     const cwd = workplace();
     const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml', '--set', 'learningRate=1e30');

@@ -31,7 +31,10 @@ export async function replayFailureCommand(seedDir: string, options: ReplayFailu
   await startEngine(engine.name);
   const { inspected } = await replayUpdate(experiment, seed, failure.before, failure.update, () => {});
   if (inspected === undefined) {
-    throw new UserError(`${seedDir}: the method ${experiment.method} cannot be looked into`, 1);
+    throw new UserError(
+      `${seedDir}: update ${failure.update} cannot be shown: the method ${experiment.method} does not lay its updates open, or an earlier one fails on ${engine.name}`,
+      1,
+    );
   }
   const { update, reason } = failure;
   const terms = Object.entries(inspected.terms);

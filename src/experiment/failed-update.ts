@@ -44,7 +44,11 @@ export async function replayUpdate(
   try {
     for await (const event of train(agent, experiment, [seed], state ? [state] : undefined)) {
       alive();
-      if (event.kind === 'failure') break;
+      if (event.kind === 'failure') {
+        // On another engine something else may fail before.
+        if (event.update < update) inspecting = undefined;
+        break;
+      }
       if (event.kind !== 'step') continue;
       if (event.update >= update) break;
       together = Math.max(together, event.update - made);

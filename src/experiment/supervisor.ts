@@ -83,7 +83,7 @@ function runJob(
       signal.removeEventListener('abort', stop);
       broken.signal.removeEventListener('abort', kill);
       for (const seed of open) {
-        const reason = `its worker process ${worker.pid ?? ''} ${how}${complaint()}`;
+        const reason = `its worker process${worker.pid ? ` ${worker.pid}` : ''} ${how}${complaint()}`;
         guarded(() =>
           handle(byOurStop ? { kind: 'interrupted', seed } : { kind: 'failed', seed, reason }, job),
         );

@@ -31,6 +31,18 @@ function emit(message: WorkerMessage): void {
   process.send?.(message);
 }
 
+/** What JavaScript and WebAssembly say when memory does not suffice. */
+const OUT_OF_MEMORY =
+  /out of memory|allocation failed|invalid (typed array|array buffer) length|memory\.grow/i;
+
+/** Why a seed failed; with a stack where it is a bug. */
+function describe(error: Error): { reason: string; stack?: string } {
+  const { message, stack } = error;
+  if (error instanceof UserError || stack === undefined) return { reason: message };
+  if (!(error instanceof RangeError && OUT_OF_MEMORY.test(message))) return { reason: message, stack };
+  return { reason: `out of memory (${message}); use fewer --workers, a smaller model or a smaller replay` };
+}
+
 async function work(job: Extract<ParentMessage, { kind: 'job' }>['job']): Promise<void> {
   const open = new Set(job.seeds);
   try {
@@ -47,9 +59,7 @@ async function work(job: Extract<ParentMessage, { kind: 'job' }>['job']): Promis
       clock: () => performance.now() / 1000,
     });
   } catch (error) {
-    const { message, stack } = error as Error;
-    const bug = error instanceof UserError || stack === undefined ? {} : { stack };
-    for (const seed of open) emit({ kind: 'failed', seed, reason: message, ...bug });
+    for (const seed of open) emit({ kind: 'failed', seed, ...describe(error as Error) });
   }
   finished = true;
   process.disconnect();
