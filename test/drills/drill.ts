@@ -72,22 +72,24 @@ export async function runDrills(
   const runner = async () => {
     for (let drill = waiting.shift(); drill; drill = waiting.shift()) {
       const wanted = Math.max(1, Math.round((count * drill.weight) / total));
-      const done = await repeat(drill, model, RandomStream.named(seed, `drills/${drill.kind}`), wanted);
+      const done = await tryDrill(drill, model, seed, wanted);
       reports.set(drill, done);
       report(done);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, runner));
+  for (const ground of model.stopped) await ground.clear();
   return drills.map((drill) => reports.get(drill)!);
 }
 
 /** Disturbs one run after the other until so many faults have met one. */
-async function repeat(
+export async function tryDrill(
   drill: Drill,
   model: Model,
-  random: RandomStream,
+  seed: number,
   wanted: number,
 ): Promise<DrillReport> {
+  const random = RandomStream.named(seed, `drills/${drill.kind}`);
   const skipped = drill.unavailable?.();
   const report: DrillReport = {
     ...{ kind: drill.kind, runs: 0, faults: 0, lost: 0, differing: 0, complaints: [] },

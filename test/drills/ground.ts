@@ -49,8 +49,8 @@ export interface Model {
   results: Results;
   /** Seconds that the undisturbed run took. */
   seconds: number;
-  /** Folders that hold a stopped run each. */
-  stopped: string[];
+  /** Runs that were stopped on their way. */
+  stopped: Ground[];
 }
 
 /** Lines that a run may write to stderr, off a terminal. */
@@ -87,7 +87,7 @@ export class Ground {
   /** A ground on which one of the stopped runs stands. */
   static ofStopped(model: Model, random: RandomStream): Ground {
     const ground = new Ground(model);
-    cpSync(model.stopped[random.integer(model.stopped.length)]!, ground.dir, { recursive: true });
+    cpSync(model.stopped[random.integer(model.stopped.length)]!.dir, ground.dir, { recursive: true });
     return ground;
   }
 
@@ -243,7 +243,7 @@ export async function makeModel(random: RandomStream, stopped: number): Promise<
     });
     while (!over && Math.min(first(), second()) <= rows) await setTimeout(20);
     child.kill('SIGINT');
-    if ((await ended).code === 130) model.stopped.push(half.dir);
+    if ((await ended).code === 130) model.stopped.push(half);
     else await half.clear();
   }
   return model;

@@ -95,8 +95,8 @@ export const terminal: Drill = {
   },
 };
 
-/** Seconds of silence that a drill allows a worker; starting on a busy machine takes some. */
-const PATIENCE = 6;
+/** Seconds of silence that a drill allows a worker; starting on a very busy machine takes some. */
+const PATIENCE = 20;
 
 /** A worker that stops for ever. */
 export const hang: Drill = {
