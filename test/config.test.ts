@@ -31,7 +31,7 @@ function complaint(text: string, rest: Partial<ConfigInput> = {}): string {
 }
 
 const seedsList = 'a list of 1 to 10000 items, each an integer from 0 to 2147483647';
-const folder = 'a folder name (up to 200 letters, digits and "._-=,", no "." first)';
+const folder = 'a folder name (up to 200 letters, digits and "._-=,", no "." first or last)';
 
 /** Text below `method: world-model`, which is line 1, and the message it ends with. */
 const badFiles: [string, string][] = [
@@ -72,6 +72,9 @@ const badFiles: [string, string][] = [
   ['seeds: [1, 2, 1]', 'c.yaml:2:15: seeds[2]: 1 is already seeds[0], list each seed once'],
   ['name: ../elsewhere', `c.yaml:2:7: name: expected ${folder}, got "../elsewhere"`],
   ['name: .hidden', `c.yaml:2:7: name: expected ${folder}, got ".hidden"`],
+  ['name: a.', `c.yaml:2:7: name: expected ${folder}, got "a."`],
+  ['name: Nul', 'c.yaml:2:7: name: this names a device on Windows, choose another name'],
+  ['name: com1.x', 'c.yaml:2:7: name: this names a device on Windows, choose another name'],
   ['name: a/b', `c.yaml:2:7: name: expected ${folder}, got "a/b"`],
   ['name: "a\\n"', `c.yaml:2:7: name: expected ${folder}, got "a\\n"`],
   [`name: ${'n'.repeat(201)}`, `c.yaml:2:7: name: expected ${folder}, got "${'n'.repeat(56)}…"`],
@@ -105,6 +108,11 @@ const badFiles: [string, string][] = [
   ['---\nsteps: 3000', 'c.yaml:2:1: a second YAML document starts here, keep one'],
   ['lambda: *l', 'c.yaml:2:9: the alias *l is not supported, write the value out'],
   ['model: &m {hidden: [*m]}', 'c.yaml:2:21: the alias *m is not supported, write the value out'],
+  [
+    [...Array(1001).keys()].map((i) => `k${i}: 1`).join('\n'),
+    'c.yaml:1001:1: this map has more than 1000 keys, remove some',
+  ],
+  [`#${'x'.repeat(2 ** 17)}`, 'c.yaml: 131093 characters are more than a config has, shorten it to 131072'],
   ['? [a]\n: 1', 'c.yaml:2:3: a list or map stands where a key belongs'],
   [`lambda: !secret 3`, 'c.yaml:2:9: this is not valid YAML (Unresolved tag: !secret)'],
   ['lambda: "x', 'c.yaml:2:11: this is not valid YAML (Missing closing "quote)'],
@@ -207,7 +215,7 @@ test('a resolved config, written and read again, is the same', () => {
     {
       // names that YAML could take for something else come up often
       name: fc.oneof(
-        fc.stringMatching(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/),
+        fc.stringMatching(/^[A-Za-z0-9_-]([A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?$/),
         fc.constantFrom('null', 'true', '12', '1e3', '0x1f', '-', '---', '-1', '2020-01-01'),
       ),
       seeds: fc.uniqueArray(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { minLength: 1, maxLength: 50 }),

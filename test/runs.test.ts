@@ -324,20 +324,68 @@ test('csv log: after a kill at any byte, cutting back and going on gives the sam
   assert.throws(() => log.cutAfter(200), userError(/whole\.csv:6: env_step is not a number \(x\)/));
 });
 
-test('a full disk is one sentence, and what was written stays readable', {
-  skip: !existsSync('/dev/full'),
+test('a write that finds no room is one sentence, and what was written stays readable', {
+  skip: process.platform === 'win32' && 'skipped: no ulimit',
 }, () => {
+  const dir = freshFolder();
+  const log = join(dir, 'log.csv');
+  const file = join(dir, 'file');
+  for (const path of [log, file]) writeFileSync(path, 'kept\n');
+  // The limit of 1024 bytes lets each write begin and stops it on its way, as a full disk does.
+  const script = `
+    const { appendLines, replaceFile } = await import(${JSON.stringify(new URL('../dist/runs/atomic.js', import.meta.url))});
+    const [, log, file] = process.argv;
+    for (const action of [() => appendLines(log, 'x'.repeat(2000)), () => replaceFile(file, 'x'.repeat(2000))]) {
+      try { action(); } catch (error) { process.stdout.write(error.name + ' ' + error.exitCode + ' ' + error.message + '\\n'); }
+    }`;
+  const limited = 'ulimit -f 1; exec "$0" --input-type=module -e "$1" "$2" "$3"';
+  const child = spawnSync('bash', ['-c', limited, process.execPath, script, log, file], { encoding: 'utf8' });
+  assert.equal(child.stderr, '');
+  const [first, second] = child.stdout.split('\n');
+  assert.match(first!, /^UserError 1 .*log\.csv: the file would grow beyond the limit/);
+  assert.match(second!, /^UserError 1 .*file: the file would grow beyond the limit/);
+  for (const path of [log, file]) assert.equal(readFileSync(path, 'utf8'), 'kept\n');
+  assert.deepEqual(readdirSync(dir).sort(), ['file', 'log.csv']);
+});
+
+test('nothing is written through a link, read from a pipe or read without bound', () => {
   const folder = RunFolder.open(freshPath(), { configText, info });
-  symlinkSync('/dev/full', join(folder.dir, 'events.jsonl'));
-  assert.throws(() => folder.logEvent({ kind: 'start' }), userError(/events\.jsonl: the disk is full/, 1));
-  mkdirSync(folder.seed(1).dir);
-  symlinkSync('/dev/full', join(folder.seed(1).dir, 'checkpoint.safetensors.tmp'));
-  const write = () => folder.seed(1).writeCheckpoint({ state, wallSeconds: 1 }, () => {});
-  assert.throws(write, userError(/checkpoint\.safetensors: the disk is full/, 1));
-  assert.equal(folder.seed(1).readCheckpoint(), undefined);
-  write();
-  assert.deepEqual(folder.seed(1).readCheckpoint()?.state, state);
+  const outside = freshPath();
+  writeFileSync(outside, 'mine');
+  // What is replaced loses the link; what is appended to refuses it.
+  symlinkSync(outside, join(folder.dir, 'summary.csv.tmp'));
+  symlinkSync(outside, join(folder.dir, 'summary.csv'));
+  folder.writeSummary([]);
+  assert.equal(readFileSync(join(folder.dir, 'summary.csv'), 'utf8'), `${summaryColumns}\n`);
+  const events = join(folder.dir, 'events.jsonl');
+  symlinkSync(outside, events);
+  assert.throws(() => folder.logEvent({ kind: 'start' }), userError(/events\.jsonl: a symbolic link/, 2));
   folder.close();
+  const reopen = () => RunFolder.open(folder.dir, { configText, info });
+  assert.throws(reopen, userError(/events\.jsonl: .* may hold no symbolic link/, 2));
+  rmSync(events);
+  mkdirSync(folder.seed(1).dir);
+  symlinkSync(root, join(folder.seed(1).dir, 'metrics.csv'));
+  assert.throws(reopen, userError(/seed-1\/metrics\.csv: .* may hold no symbolic link/, 2));
+  rmSync(folder.seed(1).dir, { recursive: true });
+  symlinkSync(root, folder.seed(1).dir);
+  assert.throws(reopen, userError(/seed-1: .* may hold no symbolic link/, 2));
+  // A dangling link where the lock belongs exists for who makes it and not for who reads it.
+  rmSync(folder.seed(1).dir);
+  symlinkSync('nowhere', join(folder.dir, 'run.lock'));
+  assert.throws(reopen, userError(/run\.lock: .* may hold no symbolic link/, 2));
+  assert.equal(readFileSync(outside, 'utf8'), 'mine');
+
+  const metrics = freshPath();
+  if (spawnSync('mkfifo', [metrics]).status === 0) {
+    assert.throws(() => readCsv(metrics), userError(/is a pipe or a device/, 2));
+    rmSync(metrics);
+  }
+  writeFileSync(metrics, '');
+  truncateSync(metrics, 2 ** 32);
+  assert.throws(() => readCsv(metrics), userError(/4294967296 bytes are more than/, 2));
+  writeFileSync(join(folder.dir, 'run.json'), ' '.repeat(2 ** 24 + 1));
+  assert.throws(() => readRun(folder.dir), userError(/run\.json: 16777217 bytes are more than/, 2));
 });
 
 test('a path through a file is one sentence', () => {

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { type ConfigInput, loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
+import { LONGEST_CONFIG } from '../config/source.ts';
 import { UserError } from '../errors.ts';
 
 /** The options of the command line that change a config. */
@@ -36,10 +37,25 @@ const WHY_NOT: Record<string, string> = {
 
 function read(file: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+    return new TextDecoder('utf-8', { fatal: true }).decode(readStart(file));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = error instanceof TypeError ? 'is not UTF-8 text' : ((code && WHY_NOT[code]) ?? message);
     throw new UserError(`${file}: ${why}; give a YAML file, e.g. --config configs/quick.yaml`);
+  }
+}
+
+/** The first bytes of a file, a pipe or a device that may have no end: more than a config may hold of any text. */
+function readStart(file: string): Uint8Array {
+  const bytes = Buffer.alloc(4 * LONGEST_CONFIG + 4);
+  const handle = openSync(file, 'r');
+  try {
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+      read = readSync(handle, bytes, length, bytes.length - length, null);
+    }
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(handle);
   }
 }

@@ -1,5 +1,6 @@
 import { shown } from '../config/problems.ts';
 import type { CellSettings } from '../config/sweep.ts';
+import { printable } from '../printable.ts';
 import { RandomStream } from '../random/stream.ts';
 import type { Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
@@ -122,9 +123,4 @@ const abbreviations = new Set(['ppo']);
 export function armTitle(arm: string): string {
   if (abbreviations.has(arm)) return arm.toUpperCase();
   return arm.charAt(0).toUpperCase() + arm.slice(1).replaceAll('-', ' ');
-}
-
-/** Text from a run folder on one line and without control characters, which could drive a terminal. */
-export function printable(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
 }

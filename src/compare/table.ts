@@ -1,3 +1,4 @@
+import { printable } from '../printable.ts';
 import type { Run } from '../runs/read.ts';
 import {
   bootstrapInterval,
@@ -8,15 +9,7 @@ import {
   mean,
 } from '../statistics.ts';
 import { PAPER_SEEDS, paperResults } from './paper.ts';
-import {
-  armTitle,
-  bootstrapStream,
-  printable,
-  type Sample,
-  type SeedValues,
-  samplesOf,
-  valuesOf,
-} from './samples.ts';
+import { armTitle, bootstrapStream, type Sample, type SeedValues, samplesOf, valuesOf } from './samples.ts';
 
 /** What a sample of seeds says of a mean. */
 export interface SeedStatistics extends Estimate {

@@ -5,11 +5,15 @@ import { UserError } from '../errors.ts';
 import { count, positiveInteger } from '../methods/fields.ts';
 import { type MethodName, methods } from '../methods/index.ts';
 
-/** Letters, digits and what every file system takes beside them, no dot first: one folder, never a path out of the runs folder. */
+/** What Windows takes for a device, with any ending, wherever it stands in a path. */
+const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+
+/** Letters, digits and what every file system takes beside them, no dot at either end: one folder, never a path out of the runs folder. */
 const folderName = z
   .string()
-  .regex(/^[A-Za-z0-9_-][A-Za-z0-9._=,-]{0,199}$/)
-  .meta({ title: 'a folder name (up to 200 letters, digits and "._-=,", no "." first)' });
+  .regex(/^[A-Za-z0-9_-]([A-Za-z0-9._=,-]{0,198}[A-Za-z0-9_=,-])?$/)
+  .refine((name) => !DEVICE.test(name), { error: 'this names a device on Windows, choose another name' })
+  .meta({ title: 'a folder name (up to 200 letters, digits and "._-=,", no "." first or last)' });
 
 const seeds = z
   .array(count.max(2 ** 31 - 1))

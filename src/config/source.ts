@@ -22,12 +22,16 @@ export interface Place {
 
 /** What yaml calls an error, where our reader deserves plainer words. */
 const plainWords: Partial<Record<string, string>> = {
-  DUPLICATE_KEY: 'this key is already set above, keep one of the two',
   MULTIPLE_DOCS: 'a second YAML document starts here, keep one',
   TAB_AS_INDENT: 'a tab indents this line, use spaces',
   NON_STRING_KEY: 'a list or map stands where a key belongs',
   RESOURCE_EXHAUSTION: 'this is nested too deeply',
 };
+
+/** Characters of a config: room for 10,000 seeds of ten digits. YAML's reader needs seconds for a megabyte. */
+export const LONGEST_CONFIG = 2 ** 17;
+/** Keys of one map; the schema has fewer than a hundred. */
+const MOST_KEYS = 1000;
 
 /** Strict YAML 1.2. Aliases are refused: a config has no need of them, and they can hide or explode what is read. */
 function parseStrictly(
@@ -39,16 +43,20 @@ function parseStrictly(
     lineCounter,
     prettyErrors: false,
     stringKeys: true,
+    // Its own check compares every key with every other one: `excessKeys` does the same in one pass.
+    uniqueKeys: false,
     // A %YAML 1.1 line would otherwise bring back `yes` for true, merge keys and dates.
     schema: 'core',
     merge: false,
     resolveKnownTags: false,
   });
-  const problem = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])[0];
-  if (problem) {
-    const words = plainWords[problem.code] ?? `this is not valid YAML (${problem.message})`;
-    throw new UserError(`${placeAt(problem.pos[0]).text}: ${words}`);
-  }
+  const problems = [...document.errors, ...document.warnings].map(({ code, message, pos }) => ({
+    offset: pos[0],
+    words: plainWords[code] ?? `this is not valid YAML (${message})`,
+  }));
+  problems.push(...excessKeys(document));
+  const first = problems.sort((a, b) => a.offset - b.offset)[0];
+  if (first) throw new UserError(`${placeAt(first.offset).text}: ${first.words}`);
   visit(document, {
     Alias: (_, alias) => {
       const place = placeAt(alias.range?.[0] ?? 0).text;
@@ -74,6 +82,7 @@ export class ConfigSource {
    * @throws UserError if the text is not one strict YAML map
    */
   constructor(file: string, text: string) {
+    requireShort(text, file);
     this.#file = file;
     this.#end = text.length;
     this.#document = parseStrictly(text, (offset) => this.#inFile(offset), this.#lines);
@@ -97,6 +106,7 @@ export class ConfigSource {
    * @throws UserError if the text is not YAML, or if a name on the way to the key holds a value and no keys
    */
   override(flag: string, path: readonly string[], text: string | Node, keyFlag = flag): void {
+    if (typeof text === 'string') requireShort(text, flag);
     const place = { text: flag, keyText: keyFlag, order: this.#end + 1 + this.#overridden.size };
     const value: Node =
       typeof text === 'string'
@@ -177,6 +187,37 @@ export class ConfigSource {
     const { line, col } = this.#lines.linePos(offset);
     return { text: `${this.#file}:${line}:${col}`, order: offset };
   }
+}
+
+function requireShort(text: string, where: string): void {
+  if (text.length <= LONGEST_CONFIG) return;
+  throw new UserError(
+    `${where}: ${text.length} characters are more than a config has, shorten it to ${LONGEST_CONFIG}`,
+  );
+}
+
+/** Every key that its map has already, and the first one of a map that has too many. */
+function excessKeys(document: Document.Parsed): { offset: number; words: string }[] {
+  const found: { offset: number; words: string }[] = [];
+  visit(document, {
+    Map: (_, map) => {
+      const known = new Set<unknown>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        const offset = key.range?.[0] ?? 0;
+        if (known.has(key.value)) {
+          found.push({ offset, words: 'this key is already set above, keep one of the two' });
+        }
+        known.add(key.value);
+        if (known.size > MOST_KEYS) {
+          found.push({ offset, words: `this map has more than ${MOST_KEYS} keys, remove some` });
+          return visit.BREAK;
+        }
+      }
+      return undefined;
+    },
+  });
+  return found;
 }
 
 function keyOf(map: YAMLMap, name: string | number): Node | undefined {

@@ -1,7 +1,7 @@
-import { printable } from '../compare/samples.ts';
 import type { Table } from '../compare/sections.ts';
 import { differingKeys } from '../config/format.ts';
 import { valueAt } from '../config/problems.ts';
+import { printable } from '../printable.ts';
 import type { Run } from '../runs/read.ts';
 
 /** A run and what it is called beside the others. */

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   ftruncateSync,
@@ -25,15 +26,28 @@ const REASONS: Record<string, string> = {
   ENOTDIR: 'a part of this path is a file, not a folder; move that file or choose another folder',
   EEXIST: 'a file stands where a folder is needed; move it or choose another folder',
   EISDIR: 'a folder stands where a file is needed; move it away',
+  ERR_FS_EISDIR: 'a folder stands where a file is needed; move it away',
   ENOENT: 'its folder has disappeared; run the same command again',
   ENAMETOOLONG: 'the path is too long; choose a shorter one',
   EFBIG:
     'the file would grow beyond the limit on file sizes; raise it with ulimit -f and run the same command again',
+  ELOOP: 'a symbolic link stands where a file of the run is needed; put the file itself there',
   EMFILE: 'too many files are open; raise the limit with ulimit -n',
 };
 
 /** The user named a path that cannot be used. */
-const PATH_AT_FAULT = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST', 'EISDIR', 'ENAMETOOLONG']);
+const PATH_AT_FAULT = new Set([
+  ...['EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST', 'EISDIR', 'ERR_FS_EISDIR', 'ENAMETOOLONG', 'ELOOP'],
+]);
+
+/** Bytes of the largest file that is read at once: Node's own limit. */
+const LARGEST_FILE = 2 ** 31 - 1;
+/** Bytes of the largest text: some million rows, which still fit into memory once they are parsed. */
+const LARGEST_TEXT = 2 ** 28;
+/** Bytes in which the end of a text's last whole line is looked for. */
+const LONGEST_LINE = 2 ** 20;
+/** Neither follow a link out of the run folder nor wait for the other end of a pipe; Windows has no such flags. */
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
 
 /** Whether an error comes from the operating system; with `code`, whether it is this one. */
 export function isSystemError(error: unknown, code?: string): error is NodeJS.ErrnoException {
@@ -60,21 +74,54 @@ export function onDisk<T>(path: string, action: () => T): T {
   }
 }
 
-/** The bytes of a file, or undefined where there is none. @throws UserError where it cannot be read. */
-export function readBytes(file: string): Buffer | undefined {
+/**
+ * The bytes of a file, or undefined where there is none.
+ *
+ * @param largest bytes that it may have at most
+ * @throws UserError where it cannot be read, is no regular file, or is larger.
+ */
+export function readBytes(file: string, largest = LARGEST_FILE): Buffer | undefined {
   return onDisk(file, () => {
+    const handle = openToRead(file);
+    if (handle === undefined) return undefined;
     try {
-      return readFileSync(file);
-    } catch (error) {
-      if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return undefined;
-      throw error;
+      const size = sizeOfFile(handle, file);
+      if (size > largest) {
+        throw new UserError(`${file}: ${size} bytes are more than such a file has (${largest}); restore it`);
+      }
+      return readFileSync(handle);
+    } finally {
+      closeSync(handle);
     }
   });
 }
 
-/** The text of a file (UTF-8), or undefined where there is none. @throws UserError where it cannot be read. */
-export function readText(file: string): string | undefined {
-  return readBytes(file)?.toString('utf8');
+/**
+ * The text of a file (UTF-8, a byte order mark left out), or undefined where there is none.
+ *
+ * @param largest bytes that it may have at most
+ * @throws UserError where it cannot be read, is no regular file, or is larger.
+ */
+export function readText(file: string, largest = LARGEST_TEXT): string | undefined {
+  const bytes = readBytes(file, largest);
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+}
+
+function openToRead(file: string): number | undefined {
+  try {
+    return openSync(file, constants.O_RDONLY | O_NONBLOCK);
+  } catch (error) {
+    if (isSystemError(error, 'ENOENT') || isSystemError(error, 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/** The bytes of an open file. @throws UserError when it is a folder, a pipe or a device. */
+function sizeOfFile(handle: number, file: string): number {
+  const stat = fstatSync(handle);
+  if (stat.isFile()) return stat.size;
+  if (stat.isDirectory()) throw new UserError(`${file}: ${REASONS.EISDIR}`);
+  throw new UserError(`${file}: is a pipe or a device, not a file; move it away`);
 }
 
 /** Makes a folder and those above it. @throws UserError where that is impossible. */
@@ -105,7 +152,9 @@ export function replaceFile(file: string, content: string | Uint8Array, last?: (
   const temporary = `${file}.tmp`;
   onDisk(file, () => {
     try {
-      writeFileSync(temporary, content, { flush: true });
+      // Made anew: what a killed process left is not worth keeping, and a link there would lead out of the folder.
+      rmSync(temporary, { force: true });
+      writeFileSync(temporary, content, { flag: 'wx', flush: true });
       last?.();
       renameSync(temporary, file);
     } catch (error) {
@@ -135,10 +184,11 @@ function syncFolder(dir: string): void {
  */
 export function appendLines(file: string, text: string): void {
   onDisk(file, () => {
-    const handle = openSync(file, 'a+');
+    const { O_RDWR, O_APPEND, O_CREAT } = constants;
+    const handle = openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o666);
     try {
-      const size = fstatSync(handle).size;
-      const whole = endsInNewline(handle, size) ? size : readFileSync(handle).lastIndexOf('\n') + 1;
+      const size = sizeOfFile(handle, file);
+      const whole = wholeLength(handle, size, file);
       if (whole < size) ftruncateSync(handle, whole);
       try {
         writeFileSync(handle, text);
@@ -153,9 +203,13 @@ export function appendLines(file: string, text: string): void {
   });
 }
 
-function endsInNewline(handle: number, size: number): boolean {
-  if (size === 0) return true;
-  const last = Buffer.alloc(1);
-  readSync(handle, last, 0, 1, size - 1);
-  return last.toString() === '\n';
+/** The bytes up to the end of the last whole line. @throws UserError when the rest is too long for a line. */
+function wholeLength(handle: number, size: number, file: string): number {
+  for (const length of [Math.min(size, 1), Math.min(size, LONGEST_LINE)]) {
+    const tail = Buffer.alloc(length);
+    readSync(handle, tail, 0, length, size - length);
+    const newline = tail.lastIndexOf('\n');
+    if (newline >= 0 || length === size) return size - length + newline + 1;
+  }
+  throw new UserError(`${file}: its last line has no end; restore this file`);
 }

@@ -27,6 +27,11 @@ function cellsOf(columns: readonly string[], row: CsvRow): Cell[] {
   return columns.map((column) => row[column]!);
 }
 
+/** Rows and columns of a table that is read, and characters of a row: far more than wm writes. */
+const MOST_ROWS = 2_000_000;
+const MOST_COLUMNS = 1000;
+const LONGEST_ROW = 100_000;
+
 /** The text up to its last newline: what is left when a process was killed while it appended a line. */
 export function wholeLines(text: string): string {
   return text.slice(0, text.lastIndexOf('\n') + 1);
@@ -40,8 +45,18 @@ export function wholeLines(text: string): string {
  */
 export function parseCsv(text: string, file: string): CsvTable {
   try {
-    const [columns, ...records] = parse(text, { bom: true, skip_empty_lines: true });
+    const [columns, ...records] = parse(text, {
+      bom: true,
+      skip_empty_lines: true,
+      max_record_size: LONGEST_ROW,
+      to: MOST_ROWS + 2,
+    });
     if (columns === undefined) throw new UserError(`${file}:1: no header line; restore this file`);
+    if (columns.length > MOST_COLUMNS || records.length > MOST_ROWS) {
+      throw new UserError(
+        `${file}: more than ${MOST_COLUMNS} columns or ${MOST_ROWS} rows; restore this file`,
+      );
+    }
     const rows = records.map((cells) =>
       Object.fromEntries(columns.map((column, i) => [column, readCell(cells[i]!)])),
     );
@@ -125,15 +140,15 @@ export class CsvLog {
  */
 export function numericRows(rows: readonly CsvRow[], file: string): Row[] {
   return rows.map((row, index) => {
-    const numeric: Row = {};
-    for (const [column, cell] of Object.entries(row)) {
+    const cells = Object.entries(row).map(([column, cell]): [string, number | null] => {
       if (typeof cell === 'string' || (cell === null && column === 'env_step')) {
         throw new UserError(
           `${file}:${index + 2}: ${column} is not a number (${cell ?? 'empty'}); restore this file`,
         );
       }
-      numeric[column] = cell;
-    }
-    return numeric;
+      return [column, cell];
+    });
+    // A column may be called `__proto__`, which an assignment would not store.
+    return Object.fromEntries(cells);
   });
 }

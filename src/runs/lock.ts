@@ -31,6 +31,9 @@ const ownerSchema = z.object({
 });
 type Owner = z.infer<typeof ownerSchema>;
 
+/** Bytes; ours have a hundred. */
+const LARGEST_LOCK = 2 ** 16;
+
 /** A lock without readable content this old is not being written any more: its maker was killed. */
 const UNREADABLE_SECONDS = 5;
 
@@ -119,7 +122,7 @@ function createExclusively(file: string, content: string): boolean {
  * @throws UserError when its owner is running.
  */
 function staleOwner(file: string, dir: string): string | undefined {
-  const text = readText(file);
+  const text = readText(file, LARGEST_LOCK);
   if (text === undefined) return undefined;
   const owner = parseOwner(text);
   if (owner === undefined) {

@@ -89,8 +89,11 @@ function writeRecord(file: string, record: RunInfo | DoneInfo): void {
   replaceFile(file, `${JSON.stringify(record, null, 2)}\n`);
 }
 
+/** Bytes of a record: room for 10,000 seeds that failed, each with its reason. */
+const LARGEST_RECORD = 2 ** 24;
+
 function readRecord<T>(file: string, schema: z.ZodType<T>, dir: string): T | undefined {
-  const text = readText(file);
+  const text = readText(file, LARGEST_RECORD);
   if (text === undefined) return undefined;
   let value: unknown;
   try {

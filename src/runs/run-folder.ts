@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { appendLines, makeFolder, onDisk, readText, replaceFile } from './atomic.ts';
@@ -165,17 +165,31 @@ export class RunFolder {
  *
  * @param kind what the folder is to be of, in words
  * @param record the file that makes it one
- * @throws UserError when `dir` exists and is neither empty nor of this kind.
+ * @throws UserError when `dir` exists and is neither empty nor of this kind, or holds a symbolic link, through which a
+ *   run that came from elsewhere could write anywhere.
  */
 export function refuseOtherFolders(dir: string, kind: string, record: string): void {
   const found = onDisk(dir, () => statSync(dir, { throwIfNoEntry: false }));
   if (found === undefined) return;
   if (!found.isDirectory()) throw new UserError(`${dir} is a file, not a folder; use another --name`);
-  const names = onDisk(dir, () => readdirSync(dir));
+  const names = entriesWithoutLinks(dir).map(({ name }) => name);
   const other = names.find((name) => !LEFT_BY_A_START.test(name));
   if (other !== undefined && !names.includes(record)) {
     throw new UserError(
       `${dir} is no ${kind} folder: it holds ${other} and no ${record}; use another --name or --runs`,
     );
   }
+}
+
+/** What stands in a run folder, its seeds' folders looked into as well. @throws UserError when one is a symbolic link. */
+function entriesWithoutLinks(dir: string): Dirent[] {
+  const entries = onDisk(dir, () => readdirSync(dir, { withFileTypes: true }));
+  for (const entry of entries) {
+    const path = join(dir, entry.name);
+    if (entry.isSymbolicLink()) {
+      throw new UserError(`${path}: ${dir} may hold no symbolic link; put the file or folder itself there`);
+    }
+    if (entry.isDirectory() && entry.name.startsWith('seed-')) entriesWithoutLinks(path);
+  }
+  return entries;
 }

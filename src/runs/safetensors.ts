@@ -32,8 +32,8 @@ const tensorEntry = z.strictObject({
 });
 type TensorEntry = z.infer<typeof tensorEntry>;
 
-/** The reference implementation's limit; a longer header is damage. */
-const LONGEST_HEADER = 100_000_000n;
+/** Bytes: some ten thousand arrays. A longer header is damage, and JSON takes many times its length of memory. */
+const LONGEST_HEADER = 2n ** 22n;
 const NO_HASH = '0'.repeat(64);
 
 /** What is wrong with the bytes, as a phrase: "cut short (1234 of 5678 bytes)". */
