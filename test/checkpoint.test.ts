@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs';
+import { loadExperiment } from '../src/config/load.ts';
+import { experimentOf } from '../src/config/schema.ts';
+import { startEngine } from '../src/engine/engine.ts';
+import { environmentEntry } from '../src/envs/index.ts';
+import { networks } from '../src/methods/world-model/networks.ts';
+import { encode } from '../src/models/encoder.ts';
+import { RandomStream } from '../src/random/stream.ts';
+import { SeedFolder } from '../src/runs/seed-folder.ts';
+import { agentSpaces } from '../src/training/train.ts';
+
+const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+const root = mkdtempSync(path.join(tmpdir(), 'wm-checkpoint-'));
+after(() => rmSync(root, { recursive: true }));
+
+/** Each size different from every other one, so that no two can be mixed up. */
+const config = `
+method: world-model
+name: small
+engine: wasm
+steps: 60
+randomSteps: 20
+evaluation: { episodes: 1 }
+horizon: 2
+imaginationStarts: 2
+model: { latent: 3, hidden: [5, 7], lstm: 6 }
+replay: { batch: 2, length: 4 }
+`;
+
+test('Python opens a checkpoint and encodes as wm does', async (context) => {
+  const python = process.env.WM_PYTHON ?? 'python3';
+  if (spawnSync(python, ['-c', 'import numpy, safetensors']).status !== 0) {
+    context.skip(`skipped: ${python} has no numpy or no safetensors; name one that has with WM_PYTHON`);
+    return;
+  }
+  writeFileSync(path.join(root, 'small.yaml'), config);
+  const trained = spawnSync(
+    process.execPath,
+    [pathOf('../bin/wm.js'), 'train', '--config', 'small.yaml', '--quiet'],
+    { cwd: root, encoding: 'utf8' },
+  );
+  assert.equal(trained.status, 0, trained.stderr);
+  const run = path.join(root, 'runs/small');
+  const random = RandomStream.named(1, 'observations');
+  const observations = Array.from({ length: 50 }, () => [...random.fillUniform(new Float32Array(4), -2, 2)]);
+
+  const script = pathOf('../scripts/read_checkpoint.py');
+  const checkpoint = path.join(run, 'seed-0/checkpoint.safetensors');
+  const options = { input: JSON.stringify(observations), encoding: 'utf8' } as const;
+  const encoded = spawnSync(python, [script, checkpoint, '--encode'], options);
+  assert.equal(encoded.status, 0, encoded.stderr);
+  const { mean, log_variance } = JSON.parse(encoded.stdout);
+
+  await startEngine('cpu');
+  const settings = experimentOf(loadExperiment({ file: 'small.yaml', text: config }), 'world-model');
+  const spaces = agentSpaces(environmentEntry(settings.environment));
+  const { data } = new SeedFolder(run, 0).readCheckpoint()!.state.arrays.model!;
+  const own = tf.tidy(() => {
+    const parameters = networks(settings, spaces).model.unpack(
+      tf.tensor2d(Float32Array.from(data), [1, data.length]),
+    );
+    const normalised = tf.div(tf.tensor3d([observations]), [...spaces.observationScale]);
+    const posterior = encode(parameters, settings.model.hidden.length, normalised);
+    return [posterior.mean, posterior.logVariance].map((tensor) => tensor.arraySync() as number[][][]);
+  });
+  for (const [i, theirs] of [mean, log_variance].entries()) {
+    const difference = Math.max(
+      ...theirs.flat().map((x: number, k: number) => Math.abs(x - own[i]![0]!.flat()[k]!)),
+    );
+    assert.ok(difference < 1e-5, `the encoders differ by ${difference}`);
+    assert.ok(new Set(theirs.flat()).size > 50, 'the latents are not all alike');
+  }
+
+  const listed = spawnSync(python, [script, checkpoint], { encoding: 'utf8' });
+  assert.equal(listed.status, 0, listed.stderr);
+  assert.match(listed.stdout, /^model +float32 +\[\d+\]$/m);
+  assert.match(listed.stdout, /^ {2}dynamics\.input\.weight +\[5, 24\] +from \d+$/m);
+});
