@@ -39,7 +39,7 @@ function parseStrictly(
   placeAt: (offset: number) => Place,
   lineCounter: LineCounter,
 ): Document.Parsed {
-  const document = parseDocument(text, {
+  const document = parse(text, placeAt, {
     lineCounter,
     prettyErrors: false,
     stringKeys: true,
@@ -194,6 +194,20 @@ function requireShort(text: string, where: string): void {
   throw new UserError(
     `${where}: ${text.length} characters are more than a config has, shorten it to ${LONGEST_CONFIG}`,
   );
+}
+
+/** `parseDocument`, which reads nested collections by recursion. @throws UserError when the stack ends before they do. */
+function parse(
+  text: string,
+  placeAt: (offset: number) => Place,
+  options: NonNullable<Parameters<typeof parseDocument>[1]>,
+): Document.Parsed {
+  try {
+    return parseDocument(text, options);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UserError(`${placeAt(0).text}: ${plainWords.RESOURCE_EXHAUSTION}`);
+  }
 }
 
 /** Every key that its map has already, and the first one of a map that has too many. */

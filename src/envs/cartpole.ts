@@ -73,8 +73,11 @@ export class CartPole implements Environment {
   }
 
   setState(state: readonly number[]): Float32Array {
-    if (state.length !== 4) throw new RangeError(`CartPole's state has 4 numbers, got ${state.length}`);
+    if (state.length !== 4 || !state.every(Number.isFinite)) {
+      throw new RangeError(`CartPole's state has 4 finite numbers, got [${state.join(', ')}]`);
+    }
     [this.#x, this.#xDot, this.#theta, this.#thetaDot] = state as [number, number, number, number];
+    if (!this.#withinLimits()) throw new RangeError(`CartPole's episode has ended at [${state.join(', ')}]`);
     return this.#observe();
   }
 

@@ -6,6 +6,7 @@ import { RandomStream } from '../random/stream.ts';
 import { readRun } from '../runs/read.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { type Episode, evaluate } from '../training/evaluate.ts';
+import { requireFitting } from '../training/saved-state.ts';
 import { agentSpaces } from '../training/train.ts';
 
 /** What a run's checkpoints played. */
@@ -53,6 +54,8 @@ export async function evaluateRun(
     saved.map(({ seed }) => ({ seed, settings: experiment })),
     agentSpaces(entry),
   );
+  const fresh = await agent.save();
+  for (const [member, { seed, state }] of saved.entries()) requireFitting(seed, state, fresh[member]!);
   agent.load(saved.map(({ state }) => state));
   const streams = saved.map(({ seed }) => RandomStream.named(seed, 'eval'));
   const evaluations = await evaluate(agent, entry, 'average', episodes, 0, streams);

@@ -127,7 +127,7 @@ export class Collector {
     };
   }
 
-  /** Takes over what `save` gave. */
+  /** Takes over what `save` gave. Throws a RangeError where a value is out of its range. */
   load(member: number, { arrays, streams }: AgentState): void {
     this.#streams[member] = {
       environment: RandomStream.fromState(streams.environment!),

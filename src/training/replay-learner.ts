@@ -33,6 +33,7 @@ export class ReplayLearner implements Learner {
   readonly #settings: ReplaySettings;
   readonly #collector: Collector;
   readonly #replays: Replay[];
+  readonly #actions: number;
   /** Per member: which windows are drawn. */
   readonly #samplers: RandomStream[];
   readonly #batch: Batch;
@@ -44,7 +45,9 @@ export class ReplayLearner implements Learner {
     settings: ReplaySettings,
   ) {
     const { capacity, batch, length } = settings.replay;
-    const observationSize = spaceSize(environment.make().observationSpace);
+    const { observationSpace, actionSpace } = environment.make();
+    const observationSize = spaceSize(observationSpace);
+    this.#actions = spaceSize(actionSpace);
     this.#agent = agent;
     this.#settings = settings;
     this.#collector = new Collector(environment, seeds, this.environments);
@@ -104,6 +107,10 @@ export class ReplayLearner implements Learner {
   }
 
   load(member: number, state: AgentState): void {
+    const unknown = state.arrays['replay.action']!.data.find(
+      (action) => action < 0 || action >= this.#actions,
+    );
+    if (unknown !== undefined) throw new RangeError(`there is no action ${unknown}`);
     this.#collector.load(member, state);
     this.#replays[member]!.load(state.arrays);
     this.#samplers[member] = RandomStream.fromState(state.streams.replay!);

@@ -168,9 +168,17 @@ export class Replay {
     };
   }
 
-  /** Takes over what `save` gave. */
+  /** Takes over what `save` gave. Throws a RangeError where its values contradict each other. */
   load(arrays: Record<string, NamedArray>): void {
-    this.#added = arrays['replay.added']!.data[0]!;
+    const added = arrays['replay.added']!.data[0]!;
+    const rows = Math.min(added, this.capacity);
+    for (const name of ['observation', 'next_observation', 'action', 'reward', 'terminated', 'first']) {
+      const found = arrays[`replay.${name}`]!.shape[0];
+      if (!Number.isSafeInteger(added) || found !== rows) {
+        throw new RangeError(`replay.${name} has ${found} rows of ${added} transitions added`);
+      }
+    }
+    this.#added = added;
     this.#observation.set(arrays['replay.observation']!.data);
     this.#nextObservation.set(arrays['replay.next_observation']!.data);
     this.#action.set(arrays['replay.action']!.data);

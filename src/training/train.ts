@@ -8,6 +8,7 @@ import { heldOutSet } from './held-out.ts';
 import { LossLog } from './loss-log.ts';
 import type { Sequences } from './replay.ts';
 import { roundRow } from './round-row.ts';
+import { requireFitting, whereValid } from './saved-state.ts';
 import type { MemberState } from './state.ts';
 
 /**
@@ -59,14 +60,6 @@ export async function* train(
   const failed = new Set<number>();
   let { step, update } = states?.[0] ?? { step: 0, update: 0 };
 
-  if (states) {
-    agent.load(states);
-    for (const [member, state] of states.entries()) {
-      learner.load(member, state);
-      losses.load(member, state);
-    }
-  }
-
   const save = async (): Promise<(MemberState | undefined)[]> => {
     await losses.drain();
     const agentStates = await agent.save();
@@ -82,6 +75,16 @@ export async function* train(
       };
     });
   };
+
+  if (states) {
+    const fresh = await save();
+    for (const [member, state] of states.entries()) requireFitting(seeds[member]!, state, fresh[member]!);
+    agent.load(states);
+    for (const [member, state] of states.entries()) {
+      whereValid(seeds[member]!, () => learner.load(member, state));
+      losses.load(member, state);
+    }
+  }
 
   while (step < plan.steps && failed.size < seeds.length) {
     step += learner.environments;
