@@ -10,7 +10,7 @@ import { hasRelaxedSimd } from '../src/engine/wasm/relaxed-simd.ts';
 import { type Behaviour, imagine } from '../src/methods/world-model/imagination.ts';
 import { actorSpecs } from '../src/models/actor.ts';
 import { dynamicsSpecs } from '../src/models/dynamics.ts';
-import { adam, globalNorm } from '../src/nn/adam.ts';
+import { adam, biasCorrection, globalNorm } from '../src/nn/adam.ts';
 import { dense } from '../src/nn/linear.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
@@ -351,7 +351,7 @@ describe('fat operations on our kernels equal their portable forms, gradients in
         const norm = globalNorm(flat('gradient'));
         const moments = { mean: flat('mean'), square: tf.square(flat('square')) };
         const rate = tf.abs(tf.slice(flat('rate'), [0, 0], [members, 1])) as tf.Tensor2D;
-        const step = adam(flat('parameters'), flat('gradient'), norm, moments, 3, rate, 2);
+        const step = adam(flat('parameters'), flat('gradient'), norm, moments, biasCorrection(3), rate, 2);
         return [
           ...error,
           lambdaReturn(x('reward'), tf.sigmoid(x('discount')), x('value'), 0.9),

@@ -23,7 +23,7 @@ import {
 } from '../src/methods/world-model/update.ts';
 import { logPolicy } from '../src/models/actor.ts';
 import { value } from '../src/models/heads.ts';
-import { zeroMoments } from '../src/nn/adam.ts';
+import { biasCorrection, zeroMoments } from '../src/nn/adam.ts';
 import type { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { memberMean } from '../src/training/reduce.ts';
@@ -558,7 +558,7 @@ describe('members do not influence each other', () => {
             behaviour: (actor) => ({ actor, layers: LAYERS, gumbel: part(gumbel) as tf.Tensor4D }),
           };
           const gradient = gradients(layouts, own, ownWindows, noise, ownScalars, settings);
-          const after = applyGradients(layouts, own, gradient, 1, ownScalars, settings);
+          const after = applyGradients(layouts, own, gradient, biasCorrection(1), ownScalars, settings);
           return { gradient, after };
         };
         const together = learn(0, MEMBERS);

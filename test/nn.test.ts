@@ -7,7 +7,14 @@ import { oneHot } from '../src/engine/one-hot.ts';
 import { scope } from '../src/engine/scope.ts';
 import { stopGradient } from '../src/engine/stop-gradient.ts';
 import { encode, encoderSpecs } from '../src/models/encoder.ts';
-import { type AdamMoments, adam, globalNorm, movingAverage, zeroMoments } from '../src/nn/adam.ts';
+import {
+  type AdamMoments,
+  adam,
+  biasCorrection,
+  globalNorm,
+  movingAverage,
+  zeroMoments,
+} from '../src/nn/adam.ts';
 import {
   binaryCrossEntropy,
   categoricalEntropy,
@@ -247,7 +254,15 @@ for (const engine of ENGINES) {
           const gradient = tf.tensor2d(values, [2, 2]);
           const norm = globalNorm(gradient);
           if (i === 0) assertClose(norm.dataSync(), [Math.sqrt(1.25), 5e6]);
-          ({ parameters, moments } = adam(parameters, gradient, norm, moments, i + 1, learningRate, 10));
+          ({ parameters, moments } = adam(
+            parameters,
+            gradient,
+            norm,
+            moments,
+            biasCorrection(i + 1),
+            learningRate,
+            10,
+          ));
           assertClose(parameters.dataSync(), wanted[i]!, 1e-6, `θ after step ${i + 1}`);
         }
         assertClose(moments.mean.dataSync(), [-0.0395, -0.0585, 0.513, 0.812], 1e-6, 'm');
@@ -271,7 +286,7 @@ for (const engine of ENGINES) {
           } as AdamMoments;
           const rates = tf.fill([count, 1], 0.1) as tf.Tensor2D;
           const parameters = tf.ones([count, size]) as tf.Tensor2D;
-          const after = adam(parameters, gradient, globalNorm(gradient), before, 7, rates, 1);
+          const after = adam(parameters, gradient, globalNorm(gradient), before, biasCorrection(7), rates, 1);
           return [after.parameters, after.moments.mean, after.moments.square].map((x) => [
             ...x.dataSync().subarray(0, size),
           ]);

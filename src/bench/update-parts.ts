@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { Compiled } from '../engine/compiled.ts';
 import { oneHot } from '../engine/one-hot.ts';
 import { imagine, imaginedReturns } from '../methods/world-model/imagination.ts';
 import {
@@ -11,9 +12,10 @@ import {
 import { hasCritic, initialWeights, namedWeights, networks } from '../methods/world-model/networks.ts';
 import type { WorldModelSettings } from '../methods/world-model/settings.ts';
 import { applyGradients, type Gradients, type MemberScalars } from '../methods/world-model/update.ts';
-import { toWindows } from '../methods/world-model/windows.ts';
+import { toWindows, uploadBatch } from '../methods/world-model/windows.ts';
 import { logPolicy } from '../models/actor.ts';
 import { value } from '../models/heads.ts';
+import { biasCorrection } from '../nn/adam.ts';
 import { RandomStream } from '../random/stream.ts';
 import type { AgentSpaces } from '../training/agent.ts';
 import type { Batch } from '../training/replay.ts';
@@ -27,7 +29,7 @@ import type { UpdatePart } from './protocol.ts';
  *   actor        the losses of actor and critic on imagined states, forward and backward
  *   optimizer    clipping, Adam and the moving averages
  *
- * What an update does besides is to sample windows, draw noise and upload both. Tensors are kept until the process ends.
+ * Each is compiled by itself where the engine compiles. What an update does besides is to sample windows, draw noise and upload both. Tensors are kept until the process ends.
  *
  * @returns by part, a function that does it once and returns a tensor of its last result, the caller's to dispose
  */
@@ -47,7 +49,7 @@ export function timedParts(
   const streams = Array.from({ length: members }, (_, member) => RandomStream.named(member, 'bench'));
   const weights = initialWeights(layout, streams, streams, hasCritic(settings));
   const criticLayout = layout.model.only('critic');
-  const windows = toWindows(batch, spaces);
+  const windows = toWindows(uploadBatch(batch, spaces), spaces);
   const noise = normal(members, batch.batch, 2 * batch.time, model.latent);
   const scalars: MemberScalars = {
     beta: fill([members], 1) as tf.Tensor1D,
@@ -77,66 +79,82 @@ export function timedParts(
     terms: {},
   };
 
-  const target = () => weights.target && criticLayout.unpack(weights.target);
-
-  const modelLoss = (flat: tf.Tensor): tf.Scalar => {
-    const parameters = layout.model.unpack(flat as tf.Tensor2D);
-    const { terms, inference } = baseTerms(parameters, windows, noise, settings);
-    const base = baseLoss(terms as Record<string, tf.Tensor1D>, scalars.beta, settings);
-    const slow = target();
-    if (!slow) return tf.sum(base);
-    const shaping = tf.mul(scalars.lambda, criticLoss(parameters, slow, windows, inference, settings));
-    return tf.sum(tf.add(base, shaping));
+  const given = {
+    weights,
+    windows,
+    noise,
+    scalars,
+    start,
+    gumbel,
+    imagined,
+    gradient,
+    correction: biasCorrection(1),
   };
+  type Given = typeof given;
+  const target = ({ weights }: Given) => weights.target && criticLayout.unpack(weights.target);
 
-  const imaginedLoss = (flatActor: tf.Tensor, flatCritic?: tf.Tensor): tf.Scalar => {
-    const policy = layout.actor.unpack(flatActor as tf.Tensor2D);
-    const { loss } = actorLoss(
-      logPolicy(policy, actor.hidden.length, imagined.latent),
-      imagined.action,
-      imagined.weight,
-      imagined.advantage,
-      scalars.entropy,
+  const modelLoss =
+    (given: Given) =>
+    (flat: tf.Tensor): tf.Scalar => {
+      const { windows, noise, scalars } = given;
+      const parameters = layout.model.unpack(flat as tf.Tensor2D);
+      const { terms, inference } = baseTerms(parameters, windows, noise, settings);
+      const base = baseLoss(terms as Record<string, tf.Tensor1D>, scalars.beta, settings);
+      const slow = target(given);
+      if (!slow) return tf.sum(base);
+      const shaping = tf.mul(scalars.lambda, criticLoss(parameters, slow, windows, inference, settings));
+      return tf.sum(tf.add(base, shaping));
+    };
+
+  const imaginedLoss =
+    ({ imagined, scalars }: Given) =>
+    (flatActor: tf.Tensor, flatCritic?: tf.Tensor): tf.Scalar => {
+      const policy = layout.actor.unpack(flatActor as tf.Tensor2D);
+      const { loss } = actorLoss(
+        logPolicy(policy, actor.hidden.length, imagined.latent),
+        imagined.action,
+        imagined.weight,
+        imagined.advantage,
+        scalars.entropy,
+      );
+      if (!flatCritic) return tf.sum(loss);
+      const predicted = value(
+        criticLayout.unpack(flatCritic as tf.Tensor2D),
+        critic.hidden.length,
+        imagined.latent,
+      );
+      return tf.sum(tf.add(loss, imaginedCriticLoss(imagined.weight, predicted, imagined.returns)));
+    };
+
+  const gradientsOf = (loss: (...flat: tf.Tensor[]) => tf.Scalar, ...flat: tf.Tensor[]) =>
+    tf.valueAndGrads(loss)(flat).grads;
+
+  // Everything computed is a result: what nobody asks for is not computed where the engine compiles.
+  const part = (compute: (given: Given) => tf.Tensor[]) => {
+    const compiled = new Compiled(
+      (given: Given): Record<string, tf.Tensor> => Object.fromEntries(compute(given).entries()),
     );
-    if (!flatCritic) return tf.sum(loss);
-    const predicted = value(
-      criticLayout.unpack(flatCritic as tf.Tensor2D),
-      critic.hidden.length,
-      imagined.latent,
-    );
-    return tf.sum(tf.add(loss, imaginedCriticLoss(imagined.weight, predicted, imagined.returns)));
+    return () => tf.tidy(() => Object.values(compiled.run(given)).at(-1)!);
   };
-
-  const lastGradient = (loss: (...flat: tf.Tensor[]) => tf.Scalar, ...flat: tf.Tensor[]) =>
-    tf.tidy(
-      () =>
-        tf
-          .valueAndGrads(loss as (...flat: tf.Tensor[]) => tf.Scalar)(flat)
-          .grads.at(-1)!,
-    );
-
   return {
-    model: () => lastGradient((flat) => modelLoss(flat!), weights.model),
-    imagination: () =>
-      tf.tidy(() => {
-        const parameters = layout.model.unpack(weights.model);
-        const policy = layout.actor.unpack(weights.actor);
-        const imagination = imagine(parameters, start, {
-          actor: policy,
-          layers: actor.hidden.length,
-          gumbel,
-        });
-        const ofLatent = weights.target && imagined.value;
-        return imaginedReturns(parameters, target(), imagination, ofLatent, settings).advantage;
-      }),
-    actor: () =>
-      weights.target
-        ? lastGradient((a, c) => imaginedLoss(a!, c), weights.actor, weights.target)
-        : lastGradient((a) => imaginedLoss(a!), weights.actor),
-    optimizer: () =>
-      tf.tidy(() => {
-        const after = applyGradients(layout, weights, gradient, 1, scalars, settings);
-        return namedWeights(after.weights).at(-1)![1];
-      }),
+    model: part((given) => gradientsOf((flat) => modelLoss(given)(flat!), given.weights.model)),
+    imagination: part((given) => {
+      const { weights, start, gumbel, imagined } = given;
+      const parameters = layout.model.unpack(weights.model);
+      const policy = layout.actor.unpack(weights.actor);
+      const imagination = imagine(parameters, start, { actor: policy, layers: actor.hidden.length, gumbel });
+      const ofLatent = weights.target && imagined.value;
+      const returns = imaginedReturns(parameters, target(given), imagination, ofLatent, settings);
+      return [returns.weight, returns.advantage];
+    }),
+    actor: part((given) => {
+      const loss = imaginedLoss(given);
+      const { actor, target } = given.weights;
+      return target ? gradientsOf((a, c) => loss(a!, c), actor, target) : gradientsOf((a) => loss(a!), actor);
+    }),
+    optimizer: part(({ weights, gradient, scalars, correction }) => {
+      const after = applyGradients(layout, weights, gradient, correction, scalars, settings);
+      return namedWeights(after.weights).map(([, tensor]) => tensor);
+    }),
   };
 }

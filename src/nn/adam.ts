@@ -14,6 +14,20 @@ export function zeroMoments(members: number, size: number): AdamMoments {
   return { mean: tf.zeros([members, size]), square: tf.zeros([members, size]) };
 }
 
+/** What Adam's averages, which start at zero, lack of their full size after t updates; scalars on the engine. */
+export interface BiasCorrection {
+  /** 1 / (1 − β₁ᵗ) */
+  mean: tf.Scalar;
+  /** 1 / (1 − β₂ᵗ) */
+  square: tf.Scalar;
+}
+
+/** The corrections of update t, 1 for the first. */
+export const biasCorrection = (update: number): BiasCorrection => ({
+  mean: tf.scalar(1 / (1 - BETA1 ** update)),
+  square: tf.scalar(1 / (1 - BETA2 ** update)),
+});
+
 /** The global norm of each member's gradient: [members, size] -> [members, 1]. */
 export function globalNorm(gradient: tf.Tensor2D): tf.Tensor2D {
   const own = ownKernel('GlobalNorm');
@@ -29,7 +43,7 @@ export function globalNorm(gradient: tf.Tensor2D): tf.Tensor2D {
  *   θ ← θ − α (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)
  *
  * @param norm |g|, [members, 1], from `globalNorm`
- * @param update t, 1 for the first step
+ * @param correction 1 / (1 − β₁ᵗ) and 1 / (1 − β₂ᵗ), from `biasCorrection`
  * @param learningRate α, [members, 1]
  * @param epsilon ε
  */
@@ -38,15 +52,16 @@ export function adam(
   gradient: tf.Tensor2D,
   norm: tf.Tensor2D,
   moments: AdamMoments,
-  update: number,
+  correction: BiasCorrection,
   learningRate: tf.Tensor2D,
   clip: number,
   epsilon = 1e-8,
 ): { parameters: tf.Tensor2D; moments: AdamMoments } {
   const own = ownKernel('Adam');
   if (own) {
-    const inputs = { parameters, gradient, ...moments, norm, learningRate };
-    const next = own(inputs, { update, clip, beta1: BETA1, beta2: BETA2, epsilon });
+    const corrections = { meanCorrection: correction.mean, squareCorrection: correction.square };
+    const inputs = { parameters, gradient, ...moments, norm, learningRate, ...corrections };
+    const next = own(inputs, { clip, beta1: BETA1, beta2: BETA2, epsilon });
     const [nextParameters, mean, square] = next as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
     return { parameters: nextParameters, moments: { mean, square } };
   }
@@ -54,8 +69,8 @@ export function adam(
   const mean: tf.Tensor2D = tf.add(tf.mul(moments.mean, BETA1), tf.mul(clipped, 1 - BETA1));
   const square: tf.Tensor2D = tf.add(tf.mul(moments.square, BETA2), tf.mul(tf.square(clipped), 1 - BETA2));
   const direction = tf.div(
-    tf.mul(mean, 1 / (1 - BETA1 ** update)),
-    tf.add(tf.sqrt(tf.mul(square, 1 / (1 - BETA2 ** update))), epsilon),
+    tf.mul(mean, correction.mean),
+    tf.add(tf.sqrt(tf.mul(square, correction.square)), epsilon),
   );
   return { parameters: tf.sub(parameters, tf.mul(direction, learningRate)), moments: { mean, square } };
 }

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs';
+import { Compiled } from '../../src/engine/compiled.ts';
 import { oneHot } from '../../src/engine/one-hot.ts';
 import { scope } from '../../src/engine/scope.ts';
 import { networks, type Weights } from '../../src/methods/world-model/networks.ts';
 import { worldModelSettings } from '../../src/methods/world-model/settings.ts';
 import { applyGradients, gradients, type MemberScalars } from '../../src/methods/world-model/update.ts';
-import { toWindows } from '../../src/methods/world-model/windows.ts';
-import { zeroMoments } from '../../src/nn/adam.ts';
+import { toWindows, uploadBatch } from '../../src/methods/world-model/windows.ts';
+import { biasCorrection, zeroMoments } from '../../src/nn/adam.ts';
 import type { ParameterLayout } from '../../src/nn/parameters.ts';
 import type { Batch } from '../../src/training/replay.ts';
 
@@ -142,34 +143,46 @@ function compute(members: number, settings: typeof dreamCritic) {
     undefined,
     'int32',
   );
-  let seen: Record<string, tf.Tensor> = {};
-  const gradient = gradients(
-    layout,
+  const inputs = {
     weights,
-    toWindows(batch, spaces),
-    {
+    batch: uploadBatch(batch, spaces),
+    noise: {
       posterior: stacked(floats(given.noise!), members, [32, 16, 32]),
       starts: tf.tensor2d(
         Array.from({ length: members }, (_, member) => [...starts].map((at) => member * 256 + at)),
         [members, 64],
         'int32',
       ),
-      behaviour: () => ({ actions: oneHot(taken, 2) as tf.Tensor4D }),
     },
+    taken,
     scalars,
-    settings,
-    (tensors) => {
-      for (const tensor of Object.values(tensors)) tf.keep(tensor);
-      seen = tensors;
-    },
-  );
-  const after = applyGradients(layout, weights, gradient, 1, scalars, settings);
-  return {
-    seen,
-    terms: after.terms as Record<string, tf.Tensor>,
-    gradients: { model: gradient.model, actor: gradient.actor },
-    weights: { model: after.weights.model, actor: after.weights.actor, target: after.weights.target! },
+    correction: biasCorrection(1),
   };
+  const update = new Compiled(({ weights, batch, noise, taken, scalars, correction }: typeof inputs) => {
+    let seen: Record<string, tf.Tensor> = {};
+    const gradient = gradients(
+      layout,
+      weights,
+      toWindows(batch, spaces),
+      { ...noise, behaviour: () => ({ actions: oneHot(taken, 2) as tf.Tensor4D }) },
+      scalars,
+      settings,
+      (tensors) => {
+        for (const tensor of Object.values(tensors)) tf.keep(tensor);
+        seen = tensors;
+      },
+    );
+    const after = applyGradients(layout, weights, gradient, correction, scalars, settings);
+    return {
+      seen,
+      terms: after.terms as Record<string, tf.Tensor>,
+      gradients: { model: gradient.model, actor: gradient.actor },
+      weights: { model: after.weights.model, actor: after.weights.actor, target: after.weights.target! },
+    };
+  });
+  const groups = update.run(inputs);
+  update.dispose();
+  return groups;
 }
 
 /** Every value of a computed update, read back side by side and freed: an engine may be unable to read synchronously. */

@@ -17,15 +17,18 @@ export const globalNorm: Kernel = {
 /**
  * One step of Adam with clipping, each member by its own norm and learning rate.
  *
- *   inputs       parameters, gradient, mean, square [members, size]; norm, learningRate [members, 1]
- *   attributes   update (from 1), clip, beta1, beta2, epsilon
+ *   inputs       parameters, gradient, mean, square [members, size]; norm, learningRate [members, 1];
+ *                meanCorrection, squareCorrection: scalars
+ *   attributes   clip, beta1, beta2, epsilon
  *   outputs      parameters, mean, square
  */
 export const adam: Kernel = {
   name: 'Adam',
-  run(heap, { parameters, gradient, mean, square, norm, learningRate }, attributes) {
-    const { update, clip, beta1, beta2, epsilon } = attributes as Record<string, number>;
+  run(heap, { parameters, gradient, mean, square, norm, learningRate, ...corrections }, attributes) {
+    const { clip, beta1, beta2, epsilon } = attributes as Record<string, number>;
     const [members, size] = parameters!.shape as [number, number];
+    const meanCorrection = heap.values(corrections.meanCorrection!)[0]!;
+    const squareCorrection = heap.values(corrections.squareCorrection!)[0]!;
     const nextParameters = heap.output([members, size]);
     const nextMean = heap.output([members, size]);
     const nextSquare = heap.output([members, size]);
@@ -43,8 +46,8 @@ export const adam: Kernel = {
         beta1!,
         beta2!,
         epsilon!,
-        heap.values(learningRate!)[m]! / (1 - beta1! ** update!),
-        1 / (1 - beta2! ** update!),
+        heap.values(learningRate!)[m]! * meanCorrection,
+        squareCorrection,
       );
     }
     return [nextParameters, nextMean, nextSquare];

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { oneHot } from '../../engine/one-hot.ts';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { adam, globalNorm } from '../../nn/adam.ts';
+import { adam, biasCorrection, globalNorm } from '../../nn/adam.ts';
 import { categoricalEntropy } from '../../nn/distributions.ts';
 import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
@@ -171,7 +171,7 @@ export function applyGradients(
     gradient,
     norm,
     weights.moments,
-    update,
+    biasCorrection(update),
     learningRate,
     gradientClip,
     adamEpsilon,

@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
+import { Compiled } from '../../engine/compiled.ts';
 import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import { scope } from '../../engine/scope.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { chooseActions, policyLogits } from '../../models/actor.ts';
 import { encode } from '../../models/encoder.ts';
+import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
 import { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces, AgentState, InspectedUpdate, Member, PolicyName } from '../../training/agent.ts';
@@ -35,7 +37,7 @@ import {
   type MemberScalars,
   type UpdateNoise,
 } from './update.ts';
-import { toWindows } from './windows.ts';
+import { type BatchTensors, toWindows, uploadBatch } from './windows.ts';
 
 /** The VAE + LSTM world model with its actor: the registry's entry. */
 export const worldModel = {
@@ -45,6 +47,20 @@ export const worldModel = {
 
 /** Members whose models are measured in one batch: each needs some 700 MB for its long sequences. */
 const DIAGNOSED_AT_ONCE = 4;
+
+/** Everything that an update is computed from. */
+interface UpdateInputs {
+  weights: Weights;
+  batch: BatchTensors;
+  noise: NoiseTensors;
+  scalars: MemberScalars;
+  correction: BiasCorrection;
+}
+
+interface NoiseTensors extends Pick<UpdateNoise, 'posterior' | 'starts'> {
+  /** Of the imagined actions: [members, starts, horizon, actions] */
+  gumbel: tf.Tensor4D;
+}
 
 interface Policy {
   encoder: Parameters;
@@ -116,21 +132,17 @@ class WorldModelAgent implements ReplayAgent {
     const previous = this.#weights;
     this.#lastBatch = batch;
     const terms = scope(() => {
-      const scalars = this.#scalars(step);
-      const windows = toWindows(batch, this.#spaces);
-      const gradient = gradients(
-        this.#networks,
-        previous,
-        windows,
-        this.#noise(batch),
-        scalars,
-        this.#settings,
-      );
-      const next = applyGradients(this.#networks, previous, gradient, update, scalars, this.#settings);
+      const next = this.#update.run({
+        weights: previous,
+        batch: uploadBatch(batch, this.#spaces),
+        noise: this.#noise(batch),
+        scalars: this.#scalars(step),
+        correction: biasCorrection(update),
+      });
       for (const [, tensor] of namedWeights(next.weights)) tf.keep(tensor);
       for (const term of Object.values(next.terms)) tf.keep(term);
       this.#weights = next.weights;
-      this.#inspector?.(inspectFirst(this.#networks, batch, previous, gradient, next.terms));
+      this.#inspector?.(inspectFirst(this.#networks, batch, previous, next.gradient, next.terms));
       this.#inspector = undefined;
       return next.terms;
     });
@@ -138,6 +150,22 @@ class WorldModelAgent implements ReplayAgent {
     this.#forgetPolicies();
     this.#pending.push(terms);
   }
+
+  readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
+    const settings = this.#settings;
+    const { posterior, starts, gumbel } = noise;
+    const layers = settings.actor.hidden.length;
+    const gradient = gradients(
+      this.#networks,
+      weights,
+      toWindows(batch, this.#spaces),
+      { posterior, starts, behaviour: (actor) => ({ actor, layers, gumbel }) },
+      scalars,
+      settings,
+    );
+    const next = applyGradients(this.#networks, weights, gradient, correction, scalars, settings);
+    return { ...next, gradient: { model: gradient.model, actor: gradient.actor } };
+  });
 
   drainLosses(): Promise<Row[][]> {
     return this.#pending.drain();
@@ -211,6 +239,7 @@ class WorldModelAgent implements ReplayAgent {
 
   dispose(): void {
     this.#forgetPolicies();
+    this.#update.dispose();
     this.#pending.dispose();
     for (const [, tensor] of namedWeights(this.#weights)) tensor.dispose();
   }
@@ -254,8 +283,8 @@ class WorldModelAgent implements ReplayAgent {
     };
   }
 
-  #noise({ batch, time }: Batch): UpdateNoise {
-    const { model, actor, horizon, imaginationStarts } = this.#settings;
+  #noise({ batch, time }: Batch): NoiseTensors {
+    const { model, horizon, imaginationStarts } = this.#settings;
     const members = this.#members.length;
     const rows = batch * time;
 
@@ -269,15 +298,10 @@ class WorldModelAgent implements ReplayAgent {
       for (let i = 0; i < ownStarts.length; i++) ownStarts[i] = member * rows + random.integer(rows);
       random.fillGumbel(memberPart(gumbel, members, member));
     }
-    const gumbelTensor = tf.tensor4d(gumbel, [members, imaginationStarts, horizon, this.#spaces.actions]);
     return {
       posterior: tf.tensor4d(posterior, [members, batch, 2 * time, model.latent]),
       starts: tf.tensor2d(starts, [members, imaginationStarts], 'int32'),
-      behaviour: (parameters) => ({
-        actor: parameters,
-        layers: actor.hidden.length,
-        gumbel: gumbelTensor,
-      }),
+      gumbel: tf.tensor4d(gumbel, [members, imaginationStarts, horizon, this.#spaces.actions]),
     };
   }
 }

@@ -14,7 +14,7 @@ import { type Sequences, stackSequences } from '../../training/replay.ts';
 import { imagine, imaginedReturns } from './imagination.ts';
 import type { Networks, Weights } from './networks.ts';
 import type { WorldModelSettings } from './settings.ts';
-import { toWindows } from './windows.ts';
+import { toWindows, uploadBatch } from './windows.ts';
 
 /** Steps after a warmed start at which the open-loop error is measured. */
 const OPEN_LOOP_STEPS = [1, 5, 15] as const;
@@ -121,7 +121,7 @@ function roll(
   spaces: AgentSpaces,
 ): Roll {
   const layers = settings.model.hidden.length;
-  const windows = toWindows(sequences, spaces);
+  const windows = toWindows(uploadBatch(sequences, spaces), spaces);
   const [observation] = tf.split(windows.observations, 2, 2) as [tf.Tensor];
   const { mean } = encode(model, layers, observation);
   const { predictedLatent, hidden, cell } = predictSequence(model, mean, windows.action, windows.first);

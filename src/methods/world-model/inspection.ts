@@ -16,7 +16,7 @@ export async function inspectFirst(
   networks: Networks,
   batch: Batch,
   weights: Weights,
-  gradient: Gradients,
+  gradient: Pick<Gradients, 'model' | 'actor'>,
   terms: LossTerms,
 ): Promise<InspectedUpdate> {
   const read = async (tensor: tf.Tensor) => {

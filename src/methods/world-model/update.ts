@@ -3,7 +3,7 @@ import { stopGradient } from '../../engine/stop-gradient.ts';
 import { logPolicy } from '../../models/actor.ts';
 import { type DynamicsState, stateBefore } from '../../models/dynamics.ts';
 import { value } from '../../models/heads.ts';
-import { adam, globalNorm, movingAverage } from '../../nn/adam.ts';
+import { adam, type BiasCorrection, globalNorm, movingAverage } from '../../nn/adam.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
 import { type Behaviour, imagine, imaginedReturns } from './imagination.ts';
@@ -176,12 +176,12 @@ export function gradients(
   };
 }
 
-/** The weights after one clipped Adam step each and one step of every moving average; `update` counts from 1. */
+/** The weights after one clipped Adam step each and one step of every moving average. */
 export function applyGradients(
   networks: Networks,
   weights: Weights,
   { model: modelGradient, actor: actorGradient, terms }: Gradients,
-  update: number,
+  correction: BiasCorrection,
   scalars: MemberScalars,
   settings: WorldModelSettings,
 ): { weights: Weights; terms: LossTerms } {
@@ -193,7 +193,7 @@ export function applyGradients(
     modelGradient,
     modelNorm,
     weights.modelMoments,
-    update,
+    correction,
     scalars.learningRate,
     gradientClip,
   );
@@ -202,7 +202,7 @@ export function applyGradients(
     actorGradient,
     actorNorm,
     weights.actorMoments,
-    update,
+    correction,
     scalars.actorLearningRate,
     gradientClip,
   );
