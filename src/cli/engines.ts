@@ -1,6 +1,7 @@
 import { type EngineName, engineNames, isAutomatic, startEngine } from '../engine/engine.ts';
 import { UserError } from '../errors.ts';
 import { alignColumns } from './align.ts';
+import { buildTensorflow, type Installed, installTensorflow } from './install-tensorflow.ts';
 
 interface EngineStatus {
   engine: string;
@@ -35,6 +36,25 @@ export async function enginesCommand({ json }: { json?: boolean }): Promise<numb
     json
       ? `${JSON.stringify(statuses.map((status) => ({ ...status, auto: status.engine === automatic })))}\n`
       : `${alignColumns([['  engine', 'state', 'version', 'device'], ...statuses.map(line)])}\n* what --engine auto takes\n`,
+  );
+  return 0;
+}
+
+/** `wm engines build --tensorflow DIR`. Returns the exit code. */
+export function buildCommand(library: string): number {
+  return announce(buildTensorflow(library, say));
+}
+
+/** `wm engines install tensorflow`. Returns the exit code. */
+export function installCommand(): number {
+  return announce(installTensorflow(say));
+}
+
+const say = (step: string) => void process.stderr.write(`${step}\n`);
+
+function announce({ engine, folder }: Installed): number {
+  process.stdout.write(
+    `engine tensorflow is ready: TensorFlow ${engine.version}, ${engine.device}, in ${folder}\n`,
   );
   return 0;
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
 import { UserError } from '../errors.ts';
 import { hostInfo } from './host.ts';
 
@@ -88,10 +88,26 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = await (await import('./report.ts')).reportCommand(dirs, options);
     });
 
-  command('engines', 'what can compute here, and why not the rest')
+  const engines = command('engines', 'what can compute here, and why not the rest')
     .option('--json', 'results as one JSON object')
     .action(async (options) => {
       code = await (await import('./engines.ts')).enginesCommand(options);
+    });
+  engines
+    .command('build')
+    .description('build the engine tensorflow against an installed Python tensorflow')
+    .requiredOption('--tensorflow <dir>', 'its folder, e.g. .venv/lib/python3.11/site-packages/tensorflow')
+    .exitOverride()
+    .action(async ({ tensorflow }) => {
+      code = (await import('./engines.ts')).buildCommand(tensorflow);
+    });
+  engines
+    .command('install')
+    .description('download what an engine needs; tensorflow is some hundred megabytes')
+    .addArgument(new Argument('<engine>').choices(['tensorflow']))
+    .exitOverride()
+    .action(async () => {
+      code = (await import('./engines.ts')).installCommand();
     });
 
   command('bench', 'time updates, collecting and evaluating on each engine')

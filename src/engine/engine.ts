@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
-import { startTensorflow } from './tensorflow.ts';
+import { describeTensorflow, startTensorflow } from './tensorflow.ts';
 import { hasRelaxedSimd } from './wasm/relaxed-simd.ts';
 import { describeWebgpu, startWebgpu } from './webgpu.ts';
 
@@ -15,8 +15,9 @@ export interface Engine {
   device: string;
   /** Version of the package that computes. */
   version: string;
-  /** Whether it pays to batch all members in one process. */
   isGpu: boolean;
+  /** Whether the members of a process compute faster as one batch than one after the other. */
+  stacksMembers: boolean;
 }
 
 const require = createRequire(import.meta.url);
@@ -31,12 +32,14 @@ const embedded: Record<'wasm' | 'cpu', () => Engine> = {
     device: `processor, WebAssembly SIMD${hasRelaxedSimd() ? ' with fused multiply-add' : ''}, 1 thread`,
     version: packageVersion('@tensorflow/tfjs-backend-wasm'),
     isGpu: false,
+    stacksMembers: false,
   }),
   cpu: () => ({
     name: 'cpu',
     device: 'processor, plain JavaScript, 1 thread',
     version: packageVersion('@tensorflow/tfjs-backend-cpu'),
     isGpu: false,
+    stacksMembers: false,
   }),
 };
 
@@ -69,7 +72,7 @@ export async function chooseEngine(
 
 /** What an engine would compute on. @throws UserError when it cannot load. */
 async function describeEngine(name: EngineName): Promise<Engine> {
-  if (name === 'tensorflow') return startTensorflow();
+  if (name === 'tensorflow') return describeTensorflow();
   if (name === 'webgpu') return describeWebgpu();
   return embedded[name]();
 }

@@ -50,6 +50,7 @@ export async function describeWebgpu(): Promise<Engine> {
       : `GPU, ${device} (${description})`,
     version,
     isGpu: !isFallbackAdapter,
+    stacksMembers: !isFallbackAdapter,
   };
 }
 

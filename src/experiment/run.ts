@@ -52,9 +52,9 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
     for (const run of runs) run.sumUpIfLeft();
     const onGpu = runs.some(({ used }) => used.engine.isGpu);
     const workers = options.workers ?? (onGpu ? 1 : host.cores);
-    const turns = fairTurns(runs.flatMap((run) => run.rides()).length, workers);
+    const turns = fairTurns(runs.flatMap((run) => run.rides(workers)).length, workers);
     await supervise(
-      runs.flatMap((run) => run.jobs(turns)),
+      runs.flatMap((run) => run.jobs(turns, workers)),
       workers,
       ({ runDir, seeds }, pid) => {
         const run = byDir.get(runDir)!;

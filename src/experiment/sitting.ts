@@ -117,16 +117,15 @@ export class Sitting {
   }
 
   /**
-   * Gives each pending seed a worker of its own; on a GPU, where a batch of members costs little more than one, all
-   * that stand at the same step ride together.
+   * The jobs of `rides`.
    *
    * @param turns in how many turns each job is to be trained
    */
-  jobs(turns: number): Job[] {
+  jobs(turns: number, workers: number): Job[] {
     const { experiment } = this;
     const { every } = experiment.evaluation;
     const { engine } = this.used;
-    return this.rides().map((seeds) => {
+    return this.rides(workers).map((seeds) => {
       const left = experiment.steps - this.stepOf(seeds[0]!);
       // A turn ends where a checkpoint is due anyway.
       const turn = Math.ceil(left / turns / every) * every;
@@ -134,11 +133,20 @@ export class Sitting {
     });
   }
 
-  /** The pending seeds that train in one batch, each batch in one worker. */
-  rides(): number[][] {
-    if (!this.used.engine.isGpu) return this.pending.map((seed) => [seed]);
-    const together = new Map<number, number[]>();
-    for (const [seed, step] of this.#steps) together.set(step, [...(together.get(step) ?? []), seed]);
+  /**
+   * The pending seeds that train in one batch, each batch in one worker: a seed alone; on an engine that stacks members,
+   * those of a worker's equal share of all seeds that stand at the same step. Shares do not depend on what is done, so
+   * a resumed run stacks the seeds that the first sitting stacked.
+   */
+  rides(workers: number): number[][] {
+    const { seeds } = this.experiment;
+    const shares = this.used.engine.stacksMembers ? Math.min(workers, seeds.length) : seeds.length;
+    const together = new Map<string, number[]>();
+    for (const seed of this.pending) {
+      const share = Math.floor((seeds.indexOf(seed) * shares) / seeds.length);
+      const ride = `share ${share} at step ${this.stepOf(seed)}`;
+      together.set(ride, [...(together.get(ride) ?? []), seed]);
+    }
     return [...together.values()];
   }
 

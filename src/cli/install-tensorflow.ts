@@ -1,0 +1,226 @@
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Engine, packageVersion } from '../engine/engine.ts';
+import {
+  type Binding,
+  cacheFolder,
+  type InstallationRecord,
+  RECORD_FILE,
+  SHARED_PACKAGES,
+  TENSORFLOW_PACKAGE,
+} from '../engine/tensorflow-package.ts';
+import { UserError } from '../errors.ts';
+
+/** Headers of Node's C interface: stable over Node's versions, and as a package they need no other source. */
+const HEADERS_PACKAGE = 'node-api-headers';
+const HEADERS_VERSION = '1.9.0';
+/** Version of Node's C interface that the binding's C++ is written for; part of the path where it looks for its binary. */
+const NAPI_VERSION = 8;
+
+/** What a Python package of TensorFlow 2 holds of TensorFlow's C interface. */
+const HEADER = 'include/tensorflow/c/eager/c_api.h';
+const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
+const FIND_DIR = `python3 -c "import importlib.util as u; print(u.find_spec('tensorflow').submodule_search_locations[0])"`;
+
+/** A binding that has computed something, and where it is. */
+export interface Installed {
+  engine: Engine;
+  folder: string;
+}
+
+/**
+ * Compiles the binding against an installed TensorFlow, in a folder of its own under the cache folder. It works only
+ * as long as that TensorFlow stays where it is.
+ *
+ * @param library folder of an installed Python package `tensorflow`, 2.x
+ * @param say told what is being done
+ * @throws UserError for whatever is missing, in one sentence with what mends it; nothing is left behind.
+ */
+export function buildTensorflow(library: string, say: (step: string) => void): Installed {
+  const builtAgainst = path.resolve(library);
+  requireTensorflow(builtAgainst);
+  const compiler = requireCompiler();
+  return install({ kind: 'built', builtAgainst, compiler: compiler.version }, say, (folder) => {
+    say(`compiling against ${builtAgainst}`);
+    const source = path.join(folder, 'node_modules', TENSORFLOW_PACKAGE);
+    const target = path.join(source, 'lib', `napi-v${NAPI_VERSION}`);
+    mkdirSync(target, { recursive: true });
+    const compiled = spawnSync(
+      compiler.command,
+      [
+        ...['-std=c++17', '-O2', '-fPIC', '-shared', `-DNAPI_VERSION=${NAPI_VERSION}`],
+        ...['-I', path.join(folder, 'node_modules', HEADERS_PACKAGE, 'include')],
+        ...['-I', path.join(builtAgainst, 'include')],
+        ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => path.join(source, 'binding', file)),
+        ...['-o', path.join(target, 'tfjs_binding.node')],
+        ...LIBRARIES.map((file) => path.join(builtAgainst, file)),
+        // Where they stand now is where they are looked for, and from there what they need in turn (CUDA's, say).
+        `-Wl,-rpath,${builtAgainst}`,
+      ],
+      { encoding: 'utf8' },
+    );
+    if (compiled.status === 0) return;
+    throw new UserError(
+      `engine tensorflow: the binding does not compile against ${builtAgainst} (${errorLine(compiled)}); try another version of TensorFlow (2.21 is known to work) or of ${compiler.command}`,
+      1,
+    );
+  });
+}
+
+/**
+ * Downloads the library that the npm package was made for (TensorFlow 2.9, some hundred megabytes) by running the
+ * package's own install script, in a folder under the cache folder.
+ *
+ * @throws UserError for whatever is missing, in one sentence with what mends it; nothing is left behind.
+ */
+export function installTensorflow(say: (step: string) => void): Installed {
+  return install({ kind: 'packaged', builtAgainst: null, compiler: null }, say, (folder) => {
+    say('downloading TensorFlow, some hundred megabytes');
+    const ran = npm(path.join(folder, 'node_modules', TENSORFLOW_PACKAGE), ['run', 'install']);
+    if (ran.status === 0) return;
+    throw new UserError(
+      `engine tensorflow: its library could not be downloaded (${errorLine(ran)}); check the network, or run \`wm engines build --tensorflow DIR\` with the folder of an installed Python tensorflow`,
+      1,
+    );
+  });
+}
+
+/**
+ * Makes an installation in a side folder: fetches the package, has `makeLibrary` provide its native part, computes
+ * one operation; then puts it in its place, replacing one of the same version.
+ */
+function install(
+  origin: Omit<InstallationRecord, 'tensorflow' | 'madeAt'>,
+  say: (step: string) => void,
+  makeLibrary: (folder: string) => void,
+): Installed {
+  const folder = makeFolder();
+  try {
+    fetchPackages(folder, say);
+    makeLibrary(folder);
+    say('computing one operation');
+    const engine = tryOut({ ...origin, folder });
+    const record: InstallationRecord = {
+      ...origin,
+      tensorflow: engine.version,
+      madeAt: new Date().toISOString(),
+    };
+    writeFileSync(path.join(folder, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`);
+    const place = path.join(cacheFolder(), `tensorflow-${engine.version}`);
+    rmSync(place, { recursive: true, force: true });
+    renameSync(folder, place);
+    return { engine, folder: place };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A new side folder in the cache folder. @throws UserError where that cannot be written. */
+function makeFolder(): string {
+  const cache = cacheFolder();
+  try {
+    mkdirSync(cache, { recursive: true });
+    return mkdtempSync(path.join(cache, 'unfinished-'));
+  } catch (error) {
+    throw new UserError(
+      `${cache} cannot be written (${(error as Error).message}); set WM_CACHE to a folder that can`,
+    );
+  }
+}
+
+/** Fetches the binding's JavaScript and C++, with stand-ins for the packages that it shares with wm. */
+function fetchPackages(folder: string, say: (step: string) => void): void {
+  const version = packageVersion(SHARED_PACKAGES[0]);
+  say(`fetching ${TENSORFLOW_PACKAGE} ${version} into ${folder}`);
+  const dependencies: Record<string, string> = {
+    [TENSORFLOW_PACKAGE]: version,
+    [HEADERS_PACKAGE]: HEADERS_VERSION,
+  };
+  for (const name of SHARED_PACKAGES) {
+    const standIn = path.basename(name);
+    mkdirSync(path.join(folder, standIn));
+    writeJson(path.join(folder, standIn, 'package.json'), { name, version, main: 'index.js' });
+    writeFileSync(
+      path.join(folder, standIn, 'index.js'),
+      "throw new Error('This stands in for the copy that wm has loaded.');\n",
+    );
+    dependencies[name] = `file:./${standIn}`;
+  }
+  writeJson(path.join(folder, 'package.json'), { private: true, dependencies });
+  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const fetched = npm(folder, ['install', ...options]);
+  if (fetched.status === 0) return;
+  throw new UserError(
+    `engine tensorflow: npm could not fetch ${TENSORFLOW_PACKAGE} ${version} (${errorLine(fetched)}); check the network and npm's registry`,
+    1,
+  );
+}
+
+/** Has the binding compute in a process of its own. @throws UserError where it does not. */
+function tryOut(binding: Binding): Engine {
+  const entry = fileURLToPath(new URL(`./check-tensorflow${path.extname(import.meta.url)}`, import.meta.url));
+  const child = spawnSync(process.execPath, [...process.execArgv, entry, JSON.stringify(binding)], {
+    encoding: 'utf8',
+  });
+  if (child.status !== 0) {
+    throw new UserError(
+      `engine tensorflow: the library ended its process (${child.signal ?? errorLine(child)}); try another version of TensorFlow (2.21 is known to work)`,
+      1,
+    );
+  }
+  const { engine, problem } = JSON.parse(child.stdout);
+  if (problem) throw new UserError(problem, 1);
+  return engine;
+}
+
+/** @throws UserError where a folder holds no TensorFlow that can be built against. */
+function requireTensorflow(folder: string): void {
+  if (process.platform !== 'linux') {
+    throw new UserError(
+      'engine tensorflow: it can be built on Linux alone; run `wm engines install tensorflow` to download the packaged one',
+    );
+  }
+  if (!existsSync(path.join(folder, HEADER))) {
+    throw new UserError(
+      `--tensorflow: ${folder} is not the folder of an installed Python tensorflow (it lacks ${HEADER}); give the folder that \`${FIND_DIR}\` prints`,
+    );
+  }
+  const missing = LIBRARIES.find((file) => !existsSync(path.join(folder, file)));
+  if (missing) {
+    throw new UserError(
+      `--tensorflow: the TensorFlow in ${folder} has no ${missing}; install a TensorFlow 2 that ships it (2.21 does)`,
+    );
+  }
+}
+
+/** The C++ compiler, $CXX or g++, and its version. @throws UserError where there is none. */
+function requireCompiler(): { command: string; version: string } {
+  const command = process.env.CXX || 'g++';
+  const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  if (status === 0) return { command, version: stdout.split('\n')[0]! };
+  throw new UserError(
+    `engine tensorflow: the C++ compiler ${command} is missing; install it (on Debian and Ubuntu: \`apt-get install g++\`), or set CXX to another`,
+  );
+}
+
+/** Runs npm in a folder. @throws UserError where there is no npm. */
+function npm(cwd: string, args: readonly string[]): SpawnSyncReturns<string> {
+  // On Windows npm is a script, which only a shell starts.
+  const ran = spawnSync('npm', args, { cwd, encoding: 'utf8', shell: process.platform === 'win32' });
+  if (!ran.error) return ran;
+  throw new UserError(`engine tensorflow: npm does not start (${ran.error.message}); install npm`);
+}
+
+/** The line of a failed command's output that says why. */
+function errorLine({ stderr, stdout, status }: SpawnSyncReturns<string>): string {
+  const lines = `${stderr}\n${stdout}`.split('\n').map((line) => line.trim());
+  return (
+    lines.find((line) => /\berror\b/i.test(line)) ?? lines.find(Boolean) ?? `it ended with code ${status}`
+  );
+}
+
+function writeJson(file: string, value: object): void {
+  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
+}

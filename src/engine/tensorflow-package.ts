@@ -1,0 +1,78 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import path from 'node:path';
+
+/** TensorFlow.js's binding to TensorFlow's own library: JavaScript, and the C++ that is compiled against the library. */
+export const TENSORFLOW_PACKAGE = '@tensorflow/tfjs-node-gpu';
+
+/** The packages of TensorFlow.js that the binding must share with wm: each keeps engines and tensors in a registry. */
+export const SHARED_PACKAGES = ['@tensorflow/tfjs', '@tensorflow/tfjs-core'] as const;
+
+/** A binding to load: where it is, and where it comes from. */
+export interface Binding {
+  /** Its own folder. */
+  folder: string;
+  /** `built` against an installed TensorFlow, or `packaged` with the library that the npm package downloads. */
+  kind: 'built' | 'packaged';
+  /** The folder whose TensorFlow it was built against; null for the packaged one. */
+  builtAgainst: string | null;
+}
+
+/** What `wm engines build` and `wm engines install` note down about what they set up. */
+export interface InstallationRecord extends Omit<Binding, 'folder'> {
+  /** Version of TensorFlow's library. */
+  tensorflow: string;
+  /** What compiled the binding; null for the packaged one. */
+  compiler: string | null;
+  /** ISO 8601, UTC */
+  madeAt: string;
+}
+
+/** The file in an installation's folder that holds its `InstallationRecord`, written when all else is there. */
+export const RECORD_FILE = 'installation.json';
+
+/** Where wm keeps what it installs on demand: $WM_CACHE, else `wm` under $XDG_CACHE_HOME, else under ~/.cache. */
+export function cacheFolder(): string {
+  const { WM_CACHE, XDG_CACHE_HOME } = process.env;
+  return path.resolve(WM_CACHE || path.join(XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'wm'));
+}
+
+/** The bindings in the cache folder, best first: built before packaged, then the newest. */
+export function installations(): (Binding & InstallationRecord)[] {
+  const cache = cacheFolder();
+  if (!existsSync(cache)) return [];
+  return readdirSync(cache)
+    .map((name) => path.join(cache, name))
+    .filter((folder) => existsSync(path.join(folder, RECORD_FILE)))
+    .map((folder) => ({ ...JSON.parse(readFileSync(path.join(folder, RECORD_FILE), 'utf8')), folder }))
+    .sort((a, b) => a.kind.localeCompare(b.kind) || b.madeAt.localeCompare(a.madeAt));
+}
+
+/** The `require` of the folder that holds the binding; without one, of wm itself. @throws where there is no package. */
+function requireOf(folder: string | undefined): NodeJS.Require {
+  const base = createRequire(folder ? path.join(folder, 'package.json') : import.meta.url);
+  return createRequire(base.resolve(`${TENSORFLOW_PACKAGE}/package.json`));
+}
+
+/** The version of the binding's package. @throws where there is no package. */
+export const bindingVersion = (folder: string | undefined): string =>
+  requireOf(folder)('./package.json').version;
+
+/**
+ * Loads the binding, which registers the backend `tensorflow` with wm's own copy of TensorFlow.js: where the binding
+ * asks for its own, Node's module cache answers with ours. (In the folder of an installation there is only a
+ * stand-in.)
+ *
+ * @param folder undefined: the package beside wm
+ * @throws whatever the binding throws as it loads
+ */
+export function loadBinding(folder: string | undefined): void {
+  const theirs = requireOf(folder);
+  const ours = createRequire(createRequire(import.meta.url).resolve(SHARED_PACKAGES[0]));
+  for (const name of SHARED_PACKAGES) {
+    ours(name);
+    theirs.cache[theirs.resolve(name)] = ours.cache[ours.resolve(name)];
+  }
+  theirs('.');
+}

@@ -1,0 +1,332 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs';
+import fc from 'fast-check';
+import { Compiled } from '../src/engine/compiled.ts';
+import { chooseEngine, type Engine, startEngine } from '../src/engine/engine.ts';
+import { explain } from '../src/engine/tensorflow.ts';
+import { type Binding, RECORD_FILE } from '../src/engine/tensorflow-package.ts';
+import { UserError } from '../src/errors.ts';
+import { lstmSequence } from '../src/nn/lstm.ts';
+import { RandomStream } from '../src/random/stream.ts';
+import { lambdaReturn, quantileRange } from '../src/training/returns.ts';
+import { assertUpdateEqualsReference } from './support/reference-update.ts';
+
+/** The engine, or in one sentence why there is none here. */
+const found: Engine | string = await chooseEngine('tensorflow').then(
+  ({ engine }) => engine,
+  (error: unknown) => {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  },
+);
+
+const wm = fileURLToPath(new URL('../bin/wm.js', import.meta.url));
+const dir = mkdtempSync(path.join(tmpdir(), 'wm-tensorflow-'));
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+const run = (args: string[], environment: NodeJS.ProcessEnv = {}) =>
+  spawnSync(process.execPath, [wm, ...args], {
+    cwd: dir,
+    env: { ...process.env, WM_CACHE: path.join(dir, 'cache'), ...environment },
+    encoding: 'utf8',
+  });
+
+/** A folder that looks like an installed Python tensorflow, without some of its files. */
+function library(name: string, ...without: string[]): string {
+  const folder = path.join(dir, name);
+  const files = [
+    'include/tensorflow/c/eager/c_api.h',
+    'libtensorflow_cc.so.2',
+    'libtensorflow_framework.so.2',
+  ];
+  for (const file of files.filter((file) => !without.includes(file))) {
+    mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+    writeFileSync(path.join(folder, file), 'not what it seems\n');
+  }
+  return folder;
+}
+
+/** A folder with programs of our own, to stand first in PATH. */
+function programs(scripts: Record<string, string>): string {
+  const folder = mkdtempSync(path.join(dir, 'bin-'));
+  for (const [name, script] of Object.entries(scripts)) {
+    writeFileSync(path.join(folder, name), `#!/bin/sh\n${script}\n`);
+    chmodSync(path.join(folder, name), 0o755);
+  }
+  return folder;
+}
+
+const onLinux = { skip: process.platform !== 'linux' && 'skipped: wm engines build is for Linux' };
+
+describe('what hinders wm engines build or install is one sentence with what mends it', onLinux, () => {
+  const compiler = programs({ 'g++': 'echo g++ 12' });
+  const offline = programs({ 'g++': 'echo g++ 12', npm: 'echo npm error code ENOTFOUND >&2; exit 1' });
+  const fetched = 'mkdir -p node_modules/@tensorflow/tfjs-node-gpu';
+  const hostless = programs({
+    npm: `[ $1 = install ] && exec ${fetched}; echo Error: getaddrinfo ENOTFOUND >&2; exit 1`,
+  });
+  const build = (folder: string, environment: NodeJS.ProcessEnv = {}) =>
+    run(['engines', 'build', '--tensorflow', folder], environment);
+  const cases: [string, () => ReturnType<typeof run>, number, RegExp][] = [
+    [
+      'no such folder',
+      () => build('nowhere'),
+      2,
+      /nowhere is not the folder of an installed Python tensorflow.*; give /,
+    ],
+    [
+      'a TensorFlow without its C++ library',
+      () => build(library('old', 'libtensorflow_cc.so.2')),
+      2,
+      /has no libtensorflow_cc\.so\.2; install a TensorFlow 2/,
+    ],
+    [
+      'no compiler',
+      () => build(library('good'), { CXX: path.join(dir, 'none') }),
+      2,
+      /the C\+\+ compiler .*none is missing; install it/,
+    ],
+    ['no npm', () => build(library('good'), { PATH: compiler }), 2, /npm does not start .*; install npm/],
+    [
+      'no network',
+      () => build(library('good'), { PATH: `${offline}:/bin:/usr/bin` }),
+      1,
+      /npm could not fetch @tensorflow\/tfjs-node-gpu 4\.22\.0 \(npm error code ENOTFOUND\); check the network/,
+    ],
+    [
+      'a host of the packaged library that does not answer',
+      () => run(['engines', 'install', 'tensorflow'], { PATH: `${hostless}:/bin:/usr/bin` }),
+      1,
+      /its library could not be downloaded \(Error: getaddrinfo ENOTFOUND\); check the network, or run `wm engines build/,
+    ],
+    [
+      'a cache folder that cannot be written',
+      () => build(library('good'), { WM_CACHE: path.join(dir, 'good', 'libtensorflow_cc.so.2') }),
+      2,
+      /cannot be written .*; set WM_CACHE/,
+    ],
+  ];
+  for (const [name, run, code, message] of cases) {
+    test(name, () => {
+      const { status, stdout, stderr } = run();
+      assert.equal(status, code, stderr);
+      assert.equal(stdout, '');
+      const said = stderr.split('\n').filter((line) => line.startsWith('wm: '));
+      assert.equal(said.length, 1, stderr);
+      assert.match(said[0]!, message);
+      assert.ok(!/^\s+at /m.test(stderr), stderr);
+      const cache = path.join(dir, 'cache');
+      assert.deepEqual(existsSync(cache) ? readdirSync(cache) : [], [], 'something was left behind');
+    });
+  }
+});
+
+describe('what hinders the engine is one sentence with what mends it', () => {
+  const built: Binding = {
+    folder: '/cache/tensorflow-2.21.0',
+    kind: 'built',
+    builtAgainst: '/venv/tensorflow',
+  };
+  const failure = (message: string, code?: string) => Object.assign(new Error(message), code && { code });
+  const cases: [string, Error, Binding | undefined, RegExp][] = [
+    [
+      'absent',
+      failure('Cannot find module', 'MODULE_NOT_FOUND'),
+      undefined,
+      /not installed; run `wm engines build/,
+    ],
+    [
+      'damaged',
+      failure('Cannot find module', 'MODULE_NOT_FOUND'),
+      built,
+      /damaged .*`wm engines build --tensorflow \/venv\/tensorflow`/,
+    ],
+    [
+      'its script did not run',
+      failure('The file tfjs_binding.node is missing'),
+      undefined,
+      /script did not run; run `wm engines install tensorflow`/,
+    ],
+    [
+      'no CUDA',
+      failure('libcudart.so.11.0: no such file', 'ERR_DLOPEN_FAILED'),
+      undefined,
+      /does not load \(libcudart.*install CUDA 11\.2/,
+    ],
+    [
+      'TensorFlow is gone',
+      failure('libtensorflow_cc.so.2: no such file', 'ERR_DLOPEN_FAILED'),
+      built,
+      /put back the TensorFlow in \/venv/,
+    ],
+    [
+      'wrong on the first operation',
+      failure('isNullOrUndefined is not a function'),
+      undefined,
+      /does not compute .*; use --engine wasm/,
+    ],
+  ];
+  for (const [name, error, binding, message] of cases) {
+    test(name, () => {
+      const sentence = explain(error, binding);
+      assert.match(sentence, /^engine tensorflow: [^\n]+; [^\n]+$/);
+      assert.match(sentence, message);
+    });
+  }
+
+  test('an installation whose package is gone, through the program', () => {
+    const folder = path.join(dir, 'damaged', 'tensorflow-2.21.0');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(
+      path.join(folder, RECORD_FILE),
+      JSON.stringify({
+        kind: 'built',
+        builtAgainst: '/venv/tensorflow',
+        tensorflow: '2.21.0',
+        madeAt: '2026-01-01',
+      }),
+    );
+    writeFileSync(path.join(dir, 'any.yaml'), 'method: world-model\n');
+    const { status, stderr } = run(['train', '--config', 'any.yaml', '--engine', 'tensorflow'], {
+      WM_CACHE: path.join(dir, 'damaged'),
+    });
+    assert.equal(status, 2, stderr);
+    assert.match(
+      stderr,
+      /^wm: engine tensorflow: .*tensorflow-2\.21\.0 is damaged .*; run `wm engines build/m,
+    );
+    assert.ok(!existsSync(path.join(dir, 'runs')), 'a run folder was written');
+  });
+});
+
+describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` }, () => {
+  before(async () => {
+    await startEngine('tensorflow');
+  });
+
+  const normal = (seed: number, name: string, shape: number[]) => {
+    const size = shape.reduce((product, n) => product * n, 1);
+    return tf.tensor(RandomStream.named(seed, name).fillNormal(new Float32Array(size)), shape);
+  };
+
+  for (const members of [1, 3]) {
+    test(`one update of ${members} equals JAX's`, () => assertUpdateEqualsReference(members));
+  }
+
+  test('a compiled function gives what its operations give one by one, and frees what it makes', () => {
+    const size = fc.integer({ min: 1, max: 5 });
+    const shapes = fc.record({ members: size, batch: size, steps: size, units: size, seed: fc.nat(1000) });
+    const f = ({ inputs, weight, keep }: Record<string, tf.Tensor>) => {
+      const loss = (...[gates, weight]: tf.Tensor[]) => {
+        const { hidden, cell } = lstmSequence(
+          gates as tf.Tensor4D,
+          weight as tf.Tensor3D,
+          keep as tf.Tensor3D,
+        );
+        return tf.sum(tf.add(tf.square(hidden), tf.mul(cell, 0.3))) as tf.Scalar;
+      };
+      const [dInputs, dWeight] = tf.grads(loss)([inputs!, weight!]);
+      const sums = tf.sum(inputs!, -1) as tf.Tensor3D;
+      const returns = lambdaReturn(sums, keep as tf.Tensor3D, sums, 0.7);
+      const flat = tf.reshape(returns, [returns.shape[0], -1]) as tf.Tensor2D;
+      return {
+        nested: { dInputs: dInputs!, dWeight: dWeight! },
+        given: keep!,
+        returns,
+        range: quantileRange(flat, 0.05, 0.95),
+        hot: tf.cast(tf.oneHot(tf.argMax(inputs!, -1), inputs!.shape[3]!), 'float32'),
+        gathered: tf.gather(weight!, tf.tensor1d([0, 0], 'int32'), 2),
+      };
+    };
+    fc.assert(
+      fc.property(shapes, ({ members, batch, steps, units, seed }) => {
+        const before = tf.memory().numTensors;
+        const compiled = new Compiled(f);
+        tf.tidy(() => {
+          for (const run of [1, 2]) {
+            const given = {
+              inputs: normal(seed + run, 'inputs', [members, batch, steps, 4 * units]),
+              weight: normal(seed + run, 'weight', [members, units, 4 * units]),
+              keep: tf.cast(tf.greater(normal(seed + run, 'keep', [members, batch, steps]), 0), 'float32'),
+            };
+            const [wanted, actual] = [f(given), compiled.run(given)].map(({ nested, ...rest }) => ({
+              ...nested,
+              ...rest,
+            }));
+            for (const [name, tensor] of Object.entries(wanted!)) {
+              const values = (actual as Record<string, tf.Tensor>)[name]!;
+              assert.deepEqual(values.shape, tensor.shape, name);
+              const error = tf.max(tf.abs(tf.sub(values, tensor))).dataSync()[0]!;
+              const limit = 1e-5 * (1 + tf.max(tf.abs(tensor)).dataSync()[0]!);
+              // Written so that NaN fails.
+              if (!(error <= limit)) assert.fail(`${name} is off by ${error}`);
+            }
+          }
+        });
+        compiled.dispose();
+        assert.equal(tf.memory().numTensors, before, 'tensors leaked');
+      }),
+      { seed: 1, numRuns: 15 },
+    );
+  });
+
+  test('a compiled function that is not pure is a bug that is seen', () => {
+    tf.tidy(() => {
+      const x = tf.ones([2]);
+      const y = tf.add(x, 1);
+      assert.throws(
+        () => new Compiled(({ x }: { x: tf.Tensor }) => ({ z: tf.mul(x, y) })).run({ x }),
+        /not an input/,
+      );
+      const reads = new Compiled(({ x }: { x: tf.Tensor }) => ({ z: tf.mul(x, x.dataSync()[0]!) }));
+      assert.throws(() => reads.run({ x }), /cannot read values/);
+      assert.deepEqual([...tf.mul(x, y).dataSync()], [2, 2]);
+    });
+  });
+
+  test('two runs give the same bytes, by seeds stacked in one worker', () => {
+    writeFileSync(
+      path.join(dir, 'tiny.yaml'),
+      JSON.stringify({
+        ...{ method: 'world-model', steps: 90, randomSteps: 60, logEvery: 1, seeds: [0, 1], horizon: 3 },
+        ...{ evaluation: { every: 60, episodes: 2 }, imaginationStarts: 4, replay: { batch: 4, length: 4 } },
+        ...{ model: { latent: 4, hidden: [8], lstm: 8 }, critic: { hidden: [8] }, actor: { hidden: [8] } },
+      }),
+    );
+    const losses = ['a', 'b'].map((name) => {
+      const args = [
+        'train',
+        '--config',
+        'tiny.yaml',
+        '--name',
+        name,
+        '--engine',
+        'tensorflow',
+        '--workers',
+        '1',
+      ];
+      const { status, stderr } = spawnSync(process.execPath, [wm, ...args], { cwd: dir, encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+      const events = readFileSync(path.join(dir, 'runs', name, 'events.jsonl'), 'utf8');
+      assert.match(events, /"kind":"worker".*"seeds":\[0,1\]/);
+      return readFileSync(path.join(dir, 'runs', name, 'seed-1', 'losses.csv'), 'utf8');
+    });
+    assert.equal(losses[0], losses[1]);
+    assert.ok(losses[0]!.split('\n').length > 5, 'no updates were logged');
+  });
+});
