@@ -21,6 +21,7 @@ export class UserError extends Error {
 
 /** The middle goes where a line is too long: what is wrong stands first, what to do last. */
 function oneLine(message: string): string {
-  const text = printable(message);
-  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST - 400)}…${text.slice(-399)}`;
+  if (message.length <= LONGEST) return printable(message);
+  // What was cut in the middle of a letter is made printable too.
+  return printable(`${message.slice(0, LONGEST - 400)}…${message.slice(-399)}`);
 }

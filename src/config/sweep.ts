@@ -29,6 +29,8 @@ export interface Sweep {
 
 /** Cells of one sweep: beyond it there is a mistake in the grid rather than a plan. */
 const MOST_CELLS = 1000;
+/** Characters that all cells read together: each reads the whole config. */
+const MOST_TEXT = 2 ** 22;
 
 const EXPECTED = 'lists of values by key, such as {lambda: [0.1, 1]}, or a list of cells';
 
@@ -56,6 +58,11 @@ export function loadSweep(input: ConfigInput): Sweep {
   }
   const base = validate(withoutSweep(input));
   const choices = plannedCells(source);
+  if (choices.length * input.text.length > MOST_TEXT) {
+    throw new UserError(
+      `${input.file}: ${choices.length} cells of so long a config are too many, shorten it or sweep fewer values at once`,
+    );
+  }
   refuseUselessFlags(source, choices);
   const cells = choices.map((cell) => resolveCell(input, source, cell));
   refuseTwins(source, choices, cells);

@@ -20,6 +20,7 @@ import { compareRuns } from '../../src/compare/index.ts';
 import { formatExperiment } from '../../src/config/format.ts';
 import { loadExperiment } from '../../src/config/load.ts';
 import { experimentOf } from '../../src/config/schema.ts';
+import { loadSweep } from '../../src/config/sweep.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { environmentEntry } from '../../src/envs/index.ts';
 import { UserError } from '../../src/errors.ts';
@@ -135,9 +136,37 @@ function checkConfig(config: string, overrides: string[], flags: Record<string, 
   assert.deepEqual(again, experiment, 'a config that was accepted is read back the same');
 }
 
+const sweeps: Target<Uint8Array> = {
+  name: 'sweeps',
+  share: 0.03,
+  inputs: fc.oneof(
+    mutationsOf([
+      Buffer.from(
+        'method: world-model\nsweep: {lambda: [0, 0.5, 1], beta.to: [0.1, 1], model.hidden: [[8], [16, 16]]}\n',
+      ),
+      Buffer.from(
+        'method: world-model\nname: arms\nsweep:\n  - {critic.shapesModel: false}\n  - {lambda: 2, horizon: 5}\n',
+      ),
+    ]),
+    anyValue.map((sweep) => Buffer.from(JSON.stringify({ method: 'world-model', sweep }))),
+  ),
+  run: (bytes) => {
+    const { base, cells, text: resolved } = loadSweep({ file: 's.yaml', text: text(bytes) });
+    for (const { experiment } of cells) {
+      const folder = path.resolve('runs', base.name, experiment.name);
+      assert.equal(
+        path.dirname(path.dirname(folder)),
+        path.resolve('runs'),
+        'a cell is one folder in the sweep',
+      );
+    }
+    assert.deepEqual(loadSweep({ file: 'again.yaml', text: resolved }).cells, cells);
+  },
+};
+
 const configFiles: Target<Uint8Array> = {
   name: 'config files',
-  share: 0.35,
+  share: 0.32,
   inputs: fc.oneof(
     { weight: 6, arbitrary: mutationsOf(configs) },
     {
@@ -335,7 +364,7 @@ const checkpoints: Target<Uint8Array> = {
   name: 'checkpoints',
   share: 0.15,
   inputs: fc.oneof(mutationsOf([state]), lyingHeader),
-  run: (bytes, sandbox) => {
+  run: async (bytes, sandbox) => {
     try {
       decodeSafetensors(bytes);
     } catch (error) {
@@ -344,6 +373,10 @@ const checkpoints: Target<Uint8Array> = {
     const folder = new SeedFolder(sandbox, 0);
     mkdirSync(folder.dir);
     writeFileSync(path.join(folder.dir, 'checkpoint.safetensors'), bytes);
+    writeFileSync(path.join(folder.dir, 'failure.safetensors'), bytes);
+    await attempt(() => {
+      folder.readFailure();
+    });
     folder.readCheckpoint();
   },
 };
@@ -481,6 +514,7 @@ const listing = (dir: string) => readdirSync(dir, { recursive: true }).map(Strin
 /** Every kind of input, ready for `check`. */
 export const checks: readonly Check[] = [
   prepare(configFiles),
+  prepare(sweeps),
   prepare(settings),
   prepare(csvFiles),
   prepare(records),
