@@ -21,8 +21,11 @@ import { chooseEngine, type Engine, startEngine } from '../src/engine/engine.ts'
 import { explain } from '../src/engine/tensorflow.ts';
 import { type Binding, RECORD_FILE } from '../src/engine/tensorflow-package.ts';
 import { UserError } from '../src/errors.ts';
+import { worldModel } from '../src/methods/world-model/agent.ts';
+import { worldModelSettings } from '../src/methods/world-model/settings.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import { emptyBatch } from '../src/training/replay.ts';
 import { lambdaReturn, quantileRange } from '../src/training/returns.ts';
 import { assertUpdateEqualsReference } from './support/reference-update.ts';
 
@@ -285,6 +288,15 @@ describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` 
     );
   });
 
+  test('inputs that were one tensor at first are told apart', () => {
+    tf.tidy(() => {
+      const compiled = new Compiled(({ x, y }: { x: tf.Tensor; y: tf.Tensor }) => ({ z: tf.sub(x, y) }));
+      const x = tf.tensor1d([1, 2]);
+      assert.deepEqual([...compiled.run({ x, y: tf.clone(x) }).z.dataSync()], [0, 0]);
+      assert.deepEqual([...compiled.run({ x, y: tf.tensor1d([5, 7]) }).z.dataSync()], [-4, -5]);
+    });
+  });
+
   test('a compiled function that is not pure is a bug that is seen', () => {
     tf.tidy(() => {
       const x = tf.ones([2]);
@@ -297,6 +309,37 @@ describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` 
       assert.throws(() => reads.run({ x }), /cannot read values/);
       assert.deepEqual([...tf.mul(x, y).dataSync()], [2, 2]);
     });
+  });
+
+  test('what goes on from saved weights ends with the bytes of what never stopped', async () => {
+    const settings = worldModelSettings.parse({ imaginationStarts: 16, horizon: 5 });
+    const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], actions: 2 };
+    const { batch: windows, length } = settings.replay;
+    const batch = emptyBatch(1, windows, length, 4);
+    const random = RandomStream.named(0, 'batch');
+    for (const values of [batch.observation, batch.nextObservation]) random.fillNormal(values);
+    const create = () => worldModel.create([{ seed: 0, settings }], spaces);
+    const saved = async (agent: ReturnType<typeof create>) => (await agent.save())[0]!.arrays;
+
+    const whole = create();
+    const halves: ReturnType<typeof create>[] = [];
+    for (let update = 1; update <= 4; update++) {
+      const resumed = create();
+      resumed.load(await whole.save());
+      halves.push(resumed);
+      for (const agent of [whole, resumed]) agent.update(batch, 100, update);
+      const [wanted, actual] = [await saved(whole), await saved(resumed)];
+      for (const [name, { data }] of Object.entries(wanted)) {
+        assert.ok(
+          Buffer.from(data.buffer).equals(Buffer.from(actual[name]!.data.buffer)),
+          `${name}, update ${update}`,
+        );
+      }
+    }
+    for (const agent of [whole, ...halves]) {
+      await agent.drainLosses();
+      agent.dispose();
+    }
   });
 
   test('two runs give the same bytes, by seeds stacked in one worker', () => {

@@ -32,12 +32,13 @@ export async function startTensorflow(binding: Binding | undefined = installatio
     }
     await tf.setBackend('tensorflow');
     tf.tidy(() => tf.add(1, 1).dataSync());
-    const { isUsingGpuDevice, binding: library } = tf.backend() as TensorflowBackend;
+    const backend = tf.backend() as TensorflowBackend;
     registerCompiler('tensorflow', (await import('./tensorflow/compile.ts')).compile);
+    const { isUsingGpuDevice } = backend;
     return {
       name: 'tensorflow',
       device: isUsingGpuDevice ? 'GPU, CUDA' : 'processor, libtensorflow (no usable GPU found)',
-      version: library.TF_Version,
+      version: backend.binding.TF_Version,
       isGpu: isUsingGpuDevice,
       stacksMembers: true,
     };

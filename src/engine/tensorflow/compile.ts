@@ -15,21 +15,26 @@ export const compile: Compile = (f, inputs) => {
   const backend = tf.backend() as TensorflowBackend;
   const { binding } = backend;
   const graph = new Graph(binding);
-  const ids = backend.getInputTensorIds(inputs);
-  const handle = ({ shape, dtype }: tf.Tensor, i: number, ids: number[]): Handle => ({
-    id: ids[i]!,
-    shape,
-    dtype: backend.getDTypeInteger(dtype),
-  });
-  const inputNames = inputs.map((x, i) => graph.addInput(handle(x, i, ids))).join();
-  const resultNames = scope(() => {
-    // Of clones, so that all results can go, also those that are inputs or that the function has kept.
-    const clones = inputs.map((x) => tf.clone(x));
-    const results = recording(backend, graph, () => f(clones));
-    const ids = backend.getInputTensorIds(results);
-    const names = results.map((x, i) => graph.addResult(handle(x, i, ids)));
+  const handles = (tensors: tf.Tensor[]): Handle[] => {
+    const ids = backend.getInputTensorIds(tensors);
+    return tensors.map(({ shape, dtype }, i) => ({
+      id: ids[i]!,
+      shape,
+      dtype: backend.getDTypeInteger(dtype),
+    }));
+  };
+  const { inputNames, resultNames } = scope(() => {
+    // The graph knows a tensor by the library's number for it: two inputs may share one, and have to be told apart.
+    const given = handles(inputs).map(({ id, dtype }) => {
+      const type = { name: 'T', type: binding.TF_ATTR_TYPE, value: dtype };
+      return backend.createOutputTensor(binding.executeOp('Identity', [type], [id], 1)[0]!);
+    });
+    const inputNames = handles(given).map((handle) => graph.addInput(handle));
+    const results = recording(backend, graph, () => f(given));
+    const resultNames = handles(results).map((handle) => graph.addResult(handle));
+    // Whatever the function has kept of them.
     tf.dispose(results);
-    return names.join();
+    return { inputNames: inputNames.join(), resultNames: resultNames.join() };
   });
   const program = load(binding, graph);
   return {
