@@ -365,3 +365,12 @@ describe('fat operations on our kernels equal their portable forms, gradients in
     );
   });
 });
+
+test('more memory than WebAssembly has is refused before anything is written', async () => {
+  await startEngine('wasm');
+  const before = tf.tensor1d([1, 2, 3]);
+  // To the allocator, whose numbers have 32 bits, these would be 64 bytes.
+  assert.throws(() => tf.fill([2 ** 30 + 16], 1), /^RangeError: allocation failed: 4294967360 bytes/);
+  assert.deepEqual([...before.dataSync()], [1, 2, 3]);
+  before.dispose();
+});

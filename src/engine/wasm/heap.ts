@@ -34,6 +34,8 @@ export class Heap {
     const env = { memory: this.backend.wasm.asm.memory };
     this.functions = new WebAssembly.Instance<Functions>(module, { env }).exports;
     this.workspace = this.allocate(this.functions.workspaceBytes());
+    // After the first allocation: only then has the backend put its allocator in its place for good.
+    throwWhenFull(this.backend.wasm);
   }
 
   /** Where a float32 tensor's values stand; with `member`, where those of one index of its leading axis do. */
@@ -88,6 +90,24 @@ export class Heap {
     const floats = new Float32Array(this.backend.wasm.asm.memory.buffer);
     for (let i = 0; i < count; i++) floats[(at + i * stride) / 4] = x;
   }
+}
+
+/** Backends whose allocator throws already. */
+const guarded = new WeakSet<object>();
+
+/**
+ * tfjs takes an allocator's answer of 0, which says that memory is full, for an address and writes there, and asks for
+ * the size modulo 4 GiB of a tensor that is larger. Both shall be a RangeError, as where JavaScript's own memory ends.
+ */
+function throwWhenFull(wasm: WasmBackend['wasm']): void {
+  if (guarded.has(wasm)) return;
+  guarded.add(wasm);
+  const allocate = wasm._malloc;
+  wasm._malloc = (bytes) => {
+    const at = bytes < 2 ** 32 ? allocate(bytes) : 0;
+    if (at === 0) throw new RangeError(`allocation failed: ${bytes} bytes of WebAssembly memory`);
+    return at;
+  };
 }
 
 function readModule(build: Build): Uint8Array {
