@@ -51,8 +51,8 @@ export const drills: readonly Drill[] = [
   everyByte,
 ];
 
-/** Runs at once: on two cores each has two workers, so that writes and ends also meet a busy machine. */
-const AT_ONCE = 2;
+/** Runs at once, of two workers each: more than a small machine has cores, so that faults meet a busy one too. */
+const AT_ONCE = 4;
 
 /**
  * Tries about `count` faults in all, at least one of each kind that can be tried here.
