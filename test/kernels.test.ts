@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { startEngine } from '../src/engine/engine.ts';
@@ -17,6 +17,7 @@ import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { meanSquaredError } from '../src/training/reduce.ts';
 import { lambdaReturn } from '../src/training/returns.ts';
+import { testCompiledFunctions } from './support/compiled-functions.ts';
 
 const BUILDS: Build[] = hasRelaxedSimd() ? ['plain', 'relaxed'] : ['plain'];
 const small = fc.integer({ min: 1, max: 9 });
@@ -373,4 +374,9 @@ test('more memory than WebAssembly has is refused before anything is written', a
   assert.throws(() => tf.fill([2 ** 30 + 16], 1), /^RangeError: allocation failed: 4294967360 bytes/);
   assert.deepEqual([...before.dataSync()], [1, 2, 3]);
   before.dispose();
+});
+
+describe('compiled functions on wasm', () => {
+  before(() => startEngine('wasm'));
+  testCompiledFunctions(0);
 });

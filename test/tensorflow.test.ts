@@ -14,19 +14,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import * as tf from '@tensorflow/tfjs';
-import fc from 'fast-check';
-import { Compiled } from '../src/engine/compiled.ts';
 import { chooseEngine, type Engine, startEngine } from '../src/engine/engine.ts';
 import { explain } from '../src/engine/tensorflow.ts';
 import { type Binding, RECORD_FILE } from '../src/engine/tensorflow-package.ts';
 import { UserError } from '../src/errors.ts';
 import { worldModel } from '../src/methods/world-model/agent.ts';
 import { worldModelSettings } from '../src/methods/world-model/settings.ts';
-import { lstmSequence } from '../src/nn/lstm.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { emptyBatch } from '../src/training/replay.ts';
-import { lambdaReturn, quantileRange } from '../src/training/returns.ts';
+import { testCompiledFunctions } from './support/compiled-functions.ts';
 import { assertUpdateEqualsReference } from './support/reference-update.ts';
 
 /** The engine, or in one sentence why there is none here. */
@@ -222,94 +218,11 @@ describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` 
     await startEngine('tensorflow');
   });
 
-  const normal = (seed: number, name: string, shape: number[]) => {
-    const size = shape.reduce((product, n) => product * n, 1);
-    return tf.tensor(RandomStream.named(seed, name).fillNormal(new Float32Array(size)), shape);
-  };
-
   for (const members of [1, 3]) {
     test(`one update of ${members} equals JAX's`, () => assertUpdateEqualsReference(members));
   }
 
-  test('a compiled function gives what its operations give one by one, and frees what it makes', () => {
-    const size = fc.integer({ min: 1, max: 5 });
-    const shapes = fc.record({ members: size, batch: size, steps: size, units: size, seed: fc.nat(1000) });
-    const f = ({ inputs, weight, keep }: Record<string, tf.Tensor>) => {
-      const loss = (...[gates, weight]: tf.Tensor[]) => {
-        const { hidden, cell } = lstmSequence(
-          gates as tf.Tensor4D,
-          weight as tf.Tensor3D,
-          keep as tf.Tensor3D,
-        );
-        return tf.sum(tf.add(tf.square(hidden), tf.mul(cell, 0.3))) as tf.Scalar;
-      };
-      const [dInputs, dWeight] = tf.grads(loss)([inputs!, weight!]);
-      const sums = tf.sum(inputs!, -1) as tf.Tensor3D;
-      const returns = lambdaReturn(sums, keep as tf.Tensor3D, sums, 0.7);
-      const flat = tf.reshape(returns, [returns.shape[0], -1]) as tf.Tensor2D;
-      return {
-        nested: { dInputs: dInputs!, dWeight: dWeight! },
-        given: keep!,
-        returns,
-        range: quantileRange(flat, 0.05, 0.95),
-        hot: tf.cast(tf.oneHot(tf.argMax(inputs!, -1), inputs!.shape[3]!), 'float32'),
-        gathered: tf.gather(weight!, tf.tensor1d([0, 0], 'int32'), 2),
-      };
-    };
-    fc.assert(
-      fc.property(shapes, ({ members, batch, steps, units, seed }) => {
-        const before = tf.memory().numTensors;
-        const compiled = new Compiled(f);
-        tf.tidy(() => {
-          for (const run of [1, 2]) {
-            const given = {
-              inputs: normal(seed + run, 'inputs', [members, batch, steps, 4 * units]),
-              weight: normal(seed + run, 'weight', [members, units, 4 * units]),
-              keep: tf.cast(tf.greater(normal(seed + run, 'keep', [members, batch, steps]), 0), 'float32'),
-            };
-            const [wanted, actual] = [f(given), compiled.run(given)].map(({ nested, ...rest }) => ({
-              ...nested,
-              ...rest,
-            }));
-            for (const [name, tensor] of Object.entries(wanted!)) {
-              const values = (actual as Record<string, tf.Tensor>)[name]!;
-              assert.deepEqual(values.shape, tensor.shape, name);
-              const error = tf.max(tf.abs(tf.sub(values, tensor))).dataSync()[0]!;
-              const limit = 1e-5 * (1 + tf.max(tf.abs(tensor)).dataSync()[0]!);
-              // Written so that NaN fails.
-              if (!(error <= limit)) assert.fail(`${name} is off by ${error}`);
-            }
-          }
-        });
-        compiled.dispose();
-        assert.equal(tf.memory().numTensors, before, 'tensors leaked');
-      }),
-      { seed: 1, numRuns: 15 },
-    );
-  });
-
-  test('inputs that were one tensor at first are told apart', () => {
-    tf.tidy(() => {
-      const compiled = new Compiled(({ x, y }: { x: tf.Tensor; y: tf.Tensor }) => ({ z: tf.sub(x, y) }));
-      const x = tf.tensor1d([1, 2]);
-      assert.deepEqual([...compiled.run({ x, y: tf.clone(x) }).z.dataSync()], [0, 0]);
-      assert.deepEqual([...compiled.run({ x, y: tf.tensor1d([5, 7]) }).z.dataSync()], [-4, -5]);
-    });
-  });
-
-  test('a compiled function that is not pure is a bug that is seen', () => {
-    tf.tidy(() => {
-      const x = tf.ones([2]);
-      const y = tf.add(x, 1);
-      assert.throws(
-        () => new Compiled(({ x }: { x: tf.Tensor }) => ({ z: tf.mul(x, y) })).run({ x }),
-        /not an input/,
-      );
-      const reads = new Compiled(({ x }: { x: tf.Tensor }) => ({ z: tf.mul(x, x.dataSync()[0]!) }));
-      assert.throws(() => reads.run({ x }), /cannot read values/);
-      assert.deepEqual([...tf.mul(x, y).dataSync()], [2, 2]);
-    });
-  });
+  testCompiledFunctions(1e-5);
 
   test('what goes on from saved weights ends with the bytes of what never stopped', async () => {
     const settings = worldModelSettings.parse({ imaginationStarts: 16, horizon: 5 });

@@ -97,6 +97,8 @@ export async function startEngine(name: EngineName): Promise<Engine> {
   if (name === 'wasm') {
     const { registerKernels } = await import('./wasm/kernels.ts');
     registerKernels(hasRelaxedSimd() ? 'relaxed' : 'plain');
+    const { registerCompiler } = await import('./compiled.ts');
+    registerCompiler('wasm', (await import('./wasm/compile.ts')).compile);
   }
   return embedded[name]();
 }

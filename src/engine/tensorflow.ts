@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
 import { UserError } from '../errors.ts';
-import { registerCompiler } from './compiled.ts';
 import { type Engine, packageVersion } from './engine.ts';
 import type { TensorflowBackend } from './tensorflow/binding.ts';
 import {
@@ -33,6 +32,7 @@ export async function startTensorflow(binding: Binding | undefined = installatio
     await tf.setBackend('tensorflow');
     tf.tidy(() => tf.add(1, 1).dataSync());
     const backend = tf.backend() as TensorflowBackend;
+    const { registerCompiler } = await import('./compiled.ts');
     registerCompiler('tensorflow', (await import('./tensorflow/compile.ts')).compile);
     const { isUsingGpuDevice } = backend;
     return {
