@@ -356,18 +356,28 @@ test('a path that is no run folder is one sentence', () => {
   );
 });
 
-test('the published tables are what the published run folders give', () => {
-  const root = fileURLToPath(new URL('../', import.meta.url));
-  const first = join(root, 'runs', 'first');
-  const { text, files } = compareRuns([join(first, 'dream-critic'), join(first, 'baseline')], {
-    paper: true,
+/** Each published comparison, in the order of its command, and the page that shows its table. */
+const published = [
+  { folder: 'first', arms: ['dream-critic', 'baseline'], page: 'README.md' },
+  {
+    folder: 'table1',
+    arms: ['dream-critic', 'baseline', 'bootstrap-only'],
+    page: join('docs', 'results.md'),
+  },
+];
+
+for (const { folder, arms, page } of published) {
+  test(`the tables of runs/${folder} and ${page} are what its run folders give`, () => {
+    const root = fileURLToPath(new URL('../', import.meta.url));
+    const dir = join(root, 'runs', folder);
+    const { text, files } = compareRuns(
+      arms.map((arm) => join(dir, arm)),
+      { paper: true },
+    );
+    for (const [name, content] of Object.entries(files)) {
+      assert.equal(readFileSync(join(dir, name), 'utf8'), content, name);
+    }
+    const [mainTable] = text.split('\n\n');
+    assert.ok(readFileSync(join(root, page), 'utf8').includes(mainTable!), `${page} shows another table`);
   });
-  for (const [name, content] of Object.entries(files)) {
-    assert.equal(readFileSync(join(first, name), 'utf8'), content, name);
-  }
-  const [mainTable] = text.split('\n\n');
-  assert.ok(
-    readFileSync(join(root, 'README.md'), 'utf8').includes(mainTable!),
-    'README.md shows another table',
-  );
-});
+}
