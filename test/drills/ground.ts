@@ -222,7 +222,7 @@ export class Ground {
   }
 }
 
-/** Runs undisturbed once, and `stopped` times up to a random instant. */
+/** Runs undisturbed once, and `stopped` times up to a random instant at which no seed is done. */
 export async function makeModel(random: RandomStream, stopped: number): Promise<Model> {
   const ground = new Ground();
   const begin = performance.now();
@@ -243,8 +243,10 @@ export async function makeModel(random: RandomStream, stopped: number): Promise<
     });
     while (!over && Math.min(first(), second()) <= rows) await setTimeout(20);
     child.kill('SIGINT');
-    if ((await ended).code === 130) model.stopped.push(half);
-    else await half.clear();
+    await ended;
+    if (SEEDS.some((seed) => existsSync(path.join(half.dir, `seed-${seed}`, 'done.json'))))
+      await half.clear();
+    else model.stopped.push(half);
   }
   return model;
 }
