@@ -361,7 +361,7 @@ const published = [
   { folder: 'first', arms: ['dream-critic', 'baseline'], page: 'README.md' },
   {
     folder: 'table1',
-    arms: ['dream-critic', 'baseline', 'bootstrap-only'],
+    arms: ['dream-critic', 'baseline', 'bootstrap-only', 'shape-only'],
     page: join('docs', 'results.md'),
   },
 ];
