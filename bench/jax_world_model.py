@@ -265,7 +265,9 @@ def learn(learner, windows, beta, noise, starts, choose, steps, s):
         actor=actor,
         target=target and moving_average(target, only(model, 'critic'), s['critic']['targetRate']),
         average=moving_average(
-            learner['average'], dict(encoder=only(model, 'encoder'), actor=actor), s['policyAverage']
+            learner['average'],
+            dict(encoder=only(model, 'encoder'), actor=actor),
+            peer.average_rate_at(s, model_moments.count, jnp.maximum),
         ),
         model_moments=model_moments,
         actor_moments=actor_moments,

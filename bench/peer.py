@@ -84,7 +84,7 @@ DEFAULTS = {
     'imaginationStarts': 64,
     'learningRate': 1e-3,
     'gradientClip': 10,
-    'policyAverage': 0.01,
+    'policyAverage': 0.001,
     'model': {'latent': 32, 'hidden': [64, 64], 'lstm': 128, 'reconstructionWeight': 50, 'latentWeight': 1},
     'critic': {
         'shapesModel': True,
@@ -122,6 +122,11 @@ def beta_at(experiment, step, minimum=min):
     if isinstance(beta, (int, float)):
         return beta
     return beta['from'] + (beta['to'] - beta['from']) * minimum(1.0, step / beta['over'])
+
+
+def average_rate_at(experiment, update, maximum=max):
+    """Rate of the policy average at `update`, 1 for the first: polynomial decay, eta = 8."""
+    return maximum(experiment['policyAverage'], 9 / (update + 8))
 
 
 # ---- the reference update

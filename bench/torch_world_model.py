@@ -236,6 +236,7 @@ class Learner:
         self.encoder_size = size_of(mlp_shapes('encoder', 4, s['model']['hidden'], 2 * s['model']['latent']))
         self.average_encoder = model.detach()[:, : self.encoder_size].clone()
         self.average_actor = actor.detach().clone()
+        self.updates = 0
         self.optimizers = [
             torch.optim.Adam([self.model], lr=s['learningRate'], fused=True),
             torch.optim.Adam([self.actor], lr=s['actor']['learningRate'], fused=True),
@@ -270,6 +271,8 @@ class Learner:
         with torch.no_grad():
             if target:
                 self.target.lerp_(self.model[:, -self.target.shape[1] :], s['critic']['targetRate'])
-            self.average_encoder.lerp_(self.model[:, : self.encoder_size], s['policyAverage'])
-            self.average_actor.lerp_(self.actor, s['policyAverage'])
+            self.updates += 1
+            rate = peer.average_rate_at(s, self.updates, max)
+            self.average_encoder.lerp_(self.model[:, : self.encoder_size], rate)
+            self.average_actor.lerp_(self.actor, rate)
         return terms

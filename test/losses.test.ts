@@ -110,6 +110,7 @@ function problem(settings: WorldModelSettings) {
     entropy: tf.tensor1d([0.05, 0.3]),
     learningRate: tf.tensor2d([[1e-3], [3e-2]]),
     actorLearningRate: tf.tensor2d([[3e-4], [1e-2]]),
+    policyAverage: tf.tensor2d([[1e-3], [1e-1]]),
   };
   return { settings, layouts, weights, windows, posterior, starts, scalars };
 }
@@ -539,6 +540,7 @@ describe('members do not influence each other', () => {
             entropy: part(scalars.entropy),
             learningRate: part(scalars.learningRate),
             actorLearningRate: part(scalars.actorLearningRate),
+            policyAverage: part(scalars.policyAverage),
           };
           const ownWindows: Windows = {
             observations: part(windows.observations),

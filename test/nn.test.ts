@@ -7,14 +7,7 @@ import { oneHot } from '../src/engine/one-hot.ts';
 import { scope } from '../src/engine/scope.ts';
 import { stopGradient } from '../src/engine/stop-gradient.ts';
 import { encode, encoderSpecs } from '../src/models/encoder.ts';
-import {
-  type AdamMoments,
-  adam,
-  biasCorrection,
-  globalNorm,
-  movingAverage,
-  zeroMoments,
-} from '../src/nn/adam.ts';
+import { type AdamMoments, adam, biasCorrection, globalNorm, zeroMoments } from '../src/nn/adam.ts';
 import {
   binaryCrossEntropy,
   categoricalEntropy,
@@ -25,6 +18,7 @@ import { fanIn, openForgetGate, zeros } from '../src/nn/initialisers.ts';
 import { affine } from '../src/nn/linear.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
 import { mlpSpecs } from '../src/nn/mlp.ts';
+import { movingAverage, polynomialDecayRate } from '../src/nn/moving-average.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 
@@ -301,6 +295,12 @@ for (const engine of ENGINES) {
       tf.tidy(() => {
         const average = movingAverage(tf.tensor2d([[1, -2]]), tf.tensor2d([[3, 8]]), 0.1);
         assertClose(average.dataSync(), [1.2, -1]);
+        const own = movingAverage(
+          tf.tensor2d([[1], [1]]),
+          tf.tensor2d([[3], [3]]),
+          tf.tensor2d([[0.5], [0]]),
+        );
+        assertClose(own.dataSync(), [2, 1]);
       });
     });
 
@@ -475,4 +475,27 @@ describe('parameters', () => {
     // Gain 1.4 before the ReLU, the last layer's own scale after it; two standard deviations at most; biases zero.
     assertClose(scales, [2.8, 0, 0.2, 0], 0.01);
   });
+});
+
+test('polynomial-decay averaging weights iterate i as Shamir and Zhang do, then forgets at the least rate', () => {
+  // Their average of t iterates with η = 8, unrolled: the weight of i is 9/(i+8) times what later steps leave of it.
+  const weights = (updates: number, least: number) => {
+    let all: number[] = [];
+    for (let t = 1; t <= updates; t++) {
+      const rate = polynomialDecayRate(t, least);
+      all = [...all.map((weight) => weight * (1 - rate)), rate];
+    }
+    return all;
+  };
+  // Exactly, the weight of iterate i of t is 9 · i(i+1)…(i+7) / (t(t+1)…(t+8)).
+  const product = (from: number, factors: number) => {
+    let all = 1;
+    for (let i = 0; i < factors; i++) all *= from + i;
+    return all;
+  };
+  const exact = Array.from({ length: 30 }, (_, i) => (9 * product(i + 1, 8)) / product(30, 9));
+  assertClose(weights(30, 0), exact);
+  assert.equal(polynomialDecayRate(1, 0.001), 1);
+  assert.equal(polynomialDecayRate(100_000, 0.001), 0.001);
+  assert.equal(polynomialDecayRate(5, 1), 1);
 });

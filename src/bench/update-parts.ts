@@ -57,6 +57,7 @@ export function timedParts(
     entropy: fill([members], actor.entropy) as tf.Tensor1D,
     learningRate: fill([members, 1], settings.learningRate) as tf.Tensor2D,
     actorLearningRate: fill([members, 1], actor.learningRate) as tf.Tensor2D,
+    policyAverage: fill([members, 1], settings.policyAverage) as tf.Tensor2D,
   };
   const start = {
     latent: normal(members, imaginationStarts, model.latent) as tf.Tensor3D,

@@ -74,8 +74,3 @@ export function adam(
   );
   return { parameters: tf.sub(parameters, tf.mul(direction, learningRate)), moments: { mean, square } };
 }
-
-/** Exponential moving average: (1 − rate) average + rate value. */
-export function movingAverage(average: tf.Tensor2D, value: tf.Tensor2D, rate: number): tf.Tensor2D {
-  return tf.add(tf.mul(average, 1 - rate), tf.mul(value, rate));
-}

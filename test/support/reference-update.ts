@@ -133,6 +133,7 @@ function compute(members: number, settings: typeof dreamCritic) {
     entropy: row(hyper.entropy!),
     learningRate: column(hyper.learning_rate!),
     actorLearningRate: column(hyper.actor_learning_rate!),
+    policyAverage: column(1),
   };
   // The reference stores them step by step.
   const byStart = Array.from({ length: 64 }, (_, start) =>

@@ -6,6 +6,7 @@ import type { EnvironmentEntry } from '../../envs/index.ts';
 import { chooseActions, policyLogits } from '../../models/actor.ts';
 import { encode } from '../../models/encoder.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
+import { polynomialDecayRate } from '../../nn/moving-average.ts';
 import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
 import { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces, AgentState, InspectedUpdate, Member, PolicyName } from '../../training/agent.ts';
@@ -136,7 +137,7 @@ class WorldModelAgent implements ReplayAgent {
         weights: previous,
         batch: uploadBatch(batch, this.#spaces),
         noise: this.#noise(batch),
-        scalars: this.#scalars(step),
+        scalars: this.#scalars(step, update),
         correction: biasCorrection(update),
       });
       for (const [, tensor] of namedWeights(next.weights)) tf.keep(tensor);
@@ -269,7 +270,7 @@ class WorldModelAgent implements ReplayAgent {
     this.#policies.clear();
   }
 
-  #scalars(step: number): MemberScalars {
+  #scalars(step: number, update: number): MemberScalars {
     const each = (of: (settings: WorldModelSettings) => number) =>
       this.#members.map(({ settings }) => of(settings));
     const column = (of: (settings: WorldModelSettings) => number) =>
@@ -280,6 +281,7 @@ class WorldModelAgent implements ReplayAgent {
       entropy: tf.tensor1d(each(({ actor }) => actor.entropy)),
       learningRate: column(({ learningRate }) => learningRate),
       actorLearningRate: column(({ actor }) => actor.learningRate),
+      policyAverage: column(({ policyAverage }) => polynomialDecayRate(update, policyAverage)),
     };
   }
 

@@ -16,8 +16,8 @@ export const worldModelSettings = z.strictObject({
   learningRate: positive.default(1e-3).describe('Adam step size of world model and critic'),
   gradientClip: positive.default(10).describe('largest global gradient norm, for model and actor each'),
   policyAverage: fraction
-    .default(0.01)
-    .describe('rate per update of the moving average of encoder and actor that evaluation plays'),
+    .default(0.001)
+    .describe('least rate of the polynomial-decay average of encoder and actor that evaluation plays'),
   model: z
     .strictObject({
       latent: positiveInteger.max(4096).default(32).describe('dimensions of the latent z'),

@@ -3,7 +3,8 @@ import { stopGradient } from '../../engine/stop-gradient.ts';
 import { logPolicy } from '../../models/actor.ts';
 import { type DynamicsState, stateBefore } from '../../models/dynamics.ts';
 import { value } from '../../models/heads.ts';
-import { adam, type BiasCorrection, globalNorm, movingAverage } from '../../nn/adam.ts';
+import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
+import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
 import { type Behaviour, imagine, imaginedReturns } from './imagination.ts';
@@ -52,6 +53,8 @@ export interface MemberScalars {
   /** [members, 1] */
   learningRate: tf.Tensor2D;
   actorLearningRate: tf.Tensor2D;
+  /** Rate of this update's step of the policy average. */
+  policyAverage: tf.Tensor2D;
 }
 
 /** All that is random in an update. */
@@ -185,7 +188,8 @@ export function applyGradients(
   scalars: MemberScalars,
   settings: WorldModelSettings,
 ): { weights: Weights; terms: LossTerms } {
-  const { gradientClip, policyAverage } = settings;
+  const { gradientClip } = settings;
+  const { policyAverage } = scalars;
   const modelNorm = globalNorm(modelGradient);
   const actorNorm = globalNorm(actorGradient);
   const model = adam(
