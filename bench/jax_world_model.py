@@ -80,6 +80,12 @@ def value(p, latent, s):
     return mlp(p, 'critic', latent, s['critic']['hidden'])[..., 0]
 
 
+def target_value(target, latent, s):
+    """The bootstrap: clipped to what rewards of 1 allow."""
+    unbounded = value(target, latent, s)
+    return jnp.clip(unbounded, 0, 1) if s['critic']['boundedTarget'] else unbounded
+
+
 def continue_logit(model, latent, s):
     return mlp(model, 'continue', latent, s['model']['hidden'])[..., 0]
 
@@ -154,7 +160,7 @@ def model_loss(model, target, windows, beta, noise, s):
     )
     if target is not None:
         gamma = s['gamma']
-        y = sg((1 - gamma) * reward + gamma * (1 - terminated) * value(target, next_mean, s))
+        y = sg((1 - gamma) * reward + gamma * (1 - terminated) * target_value(target, next_mean, s))
         mask = 1 - first[:, 1:]
         on_predicted = mask * (value(model, predicted[:, :-1], s) - y[:, 1:]) ** 2
         terms['critic'] = ((value(model, latent, s) - y) ** 2).mean() + on_predicted.sum() / jnp.maximum(mask.sum(), 1)
@@ -194,7 +200,7 @@ def imagined_returns(model, target, latents, next_latents, s):
         returns = lambda_return(reward, gamma * go_on, jnp.zeros_like(reward), 1.0)
         advantage = returns - returns.mean(1, keepdims=True)
     else:
-        returns = lambda_return(reward, gamma * go_on, value(target, next_latents, s), s['critic']['returnLambda'])
+        returns = lambda_return(reward, gamma * go_on, target_value(target, next_latents, s), s['critic']['returnLambda'])
         advantage = returns - value(model, latents, s)
     spread = jnp.percentile(returns, 95) - jnp.percentile(returns, 5)
     return weight, returns, advantage / jnp.maximum(s['actor']['returnRangeFloor'], spread)

@@ -91,6 +91,7 @@ DEFAULTS = {
         'bootstrapsActor': True,
         'hidden': [64, 64],
         'targetRate': 0.1,
+        'boundedTarget': True,
         'returnLambda': 0.95,
     },
     'actor': {'hidden': [64, 64], 'learningRate': 3e-4, 'entropy': 1e-3, 'returnRangeFloor': 0.01},
@@ -149,8 +150,8 @@ def reference(numpy):
 
 
 def reference_experiment(hyper):
-    """The config that the reference update was computed with: the defaults but for β."""
-    return resolve(dict(beta=hyper['beta'], **{'lambda': hyper['lambda_critic']}))
+    """The config that the reference update was computed with: the defaults but for β, and an unbounded bootstrap."""
+    return resolve(dict(beta=hyper['beta'], critic={'boundedTarget': False}, **{'lambda': hyper['lambda_critic']}))
 
 
 def check(numpy, learn):

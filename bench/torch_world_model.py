@@ -92,6 +92,12 @@ def value(p, latent, s):
     return mlp(p, 'critic', latent, s['critic']['hidden']).squeeze(-1)
 
 
+def target_value(target, latent, s):
+    """The bootstrap: clipped to what rewards of 1 allow."""
+    unbounded = value(target, latent, s)
+    return unbounded.clamp(0, 1) if s['critic']['boundedTarget'] else unbounded
+
+
 def continue_logit(model, latent, s):
     return mlp(model, 'continue', latent, s['model']['hidden']).squeeze(-1)
 
@@ -164,7 +170,7 @@ def model_loss(model, target, windows, beta, noise, s):
     if target is not None:
         gamma = s['gamma']
         with torch.no_grad():
-            y = (1 - gamma) * reward + gamma * (1 - terminated) * value(target, next_mean, s)
+            y = (1 - gamma) * reward + gamma * (1 - terminated) * target_value(target, next_mean, s)
         mask = 1 - first[:, :, 1:]
         of_latent, of_predicted = value(model, torch.cat([latent, predicted], 2), s).chunk(2, 2)
         on_predicted = mask * (of_predicted[:, :, :-1] - y[:, :, 1:]) ** 2
@@ -210,7 +216,7 @@ def imagined_returns(model, target, value_of_latents, next_latents, s):
         returns = lambda_return(reward, gamma * go_on, torch.zeros_like(reward), 1.0)
         advantage = returns - returns.mean(1, keepdim=True)
     else:
-        returns = lambda_return(reward, gamma * go_on, value(target, next_latents, s), s['critic']['returnLambda'])
+        returns = lambda_return(reward, gamma * go_on, target_value(target, next_latents, s), s['critic']['returnLambda'])
         advantage = returns - value_of_latents
     low, high = torch.quantile(returns.flatten(1), torch.tensor([0.05, 0.95]), 1)
     return weight, returns, advantage / (high - low).clamp(min=s['actor']['returnRangeFloor']).view(-1, 1, 1)

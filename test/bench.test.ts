@@ -18,6 +18,7 @@ import { experimentOf } from '../src/config/schema.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import { agentSpaces } from '../src/training/train.ts';
 
 const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -35,7 +36,7 @@ replay: { batch: 1, length: 2 }
 `;
 const dreamCritic = experimentOf(loadExperiment({ file: 'tiny.yaml', text: config }), 'world-model');
 const arms = withBaseline(dreamCritic);
-const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], actions: 2 };
+const spaces = agentSpaces(environmentEntry('CartPole-v1'));
 const flops = new Map([...arms].map(([arm, experiment]) => [arm, updateFlops(experiment, spaces)]));
 
 describe('the flops of an update', () => {

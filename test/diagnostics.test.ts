@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../src/engine/engine.ts';
+import { environmentEntry } from '../src/envs/index.ts';
 import { worldModel } from '../src/methods/world-model/agent.ts';
 import { worldModelSettings } from '../src/methods/world-model/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { emptyBatch, type Sequences } from '../src/training/replay.ts';
+import { agentSpaces } from '../src/training/train.ts';
 
-const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], actions: 2 };
+const spaces = agentSpaces(environmentEntry('CartPole-v1'));
 const settings = worldModelSettings.parse({
   model: { hidden: [8], lstm: 8, latent: 4 },
   critic: { hidden: [8] },

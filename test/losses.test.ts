@@ -3,6 +3,7 @@ import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../src/engine/engine.ts';
 import { oneHot } from '../src/engine/one-hot.ts';
+import { environmentEntry } from '../src/envs/index.ts';
 import { imaginedReturns } from '../src/methods/world-model/imagination.ts';
 import {
   actorLoss,
@@ -13,7 +14,7 @@ import {
   imaginedCriticLoss,
   type Windows,
 } from '../src/methods/world-model/losses.ts';
-import { hasCritic, networks, type Weights } from '../src/methods/world-model/networks.ts';
+import { hasCritic, networks, targetCritic, type Weights } from '../src/methods/world-model/networks.ts';
 import { type WorldModelSettings, worldModelSettings } from '../src/methods/world-model/settings.ts';
 import {
   applyGradients,
@@ -27,6 +28,7 @@ import { biasCorrection, zeroMoments } from '../src/nn/adam.ts';
 import type { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { memberMean } from '../src/training/reduce.ts';
+import { agentSpaces } from '../src/training/train.ts';
 
 const MEMBERS = 2;
 const BATCH = 3;
@@ -35,7 +37,7 @@ const STARTS = 4;
 const HORIZON = 3;
 const LATENT = 3;
 const LAYERS = 1;
-const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], actions: 2 };
+const spaces = agentSpaces(environmentEntry('CartPole-v1'));
 
 type Critic = Partial<WorldModelSettings['critic']>;
 
@@ -203,7 +205,7 @@ function frozenBase({ layouts, windows, posterior, settings }: Problem, flat: tf
 /** The critic loss at `flat` on whatever latents; the problem's own settings unless others are given. */
 function critic(problem: Problem, flat: tf.Tensor2D, inference: Inference, settings = problem.settings) {
   const { layouts, weights, windows } = problem;
-  const target = layouts.model.only('critic').unpack(weights.target!);
+  const target = targetCritic(layouts, weights.target!, settings);
   return criticLoss(layouts.model.unpack(flat), target, windows, inference, settings);
 }
 
@@ -240,7 +242,7 @@ function wholeGradients(problem: Problem) {
   );
   const imagination = { ...imagined!, action: actions };
   const model = layouts.model.unpack(weights.model);
-  const target = weights.target && layouts.model.only('critic').unpack(weights.target);
+  const target = weights.target && targetCritic(layouts, weights.target, settings);
   const valueOfLatent = target && value(model, LAYERS, imagination.latent);
   const returns = imaginedReturns(model, target, imagination, valueOfLatent, settings);
   return { gradient, imagination, imagined: returns };
@@ -385,6 +387,33 @@ describe('what the switches promise', () => {
     });
   });
 
+  test('the bootstrap promises no more than the rewards allow, and no less', () => {
+    tf.tidy(() => {
+      const { layouts, weights, windows, posterior, settings } = problem(arms['dream critic']!);
+      const { nextMean } = baseTerms(
+        layouts.model.unpack(weights.model),
+        windows,
+        posterior,
+        settings,
+      ).inference;
+      const bounded = targetCritic(layouts, weights.target!, settings)(nextMean).dataSync<'float32'>();
+      const unbounded = targetCritic(
+        layouts,
+        weights.target!,
+        settingsOf({ boundedTarget: false }),
+      )(nextMean);
+      // CartPole's rewards are 1, and no step at all is worth 0: (1 − γ) Σ γᵏ is from 0 to 1.
+      assert.deepEqual(
+        [...bounded],
+        Array.from(unbounded.dataSync<'float32'>(), (v) => Math.min(1, Math.max(0, v))),
+      );
+      assert.deepEqual([Math.min(...bounded), Math.max(...bounded)], [0, 1]);
+
+      const costly = networks(settings, { ...spaces, rewardRange: [-2, -1] });
+      assert.deepEqual(costly.valueRange, [-2, 0]);
+    });
+  });
+
   test('without the stop-gradient the target is V itself and learns too; the average plays no part', () => {
     tf.tidy(() => {
       const given = problem(arms['dream critic']!);
@@ -400,11 +429,11 @@ describe('what the switches promise', () => {
       const literal = settingsOf({ stopGradient: false });
       assert.ok(Math.hypot(...onNextMean(literal)) > 1e-3, 'the target learns');
 
-      const otherTarget = layouts.model.only('critic').unpack(tf.neg(weights.target!));
+      const otherTarget = targetCritic(layouts, tf.neg(weights.target!), literal);
       const onTarget = (settings: WorldModelSettings, target: typeof otherTarget) => [
         ...criticLoss(model, target, windows, inference, settings).dataSync(),
       ];
-      const target = layouts.model.only('critic').unpack(weights.target!);
+      const target = targetCritic(layouts, weights.target!, literal);
       assert.deepEqual(onTarget(literal, target), onTarget(literal, otherTarget));
       assert.notDeepEqual(onTarget(settingsOf(), target), onTarget(settingsOf(), otherTarget));
     });

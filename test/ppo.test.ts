@@ -140,7 +140,7 @@ test('loss and gradient equal those of jax, each member with its own numbers', (
   ];
   const settings = ppoSettings.parse({ actor: { hidden: [3] }, critic: { hidden: [3] }, gradientClip: 1e9 });
   const [batch, observation, actions] = [6, 2, 2];
-  const layout = networks(settings, { observation, actions, observationScale: [5, 5] });
+  const layout = networks(settings, { observation, actions, observationScale: [5, 5], rewardRange: [0, 1] });
   const both = (of: (member: number) => Float32Array) => [...of(0), ...of(1)];
   tf.tidy(() => {
     const weights = tf.tensor2d(

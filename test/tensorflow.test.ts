@@ -17,11 +17,13 @@ import { fileURLToPath } from 'node:url';
 import { chooseEngine, type Engine, startEngine } from '../src/engine/engine.ts';
 import { explain } from '../src/engine/tensorflow.ts';
 import { type Binding, RECORD_FILE } from '../src/engine/tensorflow-package.ts';
+import { environmentEntry } from '../src/envs/index.ts';
 import { UserError } from '../src/errors.ts';
 import { worldModel } from '../src/methods/world-model/agent.ts';
 import { worldModelSettings } from '../src/methods/world-model/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { emptyBatch } from '../src/training/replay.ts';
+import { agentSpaces } from '../src/training/train.ts';
 import { testCompiledFunctions } from './support/compiled-functions.ts';
 import { assertUpdateEqualsReference } from './support/reference-update.ts';
 
@@ -226,7 +228,7 @@ describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` 
 
   test('what goes on from saved weights ends with the bytes of what never stopped', async () => {
     const settings = worldModelSettings.parse({ imaginationStarts: 16, horizon: 5 });
-    const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], actions: 2 };
+    const spaces = agentSpaces(environmentEntry('CartPole-v1'));
     const { batch: windows, length } = settings.replay;
     const batch = emptyBatch(1, windows, length, 4);
     const random = RandomStream.named(0, 'batch');

@@ -278,6 +278,7 @@ const countdown: EnvironmentEntry = {
   make: () => new Countdown(),
   observationNames: ['left'],
   observationScale: [1],
+  rewardRange: [1, 1],
   controller: () => 1,
   terminationCause: () => 'over',
 };

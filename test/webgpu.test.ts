@@ -8,10 +8,12 @@ import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { parse } from 'csv-parse/sync';
 import { chooseEngine, type Engine, startEngine } from '../src/engine/engine.ts';
+import { environmentEntry } from '../src/envs/index.ts';
 import { UserError } from '../src/errors.ts';
 import { worldModel } from '../src/methods/world-model/agent.ts';
 import { worldModelSettings } from '../src/methods/world-model/settings.ts';
 import { emptyBatch, type Sequences } from '../src/training/replay.ts';
+import { agentSpaces } from '../src/training/train.ts';
 import { assertUpdateEqualsReference } from './support/reference-update.ts';
 
 /** The engine, or in one sentence why there is none here. */
@@ -112,7 +114,7 @@ describe('webgpu', { skip: typeof found === 'string' && `skipped: ${found}` }, (
 
   test('memory does not grow with episodes of ever other lengths', async () => {
     const settings = worldModelSettings.parse({ ...models, horizon: 3 });
-    const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], actions: 2 };
+    const spaces = agentSpaces(environmentEntry('CartPole-v1'));
     const agent = worldModel.create([{ seed: 0, settings }], spaces);
     const sequences = (time: number): Sequences => {
       const mask = new Float32Array(2 * time).fill(1);

@@ -9,7 +9,13 @@ import {
   criticLoss,
   imaginedCriticLoss,
 } from '../methods/world-model/losses.ts';
-import { hasCritic, initialWeights, namedWeights, networks } from '../methods/world-model/networks.ts';
+import {
+  hasCritic,
+  initialWeights,
+  namedWeights,
+  networks,
+  targetCritic,
+} from '../methods/world-model/networks.ts';
 import type { WorldModelSettings } from '../methods/world-model/settings.ts';
 import { applyGradients, type Gradients, type MemberScalars } from '../methods/world-model/update.ts';
 import { toWindows, uploadBatch } from '../methods/world-model/windows.ts';
@@ -92,7 +98,7 @@ export function timedParts(
     correction: biasCorrection(1),
   };
   type Given = typeof given;
-  const target = ({ weights }: Given) => weights.target && criticLayout.unpack(weights.target);
+  const target = ({ weights }: Given) => weights.target && targetCritic(layout, weights.target, settings);
 
   const modelLoss =
     (given: Given) =>

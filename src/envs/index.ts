@@ -10,6 +10,8 @@ export interface EnvironmentEntry {
   observationNames: readonly string[];
   /** s: what observations are divided by before a model sees them, one number per element. */
   observationScale: readonly number[];
+  /** Least and largest reward of a step. */
+  rewardRange: readonly [number, number];
   /** A hand-written policy that does well: with ε of its actions random, it makes the held-out set. */
   controller(observation: ArrayLike<number>): Action;
   /** In one word, why an episode terminated in this observation. */
@@ -24,6 +26,7 @@ const environments = new Map<string, EnvironmentEntry>([
       make: () => new TimeLimit(new CartPole(), 500),
       observationNames: ['x', 'x_dot', 'theta', 'theta_dot'],
       observationScale: [1, 1, 0.1, 1],
+      rewardRange: [1, 1],
       controller: balance,
       terminationCause,
     },

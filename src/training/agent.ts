@@ -105,6 +105,8 @@ export interface AgentSpaces {
   observation: number;
   /** s: observations are divided by it, one number per element. */
   observationScale: readonly number[];
+  /** Least and largest reward of a step. */
+  rewardRange: readonly [number, number];
   /** Number of discrete actions. */
   actions: number;
 }

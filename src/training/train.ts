@@ -33,9 +33,14 @@ export const metricColumns = (agent: Agent): string[] => [
 ];
 
 /** What an agent must know of an environment with discrete actions. */
-export function agentSpaces({ make, observationScale }: EnvironmentEntry): AgentSpaces {
+export function agentSpaces({ make, observationScale, rewardRange }: EnvironmentEntry): AgentSpaces {
   const { observationSpace, actionSpace } = make();
-  return { observation: spaceSize(observationSpace), observationScale, actions: spaceSize(actionSpace) };
+  return {
+    observation: spaceSize(observationSpace),
+    observationScale,
+    rewardRange,
+    actions: spaceSize(actionSpace),
+  };
 }
 
 /**

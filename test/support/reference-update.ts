@@ -54,7 +54,9 @@ const { expected, hyper } = reference;
 const floats = ({ f32 }: Packed) => new Float32Array(new Uint8Array(Buffer.from(f32!, 'base64')).buffer);
 const integers = ({ i32 }: Packed) => new Int32Array(new Uint8Array(Buffer.from(i32!, 'base64')).buffer);
 
-const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], actions: 2 };
+/** The reference bounds no value. */
+const rewardRange: [number, number] = [-Infinity, Infinity];
+const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], rewardRange, actions: 2 };
 const dreamCritic = worldModelSettings.parse({});
 const baselineActor = worldModelSettings.parse({ critic: { bootstrapsActor: false } });
 const layout = networks(dreamCritic, spaces);

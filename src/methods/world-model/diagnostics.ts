@@ -4,7 +4,7 @@ import { scope } from '../../engine/scope.ts';
 import { decode } from '../../models/decoder.ts';
 import { predictSequence, stateBefore } from '../../models/dynamics.ts';
 import { encode } from '../../models/encoder.ts';
-import { continueLogit, value } from '../../models/heads.ts';
+import { continueLogit, type ValueFunction, value } from '../../models/heads.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent.ts';
@@ -12,7 +12,7 @@ import type { Row } from '../../training/events.ts';
 import { memberMean, memberSum } from '../../training/reduce.ts';
 import { type Sequences, stackSequences } from '../../training/replay.ts';
 import { imagine, imaginedReturns } from './imagination.ts';
-import type { Networks, Weights } from './networks.ts';
+import { type Networks, targetCritic, type Weights } from './networks.ts';
 import type { WorldModelSettings } from './settings.ts';
 import { toWindows, uploadBatch } from './windows.ts';
 
@@ -41,7 +41,7 @@ type Diagnosis = Partial<Record<(typeof DIAGNOSTICS)[number], tf.Tensor1D>>;
 interface Models {
   model: Parameters;
   actor: Parameters;
-  target: Parameters | undefined;
+  target: ValueFunction | undefined;
 }
 
 /**
@@ -67,7 +67,7 @@ export async function diagnose(
     const models: Models = {
       model: networks.model.unpack(these(weights.model)),
       actor: networks.actor.unpack(these(weights.actor)),
-      target: weights.target && networks.model.only('critic').unpack(these(weights.target)),
+      target: weights.target && targetCritic(networks, these(weights.target), settings),
     };
     const stack = (each: readonly Sequences[]) => stackSequences(each, spaces.observation);
     const heldOutOfEach = stack(own.map(() => heldOut));

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { ownKernel } from '../../engine/own-kernel.ts';
 import { actorLayers, policyLogits, sampleAction } from '../../models/actor.ts';
 import { type DynamicsState, dynamicsStep, dynamicsWeights } from '../../models/dynamics.ts';
-import { continueLogit, predictReward, value } from '../../models/heads.ts';
+import { continueLogit, predictReward, type ValueFunction } from '../../models/heads.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { lambdaReturn, quantileRange } from '../../training/returns.ts';
 import type { WorldModelSettings } from './settings.ts';
@@ -76,11 +76,11 @@ export interface ImaginedReturns {
  * Both advantages are divided by max(floor, P95 − P5 of R over starts × horizon).
  *
  * @param valueOfLatent V(z_t), [members, starts, horizon]; undefined for an arm without a critic
- * @param target V̄'s parameters
+ * @param target V̄
  */
 export function imaginedReturns(
   model: Parameters,
-  target: Parameters | undefined,
+  target: ValueFunction | undefined,
   imagination: Imagination,
   valueOfLatent: tf.Tensor | undefined,
   settings: WorldModelSettings,
@@ -95,12 +95,7 @@ export function imaginedReturns(
   ) as tf.Tensor3D;
   const discount: tf.Tensor3D = tf.mul(continueProbability, gamma);
   const lambdaReturns = target
-    ? lambdaReturn(
-        reward,
-        discount,
-        value(target, critic.hidden.length, nextLatent) as tf.Tensor3D,
-        critic.returnLambda,
-      )
+    ? lambdaReturn(reward, discount, target(nextLatent) as tf.Tensor3D, critic.returnLambda)
     : undefined;
 
   let returns: tf.Tensor3D;

@@ -4,7 +4,7 @@ import { stopGradient } from '../../engine/stop-gradient.ts';
 import { decode } from '../../models/decoder.ts';
 import { predictSequence } from '../../models/dynamics.ts';
 import { encode } from '../../models/encoder.ts';
-import { continueLogit, predictReward, value } from '../../models/heads.ts';
+import { continueLogit, predictReward, type ValueFunction, value } from '../../models/heads.ts';
 import {
   binaryCrossEntropy,
   categoricalEntropy,
@@ -127,12 +127,12 @@ export function baseLoss(
  * equation: V itself in place of V̄, with gradients into both sides; `terminalMask: false` drops (1 − terminated).
  * Where the critic does not shape the model, z, ẑ and μ are constants.
  *
- * @param target V̄'s parameters
+ * @param target V̄
  * @returns [members]
  */
 export function criticLoss(
   parameters: Parameters,
-  target: Parameters,
+  target: ValueFunction,
   windows: Windows,
   inference: Inference,
   { critic, gamma }: WorldModelSettings,
@@ -141,7 +141,7 @@ export function criticLoss(
   const shaping = <T>(f: () => T) => (critic.shapesModel ? f() : stopGradient(f));
   const valueTarget = () => {
     const nextMean = shaping(() => tf.clone(inference.nextMean));
-    const nextValue = value(critic.stopGradient ? target : parameters, layers, nextMean);
+    const nextValue = critic.stopGradient ? target(nextMean) : value(parameters, layers, nextMean);
     const bootstrap = critic.terminalMask ? tf.mul(tf.sub(1, windows.terminated), nextValue) : nextValue;
     return tf.add(tf.mul(windows.reward, 1 - gamma), tf.mul(bootstrap, gamma)) as tf.Tensor3D;
   };

@@ -1,9 +1,9 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import { actorSpecs } from '../../models/actor.ts';
 import { decoderSpecs } from '../../models/decoder.ts';
 import { dynamicsSpecs } from '../../models/dynamics.ts';
 import { encoderSpecs } from '../../models/encoder.ts';
-import { continueSpecs, criticSpecs, rewardSpecs } from '../../models/heads.ts';
+import { continueSpecs, criticSpecs, rewardSpecs, type ValueFunction, value } from '../../models/heads.ts';
 import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
@@ -15,6 +15,8 @@ export interface Networks {
   /** Encoder, decoder, dynamics, reward, continue head and critic, the last two where the arm has them. */
   model: ParameterLayout;
   actor: ParameterLayout;
+  /** Least and largest (1 − γ) × value that the environment's rewards allow. */
+  valueRange: readonly [number, number];
 }
 
 /** Whether the arm learns a critic at all; the baseline does not. */
@@ -35,6 +37,26 @@ export function networks(settings: WorldModelSettings, spaces: AgentSpaces): Net
       ...(hasCritic(settings) ? criticSpecs(model.latent, critic.hidden) : []),
     ]),
     actor: new ParameterLayout(actorSpecs(model.latent, actor.hidden, spaces.actions)),
+    valueRange: [Math.min(0, spaces.rewardRange[0]), Math.max(0, spaces.rewardRange[1])],
+  };
+}
+
+/**
+ * V̄ as the bootstrap of targets and returns, clipped to the values that the environment's rewards allow, as the targets
+ * of hindsight experience replay are (Andrychowicz et al. 2017, appendix A): a bootstrap that learns from bootstraps
+ * on imagined states, which no data hold back, otherwise drifts above what there is to get.
+ *
+ * @param target V̄'s parameters: [members, size]
+ */
+export function targetCritic(
+  { model, valueRange }: Networks,
+  target: tf.Tensor2D,
+  { critic }: WorldModelSettings,
+): ValueFunction {
+  const parameters = model.only('critic').unpack(target);
+  return (latent) => {
+    const unbounded = value(parameters, critic.hidden.length, latent);
+    return critic.boundedTarget ? tf.clipByValue(unbounded, ...valueRange) : unbounded;
   };
 }
 

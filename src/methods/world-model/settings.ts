@@ -35,6 +35,10 @@ export const worldModelSettings = z.strictObject({
       bootstrapsActor: z.boolean().default(true).describe('the critic ends the imagined return'),
       hidden: widths.default([64, 64]).describe('hidden layers of the critic'),
       targetRate: fraction.default(0.1).describe('rate per update of the moving average V̄'),
+      boundedTarget: z
+        .boolean()
+        .default(true)
+        .describe("V̄ is clipped to the values that the environment's rewards allow"),
       returnLambda: fraction.default(0.95).describe('λ of the λ-return (not the critic weight)'),
       terminalMask: z.boolean().default(true).describe('a termination masks the bootstrap in the target'),
       stopGradient: z

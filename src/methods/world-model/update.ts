@@ -17,7 +17,7 @@ import {
   imaginedCriticLoss,
   type Windows,
 } from './losses.ts';
-import type { Networks, Weights } from './networks.ts';
+import { type Networks, targetCritic, type Weights } from './networks.ts';
 import type { WorldModelSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order; an arm reports those that it has. */
@@ -106,7 +106,7 @@ export function gradients(
   settings: WorldModelSettings,
   observe?: (tensors: Record<string, tf.Tensor>) => void,
 ): Gradients {
-  const target = weights.target && networks.model.only('critic').unpack(weights.target);
+  const target = weights.target && targetCritic(networks, weights.target, settings);
   let terms: LossTerms = {};
 
   // Differentiated by each parameter: splitting the flat tensors would only add to the tape.
