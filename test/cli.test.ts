@@ -1,119 +1,53 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, describe, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { describe, test } from 'node:test';
+import { run, start } from './support/program.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
+import { events, linesWithoutTime, text, tinyDreamCritic, waitFor } from './support/tiny-run.ts';
 
-/** The real program, compiled by `npm run build`, in temporary folders. */
-const wm = fileURLToPath(new URL('../bin/wm.js', import.meta.url));
-const folders: string[] = [];
+const folder = temporaryFolder('cli');
 
 function workplace(files: Record<string, string> = {}): string {
-  const dir = mkdtempSync(path.join(tmpdir(), 'wm-cli-'));
-  folders.push(dir);
+  const dir = mkdtempSync(path.join(folder, 'place-'));
   for (const [name, text] of Object.entries({ 'tiny.yaml': tiny, ...files }))
     writeFileSync(path.join(dir, name), text);
   return dir;
 }
 
-after(() => {
-  for (const dir of folders) rmSync(dir, { recursive: true, force: true });
-});
-
-/** A dream critic too small to learn, but with every part of a run. */
-const tiny = `
-method: world-model
-name: tiny
-seeds: [0, 1]
+const tiny = `${tinyDreamCritic}seeds: [0, 1]
 steps: 300
-engine: wasm
-randomSteps: 40
-logEvery: 5
 evaluation: { every: 100, episodes: 2 }
 horizon: 3
-imaginationStarts: 4
-model: { latent: 4, hidden: [8], lstm: 8 }
-critic: { hidden: [8] }
-actor: { hidden: [8] }
-replay: { batch: 4, length: 4 }
 `;
 
-interface Result {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function start(cwd: string, ...args: string[]): { child: ChildProcess; result: Promise<Result> } {
-  const child = spawn(process.execPath, [wm, ...args], { cwd, env: { ...process.env, WM_ENGINE: '' } });
-  const result: Result = { code: null, stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    result.stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    result.stderr += text;
-  });
-  return { child, result: once(child, 'close').then(([code]) => ({ ...result, code })) };
-}
-
-const run = (cwd: string, ...args: string[]) => start(cwd, ...args).result;
-
-const text = (...parts: string[]) => readFileSync(path.join(...parts), 'utf8');
-
-/** A CSV without the one column that differs between equal runs. */
-function withoutWallSeconds(csv: string): string {
-  const lines = csv
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split(','));
-  const at = lines[0]!.indexOf('wall_seconds');
-  return lines.map((cells) => cells.filter((_, i) => i !== at).join(',')).join('\n');
-}
-
-const metricsOf = (dir: string, seed: number) => withoutWallSeconds(text(dir, `seed-${seed}`, 'metrics.csv'));
+const metricsOf = (dir: string, seed: number) => linesWithoutTime(text(dir, `seed-${seed}`, 'metrics.csv'));
 const lossesOf = (dir: string, seed: number) => text(dir, `seed-${seed}`, 'losses.csv');
 
 function assertSameResults(actual: string, wanted: string, seeds: number[]): void {
   for (const seed of seeds) {
-    assert.equal(metricsOf(actual, seed), metricsOf(wanted, seed), `metrics of seed ${seed}`);
+    assert.deepEqual(metricsOf(actual, seed), metricsOf(wanted, seed), `metrics of seed ${seed}`);
     assert.equal(lossesOf(actual, seed), lossesOf(wanted, seed), `losses of seed ${seed}`);
   }
 }
 
-/** Waits until a seed's metrics.csv has so many evaluations. */
-async function evaluations(dir: string, seed: number, count: number): Promise<void> {
+/** Waits until a seed's metrics.csv has an evaluation. */
+function firstEvaluation(dir: string, seed: number): Promise<void> {
   const file = path.join(dir, `seed-${seed}`, 'metrics.csv');
-  for (let tries = 0; tries < 600; tries++) {
-    if (existsSync(file) && readFileSync(file, 'utf8').split('\n').length - 2 >= count) return;
-    await setTimeout(50);
-  }
-  assert.fail(`seed ${seed} never reached ${count} evaluations`);
+  return waitFor(
+    `an evaluation of seed ${seed}`,
+    () => existsSync(file) && text(file).split('\n').length > 2,
+  );
 }
-
-interface Event {
-  kind: string;
-  pid: number;
-  seeds: number[];
-}
-const events = (dir: string): Event[] =>
-  text(dir, 'events.jsonl')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
 
 /** The uninterrupted tiny run that others are compared with. */
 let reference: Promise<string> | undefined;
@@ -224,10 +158,10 @@ describe('train', () => {
     const wanted = await referenceRun();
     const cwd = workplace();
     const dir = path.join(cwd, 'runs', 'tiny');
-    const { child, result } = start(cwd, 'train', '--config', 'tiny.yaml');
-    await evaluations(dir, 0, 1);
+    const { child, ended } = start(cwd, 'train', '--config', 'tiny.yaml');
+    await firstEvaluation(dir, 0);
     child.kill('SIGINT');
-    const { code, stderr } = await result;
+    const { code, stderr } = await ended;
     assert.equal(code, 130, stderr);
     assert.match(stderr, /the same command goes on from here/);
     const resumed = await run(cwd, 'train', '--config', 'tiny.yaml');
@@ -240,10 +174,10 @@ describe('train', () => {
     const wanted = await referenceRun();
     const cwd = workplace();
     const dir = path.join(cwd, 'runs', 'tiny');
-    const { child, result } = start(cwd, 'train', '--config', 'tiny.yaml');
-    await evaluations(dir, 1, 1);
+    const { child, ended } = start(cwd, 'train', '--config', 'tiny.yaml');
+    await firstEvaluation(dir, 1);
     child.kill('SIGKILL');
-    await result;
+    await ended;
     const resumed = await run(cwd, 'train', '--config', 'tiny.yaml');
     assert.equal(resumed.code, 0, resumed.stderr);
     assertSameResults(dir, wanted, [0, 1]);
@@ -254,13 +188,13 @@ describe('train', () => {
     const wanted = await referenceRun();
     const cwd = workplace();
     const dir = path.join(cwd, 'runs', 'tiny');
-    const { result } = start(cwd, 'train', '--config', 'tiny.yaml', '--workers', '2');
-    await evaluations(dir, 0, 1);
+    const { ended } = start(cwd, 'train', '--config', 'tiny.yaml', '--workers', '2');
+    await firstEvaluation(dir, 0);
     process.kill(
       events(dir).find(({ kind, seeds }) => kind === 'worker' && seeds.includes(0))!.pid,
       'SIGKILL',
     );
-    const { code, stderr } = await result;
+    const { code, stderr } = await ended;
     assert.equal(code, 1, stderr);
     assert.match(stderr, /seed 0 {2}failed: its worker process \d+ was ended by SIGKILL/);
     assert.deepEqual(JSON.parse(text(dir, 'run.json')).status, { 0: 'failed', 1: 'done' });
@@ -348,14 +282,14 @@ evaluation: { every: 200, episodes: 5 }
     const cwd = workplace({ 'ppo.yaml': yaml });
     const train = ['train', '--config', 'ppo.yaml', '--name'];
     assert.equal((await run(cwd, ...train, 'whole')).code, 0);
-    const { child, result } = start(cwd, ...train, 'stopped');
-    await evaluations(path.join(cwd, 'runs', 'stopped'), 3, 1);
+    const { child, ended } = start(cwd, ...train, 'stopped');
+    await firstEvaluation(path.join(cwd, 'runs', 'stopped'), 3);
     child.kill('SIGKILL');
-    await result;
+    await ended;
     assert.equal((await run(cwd, ...train, 'stopped')).code, 0);
     assertSameResults(path.join(cwd, 'runs', 'stopped'), path.join(cwd, 'runs', 'whole'), [3]);
     assert.equal(
-      metricsOf(path.join(cwd, 'runs', 'whole'), 3).split('\n')[0],
+      metricsOf(path.join(cwd, 'runs', 'whole'), 3)[0],
       'seed,env_step,update,reward_mean,reward_std,reward_min,reward_max,reward_mean_online,episodes',
     );
 
