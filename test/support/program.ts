@@ -34,7 +34,7 @@ export const start = (cwd: string, ...args: string[]) => launch([...wm, ...args]
 export const run = (cwd: string, ...args: string[]) => start(cwd, ...args).ended;
 
 /** Runs `wm` to its end while nothing else goes on. */
-export function runSync(args: string[], options: SpawnSyncOptions) {
+export function runSync(args: string[], options: SpawnSyncOptions = {}) {
   const [program, ...before] = wm;
   const env = environment(options.env);
   return spawnSync(program!, [...before, ...args], { ...options, env, encoding: 'utf8' });
