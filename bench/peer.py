@@ -124,6 +124,17 @@ def beta_at(experiment, step, minimum=min):
     return beta['from'] + (beta['to'] - beta['from']) * minimum(1.0, step / beta['over'])
 
 
+def base_loss(terms, beta, s):
+    """What a world model learns from without a critic: the weighted sum of its terms."""
+    return (
+        s['model']['reconstructionWeight'] * (terms['reconstruction'] + terms['predicted_reconstruction'])
+        + s['model']['latentWeight'] * terms['latent_consistency']
+        + beta * terms['kl']
+        + terms['reward']
+        + terms['continue']
+    )
+
+
 # ---- the reference update
 
 
