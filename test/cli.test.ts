@@ -49,12 +49,14 @@ function firstEvaluation(dir: string, seed: number): Promise<void> {
   );
 }
 
+const trainTiny = (cwd: string, ...args: string[]) => run(cwd, 'train', '--config', 'tiny.yaml', ...args);
+
 /** The uninterrupted tiny run that others are compared with. */
 let reference: Promise<string> | undefined;
 function referenceRun(): Promise<string> {
   reference ??= (async () => {
     const cwd = workplace();
-    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml');
+    const { code, stderr } = await trainTiny(cwd);
     assert.equal(code, 0, stderr);
     return path.join(cwd, 'runs', 'tiny');
   })();
@@ -102,20 +104,13 @@ describe('train', () => {
     cpSync(path.join(wanted, 'config.yaml'), path.join(cwd, 'resolved.yaml'));
     assert.equal((await run(cwd, 'train', '--config', 'resolved.yaml', '--workers', '1')).code, 0);
     assertSameResults(path.join(cwd, 'runs', 'tiny'), wanted, [0, 1]);
-    assert.equal(
-      (await run(cwd, 'train', '--config', 'tiny.yaml', '--seeds', '1', '--name', 'alone')).code,
-      0,
-    );
+    assert.equal((await trainTiny(cwd, '--seeds', '1', '--name', 'alone')).code, 0);
     assertSameResults(path.join(cwd, 'runs', 'alone'), wanted, [1]);
   });
 
   test('three seeds share two workers in turns, byte for byte as in one go', async () => {
     const cwd = workplace();
-    const { code, stderr } = await run(
-      cwd,
-      'train',
-      ...['--config', 'tiny.yaml', '--seeds', '0,1,2', '--workers', '2'],
-    );
+    const { code, stderr } = await trainTiny(cwd, '--seeds', '0,1,2', '--workers', '2');
     assert.equal(code, 0, stderr);
     const dir = path.join(cwd, 'runs', 'tiny');
     const turns = events(dir).flatMap(({ kind, seeds }) => (kind === 'worker' ? seeds : []));
@@ -125,31 +120,11 @@ describe('train', () => {
 
   test('reports one line per evaluation off a terminal, results alone on stdout', async () => {
     const cwd = workplace();
-    const { stdout, stderr } = await run(
-      cwd,
-      'train',
-      '--config',
-      'tiny.yaml',
-      '--seeds',
-      '7',
-      '--steps',
-      '100',
-    );
+    const { stdout, stderr } = await trainTiny(cwd, '--seeds', '7', '--steps', '100');
     assert.match(stderr, /^training runs\/tiny on wasm 4\.22\.0 \(/);
     assert.equal(stderr.match(/^seed 7 {2}step 100\/100 /gm)?.length, 1);
     assert.match(stdout, /^dream-critic: final reward \d+\.\d over 1 seed\n$/);
-    const quiet = await run(
-      cwd,
-      'train',
-      '--config',
-      'tiny.yaml',
-      '--steps',
-      '100',
-      '--name',
-      'q',
-      '--quiet',
-      '--json',
-    );
+    const quiet = await trainTiny(cwd, '--steps', '100', '--name', 'q', '--quiet', '--json');
     assert.equal(quiet.stderr, '');
     assert.equal(JSON.parse(quiet.stdout).seeds.length, 2);
   });
@@ -164,7 +139,7 @@ describe('train', () => {
     const { code, stderr } = await ended;
     assert.equal(code, 130, stderr);
     assert.match(stderr, /the same command goes on from here/);
-    const resumed = await run(cwd, 'train', '--config', 'tiny.yaml');
+    const resumed = await trainTiny(cwd);
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.match(resumed.stderr, /^resuming /);
     assertSameResults(dir, wanted, [0, 1]);
@@ -178,7 +153,7 @@ describe('train', () => {
     await firstEvaluation(dir, 1);
     child.kill('SIGKILL');
     await ended;
-    const resumed = await run(cwd, 'train', '--config', 'tiny.yaml');
+    const resumed = await trainTiny(cwd);
     assert.equal(resumed.code, 0, resumed.stderr);
     assertSameResults(dir, wanted, [0, 1]);
     assert.ok(events(dir).some(({ kind }) => kind === 'lock-taken-over'));
@@ -198,20 +173,13 @@ describe('train', () => {
     assert.equal(code, 1, stderr);
     assert.match(stderr, /seed 0 {2}failed: its worker process \d+ was ended by SIGKILL/);
     assert.deepEqual(JSON.parse(text(dir, 'run.json')).status, { 0: 'failed', 1: 'done' });
-    assert.equal((await run(cwd, 'train', '--config', 'tiny.yaml')).code, 0);
+    assert.equal((await trainTiny(cwd)).code, 0);
     assertSameResults(dir, wanted, [0, 1]);
   });
 
   test('a model for which there is no memory is one sentence', async () => {
     const cwd = workplace();
-    const { code, stderr } = await run(
-      cwd,
-      'train',
-      '--config',
-      'tiny.yaml',
-      '--set',
-      'model.hidden=[65536,65536]',
-    );
+    const { code, stderr } = await trainTiny(cwd, '--set', 'model.hidden=[65536,65536]');
     assert.equal(code, 1);
     assert.match(stderr, /seed 0 {2}failed: out of memory \(.*\); use fewer --workers, a smaller model/);
     assert.doesNotMatch(stderr, /^ +at /m);
@@ -227,7 +195,7 @@ describe('train', () => {
     const played = await run(cwd, 'eval', 'runs/tiny', '--episodes', '1');
     assert.equal(played.code, 0);
     assert.match(played.stderr, /cut short \(.*\); going on from the checkpoint before it, at step 200/);
-    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml');
+    const { code, stderr } = await trainTiny(cwd);
     assert.equal(code, 0, stderr);
     assert.match(
       stderr,
@@ -251,7 +219,7 @@ describe('train', () => {
       path.join(dir, 'run.json'),
       JSON.stringify({ ...info, end: null, status: { 0: 'done', 1: 'running' } }),
     );
-    assert.equal((await run(cwd, 'train', '--config', 'tiny.yaml')).code, 0);
+    assert.equal((await trainTiny(cwd)).code, 0);
     for (const file of ['summary.csv', 'metrics.csv']) assert.equal(text(dir, file), text(wanted, file));
     const { status, end } = JSON.parse(text(dir, 'run.json'));
     assert.deepEqual(status, { 0: 'done', 1: 'done' });
@@ -260,7 +228,7 @@ describe('train', () => {
 
   test('a loss that is not finite stops its seed with the first term that was not', async () => {
     const cwd = workplace();
-    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml', '--set', 'learningRate=1e30');
+    const { code, stderr } = await trainTiny(cwd, '--set', 'learningRate=1e30');
     assert.equal(code, 1);
     assert.match(stderr, /seed 0 {2}failed: \w+ became (NaN|-?Infinity) at update \d+/);
     assert.doesNotMatch(stderr, /^ +at /m);
@@ -422,7 +390,7 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
 
   test('a run folder of another config', async () => {
     const { cwd } = await copyOfRun();
-    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml', '--set', 'lambda=0.25');
+    const { code, stderr } = await trainTiny(cwd, '--set', 'lambda=0.25');
     assert.equal(code, 2);
     assert.match(stderr, /^wm: runs\/tiny holds a run of another config \(lambda differs\); /);
   });
@@ -444,7 +412,7 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
     const cwd = workplace();
     mkdirSync(path.join(cwd, 'runs', 'tiny'), { recursive: true });
     writeFileSync(path.join(cwd, 'runs', 'tiny', 'thesis.txt'), 'precious');
-    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml');
+    const { code, stderr } = await trainTiny(cwd);
     assert.equal(code, 2);
     assert.match(stderr, /^wm: runs\/tiny is no run folder: /);
   });
