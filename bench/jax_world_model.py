@@ -151,13 +151,7 @@ def model_loss(model, target, windows, beta, noise, s):
         'reward': ((linear(model, 'reward', predicted)[..., 0] - reward) ** 2).mean(),
         'continue': continue_loss(predicted) + continue_loss(next_latent),
     }
-    loss = (
-        s['model']['reconstructionWeight'] * (terms['reconstruction'] + terms['predicted_reconstruction'])
-        + s['model']['latentWeight'] * terms['latent_consistency']
-        + beta * terms['kl']
-        + terms['reward']
-        + terms['continue']
-    )
+    loss = peer.base_loss(terms, beta, s)
     if target is not None:
         gamma = s['gamma']
         y = sg((1 - gamma) * reward + gamma * (1 - terminated) * target_value(target, next_mean, s))

@@ -130,6 +130,17 @@ def average_rate_at(experiment, update, maximum=max):
     return maximum(experiment['policyAverage'], 9 / (update + 8))
 
 
+def base_loss(terms, beta, s):
+    """What a world model learns from without a critic: the weighted sum of its terms."""
+    return (
+        s['model']['reconstructionWeight'] * (terms['reconstruction'] + terms['predicted_reconstruction'])
+        + s['model']['latentWeight'] * terms['latent_consistency']
+        + beta * terms['kl']
+        + terms['reward']
+        + terms['continue']
+    )
+
+
 # ---- the reference update
 
 

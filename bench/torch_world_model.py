@@ -160,13 +160,7 @@ def model_loss(model, target, windows, beta, noise, s):
         'reward': member_mean((linear(model, 'reward', predicted).squeeze(-1) - reward) ** 2),
         'continue': 2 * member_mean(F.binary_cross_entropy_with_logits(logits, alive, reduction='none')),
     }
-    loss = (
-        s['model']['reconstructionWeight'] * (terms['reconstruction'] + terms['predicted_reconstruction'])
-        + s['model']['latentWeight'] * terms['latent_consistency']
-        + beta * terms['kl']
-        + terms['reward']
-        + terms['continue']
-    )
+    loss = peer.base_loss(terms, beta, s)
     if target is not None:
         gamma = s['gamma']
         with torch.no_grad():

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { withBaseline } from '../src/bench/bench.ts';
@@ -19,8 +18,8 @@ import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/train.ts';
-
-const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+import { runSync } from './support/program.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
 
 /** Small, and with a different width wherever two could be mixed up. */
 const config = `
@@ -156,12 +155,9 @@ describe('in one process', () => {
 });
 
 describe('wm bench', () => {
-  const dir = mkdtempSync(path.join(tmpdir(), 'wm-bench-'));
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, [pathOf('../bin/wm.js'), 'bench', ...args], { cwd: dir, encoding: 'utf8' });
+  const dir = temporaryFolder('bench');
+  const run = (...args: string[]) => runSync(['bench', ...args], { cwd: dir });
   writeFileSync(path.join(dir, 'tiny.yaml'), config);
-
-  after(() => rmSync(dir, { recursive: true, force: true }));
 
   test('prints a line for the machine, then one per arm, engine and number of members', () => {
     const { status, stdout, stderr } = run(
@@ -234,13 +230,8 @@ describe("a peer's update equals the reference", () => {
   const python = process.env.WM_PYTHON ?? 'python3';
   for (const peer of ['jax', 'torch']) {
     test(peer, (context) => {
-      const { status, stdout, stderr, error } = spawnSync(
-        python,
-        [pathOf(`../bench/${peer}_peer.py`), 'check'],
-        {
-          encoding: 'utf8',
-        },
-      );
+      const file = fileURLToPath(new URL(`../bench/${peer}_peer.py`, import.meta.url));
+      const { status, stdout, stderr, error } = spawnSync(python, [file, 'check'], { encoding: 'utf8' });
       if (error || stderr.includes('ModuleNotFoundError')) {
         context.skip(`skipped: ${python} does not run ${peer}; name one that does with WM_PYTHON`);
         return;

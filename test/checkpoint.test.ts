@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { loadExperiment } from '../src/config/load.ts';
@@ -15,10 +14,10 @@ import { encode } from '../src/models/encoder.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { SeedFolder } from '../src/runs/seed-folder.ts';
 import { agentSpaces } from '../src/training/train.ts';
+import { runSync } from './support/program.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
 
-const pathOf = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
-const root = mkdtempSync(path.join(tmpdir(), 'wm-checkpoint-'));
-after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder('checkpoint');
 
 /** Each size different from every other one, so that no two can be mixed up. */
 const config = `
@@ -41,17 +40,13 @@ test('Python opens a checkpoint and encodes as wm does', async (context) => {
     return;
   }
   writeFileSync(path.join(root, 'small.yaml'), config);
-  const trained = spawnSync(
-    process.execPath,
-    [pathOf('../bin/wm.js'), 'train', '--config', 'small.yaml', '--quiet'],
-    { cwd: root, encoding: 'utf8' },
-  );
+  const trained = runSync(['train', '--config', 'small.yaml', '--quiet'], { cwd: root });
   assert.equal(trained.status, 0, trained.stderr);
   const run = path.join(root, 'runs/small');
   const random = RandomStream.named(1, 'observations');
   const observations = Array.from({ length: 50 }, () => [...random.fillUniform(new Float32Array(4), -2, 2)]);
 
-  const script = pathOf('../scripts/read_checkpoint.py');
+  const script = fileURLToPath(new URL('../scripts/read_checkpoint.py', import.meta.url));
   const checkpoint = path.join(run, 'seed-0/checkpoint.safetensors');
   const options = { input: JSON.stringify(observations), encoding: 'utf8' } as const;
   const encoded = spawnSync(python, [script, checkpoint, '--encode'], options);

@@ -1,126 +1,62 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, describe, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { describe, test } from 'node:test';
+import { run, start } from './support/program.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
+import { events, linesWithoutTime, text, tinyDreamCritic, waitFor } from './support/tiny-run.ts';
 
-/** The real program, compiled by `npm run build`, in temporary folders. */
-const wm = fileURLToPath(new URL('../bin/wm.js', import.meta.url));
-const folders: string[] = [];
+const folder = temporaryFolder('cli');
 
 function workplace(files: Record<string, string> = {}): string {
-  const dir = mkdtempSync(path.join(tmpdir(), 'wm-cli-'));
-  folders.push(dir);
+  const dir = mkdtempSync(path.join(folder, 'place-'));
   for (const [name, text] of Object.entries({ 'tiny.yaml': tiny, ...files }))
     writeFileSync(path.join(dir, name), text);
   return dir;
 }
 
-after(() => {
-  for (const dir of folders) rmSync(dir, { recursive: true, force: true });
-});
-
-/** A dream critic too small to learn, but with every part of a run. */
-const tiny = `
-method: world-model
-name: tiny
-seeds: [0, 1]
+const tiny = `${tinyDreamCritic}seeds: [0, 1]
 steps: 300
-engine: wasm
-randomSteps: 40
-logEvery: 5
 evaluation: { every: 100, episodes: 2 }
 horizon: 3
-imaginationStarts: 4
-model: { latent: 4, hidden: [8], lstm: 8 }
-critic: { hidden: [8] }
-actor: { hidden: [8] }
-replay: { batch: 4, length: 4 }
 `;
 
-interface Result {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function start(cwd: string, ...args: string[]): { child: ChildProcess; result: Promise<Result> } {
-  const child = spawn(process.execPath, [wm, ...args], { cwd, env: { ...process.env, WM_ENGINE: '' } });
-  const result: Result = { code: null, stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    result.stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    result.stderr += text;
-  });
-  return { child, result: once(child, 'close').then(([code]) => ({ ...result, code })) };
-}
-
-const run = (cwd: string, ...args: string[]) => start(cwd, ...args).result;
-
-const text = (...parts: string[]) => readFileSync(path.join(...parts), 'utf8');
-
-/** A CSV without the one column that differs between equal runs. */
-function withoutWallSeconds(csv: string): string {
-  const lines = csv
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split(','));
-  const at = lines[0]!.indexOf('wall_seconds');
-  return lines.map((cells) => cells.filter((_, i) => i !== at).join(',')).join('\n');
-}
-
-const metricsOf = (dir: string, seed: number) => withoutWallSeconds(text(dir, `seed-${seed}`, 'metrics.csv'));
+const metricsOf = (dir: string, seed: number) => linesWithoutTime(text(dir, `seed-${seed}`, 'metrics.csv'));
 const lossesOf = (dir: string, seed: number) => text(dir, `seed-${seed}`, 'losses.csv');
 
 function assertSameResults(actual: string, wanted: string, seeds: number[]): void {
   for (const seed of seeds) {
-    assert.equal(metricsOf(actual, seed), metricsOf(wanted, seed), `metrics of seed ${seed}`);
+    assert.deepEqual(metricsOf(actual, seed), metricsOf(wanted, seed), `metrics of seed ${seed}`);
     assert.equal(lossesOf(actual, seed), lossesOf(wanted, seed), `losses of seed ${seed}`);
   }
 }
 
-/** Waits until a seed's metrics.csv has so many evaluations. */
-async function evaluations(dir: string, seed: number, count: number): Promise<void> {
+/** Waits until a seed's metrics.csv has an evaluation. */
+function firstEvaluation(dir: string, seed: number): Promise<void> {
   const file = path.join(dir, `seed-${seed}`, 'metrics.csv');
-  for (let tries = 0; tries < 600; tries++) {
-    if (existsSync(file) && readFileSync(file, 'utf8').split('\n').length - 2 >= count) return;
-    await setTimeout(50);
-  }
-  assert.fail(`seed ${seed} never reached ${count} evaluations`);
+  return waitFor(
+    `an evaluation of seed ${seed}`,
+    () => existsSync(file) && text(file).split('\n').length > 2,
+  );
 }
 
-interface Event {
-  kind: string;
-  pid: number;
-  seeds: number[];
-}
-const events = (dir: string): Event[] =>
-  text(dir, 'events.jsonl')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+const trainTiny = (cwd: string, ...args: string[]) => run(cwd, 'train', '--config', 'tiny.yaml', ...args);
 
 /** The uninterrupted tiny run that others are compared with. */
 let reference: Promise<string> | undefined;
 function referenceRun(): Promise<string> {
   reference ??= (async () => {
     const cwd = workplace();
-    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml');
+    const { code, stderr } = await trainTiny(cwd);
     assert.equal(code, 0, stderr);
     return path.join(cwd, 'runs', 'tiny');
   })();
@@ -168,20 +104,13 @@ describe('train', () => {
     cpSync(path.join(wanted, 'config.yaml'), path.join(cwd, 'resolved.yaml'));
     assert.equal((await run(cwd, 'train', '--config', 'resolved.yaml', '--workers', '1')).code, 0);
     assertSameResults(path.join(cwd, 'runs', 'tiny'), wanted, [0, 1]);
-    assert.equal(
-      (await run(cwd, 'train', '--config', 'tiny.yaml', '--seeds', '1', '--name', 'alone')).code,
-      0,
-    );
+    assert.equal((await trainTiny(cwd, '--seeds', '1', '--name', 'alone')).code, 0);
     assertSameResults(path.join(cwd, 'runs', 'alone'), wanted, [1]);
   });
 
   test('three seeds share two workers in turns, byte for byte as in one go', async () => {
     const cwd = workplace();
-    const { code, stderr } = await run(
-      cwd,
-      'train',
-      ...['--config', 'tiny.yaml', '--seeds', '0,1,2', '--workers', '2'],
-    );
+    const { code, stderr } = await trainTiny(cwd, '--seeds', '0,1,2', '--workers', '2');
     assert.equal(code, 0, stderr);
     const dir = path.join(cwd, 'runs', 'tiny');
     const turns = events(dir).flatMap(({ kind, seeds }) => (kind === 'worker' ? seeds : []));
@@ -191,31 +120,11 @@ describe('train', () => {
 
   test('reports one line per evaluation off a terminal, results alone on stdout', async () => {
     const cwd = workplace();
-    const { stdout, stderr } = await run(
-      cwd,
-      'train',
-      '--config',
-      'tiny.yaml',
-      '--seeds',
-      '7',
-      '--steps',
-      '100',
-    );
+    const { stdout, stderr } = await trainTiny(cwd, '--seeds', '7', '--steps', '100');
     assert.match(stderr, /^training runs\/tiny on wasm 4\.22\.0 \(/);
     assert.equal(stderr.match(/^seed 7 {2}step 100\/100 /gm)?.length, 1);
     assert.match(stdout, /^dream-critic: final reward \d+\.\d over 1 seed\n$/);
-    const quiet = await run(
-      cwd,
-      'train',
-      '--config',
-      'tiny.yaml',
-      '--steps',
-      '100',
-      '--name',
-      'q',
-      '--quiet',
-      '--json',
-    );
+    const quiet = await trainTiny(cwd, '--steps', '100', '--name', 'q', '--quiet', '--json');
     assert.equal(quiet.stderr, '');
     assert.equal(JSON.parse(quiet.stdout).seeds.length, 2);
   });
@@ -224,13 +133,13 @@ describe('train', () => {
     const wanted = await referenceRun();
     const cwd = workplace();
     const dir = path.join(cwd, 'runs', 'tiny');
-    const { child, result } = start(cwd, 'train', '--config', 'tiny.yaml');
-    await evaluations(dir, 0, 1);
+    const { child, ended } = start(cwd, 'train', '--config', 'tiny.yaml');
+    await firstEvaluation(dir, 0);
     child.kill('SIGINT');
-    const { code, stderr } = await result;
+    const { code, stderr } = await ended;
     assert.equal(code, 130, stderr);
     assert.match(stderr, /the same command goes on from here/);
-    const resumed = await run(cwd, 'train', '--config', 'tiny.yaml');
+    const resumed = await trainTiny(cwd);
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.match(resumed.stderr, /^resuming /);
     assertSameResults(dir, wanted, [0, 1]);
@@ -240,11 +149,11 @@ describe('train', () => {
     const wanted = await referenceRun();
     const cwd = workplace();
     const dir = path.join(cwd, 'runs', 'tiny');
-    const { child, result } = start(cwd, 'train', '--config', 'tiny.yaml');
-    await evaluations(dir, 1, 1);
+    const { child, ended } = start(cwd, 'train', '--config', 'tiny.yaml');
+    await firstEvaluation(dir, 1);
     child.kill('SIGKILL');
-    await result;
-    const resumed = await run(cwd, 'train', '--config', 'tiny.yaml');
+    await ended;
+    const resumed = await trainTiny(cwd);
     assert.equal(resumed.code, 0, resumed.stderr);
     assertSameResults(dir, wanted, [0, 1]);
     assert.ok(events(dir).some(({ kind }) => kind === 'lock-taken-over'));
@@ -254,30 +163,23 @@ describe('train', () => {
     const wanted = await referenceRun();
     const cwd = workplace();
     const dir = path.join(cwd, 'runs', 'tiny');
-    const { result } = start(cwd, 'train', '--config', 'tiny.yaml', '--workers', '2');
-    await evaluations(dir, 0, 1);
+    const { ended } = start(cwd, 'train', '--config', 'tiny.yaml', '--workers', '2');
+    await firstEvaluation(dir, 0);
     process.kill(
       events(dir).find(({ kind, seeds }) => kind === 'worker' && seeds.includes(0))!.pid,
       'SIGKILL',
     );
-    const { code, stderr } = await result;
+    const { code, stderr } = await ended;
     assert.equal(code, 1, stderr);
     assert.match(stderr, /seed 0 {2}failed: its worker process \d+ was ended by SIGKILL/);
     assert.deepEqual(JSON.parse(text(dir, 'run.json')).status, { 0: 'failed', 1: 'done' });
-    assert.equal((await run(cwd, 'train', '--config', 'tiny.yaml')).code, 0);
+    assert.equal((await trainTiny(cwd)).code, 0);
     assertSameResults(dir, wanted, [0, 1]);
   });
 
   test('a model for which there is no memory is one sentence', async () => {
     const cwd = workplace();
-    const { code, stderr } = await run(
-      cwd,
-      'train',
-      '--config',
-      'tiny.yaml',
-      '--set',
-      'model.hidden=[65536,65536]',
-    );
+    const { code, stderr } = await trainTiny(cwd, '--set', 'model.hidden=[65536,65536]');
     assert.equal(code, 1);
     assert.match(stderr, /seed 0 {2}failed: out of memory \(.*\); use fewer --workers, a smaller model/);
     assert.doesNotMatch(stderr, /^ +at /m);
@@ -293,7 +195,7 @@ describe('train', () => {
     const played = await run(cwd, 'eval', 'runs/tiny', '--episodes', '1');
     assert.equal(played.code, 0);
     assert.match(played.stderr, /cut short \(.*\); going on from the checkpoint before it, at step 200/);
-    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml');
+    const { code, stderr } = await trainTiny(cwd);
     assert.equal(code, 0, stderr);
     assert.match(
       stderr,
@@ -317,7 +219,7 @@ describe('train', () => {
       path.join(dir, 'run.json'),
       JSON.stringify({ ...info, end: null, status: { 0: 'done', 1: 'running' } }),
     );
-    assert.equal((await run(cwd, 'train', '--config', 'tiny.yaml')).code, 0);
+    assert.equal((await trainTiny(cwd)).code, 0);
     for (const file of ['summary.csv', 'metrics.csv']) assert.equal(text(dir, file), text(wanted, file));
     const { status, end } = JSON.parse(text(dir, 'run.json'));
     assert.deepEqual(status, { 0: 'done', 1: 'done' });
@@ -326,7 +228,7 @@ describe('train', () => {
 
   test('a loss that is not finite stops its seed with the first term that was not', async () => {
     const cwd = workplace();
-    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml', '--set', 'learningRate=1e30');
+    const { code, stderr } = await trainTiny(cwd, '--set', 'learningRate=1e30');
     assert.equal(code, 1);
     assert.match(stderr, /seed 0 {2}failed: \w+ became (NaN|-?Infinity) at update \d+/);
     assert.doesNotMatch(stderr, /^ +at /m);
@@ -348,14 +250,14 @@ evaluation: { every: 200, episodes: 5 }
     const cwd = workplace({ 'ppo.yaml': yaml });
     const train = ['train', '--config', 'ppo.yaml', '--name'];
     assert.equal((await run(cwd, ...train, 'whole')).code, 0);
-    const { child, result } = start(cwd, ...train, 'stopped');
-    await evaluations(path.join(cwd, 'runs', 'stopped'), 3, 1);
+    const { child, ended } = start(cwd, ...train, 'stopped');
+    await firstEvaluation(path.join(cwd, 'runs', 'stopped'), 3);
     child.kill('SIGKILL');
-    await result;
+    await ended;
     assert.equal((await run(cwd, ...train, 'stopped')).code, 0);
     assertSameResults(path.join(cwd, 'runs', 'stopped'), path.join(cwd, 'runs', 'whole'), [3]);
     assert.equal(
-      metricsOf(path.join(cwd, 'runs', 'whole'), 3).split('\n')[0],
+      metricsOf(path.join(cwd, 'runs', 'whole'), 3)[0],
       'seed,env_step,update,reward_mean,reward_std,reward_min,reward_max,reward_mean_online,episodes',
     );
 
@@ -488,7 +390,7 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
 
   test('a run folder of another config', async () => {
     const { cwd } = await copyOfRun();
-    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml', '--set', 'lambda=0.25');
+    const { code, stderr } = await trainTiny(cwd, '--set', 'lambda=0.25');
     assert.equal(code, 2);
     assert.match(stderr, /^wm: runs\/tiny holds a run of another config \(lambda differs\); /);
   });
@@ -510,7 +412,7 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
     const cwd = workplace();
     mkdirSync(path.join(cwd, 'runs', 'tiny'), { recursive: true });
     writeFileSync(path.join(cwd, 'runs', 'tiny', 'thesis.txt'), 'precious');
-    const { code, stderr } = await run(cwd, 'train', '--config', 'tiny.yaml');
+    const { code, stderr } = await trainTiny(cwd);
     assert.equal(code, 2);
     assert.match(stderr, /^wm: runs\/tiny is no run folder: /);
   });

@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { compareRuns } from '../src/compare/index.ts';
 import { UserError } from '../src/errors.ts';
 import { parseCsv } from '../src/runs/csv.ts';
 import { standardDeviation } from '../src/statistics.ts';
 import { runMaker } from './support/run-folders.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
 
-const runs = mkdtempSync(join(tmpdir(), 'wm-compare-'));
-after(() => rmSync(runs, { recursive: true }));
+const runs = temporaryFolder('compare');
 
 const makeRun = runMaker(runs);
 

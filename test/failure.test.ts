@@ -1,43 +1,25 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../src/engine/engine.ts';
 import { latentTerms } from '../src/methods/world-model/latents.ts';
 import { encoderSpecs } from '../src/models/encoder.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { decodeSafetensors } from '../src/runs/safetensors.ts';
+import { runSync } from './support/program.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
+import { tinyDreamCritic } from './support/tiny-run.ts';
 
-/** The real program, compiled by `npm run build`. */
-const wm = fileURLToPath(new URL('../bin/wm.js', import.meta.url));
-const cwd = mkdtempSync(path.join(tmpdir(), 'wm-failure-'));
-after(() => rmSync(cwd, { recursive: true }));
+const cwd = temporaryFolder('failure');
+const run = (...args: string[]) => runSync(args, { cwd });
 
-const config = `
-method: world-model
-name: tiny
-seeds: [3]
+const config = `${tinyDreamCritic}seeds: [3]
 steps: 200
-engine: wasm
-randomSteps: 40
-logEvery: 5
 evaluation: { every: 50, episodes: 2 }
 horizon: 3
-imaginationStarts: 4
-model: { latent: 4, hidden: [8], lstm: 8 }
-critic: { hidden: [8] }
-actor: { hidden: [8] }
-replay: { batch: 4, length: 4 }
 `;
-
-function run(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [wm, ...args], { cwd, encoding: 'utf8' });
-  return { code: status, stdout, stderr };
-}
 
 describe('an update after which something is not finite', () => {
   const seedDir = 'runs/tiny/seed-3';
@@ -48,8 +30,8 @@ describe('an update after which something is not finite', () => {
   before(() => {
     writeFileSync(path.join(cwd, 'tiny.yaml'), config);
     // Large enough to blow up after some updates, not at the first.
-    const { code, stderr } = run('train', '--config', 'tiny.yaml', '--set', 'learningRate=1e5');
-    assert.equal(code, 1, stderr);
+    const { status, stderr } = run('train', '--config', 'tiny.yaml', '--set', 'learningRate=1e5');
+    assert.equal(status, 1, stderr);
     const found = /failed: ((\w+) became \S+ at update (\d+)); wm replay-failure \S+ shows that update/.exec(
       stderr,
     );
@@ -79,8 +61,8 @@ describe('an update after which something is not finite', () => {
   });
 
   test('is made again, and the same term is the first that is not finite', () => {
-    const { code, stdout, stderr } = run('replay-failure', seedDir, '--json');
-    assert.equal(code, 0, stderr);
+    const { status, stdout, stderr } = run('replay-failure', seedDir, '--json');
+    assert.equal(status, 0, stderr);
     const replayed = JSON.parse(stdout);
     assert.equal(replayed.update, failedUpdate);
     assert.equal(
@@ -105,8 +87,8 @@ describe('an update after which something is not finite', () => {
     truncateSync(file, 500);
     cases.push([seedDir, /failure\.safetensors: cut short \(.*; train the seed again/]);
     for (const [dir, message] of cases) {
-      const { code, stderr } = run('replay-failure', dir);
-      assert.equal(code, 2);
+      const { status, stderr } = run('replay-failure', dir);
+      assert.equal(status, 2);
       assert.match(stderr, message);
       assert.equal(stderr.trim().split('\n').length, 1);
     }

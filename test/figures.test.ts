@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { type Arm, figures, renderSvg } from '../src/figures/index.ts';
 import type { FinishedSeed } from '../src/runs/read.ts';
+import { runSync } from './support/program.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
 
 const done = { steps: 0, updates: 0, engine: 'wasm', device: 'cpu', end: '' };
 
@@ -202,20 +202,15 @@ test('whatever a run is called, it stays text', async () => {
 });
 
 test('the published figures are what the published run folders give', () => {
-  const root = fileURLToPath(new URL('../', import.meta.url));
-  const first = join(root, 'runs', 'first');
-  const out = mkdtempSync(join(tmpdir(), 'wm-figures-'));
-  try {
-    const runs = ['dream-critic', 'baseline'].map((name) => join(first, name));
-    const args = [join(root, 'bin', 'wm.js'), 'compare', ...runs, '--out', out];
-    execFileSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-    const drawings = readdirSync(out).filter((name) => name.startsWith('figure'));
-    const names = [1, 2, 3, 4].flatMap((number) => [`figure${number}.svg`, `figure${number}.vl.json`]);
-    assert.deepEqual(drawings.sort(), names);
-    for (const name of names) {
-      assert.equal(readFileSync(join(out, name), 'utf8'), readFileSync(join(first, name), 'utf8'), name);
-    }
-  } finally {
-    rmSync(out, { recursive: true });
+  const first = fileURLToPath(new URL('../runs/first', import.meta.url));
+  const out = temporaryFolder('figures');
+  const runs = ['dream-critic', 'baseline'].map((name) => join(first, name));
+  const { status, stderr } = runSync(['compare', ...runs, '--out', out]);
+  assert.equal(status, 0, stderr);
+  const drawings = readdirSync(out).filter((name) => name.startsWith('figure'));
+  const names = [1, 2, 3, 4].flatMap((number) => [`figure${number}.svg`, `figure${number}.vl.json`]);
+  assert.deepEqual(drawings.sort(), names);
+  for (const name of names) {
+    assert.equal(readFileSync(join(out, name), 'utf8'), readFileSync(join(first, name), 'utf8'), name);
   }
 });

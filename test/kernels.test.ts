@@ -14,27 +14,14 @@ import { adam, biasCorrection, globalNorm } from '../src/nn/adam.ts';
 import { dense } from '../src/nn/linear.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
-import { RandomStream } from '../src/random/stream.ts';
 import { meanSquaredError } from '../src/training/reduce.ts';
 import { lambdaReturn } from '../src/training/returns.ts';
 import { testCompiledFunctions } from './support/compiled-functions.ts';
+import { assertClose, normals, upload, type Values } from './support/tensors.ts';
 
 const BUILDS: Build[] = hasRelaxedSimd() ? ['plain', 'relaxed'] : ['plain'];
 const small = fc.integer({ min: 1, max: 9 });
 const seed = fc.integer({ min: 0, max: 1_000_000 });
-
-/** Standard normals, not on any engine yet. */
-interface Values {
-  shape: number[];
-  data: Float32Array;
-}
-
-const extentOf = (shape: readonly number[]) => shape.reduce((product, n) => product * n, 1);
-const normals = (seed: number, name: string, shape: number[]): Values => ({
-  shape,
-  data: RandomStream.named(seed, name).fillNormal(new Float32Array(extentOf(shape))),
-});
-const upload = ({ data, shape }: Values) => tf.tensor(data, shape);
 
 /** What the operations of a case give on an engine: shapes and values. */
 interface Result {
@@ -47,17 +34,6 @@ function evaluate(compute: () => tf.Tensor[]): Result[] {
   const results = scope(() => compute().map((x) => ({ shape: x.shape, data: x.dataSync().slice() })));
   assert.equal(tf.memory().numTensors, before, 'tensors leaked');
   return results;
-}
-
-function assertClose(actual: Result, wanted: Result, limit: number, what: string): void {
-  assert.deepEqual(actual.shape, wanted.shape, what);
-  for (let i = 0; i < wanted.data.length; i++) {
-    const error = Math.abs(actual.data[i]! - wanted.data[i]!);
-    // Written so that NaN fails.
-    if (!(error <= limit * Math.max(1, Math.abs(wanted.data[i]!)))) {
-      assert.fail(`${what}[${i}]: expected ${wanted.data[i]}, got ${actual.data[i]}`);
-    }
-  }
 }
 
 /**
@@ -78,7 +54,10 @@ async function assertEqualsPortable<Case>(
       const actual = evaluate(() => compute(given));
       assert.equal(actual.length, wanted[i]!.length);
       for (const [part, result] of actual.entries()) {
-        assertClose(result, wanted[i]![part]!, limit, `${build} ${JSON.stringify(given)} part ${part}`);
+        const what = `${build} ${JSON.stringify(given)} part ${part}`;
+        const { shape, data } = wanted[i]![part]!;
+        assert.deepEqual(result.shape, shape, what);
+        assertClose(result.data, data, limit, what);
       }
     }
   }

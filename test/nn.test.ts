@@ -21,35 +21,12 @@ import { mlpSpecs } from '../src/nn/mlp.ts';
 import { movingAverage, polynomialDecayRate } from '../src/nn/moving-average.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import { assertClose, normals, upload, type Values } from './support/tensors.ts';
 
 const ENGINES = ['cpu', 'wasm'] satisfies EngineName[];
 const extent = fc.integer({ min: 1, max: 9 });
 const members = fc.integer({ min: 1, max: 4 });
 const seed = fc.integer({ min: 0, max: 1_000_000 });
-
-/** Standard normals of that shape, not on any engine yet: the same numbers can be given to each. */
-interface Values {
-  shape: number[];
-  data: Float32Array;
-}
-
-function normals(seed: number, name: string, shape: number[]): Values {
-  const size = shape.reduce((product, n) => product * n, 1);
-  return { shape, data: RandomStream.named(seed, name).fillNormal(new Float32Array(size)) };
-}
-
-const upload = ({ data, shape }: Values) => tf.tensor(data, shape);
-
-function assertClose(actual: ArrayLike<number>, wanted: ArrayLike<number>, limit = 2e-5, what = ''): void {
-  assert.equal(actual.length, wanted.length, what);
-  for (let i = 0; i < wanted.length; i++) {
-    const error = Math.abs(actual[i]! - wanted[i]!);
-    // Written so that NaN fails.
-    if (!(error <= limit * Math.max(1, Math.abs(wanted[i]!)))) {
-      assert.fail(`${what}[${i}]: expected ${wanted[i]}, got ${actual[i]}`);
-    }
-  }
-}
 
 /** What `f` gives and the gradients of the sum of its products with `cotangents`, all read back from the engine. */
 function forwardAndGradients(
@@ -98,9 +75,9 @@ for (const engine of ENGINES) {
           );
           return tf.sum(tf.add(tf.mul(x, cube), tf.square(x)));
         };
-        assertClose(tf.grad(f)(x).dataSync(), [8 + 4, -27 - 6]);
+        assertClose(tf.grad(f)(x).dataSync(), [8 + 4, -27 - 6], 2e-5);
         const onlyConstants = (x: tf.Tensor) => tf.add(tf.sum(stopGradient(() => tf.square(x))), tf.sum(x));
-        assertClose(tf.grad(onlyConstants)(x).dataSync(), [1, 1]);
+        assertClose(tf.grad(onlyConstants)(x).dataSync(), [1, 1], 2e-5);
       });
     });
 
@@ -247,7 +224,7 @@ for (const engine of ENGINES) {
         for (const [i, values] of gradients.entries()) {
           const gradient = tf.tensor2d(values, [2, 2]);
           const norm = globalNorm(gradient);
-          if (i === 0) assertClose(norm.dataSync(), [Math.sqrt(1.25), 5e6]);
+          if (i === 0) assertClose(norm.dataSync(), [Math.sqrt(1.25), 5e6], 2e-5);
           ({ parameters, moments } = adam(
             parameters,
             gradient,
@@ -294,13 +271,13 @@ for (const engine of ENGINES) {
     test('movingAverage moves by its rate', () => {
       tf.tidy(() => {
         const average = movingAverage(tf.tensor2d([[1, -2]]), tf.tensor2d([[3, 8]]), 0.1);
-        assertClose(average.dataSync(), [1.2, -1]);
+        assertClose(average.dataSync(), [1.2, -1], 2e-5);
         const own = movingAverage(
           tf.tensor2d([[1], [1]]),
           tf.tensor2d([[3], [3]]),
           tf.tensor2d([[0.5], [0]]),
         );
-        assertClose(own.dataSync(), [2, 1]);
+        assertClose(own.dataSync(), [2, 1], 2e-5);
       });
     });
 
@@ -309,15 +286,15 @@ for (const engine of ENGINES) {
         const mean = tf.tensor1d([0, 2, -0.5]);
         const logVariance = tf.tensor1d([0, -1, 2]);
         // (4 + e⁻¹ − 1 + 1) / 2 and (0.25 + e² − 1 − 2) / 2
-        assertClose(klToStandardNormal(mean, logVariance).dataSync(), [0, 2.18393972, 2.31952805]);
+        assertClose(klToStandardNormal(mean, logVariance).dataSync(), [0, 2.18393972, 2.31952805], 2e-5);
         const sample = sampleNormal(mean, logVariance, tf.tensor1d([1, -1, 2]));
-        assertClose(sample.dataSync(), [1, 2 - Math.exp(-0.5), -0.5 + 2 * Math.E]);
+        assertClose(sample.dataSync(), [1, 2 - Math.exp(-0.5), -0.5 + 2 * Math.E], 2e-5);
 
         const entropy = (...logits: number[]) => categoricalEntropy(tf.logSoftmax(tf.tensor2d([logits])));
-        assertClose(entropy(3, 3).dataSync(), [Math.LN2]);
+        assertClose(entropy(3, 3).dataSync(), [Math.LN2], 2e-5);
         // −Σ p log p of p = 0.7, 0.2, 0.1
-        assertClose(entropy(Math.log(0.7), Math.log(0.2), Math.log(0.1)).dataSync(), [0.80181855]);
-        assertClose(entropy(1000, 0).dataSync(), [0]);
+        assertClose(entropy(Math.log(0.7), Math.log(0.2), Math.log(0.1)).dataSync(), [0.80181855], 2e-5);
+        assertClose(entropy(1000, 0).dataSync(), [0], 2e-5);
       });
     });
 
@@ -352,9 +329,9 @@ for (const engine of ENGINES) {
           [3, 3, 1],
         ] as const) {
           const weights = tf.tensor2d([[0, 0, 0, 0, 20, bias]]);
-          assertClose(posterior(weights).logVariance.dataSync(), [clipped]);
-          assertClose(posterior(weights).mean.dataSync(), [20]);
-          assertClose(tf.grad(logVariance)(weights).dataSync(), [0, 0, 0, 0, 0, slope]);
+          assertClose(posterior(weights).logVariance.dataSync(), [clipped], 2e-5);
+          assertClose(posterior(weights).mean.dataSync(), [20], 2e-5);
+          assertClose(tf.grad(logVariance)(weights).dataSync(), [0, 0, 0, 0, 0, slope], 2e-5);
         }
       });
     });
@@ -494,7 +471,7 @@ test('polynomial-decay averaging weights iterate i as Shamir and Zhang do, then 
     return all;
   };
   const exact = Array.from({ length: 30 }, (_, i) => (9 * product(i + 1, 8)) / product(30, 9));
-  assertClose(weights(30, 0), exact);
+  assertClose(weights(30, 0), exact, 1e-12);
   assert.equal(polynomialDecayRate(1, 0.001), 1);
   assert.equal(polynomialDecayRate(100_000, 0.001), 0.001);
   assert.equal(polynomialDecayRate(5, 1), 1);

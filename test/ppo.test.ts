@@ -22,6 +22,7 @@ import type { TrainingEvent } from '../src/training/events.ts';
 import type { Batch } from '../src/training/replay.ts';
 import type { MemberState } from '../src/training/state.ts';
 import { agentSpaces, type TrainingPlan, train } from '../src/training/train.ts';
+import { assertClose } from './support/tensors.ts';
 
 const cartPole = environmentEntry('CartPole-v1');
 const spaces = agentSpaces(cartPole);
@@ -29,17 +30,6 @@ const spaces = agentSpaces(cartPole);
 before(async () => {
   await startEngine('wasm');
 });
-
-function assertClose(actual: ArrayLike<number>, wanted: ArrayLike<number>, limit = 1e-5): void {
-  assert.equal(actual.length, wanted.length);
-  for (let i = 0; i < wanted.length; i++) {
-    const error = Math.abs(actual[i]! - wanted[i]!);
-    // Written so that NaN fails.
-    if (!(error <= limit * Math.max(1, Math.abs(wanted[i]!)))) {
-      assert.fail(`[${i}]: expected ${wanted[i]}, got ${actual[i]}`);
-    }
-  }
-}
 
 describe('the generalised advantage', () => {
   // γ = λ = 1/2, so γλ = 1/4; rewards 1; V(o) = 1, 2, 3, 4.

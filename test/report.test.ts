@@ -1,43 +1,18 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { reportOn } from '../src/report/index.ts';
+import { launch, run } from './support/program.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const published = ['dream-critic', 'baseline'].map((name) => join(root, 'runs', 'first', name));
-const folder = mkdtempSync(join(tmpdir(), 'wm-report-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('report');
 
-/** What a program came to. */
-interface Ended {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-function start(program: string, args: readonly string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    execFile(
-      program,
-      args,
-      { cwd: folder, timeout: 100_000, maxBuffer: 2 ** 26 },
-      (error, stdout, stderr) => {
-        resolve({
-          code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1,
-          stdout,
-          stderr,
-        });
-      },
-    );
-  });
-}
-
-const wm = (...args: string[]) => start(process.execPath, [join(root, 'bin', 'wm.js'), ...args]);
+const wm = (...args: string[]) => run(folder, ...args);
 
 /** A published run under another name, its run.json changed. */
 function variant(name: string, changes: Record<string, unknown>): string {
@@ -60,7 +35,7 @@ function rows(page: string): string[][] {
 
 test('wm report writes one page with everything that the runs say', async () => {
   const first = await wm('report', ...published, '--paper', '--out', 'sub/first.html');
-  assert.deepEqual(first, { code: 0, stdout: '', stderr: 'wrote sub/first.html\n' });
+  assert.deepEqual(first, { code: 0, signal: null, stdout: '', stderr: 'wrote sub/first.html\n' });
   const page = readFileSync(join(folder, 'sub', 'first.html'), 'utf8');
   const cells = rows(page);
   const starting = (...start: string[]) => cells.filter((row) => start.every((cell, i) => row[i] === cell));
@@ -206,16 +181,20 @@ function chromium(): string | undefined {
 async function inBrowser(browser: string, page: string, width: number, script: string) {
   const file = join(folder, 'opened.html');
   writeFileSync(file, `${page}<script>document.title = JSON.stringify((${script})())</script>`);
-  const { stdout, stderr } = await start(browser, [
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--enable-logging=stderr',
-    `--user-data-dir=${join(folder, 'browser')}`,
-    `--window-size=${width},900`,
-    '--dump-dom',
-    pathToFileURL(file).href,
-  ]);
+  const { stdout, stderr } = await launch(
+    [
+      browser,
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--enable-logging=stderr',
+      `--user-data-dir=${join(folder, 'browser')}`,
+      `--window-size=${width},900`,
+      '--dump-dom',
+      pathToFileURL(file).href,
+    ],
+    { cwd: folder, timeout: 100_000 },
+  ).ended;
   const title = /<title>(.*?)<\/title>/s.exec(stdout)?.[1];
   return { result: JSON.parse(title ?? 'null'), console: stderr.match(/.*CONSOLE.*/g) ?? [] };
 }

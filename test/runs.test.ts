@@ -4,7 +4,6 @@ import {
   appendFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -13,9 +12,9 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import { loadExperiment } from '../src/config/load.ts';
 import { UserError } from '../src/errors.ts';
@@ -27,9 +26,9 @@ import { decodeSafetensors, encodeSafetensors, SafetensorsError } from '../src/r
 import { SeedFolder } from '../src/runs/seed-folder.ts';
 import { summarise, summaryColumns } from '../src/runs/summary.ts';
 import type { MemberState, NamedArray } from '../src/training/state.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'wm-runs-'));
-after(() => rmSync(root, { recursive: true }));
+const root = temporaryFolder('runs');
 let folders = 0;
 const freshPath = () => join(root, `run-${folders++}`);
 const freshFolder = () => {

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import {
   cpSync,
   existsSync,
@@ -8,13 +6,10 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, describe, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
+import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { parse } from 'yaml';
@@ -27,6 +22,9 @@ import { UserError } from '../src/errors.ts';
 import { figuresOf, renderSvg } from '../src/figures/index.ts';
 import { parseCsv } from '../src/runs/csv.ts';
 import { readRuns } from '../src/runs/read.ts';
+import { run, start } from './support/program.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
+import { events, linesWithoutTime, text, tinyDreamCritic, waitFor } from './support/tiny-run.ts';
 
 const root = new URL('../', import.meta.url);
 const read = (input: { text: string; overrides?: string[]; flags?: { steps?: string } }) =>
@@ -242,67 +240,26 @@ describe('a wrong sweep is one sentence with its place and cell', () => {
   });
 });
 
-/** The real program, compiled by `npm run build`, in temporary folders. */
-const wm = fileURLToPath(new URL('bin/wm.js', root));
-const folders: string[] = [];
-after(() => {
-  for (const dir of folders) rmSync(dir, { recursive: true, force: true });
-});
+const folder = temporaryFolder('sweep');
 
-/** Dream critics too small to learn: two cells of two seeds each. */
-const tiny = `
-method: world-model
-name: tiny
-seeds: [0, 1]
+/** Two cells of two seeds each. */
+const tiny = `${tinyDreamCritic}seeds: [0, 1]
 steps: 200
-engine: wasm
-randomSteps: 40
-logEvery: 5
 evaluation: { every: 100, episodes: 2 }
-imaginationStarts: 4
-model: { latent: 4, hidden: [8], lstm: 8 }
-critic: { hidden: [8] }
-actor: { hidden: [8] }
-replay: { batch: 4, length: 4 }
 `;
 
 function workplace(): string {
-  const dir = mkdtempSync(path.join(tmpdir(), 'wm-sweep-'));
-  folders.push(dir);
+  const dir = mkdtempSync(path.join(folder, 'place-'));
   writeFileSync(path.join(dir, 'tiny.yaml'), tiny);
   writeFileSync(path.join(dir, 'cells.yaml'), `${tiny}sweep: { horizon: [10, 3] }\n`);
   return dir;
 }
 
-interface Result {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-function start(cwd: string, ...args: string[]): { child: ChildProcess; result: Promise<Result> } {
-  const child = spawn(process.execPath, [wm, ...args], { cwd, env: { ...process.env, WM_ENGINE: '' } });
-  const result: Result = { code: null, stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    result.stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    result.stderr += text;
-  });
-  return { child, result: once(child, 'close').then(([code]) => ({ ...result, code })) };
-}
-
-const run = (cwd: string, ...args: string[]) => start(cwd, ...args).result;
-const text = (...parts: string[]) => readFileSync(path.join(...parts), 'utf8');
 const sweepDir = (cwd: string) => path.join(cwd, 'runs', 'sweeps', 'tiny');
 const CELLS = ['horizon=10', 'horizon=3'];
 
-/** A seed's metrics.csv without the column that differs between equal runs: wall_seconds, the fourth. */
 const curve = (dir: string, cell: string, seed: number) =>
-  text(dir, cell, `seed-${seed}`, 'metrics.csv')
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split(',').toSpliced(3, 1).join(','));
+  linesWithoutTime(text(dir, cell, `seed-${seed}`, 'metrics.csv'));
 
 function assertSameCurves(actual: string, wanted: string, seeds: number[]): void {
   for (const cell of CELLS)
@@ -325,14 +282,6 @@ function referenceSweep(): Promise<string> {
     return cwd;
   })();
   return reference;
-}
-
-async function waitFor(what: string, holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1200; tries++) {
-    if (holds()) return;
-    await setTimeout(25);
-  }
-  assert.fail(`${what} never came`);
 }
 
 describe('wm sweep', () => {
@@ -404,10 +353,10 @@ describe('wm sweep', () => {
     const first = path.join(sweepDir(cwd), 'horizon=10', 'seed-0', 'metrics.csv');
     // One worker: the second cell has all of its steps to go when the first cell's first row is seen.
     const command = ['sweep', '--config', 'cells.yaml', '--seeds', '0', '--workers', '1'];
-    const { child, result } = start(cwd, ...command);
+    const { child, ended } = start(cwd, ...command);
     await waitFor('an evaluation', () => existsSync(first) && text(first).split('\n').length > 2);
     child.kill('SIGINT');
-    const { code, stderr } = await result;
+    const { code, stderr } = await ended;
     assert.equal(code, 130, stderr);
     const resumed = await run(cwd, ...command);
     assert.equal(resumed.code, 0, resumed.stderr);
@@ -420,16 +369,11 @@ describe('wm sweep', () => {
     const cwd = workplace();
     const cell = path.join(sweepDir(cwd), 'horizon=10');
     const command = ['sweep', '--config', 'cells.yaml', '--workers', '1'];
-    const { child, result } = start(cwd, ...command);
-    const log = path.join(cell, 'events.jsonl');
-    await waitFor('a worker', () => existsSync(log) && /"worker".*\n/.test(text(log)));
-    const worker = text(log)
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line))
-      .find(({ kind }) => kind === 'worker');
-    process.kill(worker.pid, 'SIGKILL');
-    const { code, stderr, stdout } = await result;
+    const { child, ended } = start(cwd, ...command);
+    const worker = () => events(cell).find(({ kind }) => kind === 'worker');
+    await waitFor('a worker', () => worker() !== undefined);
+    process.kill(worker()!.pid, 'SIGKILL');
+    const { code, stderr, stdout } = await ended;
     assert.equal(code, 1, stderr);
     assert.equal(child.exitCode, 1);
     assert.match(stderr, /^horizon=10 seed 0 {2}failed: /m);

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -7,45 +6,30 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { chooseEngine, type Engine, startEngine } from '../src/engine/engine.ts';
+import { before, describe, test } from 'node:test';
+import { startEngine } from '../src/engine/engine.ts';
 import { explain } from '../src/engine/tensorflow.ts';
 import { type Binding, RECORD_FILE } from '../src/engine/tensorflow-package.ts';
 import { environmentEntry } from '../src/envs/index.ts';
-import { UserError } from '../src/errors.ts';
 import { worldModel } from '../src/methods/world-model/agent.ts';
 import { worldModelSettings } from '../src/methods/world-model/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { emptyBatch } from '../src/training/replay.ts';
 import { agentSpaces } from '../src/training/train.ts';
 import { testCompiledFunctions } from './support/compiled-functions.ts';
+import { engineHere } from './support/engine-here.ts';
+import { runSync } from './support/program.ts';
 import { assertUpdateEqualsReference } from './support/reference-update.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
 
-/** The engine, or in one sentence why there is none here. */
-const found: Engine | string = await chooseEngine('tensorflow').then(
-  ({ engine }) => engine,
-  (error: unknown) => {
-    if (error instanceof UserError) return error.message;
-    throw error;
-  },
-);
-
-const wm = fileURLToPath(new URL('../bin/wm.js', import.meta.url));
-const dir = mkdtempSync(path.join(tmpdir(), 'wm-tensorflow-'));
-after(() => rmSync(dir, { recursive: true, force: true }));
+const found = await engineHere('tensorflow');
+const dir = temporaryFolder('tensorflow');
 
 const run = (args: string[], environment: NodeJS.ProcessEnv = {}) =>
-  spawnSync(process.execPath, [wm, ...args], {
-    cwd: dir,
-    env: { ...process.env, WM_CACHE: path.join(dir, 'cache'), ...environment },
-    encoding: 'utf8',
-  });
+  runSync(args, { cwd: dir, env: { WM_CACHE: path.join(dir, 'cache'), ...environment } });
 
 /** A folder that looks like an installed Python tensorflow, without some of its files. */
 function library(name: string, ...without: string[]): string {
@@ -278,7 +262,7 @@ describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` 
         '--workers',
         '1',
       ];
-      const { status, stderr } = spawnSync(process.execPath, [wm, ...args], { cwd: dir, encoding: 'utf8' });
+      const { status, stderr } = runSync(args, { cwd: dir });
       assert.equal(status, 0, stderr);
       const events = readFileSync(path.join(dir, 'runs', name, 'events.jsonl'), 'utf8');
       assert.match(events, /"kind":"worker".*"seeds":\[0,1\]/);

@@ -20,23 +20,13 @@ import { lambdaReturn, quantileRange } from '../src/training/returns.ts';
 import { scheduleAt } from '../src/training/schedule.ts';
 import type { MemberState } from '../src/training/state.ts';
 import { agentSpaces, metricColumns, type TrainingPlan, train } from '../src/training/train.ts';
+import { assertClose } from './support/tensors.ts';
 
 const cartPole = environmentEntry('CartPole-v1');
 
 before(async () => {
   await startEngine('wasm');
 });
-
-function assertClose(actual: ArrayLike<number>, wanted: ArrayLike<number>, limit = 1e-5): void {
-  assert.equal(actual.length, wanted.length);
-  for (let i = 0; i < wanted.length; i++) {
-    const error = Math.abs(actual[i]! - wanted[i]!);
-    // Written so that NaN fails.
-    if (!(error <= limit * Math.max(1, Math.abs(wanted[i]!)))) {
-      assert.fail(`[${i}]: expected ${wanted[i]}, got ${actual[i]}`);
-    }
-  }
-}
 
 describe('returns', () => {
   test('lambdaReturn equals a case worked by hand', () => {

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { pairsCsv } from '../src/compare/csv.ts';
 import { compareRuns } from '../src/compare/index.ts';
 import { type Contrast, contrast, pairRows } from '../src/compare/pairs.ts';
@@ -11,10 +8,10 @@ import { verdicts } from '../src/compare/verdicts.ts';
 import { loadExperiment } from '../src/config/load.ts';
 import { parseCsv } from '../src/runs/csv.ts';
 import type { Run } from '../src/runs/read.ts';
-import { runMaker } from './support/run-folders.ts';
+import { runInfo, runMaker } from './support/run-folders.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'wm-verdicts-'));
-after(() => rmSync(folder, { recursive: true }));
+const folder = temporaryFolder('verdicts');
 
 interface Made {
   errors?: number[];
@@ -31,22 +28,12 @@ function makeRun(arm: string, rewards: readonly number[], made: Made = {}): Run 
     dir: `runs/${arm}`,
     name: arm,
     info: {
+      ...runInfo(arm, engine),
       schemaVersion: 1,
-      wmVersion: '0.1.0',
-      gitCommit: null,
-      node: 'v20.17.0',
-      engine: { name: engine, device: 'cpu', version: '1', reason: null },
-      host: 'host',
-      platform: 'linux-x64',
-      cores: 2,
       start: '',
       end: null,
       seconds: 0,
-      status: {},
       failures: {},
-      method: 'world-model',
-      arm,
-      command: ['wm', 'train'],
     },
     experiment,
     configText: '',

@@ -1,33 +1,22 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { parse } from 'csv-parse/sync';
 import { chooseEngine, type Engine, startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
-import { UserError } from '../src/errors.ts';
 import { worldModel } from '../src/methods/world-model/agent.ts';
 import { worldModelSettings } from '../src/methods/world-model/settings.ts';
 import { emptyBatch, type Sequences } from '../src/training/replay.ts';
 import { agentSpaces } from '../src/training/train.ts';
+import { engineHere } from './support/engine-here.ts';
+import { runSync } from './support/program.ts';
 import { assertUpdateEqualsReference } from './support/reference-update.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
 
-/** The engine, or in one sentence why there is none here. */
-const found: Engine | string = await chooseEngine('webgpu').then(
-  ({ engine }) => engine,
-  (error: unknown) => {
-    if (error instanceof UserError) return error.message;
-    throw error;
-  },
-);
-
-const wm = fileURLToPath(new URL('../bin/wm.js', import.meta.url));
-const dir = mkdtempSync(path.join(tmpdir(), 'wm-webgpu-'));
-after(() => rmSync(dir, { recursive: true, force: true }));
+const found = await engineHere('webgpu');
+const dir = temporaryFolder('webgpu');
 
 const models = {
   model: { latent: 4, hidden: [8], lstm: 8 },
@@ -44,11 +33,10 @@ writeFileSync(
 );
 
 const train = (name: string, engine: string, environment: NodeJS.ProcessEnv = {}) =>
-  spawnSync(
-    process.execPath,
-    [wm, 'train', '--config', 'tiny.yaml', '--name', name, '--engine', engine, '--workers', '1'],
-    { cwd: dir, env: { ...process.env, ...environment }, encoding: 'utf8' },
-  );
+  runSync(['train', '--config', 'tiny.yaml', '--name', name, '--engine', engine, '--workers', '1'], {
+    cwd: dir,
+    env: environment,
+  });
 
 describe('without an adapter', {
   skip: process.platform !== 'linux' && 'only Linux lets a test hide it',

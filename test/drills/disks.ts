@@ -3,8 +3,9 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } fro
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { RandomStream } from '../../src/random/stream.ts';
+import type { Ended } from '../support/program.ts';
 import type { Drill } from './drill.ts';
-import { type Ended, Ground } from './ground.ts';
+import { Ground } from './ground.ts';
 
 /** Faults of the disk and of the folder: full, too large a file, read-only, deleted. */
 

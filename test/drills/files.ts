@@ -14,8 +14,9 @@ import { setTimeout } from 'node:timers/promises';
 import { UserError } from '../../src/errors.ts';
 import type { RandomStream } from '../../src/random/stream.ts';
 import { SeedFolder } from '../../src/runs/seed-folder.ts';
+import type { Ended } from '../support/program.ts';
 import type { Drill } from './drill.ts';
-import { type Ended, Ground, SEEDS } from './ground.ts';
+import { Ground, SEEDS } from './ground.ts';
 
 /** Faults of what lies in the folder: damaged checkpoints, locks, other runs, times to come. */
 

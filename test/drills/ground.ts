@@ -1,42 +1,22 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { RandomStream } from '../../src/random/stream.ts';
 import { readRun } from '../../src/runs/read.ts';
-import { differingBytes, growing, linesWithoutTime, type Results, resultsOf } from './results.ts';
-
-/** The real program, compiled by `npm run build`. */
-const wm = fileURLToPath(new URL('../../bin/wm.js', import.meta.url));
+import { type Ended, launch, wm } from '../support/program.ts';
+import { events, tinyDreamCritic } from '../support/tiny-run.ts';
+import { differingBytes, growing, linesSoFar, type Results, resultsOf } from './results.ts';
 
 export const SEEDS = [0, 1];
 
-/** A dream critic too small to learn, but with every part of a run and a checkpoint every 20 steps. */
-const config = `
-method: world-model
-name: tiny
-seeds: [${SEEDS}]
+/** With a checkpoint every 20 steps. */
+const config = `${tinyDreamCritic}seeds: [${SEEDS}]
 steps: 160
-engine: wasm
-randomSteps: 40
-logEvery: 5
 evaluation: { every: 20, episodes: 2 }
 horizon: 3
-imaginationStarts: 4
-model: { latent: 4, hidden: [8], lstm: 8 }
-critic: { hidden: [8] }
-actor: { hidden: [8] }
-replay: { batch: 4, length: 4 }
 `;
-
-export interface Ended {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-  stderr: string;
-}
 
 export interface StartOptions {
   env?: Record<string, string>;
@@ -97,26 +77,11 @@ export class Ground {
   }
 
   /** Starts `wm train` in a process group of its own. */
-  start({ env, wrap = (command) => command }: StartOptions = {}): {
-    child: ChildProcess;
-    ended: Promise<Ended>;
-  } {
-    const [program, ...args] = wrap([process.execPath, wm, 'train', '--config', 'tiny.yaml']);
-    const child = spawn(program!, args, {
-      cwd: this.cwd,
-      detached: true,
-      env: { ...process.env, WM_ENGINE: '', ...env },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+  start({ env, wrap = (command) => command }: StartOptions = {}): ReturnType<typeof launch> {
+    const command = wrap([...wm, 'train', '--config', 'tiny.yaml']);
+    const { child, ended } = launch(command, { cwd: this.cwd, detached: true, env });
     this.#running.add(child);
-    let stderr = '';
-    child.stderr!.setEncoding('utf8').on('data', (text) => {
-      stderr += text;
-    });
-    const ended = once(child, 'close').then(([code, signal]) => {
-      this.#running.delete(child);
-      return { code, signal, stderr };
-    });
+    void ended.then(() => this.#running.delete(child));
     return { child, ended };
   }
 
@@ -144,7 +109,7 @@ export class Ground {
     try {
       readRun(this.dir);
       for (const name of growing(SEEDS)) {
-        const lines = linesWithoutTime(path.join(this.dir, name));
+        const lines = linesSoFar(path.join(this.dir, name));
         const wanted = this.#model.results.get(name)!.split('\n');
         if (lines.some((line, i) => line !== wanted[i])) this.complain(`${name} holds wrong rows`);
       }
@@ -166,11 +131,16 @@ export class Ground {
 
   /** The process ids of the workers that this sitting started, by the run's events. */
   workers(): number[] {
-    const file = path.join(this.dir, 'events.jsonl');
-    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : [];
-    const events = lines.map((line) => JSON.parse(line));
-    const begin = events.findLastIndex(({ kind }) => kind === 'start' || kind === 'resume');
-    return events.slice(Math.max(begin, 0)).flatMap(({ kind, pid }) => (kind === 'worker' ? [pid] : []));
+    const all = events(this.dir);
+    const begin = all.findLastIndex(({ kind }) => kind === 'start' || kind === 'resume');
+    return all.slice(Math.max(begin, 0)).flatMap(({ kind, pid }) => (kind === 'worker' ? [pid] : []));
+  }
+
+  /** One of the two workers that a run starts, once both are there and some milliseconds have passed, at random. */
+  async worker(random: RandomStream, ended: Promise<unknown>, milliseconds: number): Promise<number> {
+    await until(() => this.workers().length >= 2, ended);
+    await setTimeout(random.uniform() * milliseconds);
+    return this.workers()[random.integer(2)]!;
   }
 
   /**
@@ -189,12 +159,7 @@ export class Ground {
 
   /** Resolves while a checkpoint of a seed is being written, after `skip` writes. */
   async #write(dir: string, skip: number, over: Promise<boolean>): Promise<boolean> {
-    let gone = false;
-    void over.then(() => {
-      gone = true;
-    });
-    while (!existsSync(dir) && !gone) await setTimeout(20);
-    if (gone) return false;
+    if (!(await until(() => existsSync(dir), over))) return false;
     return new Promise((resolve) => {
       let left = skip * 3;
       const watcher = watch(dir, () => {
@@ -222,6 +187,16 @@ export class Ground {
   }
 }
 
+/** Waits until something holds; returns false where the run has ended before. */
+async function until(holds: () => boolean, ended: Promise<unknown>): Promise<boolean> {
+  let over = false;
+  void ended.then(() => {
+    over = true;
+  });
+  while (!over && !holds()) await setTimeout(20);
+  return !over;
+}
+
 /** Runs undisturbed once, and `stopped` times up to a random instant at which no seed is done. */
 export async function makeModel(random: RandomStream, stopped: number): Promise<Model> {
   const ground = new Ground();
@@ -235,13 +210,8 @@ export async function makeModel(random: RandomStream, stopped: number): Promise<
     const half = new Ground(model);
     const { child, ended } = half.start();
     const rows = 3 + random.integer(4);
-    const first = () => linesWithoutTime(path.join(half.dir, 'seed-0/metrics.csv')).length;
-    const second = () => linesWithoutTime(path.join(half.dir, 'seed-1/metrics.csv')).length;
-    let over = false;
-    void ended.then(() => {
-      over = true;
-    });
-    while (!over && Math.min(first(), second()) <= rows) await setTimeout(20);
+    const written = (seed: number) => linesSoFar(path.join(half.dir, `seed-${seed}/metrics.csv`)).length;
+    await until(() => SEEDS.every((seed) => written(seed) > rows), ended);
     child.kill('SIGINT');
     await ended;
     if (SEEDS.some((seed) => existsSync(path.join(half.dir, `seed-${seed}`, 'done.json'))))

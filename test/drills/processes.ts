@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { GROUP_SIGNALS } from '../../src/experiment/signals.ts';
+import type { RandomStream } from '../../src/random/stream.ts';
 import type { Drill } from './drill.ts';
 import { Ground } from './ground.ts';
 
@@ -10,68 +11,58 @@ import { Ground } from './ground.ts';
 
 const has = (program: string) => spawnSync(program, ['--version']).status === 0;
 
-/** SIGKILL of the parent; the next start comes at once, while its workers may still be there. */
-export const killParent: Drill = {
-  kind: 'SIGKILL of the parent',
-  weight: 8,
-  async run(model, random, faults) {
+/**
+ * A drill that strikes a run at up to three random instants, one start after the other.
+ *
+ * @param strike gives the exit codes that may come of it, or nothing where it missed
+ */
+const strikes =
+  (strike: (ground: Ground, child: ChildProcess, random: RandomStream) => (number | null)[] | undefined) =>
+  async (...[model, random, faults]: Parameters<Drill['run']>) => {
     const ground = new Ground(model);
     let tried = 0;
     while (tried < Math.min(faults, 3)) {
       const { child, ended } = ground.start();
       if (!(await ground.instant(random, ended))) break;
-      child.kill('SIGKILL');
-      ground.check(await ended, [null, 0]);
-      tried++;
+      const codes = strike(ground, child, random);
+      ground.check(await ended, codes ?? [0]);
+      if (codes) tried++;
     }
     await ground.finish();
     return { ground, tried };
-  },
+  };
+
+/** SIGKILL of the parent; the next start comes at once, while its workers may still be there. */
+export const killParent: Drill = {
+  kind: 'SIGKILL of the parent',
+  weight: 8,
+  run: strikes((_, child) => {
+    child.kill('SIGKILL');
+    return [null, 0];
+  }),
 };
 
 /** SIGKILL of one worker: its seed fails, the other goes on. */
 export const killWorker: Drill = {
   kind: 'SIGKILL of a worker',
   weight: 5,
-  async run(model, random, faults) {
-    const ground = new Ground(model);
-    let tried = 0;
-    while (tried < Math.min(faults, 3)) {
-      const { ended } = ground.start();
-      if (!(await ground.instant(random, ended))) break;
-      const workers = ground.workers();
-      const pid = workers[random.integer(Math.max(1, workers.length))];
-      if (pid === undefined || !signal(pid, 'SIGKILL')) {
-        ground.check(await ended, [0]);
-        continue;
-      }
-      ground.check(await ended, [0, 1]);
-      tried++;
-    }
-    await ground.finish();
-    return { ground, tried };
-  },
+  run: strikes((ground, _, random) => {
+    const workers = ground.workers();
+    const pid = workers[random.integer(Math.max(1, workers.length))];
+    return pid !== undefined && signal(pid, 'SIGKILL') ? [0, 1] : undefined;
+  }),
 };
 
 /** SIGINT, SIGTERM, SIGHUP, to the parent alone or to the whole group. */
 export const signals: Drill = {
   kind: 'SIGINT, SIGTERM, SIGHUP',
   weight: 5,
-  async run(model, random, faults) {
-    const ground = new Ground(model);
-    let tried = 0;
-    while (tried < Math.min(faults, 3)) {
-      const { child, ended } = ground.start();
-      if (!(await ground.instant(random, ended))) break;
-      const name = GROUP_SIGNALS[random.integer(GROUP_SIGNALS.length)]!;
-      signal(random.uniform() < 0.5 ? child.pid! : -child.pid!, name);
-      // Before its handlers stand, a signal ends the program as it ends any other.
-      ground.check(await ended, [130, 0, null]);
-      tried++;
-    }
-    await ground.finish();
-    return { ground, tried };
-  },
+  run: strikes((_, child, random) => {
+    const name = GROUP_SIGNALS[random.integer(GROUP_SIGNALS.length)]!;
+    signal(random.uniform() < 0.5 ? child.pid! : -child.pid!, name);
+    // Before its handlers stand, a signal ends the program as it ends any other.
+    return [130, 0, null];
+  }),
 };
 
 /** The terminal that the run was started in goes away. */
@@ -105,13 +96,7 @@ export const hang: Drill = {
   async run(model, random) {
     const ground = new Ground(model);
     const { child, ended } = ground.start({ env: { WM_HANG_SECONDS: String(PATIENCE) } });
-    let over = false;
-    void ended.then(() => {
-      over = true;
-    });
-    while (!over && ground.workers().length < 2) await setTimeout(20);
-    await setTimeout(random.uniform() * 1000);
-    const pid = ground.workers()[random.integer(2)]!;
+    const pid = await ground.worker(random, ended, 1000);
     const landed = signal(pid, 'SIGSTOP');
     const end = await ended;
     const named = end.stderr.includes(`worker process ${pid} said nothing for ${PATIENCE} s and was ended`);
@@ -135,13 +120,7 @@ export const memory: Drill = {
   async run(model, random) {
     const ground = new Ground(model);
     const { ended } = ground.start();
-    let over = false;
-    void ended.then(() => {
-      over = true;
-    });
-    while (!over && ground.workers().length < 2) await setTimeout(20);
-    await setTimeout(random.uniform() * ground.seconds * 500);
-    const pid = ground.workers()[random.integer(2)]!;
+    const pid = await ground.worker(random, ended, ground.seconds * 500);
     const mapped = Number(/^VmSize:\s+(\d+)/m.exec(statusOf(pid))?.[1] ?? 0) * 1024;
     const limit = Math.round(mapped * (0.9 + 0.1 * random.uniform()));
     const landed = mapped > 0 && spawnSync('prlimit', ['--pid', `${pid}`, `--as=${limit}`]).status === 0;

@@ -1,19 +1,16 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseCsv, wholeLines } from '../../src/runs/csv.ts';
+import { wholeLines } from '../../src/runs/csv.ts';
 import { SeedFolder } from '../../src/runs/seed-folder.ts';
+import { linesWithoutTime } from '../support/tiny-run.ts';
 
 /** What must be equal, byte for byte, between a run that was disturbed and one that never was. */
 export type Results = Map<string, string>;
 
-/** A CSV's lines without the column `wall_seconds`, the one that differs between equal runs. */
-export function linesWithoutTime(file: string): string[] {
+/** The whole lines that a CSV has so far, without their time. */
+export function linesSoFar(file: string): string[] {
   const text = existsSync(file) ? wholeLines(readFileSync(file, 'utf8')) : '';
-  if (text === '') return [];
-  const { columns, rows } = parseCsv(text, file);
-  const kept = columns.filter((column) => column !== 'wall_seconds');
-  return [kept.join(','), ...rows.map((row) => kept.map((column) => row[column] ?? '').join(','))];
+  return text === '' ? [] : linesWithoutTime(text);
 }
 
 /** The CSVs of a run that change from row to row while it goes on, by name. */
@@ -24,7 +21,7 @@ export const growing = (seeds: readonly number[]): string[] =>
 export function resultsOf(dir: string, seeds: readonly number[]): Results {
   const results: Results = new Map();
   for (const name of [...growing(seeds), 'metrics.csv', 'summary.csv']) {
-    results.set(name, linesWithoutTime(path.join(dir, name)).join('\n'));
+    results.set(name, linesSoFar(path.join(dir, name)).join('\n'));
   }
   for (const seed of seeds) {
     const checkpoint = new SeedFolder(dir, seed).readCheckpoint();
@@ -47,12 +44,4 @@ export function differingBytes(actual: Results, wanted: Results): number {
     for (let i = 0; i < Math.min(a.length, b.length); i++) count += Number(a[i] !== b[i]);
   }
   return count;
-}
-
-/** A short name of a whole set of results. */
-export function fingerprint(results: Results): string {
-  return createHash('sha256')
-    .update(JSON.stringify([...results]))
-    .digest('hex')
-    .slice(0, 16);
 }

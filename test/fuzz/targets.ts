@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -32,6 +31,7 @@ import { decodeSafetensors, encodeSafetensors, SafetensorsError } from '../../sr
 import { SeedFolder } from '../../src/runs/seed-folder.ts';
 import type { MemberState } from '../../src/training/state.ts';
 import { agentSpaces, train } from '../../src/training/train.ts';
+import { runSync } from '../support/program.ts';
 import { mutationsOf, tokenSoup } from './mutations.ts';
 
 /** A kind of input from outside: how one is made, and what reads it. */
@@ -478,8 +478,6 @@ const states: Target<typeof changedState extends fc.Arbitrary<infer T> ? T : nev
 };
 let original: MemberState | undefined;
 
-const program = path.join(repository, 'bin/wm.js');
-
 /** The whole program, with a setting that is always wrong, or with a run folder that was changed. */
 const commands: Target<{ config: Uint8Array; override: string; changes: Item[] }> = {
   name: 'the command line',
@@ -497,8 +495,7 @@ const commands: Target<{ config: Uint8Array; override: string; changes: Item[] }
       ['train', '--config', 'c.yaml', '--set', override, '--set', 'unknown=1'],
       ['compare', 'run', '--paper'],
     ]) {
-      const options = { cwd: sandbox, encoding: 'utf8', timeout: 60_000 } as const;
-      const { status, stderr } = spawnSync(process.execPath, [program, ...args], options);
+      const { status, stderr } = runSync(args, { cwd: sandbox, timeout: 60_000 });
       assert.ok(
         status === 2 || (status === 0 && args[0] === 'compare'),
         `${args} ended with ${status}: ${stderr}`,

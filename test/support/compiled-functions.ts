@@ -4,8 +4,8 @@ import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { Compiled } from '../../src/engine/compiled.ts';
 import { lstmSequence } from '../../src/nn/lstm.ts';
-import { RandomStream } from '../../src/random/stream.ts';
 import { lambdaReturn, quantileRange } from '../../src/training/returns.ts';
+import { normals, upload } from './tensors.ts';
 
 /**
  * Tests of `Compiled` on the active engine, which must be one that compiles.
@@ -13,10 +13,7 @@ import { lambdaReturn, quantileRange } from '../../src/training/returns.ts';
  * @param tolerance of a result, relative to its tensor's largest value, against the operations called one by one
  */
 export function testCompiledFunctions(tolerance: number): void {
-  const normal = (seed: number, name: string, shape: number[]) => {
-    const size = shape.reduce((product, n) => product * n, 1);
-    return tf.tensor(RandomStream.named(seed, name).fillNormal(new Float32Array(size)), shape);
-  };
+  const normal = (...given: Parameters<typeof normals>) => upload(normals(...given));
 
   test('a compiled function gives what its operations give one by one, and frees what it makes', () => {
     const size = fc.integer({ min: 1, max: 5 });

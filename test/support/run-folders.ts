@@ -17,6 +17,21 @@ export interface TestRun {
   overrides?: string[];
 }
 
+/** What stands in the run.json of every test run. */
+export const runInfo = (arm: string, engine: string) => ({
+  wmVersion: '0.1.0',
+  gitCommit: null,
+  node: 'v20.17.0',
+  engine: { name: engine, device: 'cpu', version: '1', reason: null },
+  host: 'host',
+  platform: 'linux-x64',
+  cores: 2,
+  status: {},
+  method: 'world-model',
+  arm,
+  command: ['wm', 'train'],
+});
+
 function makeRun(
   dir: string,
   { arm = basename(dir), curves, errors = [], wallSeconds = [], ...run }: TestRun,
@@ -29,19 +44,7 @@ function makeRun(
   });
   const folder = RunFolder.open(dir, {
     configText: formatExperiment(experiment),
-    info: {
-      wmVersion: '0.1.0',
-      gitCommit: null,
-      node: 'v20.17.0',
-      engine: { name: engine, device: 'cpu', version: '1', reason: null },
-      host: 'host',
-      platform: 'linux-x64',
-      cores: 2,
-      status: {},
-      method: 'world-model',
-      arm,
-      command: ['wm', 'train'],
-    },
+    info: runInfo(arm, engine),
   });
   for (const [i, curve] of curves.entries()) {
     const seedFolder = folder.seed(seeds[i]!);

@@ -1,0 +1,13 @@
+import { chooseEngine, type Engine, type EngineName } from '../../src/engine/engine.ts';
+import { UserError } from '../../src/errors.ts';
+
+/** The engine, or in one sentence why there is none here. */
+export function engineHere(name: EngineName): Promise<Engine | string> {
+  return chooseEngine(name).then(
+    ({ engine }) => engine,
+    (error: unknown) => {
+      if (error instanceof UserError) return error.message;
+      throw error;
+    },
+  );
+}

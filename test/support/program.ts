@@ -1,0 +1,41 @@
+import { type SpawnOptions, type SpawnSyncOptions, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+/** The command line of the real program, compiled by `npm run build`. */
+export const wm = [process.execPath, fileURLToPath(new URL('../../bin/wm.js', import.meta.url))];
+
+/** What a program came to. */
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Whoever runs the tests may prefer an engine; the tests do not. */
+const environment = (env: NodeJS.ProcessEnv = {}) => ({ ...process.env, WM_ENGINE: '', ...env });
+
+/** Starts a command line, what it needs of the environment added to the tests' own. */
+export function launch([program, ...args]: string[], options: Omit<SpawnOptions, 'stdio'>) {
+  const env = environment(options.env);
+  const child = spawn(program!, args, { ...options, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]).then(
+    ([[code, signal], stdout, stderr]): Ended => ({ code, signal, stdout, stderr }),
+  );
+  return { child, ended };
+}
+
+/** Starts `wm` in a folder. */
+export const start = (cwd: string, ...args: string[]) => launch([...wm, ...args], { cwd });
+
+/** Runs `wm` in a folder to its end. */
+export const run = (cwd: string, ...args: string[]) => start(cwd, ...args).ended;
+
+/** Runs `wm` to its end while nothing else goes on. */
+export function runSync(args: string[], options: SpawnSyncOptions = {}) {
+  const [program, ...before] = wm;
+  const env = environment(options.env);
+  return spawnSync(program!, [...before, ...args], { ...options, env, encoding: 'utf8' });
+}
