@@ -65,12 +65,11 @@ export class Sitting {
     clock: () => number,
   ) {
     const dir = path.join(runsDir, experiment.name);
-    const { name, device, version } = used.engine;
     this.#folder = RunFolder.open(dir, {
       configText: formatExperiment(experiment),
       info: {
         ...host,
-        engine: { name, device, version, reason: used.reason },
+        engine: engineRecord(used),
         status: Object.fromEntries(experiment.seeds.map((seed) => [seed, 'waiting'])),
         method: experiment.method,
         arm: methods[experiment.method].arm(experiment),
@@ -168,9 +167,8 @@ export class Sitting {
     const folder = this.#folder;
     this.#begin = this.#clock();
     if (folder.takenOver) folder.logEvent({ kind: 'lock-taken-over', from: folder.takenOver });
-    const { engine, reason } = this.used;
     const former = folder.info.engine;
-    const used = { name: engine.name, device: engine.device, version: engine.version, reason };
+    const used = engineRecord(this.used);
     folder.logEvent({
       kind: folder.resumed ? 'resume' : 'start',
       engine: used,
@@ -229,6 +227,12 @@ export class Sitting {
   close(): void {
     this.#folder.close();
   }
+}
+
+/** An engine as run.json has it. */
+function engineRecord({ engine, reason }: UsedEngine): RunInfo['engine'] {
+  const { name, device, version } = engine;
+  return { name, device, version, reason };
 }
 
 function requireSameConfig(folder: RunFolder, experiment: Experiment): void {
