@@ -1,13 +1,12 @@
 import path from 'node:path';
-import { differingKeys, formatExperiment } from '../config/format.ts';
+import { formatExperiment } from '../config/format.ts';
 import { loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { Engine } from '../engine/engine.ts';
-import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
 import { readRun } from '../runs/read.ts';
 import type { RunInfo } from '../runs/records.ts';
-import { RunFolder } from '../runs/run-folder.ts';
+import { RunFolder, refuseOtherConfig } from '../runs/run-folder.ts';
 import { summarise } from '../runs/summary.ts';
 import type { Job, WorkerMessage } from './messages.ts';
 
@@ -76,7 +75,8 @@ export class Sitting {
       },
     });
     try {
-      requireSameConfig(this.#folder, experiment);
+      const file = path.join(dir, 'config.yaml');
+      refuseOtherConfig(dir, 'run', loadExperiment({ file, text: this.#folder.configText }), experiment);
       const { steps, fallbacks } = pendingSteps(this.#folder, experiment.seeds);
       this.#steps = steps;
       this.#fallbacks = fallbacks;
@@ -233,17 +233,6 @@ export class Sitting {
 function engineRecord({ engine, reason }: UsedEngine): RunInfo['engine'] {
   const { name, device, version } = engine;
   return { name, device, version, reason };
-}
-
-function requireSameConfig(folder: RunFolder, experiment: Experiment): void {
-  const file = path.join(folder.dir, 'config.yaml');
-  const stored = loadExperiment({ file, text: folder.configText });
-  // Another engine may go on where one has stopped: that is noted as an event.
-  const keys = differingKeys(stored, experiment).filter((key) => key !== 'engine');
-  if (keys.length === 0) return;
-  throw new UserError(
-    `${folder.dir} holds a run of another config (${keys.join(', ')} differ${keys.length === 1 ? 's' : ''}); choose another --name, or delete that folder`,
-  );
 }
 
 /**
