@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import type { MethodName } from '../methods/index.ts';
 import { alternatives } from '../words.ts';
+import type { KeyPath } from './key-path.ts';
 import { experimentSchema, methodNames } from './schema.ts';
 
 /** A node of the JSON schema: what a key may hold, in the one form that messages, help and editors all read. */
 export type SchemaNode = z.core.JSONSchema.JSONSchema;
-
-/** A dotted key: the names from the top to the value; a number is an index into a list. */
-export type KeyPath = readonly (string | number)[];
 
 /** The JSON schema of every valid config file, for editors. */
 export function configJsonSchema(): object {
