@@ -4,7 +4,7 @@ import { shown } from '../config/problems.ts';
 import type { Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
 import type { Figure } from './index.ts';
-import { series } from './series.ts';
+import { meanWords, series } from './series.ts';
 import { armChannels, linearAxis, logarithmicAxis, page, SCHEMA } from './theme.ts';
 
 /** What a sweep asks after, at the end of training. */
@@ -96,10 +96,8 @@ function points(places: readonly Place[], { column, logarithmic }: (typeof PANEL
 }
 
 /** `lambda = 0, 5 gives 500 (interval 500 to 500, seeds: 5)` */
-function pointWords({ arm, value, mean, low, high, seeds }: Points['means'][number]): string {
-  const short = (number: number) => Number(number.toPrecision(3));
-  const cell = arm === '' ? value : `${arm}, ${value}`;
-  return `${cell} gives ${short(mean)} (interval ${short(low)} to ${short(high)}, seeds: ${seeds})`;
+function pointWords({ arm, value, ...point }: Points['means'][number]): string {
+  return `${arm === '' ? value : `${arm}, ${value}`} gives ${meanWords(point)}`;
 }
 
 function panelLayers(
