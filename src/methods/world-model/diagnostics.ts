@@ -155,7 +155,7 @@ function variances(values: Float32Array, columns: number): number[] {
 }
 
 /** Indices into batch × time of the warmed starts; `unbroken`: only those whose next steps cross no episode start. */
-export function warmedStarts(sequences: Sequences, unbroken: boolean): number[] {
+function warmedStarts(sequences: Sequences, unbroken: boolean): number[] {
   const starts: number[] = [];
   for (let b = 0; b < sequences.batch; b++) {
     for (let t = START_FIRST; t + LONGEST <= sequences.time; t += START_EVERY) {
