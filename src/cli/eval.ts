@@ -1,11 +1,10 @@
 import path from 'node:path';
-import { type EngineName, engineNames } from '../engine/engine.ts';
-import { UserError } from '../errors.ts';
 import { evaluateRun } from '../experiment/evaluate-run.ts';
 import { writeCsv } from '../runs/csv.ts';
 import { estimate, formatEstimate } from '../statistics.ts';
 import { type Episode, returnStatistics } from '../training/evaluate.ts';
 import { alignColumns } from './align.ts';
+import { requestedEngine } from './requested-engine.ts';
 
 interface EvalOptions {
   episodes: number;
@@ -79,12 +78,4 @@ function counts(words: readonly string[]): string {
     .sort(([, a], [, b]) => b - a)
     .map(([word, number]) => `${word} ${number}`)
     .join(', ');
-}
-
-/** The engine that an option names. @throws UserError for an unknown one. */
-export function requestedEngine(name: string): EngineName | 'auto' {
-  const known = ['auto', ...engineNames] as const;
-  const engine = known.find((candidate) => candidate === name);
-  if (engine) return engine;
-  throw new UserError(`--engine: expected ${known.join(', ')}, got "${name}"`);
 }

@@ -1,9 +1,14 @@
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
+import { engineNames } from '../engine/engine.ts';
 import { UserError } from '../errors.ts';
+import { alternatives } from '../words.ts';
 import { hostInfo } from './host.ts';
 
 /** Exit codes: 0 done, 1 a run failed, 2 the command or config is wrong, 130 interrupted after saving. */
 type ExitCode = number;
+
+/** What `--engine` takes. */
+const ENGINES = alternatives(['auto', ...engineNames]);
 
 /** The whole command line: declares the commands, runs one, sets the exit code. Each command loads on demand. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -26,47 +31,52 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
   const command = (usage: string, description: string) =>
     program.command(usage).description(description).exitOverride();
 
-  command('train', 'train every seed of a config into runs/<name>; the same command again resumes it')
-    .option('-c, --config <file>', 'YAML config, e.g. configs/dream.yaml')
-    .option('--set <key=value>', 'override one config key, dotted; repeatable', collect, [])
-    .option('--seeds <list>', 'seeds to train, e.g. 0,1,2')
-    .option('--steps <n>', 'environment steps per seed')
-    .option('--name <name>', "name of the run's folder")
-    .option('--runs <dir>', 'folder of run folders', 'runs')
-    .option('--engine <name>', 'auto, tensorflow, webgpu, wasm or cpu (also WM_ENGINE)')
-    .option('--workers <n>', 'worker processes at once (default: one per core)', parseCount)
-    .option('--quiet', 'no progress, failures only')
-    .option('--json', 'results as one JSON object')
+  /** Both that train have the same options; a sweep's are those of each of its cells. */
+  const trainingCommand = (kind: 'run' | 'sweep', usage: string, description: string, config: string) => {
+    const scope = kind === 'sweep' ? ' in every cell' : '';
+    return command(usage, description)
+      .option('-c, --config <file>', config)
+      .option('--set <key=value>', `override one config key${scope}, dotted; repeatable`, collect, [])
+      .option('--seeds <list>', `seeds to train${scope}, e.g. 0,1,2`)
+      .option('--steps <n>', 'environment steps per seed')
+      .option('--name <name>', `name of the ${kind}'s folder`)
+      .option('--runs <dir>', `folder of ${kind} folders`, kind === 'sweep' ? 'runs/sweeps' : 'runs')
+      .option('--engine <name>', `${ENGINES} (also WM_ENGINE)`)
+      .option('--workers <n>', 'worker processes at once (default: one per core)', parseCount)
+      .option('--quiet', 'no progress, failures only')
+      .option('--json', 'results as one JSON object');
+  };
+
+  trainingCommand(
+    'run',
+    'train',
+    'train every seed of a config into runs/<name>; the same command again resumes it',
+    'YAML config, e.g. configs/dream.yaml',
+  )
     .option('--help-config', 'print every config key and exit')
     .action(async (options) => {
       code = await (await import('./train.ts')).trainCommand(options);
     });
 
-  command('sweep', 'train the cells of a sweep into runs/sweeps/<name>; the same command again resumes it')
-    .option('-c, --config <file>', 'YAML config with a key sweep, e.g. configs/sweeps/lambda.yaml')
-    .option('--set <key=value>', 'override one config key in every cell, dotted; repeatable', collect, [])
-    .option('--seeds <list>', 'seeds to train in every cell, e.g. 0,1,2')
-    .option('--steps <n>', 'environment steps per seed')
-    .option('--name <name>', "name of the sweep's folder")
-    .option('--runs <dir>', 'folder of sweep folders', 'runs/sweeps')
-    .option('--engine <name>', 'auto, tensorflow, webgpu, wasm or cpu (also WM_ENGINE)')
-    .option('--workers <n>', 'worker processes at once (default: one per core)', parseCount)
-    .option('--quiet', 'no progress, failures only')
-    .option('--json', 'results as one JSON object')
-    .action(async (options) => {
-      code = await (await import('./sweep.ts')).sweepCommand(options);
-    });
+  trainingCommand(
+    'sweep',
+    'sweep',
+    'train the cells of a sweep into runs/sweeps/<name>; the same command again resumes it',
+    'YAML config with a key sweep, e.g. configs/sweeps/lambda.yaml',
+  ).action(async (options) => {
+    code = await (await import('./sweep.ts')).sweepCommand(options);
+  });
 
   command('eval <run>', 'play greedy episodes with the checkpoints of a run folder')
     .option('--episodes <n>', 'episodes per seed', parseCount, 100)
-    .option('--engine <name>', 'auto, tensorflow, webgpu, wasm or cpu (also WM_ENGINE)')
+    .option('--engine <name>', `${ENGINES} (also WM_ENGINE)`)
     .option('--json', 'results as one JSON object')
     .action(async (dir, options) => {
       code = await (await import('./eval.ts')).evalCommand(dir, options);
     });
 
   command('replay-failure <seed>', 'make the update again at which a loss or weight stopped being finite')
-    .option('--engine <name>', 'auto, tensorflow, webgpu, wasm or cpu (default: the one of the run)')
+    .option('--engine <name>', `${ENGINES} (default: the one of the run)`)
     .option('--json', 'results as one JSON object')
     .action(async (dir, options) => {
       code = await (await import('./replay-failure.ts')).replayFailureCommand(dir, options);

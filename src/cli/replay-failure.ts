@@ -6,7 +6,7 @@ import { readRun } from '../runs/read.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import type { InspectedUpdate } from '../training/agent.ts';
 import { alignColumns } from './align.ts';
-import { requestedEngine } from './eval.ts';
+import { requestedEngine } from './requested-engine.ts';
 
 interface ReplayFailureOptions {
   engine?: string;

@@ -1,6 +1,6 @@
 import type { RunOutcome } from '../experiment/sitting.ts';
 import { readRun } from '../runs/read.ts';
-import { summarise } from '../runs/summary.ts';
+import { type CurveSummary, summarise } from '../runs/summary.ts';
 import { type Estimate, estimate, formatEstimate } from '../statistics.ts';
 
 /** What a run has come to, as `--json` prints it. */
@@ -9,7 +9,7 @@ export interface RunResult {
   arm: string;
   /** Over the finished seeds. */
   final_reward: Estimate;
-  seeds: ({ seed: number } & ReturnType<typeof summarise>)[];
+  seeds: ({ seed: number } & CurveSummary)[];
   /** Why, by seed. */
   failed: Record<string, string>;
   interrupted: number[];
@@ -18,12 +18,12 @@ export interface RunResult {
 /** Sums up a run and its sitting from its folder. @throws UserError when the folder is damaged. */
 export function runResult({ dir, failed, interrupted }: RunOutcome): RunResult {
   const { info, seeds } = readRun(dir);
-  const finals = seeds.map(({ seed, rows }) => ({ seed, ...summarise(rows) }));
+  const summaries = seeds.map(({ seed, rows }) => ({ seed, ...summarise(rows) }));
   return {
     run: dir,
     arm: info.arm,
-    final_reward: estimate(finals.flatMap(({ final_reward }) => final_reward ?? [])),
-    seeds: finals,
+    final_reward: estimate(finalRewards({ seeds: summaries })),
+    seeds: summaries,
     failed: Object.fromEntries(failed),
     interrupted,
   };
@@ -36,6 +36,6 @@ export function rewardWords(result: RunResult): string {
 }
 
 /** The finished seeds' final rewards. */
-export function finalRewards({ seeds }: RunResult): number[] {
+export function finalRewards({ seeds }: Pick<RunResult, 'seeds'>): number[] {
   return seeds.flatMap(({ final_reward }) => final_reward ?? []);
 }

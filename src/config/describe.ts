@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import type { MethodName } from '../methods/index.ts';
+import { alternatives } from '../words.ts';
+import type { KeyPath } from './key-path.ts';
 import { experimentSchema, methodNames } from './schema.ts';
 
 /** A node of the JSON schema: what a key may hold, in the one form that messages, help and editors all read. */
 export type SchemaNode = z.core.JSONSchema.JSONSchema;
-
-/** A dotted key: the names from the top to the value; a number is an index into a list. */
-export type KeyPath = readonly (string | number)[];
 
 /** The JSON schema of every valid config file, for editors. */
 export function configJsonSchema(): object {
@@ -55,11 +54,6 @@ export function expectation(node: SchemaNode): string {
     return `a list of ${node.minItems ?? 0} to ${node.maxItems} items, each ${expectation(node.items)}`;
   }
   throw new Error(`no words for the schema node ${JSON.stringify(node)}`);
-}
-
-/** `auto, wasm or cpu` */
-export function alternatives(names: readonly unknown[]): string {
-  return names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1)}` : `${names[0]}`;
 }
 
 function range(node: SchemaNode): string {

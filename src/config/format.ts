@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Document, isCollection } from 'yaml';
 import { leafKeys, schemaRoot } from './describe.ts';
-import { valueAt } from './problems.ts';
+import { valueAt } from './key-path.ts';
 import type { Experiment } from './schema.ts';
 
 /** The resolved config as YAML, every key present, in the schema's order. Reading it gives the same Experiment. */

@@ -2,8 +2,10 @@ import { Scalar } from 'yaml';
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
-import { alternatives, schemaRoot } from './describe.ts';
-import { dotted, type Problem, problemsOf, shown, valueAt } from './problems.ts';
+import { alternatives } from '../words.ts';
+import { schemaRoot } from './describe.ts';
+import { dotted, valueAt } from './key-path.ts';
+import { type Problem, problemsOf, shown } from './problems.ts';
 import { type Experiment, experimentSchema, methodNames, resolveName } from './schema.ts';
 import { ConfigSource } from './source.ts';
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { expectation, type KeyPath, leafKeys, nodeAt, type SchemaNode } from './describe.ts';
+import { expectation, leafKeys, nodeAt, type SchemaNode } from './describe.ts';
+import { dotted, type KeyPath, valueAt } from './key-path.ts';
 
 /** One mistake in a config. */
 export interface Problem {
@@ -7,28 +8,6 @@ export interface Problem {
   kind: 'value' | 'key' | 'rule';
   path: KeyPath;
   says: string;
-}
-
-/** A path as the user writes it: `replay.length`, `seeds[2]`. Odd keys are quoted, so that a message stays one line. */
-export function dotted(path: KeyPath): string {
-  return path
-    .map((key, depth) => {
-      if (typeof key === 'number') return `[${key}]`;
-      const name = /^[\w-]+$/.test(key) ? key : JSON.stringify(key);
-      return depth === 0 ? name : `.${name}`;
-    })
-    .join('');
-}
-
-/** The value at `path`, undefined where there is none. */
-export function valueAt(values: unknown, path: KeyPath): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-        ? (value as Record<string | number, unknown>)[key]
-        : undefined,
-    values,
-  );
 }
 
 /** The schema's issues with `values`, in our words: `expected a number >= 0, got "high"`. */

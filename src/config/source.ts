@@ -12,7 +12,7 @@ import {
   YAMLMap,
 } from 'yaml';
 import { UserError } from '../errors.ts';
-import type { KeyPath } from './describe.ts';
+import type { KeyPath } from './key-path.ts';
 
 /** Where a value was written: `configs/dream.yaml:6:9` or `--set lambda=high`. The file's places come first. */
 export interface Place {

@@ -1,9 +1,9 @@
 import { Document, isCollection, isPair, type Node, Scalar } from 'yaml';
 import { UserError } from '../errors.ts';
-import type { KeyPath } from './describe.ts';
 import { formatExperiment } from './format.ts';
+import { type KeyPath, valueAt } from './key-path.ts';
 import { type ConfigInput, readSource, validate } from './load.ts';
-import { shown, valueAt } from './problems.ts';
+import { shown } from './problems.ts';
 import type { Experiment } from './schema.ts';
 import type { ConfigSource } from './source.ts';
 

@@ -9,30 +9,12 @@ export interface KernelCall {
   outputs: tf.TensorInfo[];
 }
 
-/** Tells `observe` of every kernel of the active backend that `f` calls, after the call. */
-export async function observeKernels(
-  observe: (call: KernelCall) => void,
-  f: () => void | Promise<void>,
-): Promise<void> {
-  const stop = startObserving(observe);
-  try {
-    await f();
-  } finally {
-    stop();
-  }
-}
-
-/** The same for what returns at once. */
-export function observeKernelsSync<T>(observe: (call: KernelCall) => void, f: () => T): T {
-  const stop = startObserving(observe);
-  try {
-    return f();
-  } finally {
-    stop();
-  }
-}
-
-function startObserving(observe: (call: KernelCall) => void): () => void {
+/**
+ * Tells `observe` of every call of a kernel of the active backend, after the call.
+ *
+ * @returns what ends that; observers end in the reverse order of their beginnings
+ */
+export function observeKernels(observe: (call: KernelCall) => void): () => void {
   const kernels = tf.getKernelsForBackend(tf.getBackend());
   const replace = (kernel: tf.KernelConfig) => {
     tf.unregisterKernel(kernel.kernelName, kernel.backendName);

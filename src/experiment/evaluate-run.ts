@@ -1,13 +1,12 @@
 import { chooseEngine, type EngineName, startEngine } from '../engine/engine.ts';
 import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
-import { methods } from '../methods/index.ts';
 import { RandomStream } from '../random/stream.ts';
 import { readRun } from '../runs/read.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { type Episode, evaluate } from '../training/evaluate.ts';
 import { requireFitting } from '../training/saved-state.ts';
-import { agentSpaces } from '../training/train.ts';
+import { createAgent } from './create-agent.ts';
 
 /** What a run's checkpoints played. */
 export interface RunEvaluation {
@@ -49,10 +48,9 @@ export async function evaluateRun(
   const { engine } = await chooseEngine(requested);
   await startEngine(engine.name);
   const entry = environmentEntry(experiment.environment);
-  const method = await methods[experiment.method].load();
-  const agent = method.create(
-    saved.map(({ seed }) => ({ seed, settings: experiment })),
-    agentSpaces(entry),
+  const agent = await createAgent(
+    experiment,
+    saved.map(({ seed }) => seed),
   );
   const fresh = await agent.save();
   for (const [member, { seed, state }] of saved.entries()) requireFitting(seed, state, fresh[member]!);

@@ -1,10 +1,9 @@
 import type { Experiment } from '../config/schema.ts';
-import { environmentEntry } from '../envs/index.ts';
-import { methods } from '../methods/index.ts';
 import type { FailedUpdate } from '../runs/failure.ts';
-import type { Agent, InspectedUpdate } from '../training/agent.ts';
+import type { InspectedUpdate } from '../training/agent.ts';
 import type { MemberState } from '../training/state.ts';
-import { agentSpaces, train } from '../training/train.ts';
+import { train } from '../training/train.ts';
+import { createAgent } from './create-agent.ts';
 
 /** A failed update, made again. */
 export interface ReplayedUpdate {
@@ -27,11 +26,7 @@ export async function replayUpdate(
   update: number,
   alive: () => void,
 ): Promise<ReplayedUpdate> {
-  const method = await methods[experiment.method].load();
-  const agent: Agent = method.create(
-    [{ seed, settings: experiment }],
-    agentSpaces(environmentEntry(experiment.environment)),
-  );
+  const agent = await createAgent(experiment, [seed]);
   let before = state;
   let made = state?.update ?? 0;
   /** Updates of one round, as far as is known: some methods make several. */

@@ -26,3 +26,6 @@ export type WorkerMessage =
   | { kind: 'waiting'; seed: number; step: number }
   /** `stack` where it is a bug rather than something a user can mend. */
   | { kind: 'failed'; seed: number; reason: string; stack?: string };
+
+/** Whether a message is a seed's last one of its job. */
+export const isEnd = ({ kind }: WorkerMessage): boolean => kind !== 'step' && kind !== 'evaluation';

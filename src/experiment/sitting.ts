@@ -1,13 +1,12 @@
 import path from 'node:path';
-import { differingKeys, formatExperiment } from '../config/format.ts';
+import { formatExperiment } from '../config/format.ts';
 import { loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { Engine } from '../engine/engine.ts';
-import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
 import { readRun } from '../runs/read.ts';
 import type { RunInfo } from '../runs/records.ts';
-import { RunFolder } from '../runs/run-folder.ts';
+import { RunFolder, refuseOtherConfig } from '../runs/run-folder.ts';
 import { summarise } from '../runs/summary.ts';
 import type { Job, WorkerMessage } from './messages.ts';
 
@@ -65,19 +64,19 @@ export class Sitting {
     clock: () => number,
   ) {
     const dir = path.join(runsDir, experiment.name);
-    const { name, device, version } = used.engine;
     this.#folder = RunFolder.open(dir, {
       configText: formatExperiment(experiment),
       info: {
         ...host,
-        engine: { name, device, version, reason: used.reason },
+        engine: engineRecord(used),
         status: Object.fromEntries(experiment.seeds.map((seed) => [seed, 'waiting'])),
         method: experiment.method,
         arm: methods[experiment.method].arm(experiment),
       },
     });
     try {
-      requireSameConfig(this.#folder, experiment);
+      const file = path.join(dir, 'config.yaml');
+      refuseOtherConfig(dir, 'run', loadExperiment({ file, text: this.#folder.configText }), experiment);
       const { steps, fallbacks } = pendingSteps(this.#folder, experiment.seeds);
       this.#steps = steps;
       this.#fallbacks = fallbacks;
@@ -168,9 +167,8 @@ export class Sitting {
     const folder = this.#folder;
     this.#begin = this.#clock();
     if (folder.takenOver) folder.logEvent({ kind: 'lock-taken-over', from: folder.takenOver });
-    const { engine, reason } = this.used;
     const former = folder.info.engine;
-    const used = { name: engine.name, device: engine.device, version: engine.version, reason };
+    const used = engineRecord(this.used);
     folder.logEvent({
       kind: folder.resumed ? 'resume' : 'start',
       engine: used,
@@ -231,15 +229,10 @@ export class Sitting {
   }
 }
 
-function requireSameConfig(folder: RunFolder, experiment: Experiment): void {
-  const file = path.join(folder.dir, 'config.yaml');
-  const stored = loadExperiment({ file, text: folder.configText });
-  // Another engine may go on where one has stopped: that is noted as an event.
-  const keys = differingKeys(stored, experiment).filter((key) => key !== 'engine');
-  if (keys.length === 0) return;
-  throw new UserError(
-    `${folder.dir} holds a run of another config (${keys.join(', ')} differ${keys.length === 1 ? 's' : ''}); choose another --name, or delete that folder`,
-  );
+/** An engine as run.json has it. */
+function engineRecord({ engine, reason }: UsedEngine): RunInfo['engine'] {
+  const { name, device, version } = engine;
+  return { name, device, version, reason };
 }
 
 /**

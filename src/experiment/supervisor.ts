@@ -1,15 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
-import type { Job, ParentMessage, WorkerMessage } from './messages.ts';
+import { isEnd, type Job, type ParentMessage, type WorkerMessage } from './messages.ts';
 import { GROUP_SIGNALS } from './signals.ts';
 
 /** The worker's entry stands beside this file, compiled or not. */
 const entry = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
-
-/** Messages that end a seed. */
-export type SeedEnd = Extract<WorkerMessage, { kind: 'done' | 'failed' | 'interrupted' | 'waiting' }>;
-const isEnd = (message: WorkerMessage): message is SeedEnd =>
-  message.kind !== 'step' && message.kind !== 'evaluation';
 
 /**
  * Runs jobs in forked worker processes, at most `workers` at once, in turns: a job whose turn is over waits behind the

@@ -1,10 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { startEngine } from '../engine/engine.ts';
-import { environmentEntry } from '../envs/index.ts';
-import { methods } from '../methods/index.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { lossColumns } from '../training/loss-log.ts';
-import { agentSpaces, metricColumns, train } from '../training/train.ts';
+import { metricColumns, train } from '../training/train.ts';
+import { createAgent } from './create-agent.ts';
 import { findFailure } from './failed-update.ts';
 import type { Job, WorkerMessage } from './messages.ts';
 
@@ -36,11 +35,7 @@ export async function trainSeeds(
 ): Promise<void> {
   const { emit, stopRequested, beforeWrite, clock } = surroundings;
   const { device } = await startEngine(engine);
-  const method = await methods[experiment.method].load();
-  const agent = method.create(
-    seeds.map((seed) => ({ seed, settings: experiment })),
-    agentSpaces(environmentEntry(experiment.environment)),
-  );
+  const agent = await createAgent(experiment, seeds);
   const begin = clock();
   beforeWrite();
   const members = seeds.map((seed) => {

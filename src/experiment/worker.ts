@@ -1,6 +1,6 @@
 import { UserError } from '../errors.ts';
 import { checkLockOf } from '../runs/lock.ts';
-import type { ParentMessage, WorkerMessage } from './messages.ts';
+import { isEnd, type Job, type ParentMessage, type WorkerMessage } from './messages.ts';
 import { GROUP_SIGNALS } from './signals.ts';
 import { trainSeeds } from './train-seeds.ts';
 
@@ -43,12 +43,12 @@ function describe(error: Error): { reason: string; stack?: string } {
   return { reason: `out of memory (${message}); use fewer --workers, a smaller model or a smaller replay` };
 }
 
-async function work(job: Extract<ParentMessage, { kind: 'job' }>['job']): Promise<void> {
+async function work(job: Job): Promise<void> {
   const open = new Set(job.seeds);
   try {
     await trainSeeds(job, {
       emit: (message) => {
-        if (message.kind !== 'step' && message.kind !== 'evaluation') open.delete(message.seed);
+        if (isEnd(message)) open.delete(message.seed);
         emit(message);
       },
       stopRequested: () => stop,

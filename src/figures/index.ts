@@ -5,7 +5,7 @@ import { runLabels } from '../compare/samples.ts';
 import type { FinishedSeed, Run } from '../runs/read.ts';
 import { learningCurve, type Threshold } from './learning-curve.ts';
 import { openLoopFigure } from './open-loop.ts';
-import { type Arm, type Series, series } from './series.ts';
+import { type Arm, meanWords, type Series, series } from './series.ts';
 import { sweepFigures } from './sweep.ts';
 import { linearAxis, logarithmicAxis, SCHEMA } from './theme.ts';
 import { wallTimeFigure } from './wall-time.ts';
@@ -104,11 +104,9 @@ function drawableLabels(labels: readonly string[]): string[] {
   return distinct.map((label) => (label === '__proto__' ? `${label} ` : label));
 }
 
-/** `Dream critic ends at 500 (interval 500 to 500, 5 seeds)` */
+/** `Dream critic ends at 500 (interval 500 to 500, seeds: 5)` */
 function lastMean({ means }: Series, arm: string): string {
-  const { mean, low, high, seeds } = means.findLast((point) => point.arm === arm)!;
-  const short = (value: number) => Number(value.toPrecision(3));
-  return `${arm} ends at ${short(mean)} (interval ${short(low)} to ${short(high)}, seeds: ${seeds})`;
+  return `${arm} ends at ${meanWords(means.findLast((point) => point.arm === arm)!)}`;
 }
 
 /** A column of metrics.csv by environment step. */

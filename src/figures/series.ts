@@ -17,16 +17,20 @@ export interface SeedPoint {
   y: number;
 }
 
-/** The mean over an arm's seeds at x and its bootstrap 95 % interval, which is that mean alone for one seed. */
-export interface MeanPoint {
-  [field: string]: string | number;
-  arm: string;
-  x: number;
+/** The mean over seeds and its bootstrap 95 % interval, which is that mean alone for one seed. */
+export interface MeanOverSeeds {
   mean: number;
   low: number;
   high: number;
   /** Number of seeds behind it. */
   seeds: number;
+}
+
+/** The mean over an arm's seeds at x. */
+export interface MeanPoint extends MeanOverSeeds {
+  [field: string]: string | number;
+  arm: string;
+  x: number;
 }
 
 /** What a figure draws: the points of all arms, an arm's together, in the arms' order. */
@@ -81,6 +85,12 @@ function meanPoints(arm: string, points: readonly SeedPoint[]): MeanPoint[] {
       seeds: values.length,
     };
   });
+}
+
+/** `500 (interval 500 to 500, seeds: 5)`, each number to three significant digits. */
+export function meanWords({ mean, low, high, seeds }: MeanOverSeeds): string {
+  const short = (value: number) => Number(value.toPrecision(3));
+  return `${short(mean)} (interval ${short(low)} to ${short(high)}, seeds: ${seeds})`;
 }
 
 /** Six significant digits: more than a picture shows, and a specification that a reader can read. */

@@ -4,7 +4,8 @@ import { shown } from '../config/problems.ts';
 import type { Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
 import type { Figure } from './index.ts';
-import { series } from './series.ts';
+import { meanWords, series } from './series.ts';
+import { sideBySide } from './side-by-side.ts';
 import { armChannels, linearAxis, logarithmicAxis, page, SCHEMA } from './theme.ts';
 
 /** What a sweep asks after, at the end of training. */
@@ -96,10 +97,8 @@ function points(places: readonly Place[], { column, logarithmic }: (typeof PANEL
 }
 
 /** `lambda = 0, 5 gives 500 (interval 500 to 500, seeds: 5)` */
-function pointWords({ arm, value, mean, low, high, seeds }: Points['means'][number]): string {
-  const short = (number: number) => Number(number.toPrecision(3));
-  const cell = arm === '' ? value : `${arm}, ${value}`;
-  return `${cell} gives ${short(mean)} (interval ${short(low)} to ${short(high)}, seeds: ${seeds})`;
+function pointWords({ arm, value, ...point }: Points['means'][number]): string {
+  return `${arm === '' ? value : `${arm}, ${value}`} gives ${meanWords(point)}`;
 }
 
 function panelLayers(
@@ -108,9 +107,6 @@ function panelLayers(
   domain: string[],
   arms: string[],
 ): LayerSpec<string> {
-  const { colour, shape, legend: grid } = armChannels(arms, arms);
-  const legend = arms.length > 1 ? { ...grid, symbolSize: 45 } : null;
-  const color = { ...colour, legend };
   const x = {
     field: 'value',
     type: 'ordinal',
@@ -118,26 +114,8 @@ function panelLayers(
     title: key,
     axis: { labelAngle: 0, grid: false },
   } as const;
-  const xOffset = { field: 'arm', type: 'nominal', scale: { domain: arms } } as const;
   const y = { type: 'quantitative', title, ...axis } as const;
-  return {
-    ...PLOT,
-    layer: [
-      {
-        data: { values: seeds },
-        mark: { type: 'circle', size: 8, opacity: 0.35 },
-        encoding: { x, xOffset, y: { field: 'y', ...y }, color },
-      },
-      {
-        data: { values: means },
-        mark: { type: 'rule', strokeWidth: 1.2 },
-        encoding: { x, xOffset, y: { field: 'low', ...y }, y2: { field: 'high' }, color },
-      },
-      {
-        data: { values: means },
-        mark: { type: 'point', filled: true, size: 45, opacity: 1 },
-        encoding: { x, xOffset, y: { field: 'mean', ...y }, color, shape: { ...shape, legend } },
-      },
-    ],
-  };
+  const data = { seeds: { values: seeds }, means: { values: means } };
+  const channels = armChannels(arms, arms);
+  return { ...PLOT, layer: sideBySide({ arms, ...data, x, y, channels, legend: arms.length > 1 }) };
 }

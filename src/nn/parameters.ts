@@ -12,26 +12,26 @@ export interface ParameterSpec {
 
 /** Parameters by name, each [members, …]. `get` throws on an unknown name, which is a bug. */
 export class Parameters {
-  private readonly tensors: Map<string, tf.Tensor>;
+  readonly #tensors: Map<string, tf.Tensor>;
 
   constructor(tensors: Map<string, tf.Tensor>) {
-    this.tensors = tensors;
+    this.#tensors = tensors;
   }
 
   get(name: string): tf.Tensor {
-    const tensor = this.tensors.get(name);
+    const tensor = this.#tensors.get(name);
     if (!tensor) throw new Error(`no parameter is called ${name}`);
     return tensor;
   }
 
   /** Lets the tensors outlive the scope they were made in, until `dispose`. */
   keep(): this {
-    for (const tensor of this.tensors.values()) tf.keep(tensor);
+    for (const tensor of this.#tensors.values()) tf.keep(tensor);
     return this;
   }
 
   dispose(): void {
-    tf.dispose([...this.tensors.values()]);
+    tf.dispose([...this.#tensors.values()]);
   }
 }
 
@@ -42,12 +42,12 @@ export class Parameters {
 export class ParameterLayout {
   readonly specs: readonly ParameterSpec[];
   readonly size: number;
-  private readonly sizes: number[];
+  readonly #sizes: number[];
 
   constructor(specs: readonly ParameterSpec[]) {
     this.specs = specs;
-    this.sizes = specs.map((spec) => spec.shape.reduce((product, n) => product * n, 1));
-    this.size = this.sizes.reduce((sum, n) => sum + n, 0);
+    this.#sizes = specs.map((spec) => spec.shape.reduce((product, n) => product * n, 1));
+    this.size = this.#sizes.reduce((sum, n) => sum + n, 0);
   }
 
   /** One member's flat values, [size], as a view for each parameter. */
@@ -55,7 +55,7 @@ export class ParameterLayout {
     let offset = 0;
     return this.specs.map(({ name }, i) => {
       const begin = offset;
-      offset += this.sizes[i]!;
+      offset += this.#sizes[i]!;
       return { name, values: values.subarray(begin, offset) };
     });
   }
@@ -66,8 +66,8 @@ export class ParameterLayout {
     let offset = 0;
     for (const random of streams) {
       this.specs.forEach((spec, i) => {
-        spec.initialise(random, values.subarray(offset, offset + this.sizes[i]!));
-        offset += this.sizes[i]!;
+        spec.initialise(random, values.subarray(offset, offset + this.#sizes[i]!));
+        offset += this.#sizes[i]!;
       });
     }
     return tf.tensor2d(values, [streams.length, this.size]);
@@ -80,7 +80,7 @@ export class ParameterLayout {
 
   /** The parameters in the flat tensor [members, size], in the order of the specs; differentiable. */
   split(flat: tf.Tensor2D): tf.Tensor[] {
-    const pieces = tf.split(flat, this.sizes, 1);
+    const pieces = tf.split(flat, this.#sizes, 1);
     // A vector has its shape already.
     return this.specs.map(({ shape }, i) =>
       shape.length === 1 ? pieces[i]! : tf.reshape(pieces[i]!, [flat.shape[0], ...shape]),
@@ -107,7 +107,7 @@ export class ParameterLayout {
   slice(flat: tf.Tensor2D, model: string): tf.Tensor2D {
     const start = this.specs.findIndex((spec) => spec.name.startsWith(`${model}.`));
     if (start < 0) throw new Error(`no model is called ${model}`);
-    const offset = this.sizes.slice(0, start).reduce((sum, n) => sum + n, 0);
+    const offset = this.#sizes.slice(0, start).reduce((sum, n) => sum + n, 0);
     return tf.slice(flat, [0, offset], [flat.shape[0], this.only(model).size]);
   }
 }

@@ -1,6 +1,6 @@
 import type { Table } from '../compare/sections.ts';
 import { differingKeys } from '../config/format.ts';
-import { valueAt } from '../config/problems.ts';
+import { valueAt } from '../config/key-path.ts';
 import { printable } from '../printable.ts';
 import type { Run } from '../runs/read.ts';
 

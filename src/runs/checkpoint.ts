@@ -41,7 +41,7 @@ const counters = z.strictObject({
 });
 
 /** A checkpoint as the bytes of a safetensors file, checksum included. */
-export function encodeCheckpoint({ state, wallSeconds }: Checkpoint): Uint8Array {
+function encodeCheckpoint({ state, wallSeconds }: Checkpoint): Uint8Array {
   const { arrays, step, update, streams } = state;
   const values = { checkpointVersion: CHECKPOINT_VERSION, step, update, wallSeconds, streams };
   return encodeSafetensors(arrays, formatMetadata(counters.parse(values)));

@@ -1,6 +1,6 @@
 import { basename, join, resolve } from 'node:path';
+import { valueAt } from '../config/key-path.ts';
 import { loadExperiment } from '../config/load.ts';
-import { valueAt } from '../config/problems.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { CellSettings } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';

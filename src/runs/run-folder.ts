@@ -1,5 +1,7 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { differingKeys } from '../config/format.ts';
+import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
 import { appendLines, makeFolder, onDisk, readText, replaceFile } from './atomic.ts';
 import { type CsvRow, wholeLines, writeCsv } from './csv.ts';
@@ -179,6 +181,22 @@ export function refuseOtherFolders(dir: string, kind: string, record: string): v
       `${dir} is no ${kind} folder: it holds ${other} and no ${record}; use another --name or --runs`,
     );
   }
+}
+
+/**
+ * Keeps a folder from going on with another config than it was made with, the engine aside: another one may go on where
+ * one has stopped.
+ *
+ * @param kind what the folder is of, in words
+ * @throws UserError that names the keys in which the two differ.
+ */
+export function refuseOtherConfig(dir: string, kind: string, stored: Experiment, given: Experiment): void {
+  const keys = differingKeys(stored, given).filter((key) => key !== 'engine');
+  if (keys.length === 0) return;
+  const verb = keys.length === 1 ? 'differs' : 'differ';
+  throw new UserError(
+    `${dir} holds a ${kind} of another config (${keys.join(', ')} ${verb}); choose another --name, or delete that folder`,
+  );
 }
 
 /** What stands in a run folder, its seeds' folders looked into as well. @throws UserError when one is a symbolic link. */

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import { differingKeys } from '../config/format.ts';
 import { loadSweep, type Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
 import { makeFolder, readText, replaceFile } from './atomic.ts';
 import { acquireLock } from './lock.ts';
-import { refuseOtherFolders } from './run-folder.ts';
+import { refuseOtherConfig, refuseOtherFolders } from './run-folder.ts';
 
 /** A sweep folder is a folder of run folders, one per cell and named as the cell, with sweep.yaml beside them. */
 const RECORD = 'sweep.yaml';
@@ -43,18 +42,12 @@ export function openSweepFolder(dir: string, sweep: Sweep): { close(): void } {
 }
 
 function requireExtension(dir: string, stored: Sweep, sweep: Sweep): void {
-  const remedy = 'choose another --name, or delete that folder';
-  // Another engine may go on where one has stopped.
-  const keys = differingKeys(stored.base, sweep.base).filter((key) => key !== 'engine');
-  if (keys.length > 0) {
-    const verb = keys.length === 1 ? 'differs' : 'differ';
-    throw new UserError(`${dir} holds a sweep of another config (${keys.join(', ')} ${verb}); ${remedy}`);
-  }
+  refuseOtherConfig(dir, 'sweep', stored.base, sweep.base);
   const names = new Set(sweep.cells.map(({ experiment }) => experiment.name));
   const lost = stored.cells.find(({ experiment }) => !names.has(experiment.name));
   if (lost) {
     throw new UserError(
-      `${dir} holds a sweep with the cell ${lost.experiment.name}, which this one lacks; ${remedy}`,
+      `${dir} holds a sweep with the cell ${lost.experiment.name}, which this one lacks; choose another --name, or delete that folder`,
     );
   }
 }

@@ -2,6 +2,7 @@ import type { EnvironmentEntry } from '../envs/index.ts';
 import { VectorEnvironment } from '../envs/vector.ts';
 import { RandomStream } from '../random/stream.ts';
 import type { Agent, AgentState } from './agent.ts';
+import { memberPart } from './member-part.ts';
 
 /** One step of every environment of every member, raw units. The arrays are overwritten by the next step. */
 export interface Step {
@@ -74,9 +75,8 @@ export class Collector {
 
   /** One step with actions sampled from the online policy. */
   async step(agent: Pick<Agent, 'act'>): Promise<Step> {
-    const size = this.environments * this.#actions;
     for (const [member, { acting }] of this.#streams.entries()) {
-      acting.fillGumbel(this.#gumbel.subarray(member * size, (member + 1) * size));
+      acting.fillGumbel(memberPart(this.#gumbel, this.#streams.length, member));
     }
     this.#step.action.set(await agent.act(this.#vector.observations, 'online', this.#gumbel));
     return this.#take();

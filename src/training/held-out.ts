@@ -16,9 +16,9 @@ export function heldOutSet({ make, controller }: EnvironmentEntry): Sequences {
   const environment = make();
   const { actionSpace } = environment;
   if (actionSpace.kind !== 'discrete') throw new Error('the held-out set needs a discrete action space');
-  const set = emptyBatch(1, CONTROLLERS, STEPS, spaceSize(environment.observationSpace));
-  const random = RandomStream.named(SEED, 'held-out');
   const size = spaceSize(environment.observationSpace);
+  const set = emptyBatch(1, CONTROLLERS, STEPS, size);
+  const random = RandomStream.named(SEED, 'held-out');
   for (let sequence = 0; sequence < CONTROLLERS; sequence++) {
     const epsilon = sequence / (CONTROLLERS - 1);
     let observation = environment.reset(random);

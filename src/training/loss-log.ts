@@ -1,3 +1,4 @@
+import { mean } from '../statistics.ts';
 import type { Agent } from './agent.ts';
 import type { Row } from './events.ts';
 import { roundRow } from './round-row.ts';
@@ -62,11 +63,10 @@ export class LossLog {
     const latents = await this.#agent.describeLatents?.();
     return this.#pending.map((pending, member) => {
       const rows = pending.splice(0);
-      const over = (term: string, reduce: (values: number[]) => number) => {
+      const over = (term: string, reduce: (values: number[]) => number | null) => {
         const values = rows.map((row) => row[term] ?? null);
         return values.includes(null) ? null : reduce(values as number[]);
       };
-      const mean = (values: number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
       const max = (values: number[]) => Math.max(...values);
       return roundRow({
         ...Object.fromEntries(this.#agent.lossTerms.map((term) => [term, over(term, mean)])),

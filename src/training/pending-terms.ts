@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Row } from './events.ts';
 
-/** The loss terms of updates, kept on the engine until they are asked for: to read back is to wait for the engine. */
+/** The terms of updates or measurements, kept on the engine until they are asked for: to read back is to wait for it. */
 export class PendingTerms<Term extends string> {
   readonly #names: readonly Term[];
   readonly #members: number;

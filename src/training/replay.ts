@@ -27,6 +27,16 @@ export interface Sequences extends Batch {
   mask: Float32Array;
 }
 
+/** The arrays of a batch, in the order in which a checkpoint has those of a roll-out. */
+export const BATCH_FIELDS = [
+  'observation',
+  'nextObservation',
+  'action',
+  'reward',
+  'terminated',
+  'first',
+] as const satisfies readonly (keyof Batch)[];
+
 /** A batch of these extents, all zero. */
 export function emptyBatch(members: number, batch: number, time: number, observationSize: number): Batch {
   const steps = members * batch * time;
@@ -57,15 +67,11 @@ export function stackSequences(each: readonly Sequences[], observationSize: numb
     for (let b = 0; b < batch; b++) {
       const from = b * sequences.time;
       const to = (member * batch + b) * time;
-      const copy = <T extends Float32Array | Int32Array>(target: T, source: T, width = 1) =>
-        target.set(source.subarray(from * width, (from + sequences.time) * width), to * width);
-      copy(stacked.observation, sequences.observation, observationSize);
-      copy(stacked.nextObservation, sequences.nextObservation, observationSize);
-      copy(stacked.action, sequences.action);
-      copy(stacked.reward, sequences.reward);
-      copy(stacked.terminated, sequences.terminated);
-      copy(stacked.first, sequences.first);
-      copy(stacked.mask, sequences.mask);
+      for (const field of [...BATCH_FIELDS, 'mask'] as const) {
+        const width = stacked[field].length / steps;
+        const own = sequences[field].subarray(from * width, (from + sequences.time) * width);
+        stacked[field].set(own, to * width);
+      }
     }
   }
   return stacked;

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Compile } from '../compiled.ts';
-import { type KernelCall, observeKernelsSync } from '../observe-kernels.ts';
+import { type KernelCall, observeKernels } from '../observe-kernels.ts';
 import { scope } from '../scope.ts';
 import type { WasmBackend } from './heap.ts';
 
@@ -110,7 +110,7 @@ function record(
     const given = inputs.map((x) => tf.tensor(x.dataSync(), x.shape, x.dtype));
     for (const { dataId } of given) number(dataId);
     oldest = (given[0]!.dataId as DataId).id;
-    const tensors = observeKernelsSync(observe, () => withoutReading(backend, () => f(given)));
+    const tensors = observed(backend, observe, () => f(given));
     const results = tensors.map(operand);
     // Whatever the function has kept of them.
     tf.dispose(tensors);
@@ -119,17 +119,22 @@ function record(
   return { steps: needed(steps, results), results, constants, count };
 }
 
-/** Calls `f`, which may look at indices to check them; any other value read would be a constant of the program, unseen. */
-function withoutReading<T>(backend: tf.KernelBackend, f: () => T): T {
+/**
+ * Calls `f` and tells `observe` of its kernels. It may look at indices to check them; any other value read would be a
+ * constant of the program, unseen.
+ */
+function observed<T>(backend: tf.KernelBackend, observe: (call: KernelCall) => void, f: () => T): T {
   const { readSync } = backend;
   backend.readSync = (dataId) => {
     const values = readSync.call(backend, dataId);
     if (!(values instanceof Int32Array)) throw new Error('a compiled function cannot read values');
     return values;
   };
+  const stop = observeKernels(observe);
   try {
     return f();
   } finally {
+    stop();
     backend.readSync = readSync;
   }
 }

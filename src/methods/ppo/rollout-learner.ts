@@ -3,7 +3,7 @@ import { spaceSize } from '../../envs/spaces.ts';
 import type { Agent, AgentState, Learner } from '../../training/agent.ts';
 import { Collector, type Step } from '../../training/collector.ts';
 import { memberPart } from '../../training/member-part.ts';
-import { type Batch, emptyBatch } from '../../training/replay.ts';
+import { BATCH_FIELDS, type Batch, emptyBatch } from '../../training/replay.ts';
 import type { NamedArray } from '../../training/state.ts';
 
 /** An agent that learns from roll-outs of its present policy. */
@@ -18,9 +18,6 @@ export interface RolloutAgent extends Agent {
    */
   learn(rollout: Batch, step: number, update: number): number;
 }
-
-/** The fields of a roll-out, in the names and order of a checkpoint. */
-const FIELDS = ['observation', 'nextObservation', 'action', 'reward', 'terminated', 'first'] as const;
 
 /** On-policy learning: several environments per member, some steps in each, then the updates, and all is forgotten. */
 export class RolloutLearner implements Learner {
@@ -60,7 +57,7 @@ export class RolloutLearner implements Learner {
   #remember(step: Step): void {
     const { time } = this.#rollout;
     const count = step.action.length;
-    for (const field of FIELDS) {
+    for (const field of BATCH_FIELDS) {
       const [from, to] = [step[field], this.#rollout[field]];
       const size = from.length / count;
       for (let i = 0; i < count; i++) {
@@ -72,7 +69,7 @@ export class RolloutLearner implements Learner {
 
   save(member: number): AgentState {
     const { arrays, streams } = this.#collector.save(member);
-    const rollout = FIELDS.map((field): [string, NamedArray] => {
+    const rollout = BATCH_FIELDS.map((field): [string, NamedArray] => {
       const data = this.#own(field, member);
       return [`rollout.${field}`, { shape: [data.length], data }];
     });
@@ -82,12 +79,12 @@ export class RolloutLearner implements Learner {
 
   load(member: number, state: AgentState): void {
     this.#collector.load(member, state);
-    for (const field of FIELDS) this.#own(field, member).set(state.arrays[`rollout.${field}`]!.data);
+    for (const field of BATCH_FIELDS) this.#own(field, member).set(state.arrays[`rollout.${field}`]!.data);
     this.#filled = state.arrays['rollout.filled']!.data[0]!;
   }
 
   /** One member's view of a field. */
-  #own(field: (typeof FIELDS)[number], member: number): Float32Array | Int32Array {
+  #own(field: (typeof BATCH_FIELDS)[number], member: number): Float32Array | Int32Array {
     return memberPart(this.#rollout[field], this.#rollout.members, member);
   }
 }

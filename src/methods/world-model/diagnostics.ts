@@ -9,6 +9,7 @@ import type { Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent.ts';
 import type { Row } from '../../training/events.ts';
+import { PendingTerms } from '../../training/pending-terms.ts';
 import { memberMean, memberSum } from '../../training/reduce.ts';
 import { type Sequences, stackSequences } from '../../training/replay.ts';
 import { imagine, imaginedReturns } from './imagination.ts';
@@ -62,7 +63,8 @@ export async function diagnose(
   randoms: readonly RandomStream[],
 ): Promise<Row[]> {
   const members = own.length;
-  const { present, stacked } = scope(() => {
+  const terms = new PendingTerms(DIAGNOSTICS, members);
+  scope(() => {
     const these = (flat: tf.Tensor2D) => tf.slice(flat, [from, 0], [members, flat.shape[1]]);
     const models: Models = {
       model: networks.model.unpack(these(weights.model)),
@@ -86,19 +88,11 @@ export async function diagnose(
         continue_accuracy: continueAccuracy(models.model, onHeldOut, heldOutOfEach, settings),
       }),
     };
-    const present = DIAGNOSTICS.filter((name) => columns[name]);
-    return { present, stacked: tf.keep(tf.stack(present.map((name) => columns[name]!))) };
+    for (const column of Object.values(columns)) tf.keep(column);
+    terms.push(columns);
   });
-  const values = await stacked.data();
-  stacked.dispose();
-  return own.map((_, member) =>
-    Object.fromEntries(
-      DIAGNOSTICS.map((name) => {
-        const at = present.indexOf(name);
-        return [name, at < 0 ? null : values[at * members + member]!];
-      }),
-    ),
-  );
+  const [rows] = await terms.drain();
+  return rows!;
 }
 
 /** A model run over sequences, teacher-forced from the means μ. */
@@ -155,7 +149,7 @@ function variances(values: Float32Array, columns: number): number[] {
 }
 
 /** Indices into batch × time of the warmed starts; `unbroken`: only those whose next steps cross no episode start. */
-export function warmedStarts(sequences: Sequences, unbroken: boolean): number[] {
+function warmedStarts(sequences: Sequences, unbroken: boolean): number[] {
   const starts: number[] = [];
   for (let b = 0; b < sequences.batch; b++) {
     for (let t = START_FIRST; t + LONGEST <= sequences.time; t += START_EVERY) {
