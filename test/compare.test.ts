@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -345,6 +345,13 @@ test('text from a run folder is escaped for each format', () => {
     ),
     latexRow,
   );
+});
+
+test('files that a pattern names beside run folders are passed over', () => {
+  const file = join(runs, 'README.md');
+  writeFileSync(file, '');
+  assert.equal(compareRuns([file, baseline, dream], { paper: false }).text, bothRuns.text);
+  assert.throws(() => compareRuns([file], { paper: false }), UserError);
 });
 
 test('a path that is no run folder is one sentence', () => {

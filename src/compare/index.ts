@@ -37,14 +37,15 @@ export interface Comparison {
 /**
  * Compares finished runs by their folders alone; nothing is written.
  *
- * @param dirs run folders and sweep folders, which stand for all their cells; at least one, in the table's order
+ * @param dirs run folders and sweep folders, which stand for all their cells; at least one, in the table's order; files
+ *   are passed over
  * @throws UserError when a path is neither or holds a damaged file
  */
 export function compareRuns(
   dirs: readonly string[],
   { paper, seedValues = false }: CompareOptions,
 ): Comparison {
-  const runs = dirs.flatMap(readRuns);
+  const runs = readRuns(dirs);
   const samples = samplesOf(runs);
   const rows = tableRows(runs, paper);
   const notes = tableNotes(runs, paper);

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { valueAt } from '../config/key-path.ts';
 import { loadExperiment } from '../config/load.ts';
@@ -63,11 +64,17 @@ export function readRun(dir: string): Run {
 }
 
 /**
- * Reads a run folder, or the cells of a sweep folder in the order of their values.
+ * Reads run folders, and sweep folders as their cells in the order of their values. Files among the paths are passed
+ * over, if not all are: a shell's `runs/table1/*` names what lies beside the run folders too.
  *
- * @throws UserError when `dir` is neither, or where `readRun` throws.
+ * @throws UserError when a path is neither, or where `readRun` throws.
  */
-export function readRuns(dir: string): Run[] {
+export function readRuns(paths: readonly string[]): Run[] {
+  const folders = paths.filter((path) => !statSync(path, { throwIfNoEntry: false })?.isFile());
+  return (folders.length > 0 ? folders : paths).flatMap(readRunOrCells);
+}
+
+function readRunOrCells(dir: string): Run[] {
   const sweep = readSweep(dir);
   if (sweep === undefined) return [readRun(dir)];
   const keys = [...new Set(sweep.cells.flatMap(({ settings }) => Object.keys(settings)))];
