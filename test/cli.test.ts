@@ -293,6 +293,20 @@ describe('eval and compare', () => {
     const [, seed0] = text(dir, 'eval.csv').split('\n');
     const mean = rows.filter(([seed]) => seed === '0').reduce((sum, row) => sum + Number(row[2]), 0) / 3;
     assert.equal(Number(seed0!.split(',')[3]), mean);
+    // What does not depend on which episodes were played is what the last evaluation of training measured.
+    const of = (csv: string, line: number) => {
+      const lines = csv
+        .trimEnd()
+        .split('\n')
+        .map((row) => row.split(','));
+      return Object.fromEntries(lines[0]!.map((column, i) => [column, lines.at(line)![i]]));
+    };
+    const evaluated = of(text(dir, 'eval.csv'), 1);
+    const trained = of(text(dir, 'seed-0', 'metrics.csv'), -1);
+    for (const column of ['prediction_mse', 'prediction_mse_standardised', 'open_loop_mse_15']) {
+      assert.equal(evaluated[column], trained[column], column);
+    }
+    assert.match(first.stdout, /^held-out set +\S.* ± .*\nown episodes +\S.* ± .*\nopen loop, 1 step /m);
     await run(cwd, 'eval', 'runs/tiny', '--episodes', '3');
     assert.equal(text(dir, 'episodes.csv'), episodes);
     rmSync(path.join(dir, 'eval.csv'));

@@ -1,5 +1,6 @@
 import path from 'node:path';
-import { evaluateRun } from '../experiment/evaluate-run.ts';
+import { formatMean } from '../compare/numbers.ts';
+import { evaluateRun, type SeedEvaluation } from '../experiment/evaluate-run.ts';
 import { writeCsv } from '../runs/csv.ts';
 import { estimate, formatEstimate } from '../statistics.ts';
 import { type Episode, returnStatistics } from '../training/evaluate.ts';
@@ -26,18 +27,19 @@ const EPISODE_COLUMNS = ['seed', 'episode', 'return', 'length', 'terminated', 't
 /** `wm eval`: writes eval.csv and episodes.csv into the run folder. Returns the exit code. */
 export async function evalCommand(dir: string, options: EvalOptions): Promise<number> {
   const engine = requestedEngine(options.engine ?? (process.env.WM_ENGINE || 'auto'));
-  const { entry, seeds } = await evaluateRun(dir, options.episodes, engine);
+  const { entry, diagnostics, seeds } = await evaluateRun(dir, options.episodes, engine);
   for (const { fallback } of seeds) if (fallback) process.stderr.write(`${fallback}\n`);
   const ending = ({ terminated, lastObservation }: Episode) =>
     terminated ? entry.terminationCause(lastObservation) : 'limit';
   const lastColumns = entry.observationNames.map((name) => `last_${name}`);
-  const rows = seeds.map(({ seed, step, episodes }) => ({
+  const rows = seeds.map(({ seed, step, episodes, diagnosis }) => ({
     seed,
     env_step: step,
     episodes: episodes.length,
     ...returnStatistics(episodes),
+    ...diagnosis,
   }));
-  writeCsv(path.join(dir, 'eval.csv'), EVAL_COLUMNS, rows);
+  writeCsv(path.join(dir, 'eval.csv'), [...EVAL_COLUMNS, ...diagnostics], rows);
   writeCsv(
     path.join(dir, 'episodes.csv'),
     [...EPISODE_COLUMNS, ...lastColumns],
@@ -67,7 +69,29 @@ export async function evalCommand(dir: string, options: EvalOptions): Promise<nu
   process.stdout.write(
     `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${formatEstimate(reward, 1)} (${options.episodes} greedy episodes each)\n`,
   );
+  if (diagnostics.length > 0) process.stdout.write(alignColumns(modelErrors(seeds)));
   return 0;
+}
+
+/** What the models' predictions miss by, and its column in raw and in standardised units; docs/metrics.md. */
+const MODEL_ERRORS = [
+  ['held-out set', 'prediction_mse', 'prediction_mse_standardised'],
+  ['own episodes', 'prediction_mse_own', 'prediction_mse_own_standardised'],
+  ['open loop, 1 step', 'open_loop_mse_1'],
+  ['open loop, 5 steps', 'open_loop_mse_5'],
+  ['open loop, 15 steps', 'open_loop_mse_15'],
+] as const;
+
+/** The models' errors as a table: mean ± standard deviation over seeds. */
+function modelErrors(seeds: readonly SeedEvaluation[]): string[][] {
+  const overSeeds = (column: string | undefined) =>
+    column === undefined
+      ? ''
+      : formatMean('error', estimate(seeds.flatMap(({ diagnosis }) => diagnosis[column] ?? [])));
+  return [
+    ["model's error", 'raw units', 'standardised'],
+    ...MODEL_ERRORS.map(([name, raw, standardised]) => [name, overSeeds(raw), overSeeds(standardised)]),
+  ];
 }
 
 /** `["limit", "track", "limit"]` -> `limit 2, track 1`, the most frequent first. */

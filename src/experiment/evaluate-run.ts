@@ -5,16 +5,22 @@ import { RandomStream } from '../random/stream.ts';
 import { readRun } from '../runs/read.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { type Episode, evaluate } from '../training/evaluate.ts';
+import type { Row } from '../training/events.ts';
+import { heldOutSet } from '../training/held-out.ts';
+import { roundRow } from '../training/round-row.ts';
 import { requireFitting } from '../training/saved-state.ts';
+import { RECORDED_EPISODES } from '../training/train.ts';
 import { createAgent } from './create-agent.ts';
 
-/** What a run's checkpoints played. */
+/** What a run's checkpoints played, and how well their models predict. */
 export interface RunEvaluation {
   entry: EnvironmentEntry;
+  /** The metrics of a model that the method has, in order: none without one. */
+  diagnostics: readonly string[];
   seeds: SeedEvaluation[];
 }
 
-/** The episodes that one seed's checkpoint played. */
+/** One seed's checkpoint. */
 export interface SeedEvaluation {
   seed: number;
   /** Environment steps behind the checkpoint. */
@@ -22,11 +28,13 @@ export interface SeedEvaluation {
   /** Why it is not the newest checkpoint that played, in one sentence; null where it is. */
   fallback: string | null;
   episodes: Episode[];
+  /** The model on the held-out set and on the first of these episodes. */
+  diagnosis: Row;
 }
 
 /**
- * Plays greedy episodes with the averaged policy of every checkpoint of a run, all seeds side by side. Where episodes
- * start comes from the stream `eval` of each seed, which training never draws from.
+ * Plays greedy episodes with the averaged policy of every checkpoint of a run, all seeds side by side, and measures the
+ * models. What is random comes from streams of each seed that training never draws from: `eval`, `diagnosis/0`.
  *
  * @throws UserError when `dir` is no run folder, holds no checkpoint or a damaged one, or the engine cannot load.
  */
@@ -56,12 +64,15 @@ export async function evaluateRun(
   for (const [member, { seed, state }] of saved.entries()) requireFitting(seed, state, fresh[member]!);
   agent.load(saved.map(({ state }) => state));
   const streams = saved.map(({ seed }) => RandomStream.named(seed, 'eval'));
-  const evaluations = await evaluate(agent, entry, 'average', episodes, 0, streams);
+  const evaluations = await evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams);
+  const own = evaluations.map(({ recorded }) => recorded);
+  const diagnoses = await agent.diagnose(heldOutSet(entry), own, 0);
   const seeds = saved.map(({ seed, state, fallback }, member) => ({
     seed,
     step: state.step,
     fallback,
     episodes: evaluations[member]!.episodes,
+    diagnosis: roundRow(diagnoses[member]!),
   }));
-  return { entry, seeds };
+  return { entry, diagnostics: agent.diagnostics, seeds };
 }

@@ -23,7 +23,7 @@ export interface TrainingPlan {
 }
 
 /** Own evaluation episodes that are recorded for the model's metrics. */
-const RECORDED_EPISODES = 20;
+export const RECORDED_EPISODES = 20;
 
 /** Columns of metrics.csv. */
 export const metricColumns = (agent: Agent): string[] => [
