@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { Compiled } from '../engine/compiled.ts';
 import { oneHot } from '../engine/one-hot.ts';
 import { numberedLayers } from '../nn/linear.ts';
 import { mlp, mlpLayers, mlpSpecs } from '../nn/mlp.ts';
@@ -34,19 +35,58 @@ export function sampleAction(logits: tf.Tensor, gumbel: tf.Tensor): tf.Tensor {
   return oneHot(tf.argMax(tf.add(logits, gumbel), -1), logits.shape.at(-1)!);
 }
 
-/**
- * The actions that an agent takes: sampled where there is noise (by the Gumbel-max trick), else the likeliest.
- *
- * @param logits computes the policy's logits, [members, environments, actions]
- * @param gumbel noise of the same shape
- * @returns [members, environments]
- */
-export async function chooseActions(logits: () => tf.Tensor, gumbel?: Float32Array): Promise<Int32Array> {
-  const chosen = tf.tidy(() => {
-    const scores = logits();
-    return tf.argMax(gumbel ? tf.add(scores, tf.tensor(gumbel, scores.shape)) : scores, -1);
-  });
-  const actions = await chosen.data<'int32'>();
-  chosen.dispose();
-  return actions;
+/** What a choice of actions is computed from. */
+interface Choice<Weights> {
+  weights: Weights;
+  /** [members, environments, observation] */
+  observations: tf.Tensor3D;
+  /** Noise, [members, environments, actions]; without it the choice is greedy. */
+  gumbel: tf.Tensor3D | undefined;
+}
+
+/** Acts for an agent: actions sampled where there is noise (by the Gumbel-max trick), else the likeliest. */
+export class Acting<Weights extends object> {
+  readonly #members: number;
+  readonly #observation: number;
+  readonly #choose: Compiled<Choice<Weights>, { actions: tf.Tensor }>;
+
+  /**
+   * @param observation elements of an observation
+   * @param logits the policy's, up to a constant per state: [members, environments, actions]
+   */
+  constructor(
+    members: number,
+    observation: number,
+    logits: (weights: Weights, observations: tf.Tensor3D) => tf.Tensor,
+  ) {
+    this.#members = members;
+    this.#observation = observation;
+    this.#choose = new Compiled(({ weights, observations, gumbel }) => {
+      const scores = logits(weights, observations);
+      return { actions: tf.argMax(gumbel ? tf.add(scores, gumbel) : scores, -1) };
+    });
+  }
+
+  /** @returns [members, environments] */
+  async choose(weights: Weights, observations: Float32Array, gumbel?: Float32Array): Promise<Int32Array> {
+    const environments = observations.length / (this.#members * this.#observation);
+    const upload = (values: Float32Array) =>
+      tf.tensor3d(values, [this.#members, environments, values.length / (this.#members * environments)]);
+    const chosen = tf.tidy(
+      () =>
+        this.#choose.run({
+          weights,
+          observations: upload(observations),
+          gumbel: gumbel && upload(gumbel),
+        }).actions,
+    );
+    const actions = await chosen.data<'int32'>();
+    chosen.dispose();
+    return actions;
+  }
+
+  /** Frees what the engine keeps of it. */
+  dispose(): void {
+    this.#choose.dispose();
+  }
 }

@@ -23,16 +23,6 @@ export class Parameters {
     if (!tensor) throw new Error(`no parameter is called ${name}`);
     return tensor;
   }
-
-  /** Lets the tensors outlive the scope they were made in, until `dispose`. */
-  keep(): this {
-    for (const tensor of this.#tensors.values()) tf.keep(tensor);
-    return this;
-  }
-
-  dispose(): void {
-    tf.dispose([...this.#tensors.values()]);
-  }
 }
 
 /**

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { scope } from '../../engine/scope.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
-import { chooseActions } from '../../models/actor.ts';
-import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
+import { Acting } from '../../models/actor.ts';
+import type { ParameterLayout } from '../../nn/parameters.ts';
 import { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces, AgentState, Member, Method, PolicyName } from '../../training/agent.ts';
 import type { Row } from '../../training/events.ts';
@@ -48,8 +48,7 @@ class PpoAgent implements RolloutAgent {
   readonly #layout: ParameterLayout;
   readonly #pending: PendingTerms<LossTerm>;
   #weights: Weights;
-  /** The unpacked weights, kept until the next update because collecting and evaluating act many times. */
-  #parameters: Parameters | undefined;
+  readonly #acting: Acting<Pick<Weights, 'parameters'>>;
   /** Per member: which transitions come into which minibatch. */
   #minibatchStreams: RandomStream[];
 
@@ -59,24 +58,16 @@ class PpoAgent implements RolloutAgent {
     this.#spaces = spaces;
     this.#layout = networks(this.#settings, spaces);
     this.#pending = new PendingTerms(LOSS_TERMS, members.length);
+    this.#acting = new Acting(members.length, spaces.observation, ({ parameters }, observations) =>
+      policyLogits(this.#layout.unpack(parameters), this.#settings, observations),
+    );
     const streams = (name: string) => members.map(({ seed }) => RandomStream.named(seed, name));
     this.#weights = initialWeights(this.#layout, streams('policy-weights'));
     this.#minibatchStreams = streams('minibatches');
   }
 
   act(observations: Float32Array, _policy: PolicyName, gumbel?: Float32Array): Promise<Int32Array> {
-    const { observation } = this.#spaces;
-    const members = this.#members.length;
-    const shape: [number, number, number] = [
-      members,
-      observations.length / (members * observation),
-      observation,
-    ];
-    const parameters = this.#unpacked();
-    return chooseActions(
-      () => policyLogits(parameters, this.#settings, tf.tensor3d(observations, shape)),
-      gumbel,
-    );
+    return this.#acting.choose({ parameters: this.#weights.parameters }, observations, gumbel);
   }
 
   learner(environment: EnvironmentEntry): RolloutLearner {
@@ -90,7 +81,12 @@ class PpoAgent implements RolloutAgent {
     const size = rollout.batch * rollout.time;
     let made = 0;
     tf.tidy(() => {
-      const transitions = assess(this.#unpacked(), rollout, this.#spaces.actions, this.#settings);
+      const transitions = assess(
+        this.#layout.unpack(this.#weights.parameters),
+        rollout,
+        this.#spaces.actions,
+        this.#settings,
+      );
       const scalars = this.#scalars(step);
       for (let epoch = 0; epoch < epochs; epoch++) {
         const orders = this.#minibatchStreams.map((random) => random.permutation(size));
@@ -150,20 +146,13 @@ class PpoAgent implements RolloutAgent {
   }
 
   dispose(): void {
+    this.#acting.dispose();
     this.#pending.dispose();
     this.#discard(this.#weights);
   }
 
-  /** Frees weights and what was unpacked of them. */
   #discard(weights: Weights): void {
-    this.#parameters?.dispose();
-    this.#parameters = undefined;
     for (const [, tensor] of namedWeights(weights)) tensor.dispose();
-  }
-
-  #unpacked(): Parameters {
-    this.#parameters ??= scope(() => this.#layout.unpack(this.#weights.parameters).keep());
-    return this.#parameters;
   }
 
   #scalars(step: number): MemberScalars {

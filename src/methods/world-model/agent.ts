@@ -3,11 +3,11 @@ import { Compiled } from '../../engine/compiled.ts';
 import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import { scope } from '../../engine/scope.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
-import { chooseActions, policyLogits } from '../../models/actor.ts';
+import { Acting, policyLogits } from '../../models/actor.ts';
 import { encode } from '../../models/encoder.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import { polynomialDecayRate } from '../../nn/moving-average.ts';
-import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
+import type { ParameterLayout } from '../../nn/parameters.ts';
 import { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces, AgentState, InspectedUpdate, Member, PolicyName } from '../../training/agent.ts';
 import type { Row } from '../../training/events.ts';
@@ -63,10 +63,8 @@ interface NoiseTensors extends Pick<UpdateNoise, 'posterior' | 'starts'> {
   gumbel: tf.Tensor4D;
 }
 
-interface Policy {
-  encoder: Parameters;
-  actor: Parameters;
-}
+/** The weights that act: the encoder is a part of the model that is trained, and an average of its own. */
+type PolicyWeights = { actor: tf.Tensor2D } & ({ model: tf.Tensor2D } | { encoder: tf.Tensor2D });
 
 class WorldModelAgent implements ReplayAgent {
   readonly lossTerms = LOSS_TERMS;
@@ -87,7 +85,7 @@ class WorldModelAgent implements ReplayAgent {
   /** What the last update learnt from. */
   #lastBatch: Batch | undefined;
   #inspector: ((inspected: Promise<InspectedUpdate>) => void) | undefined;
-  readonly #policies = new Map<PolicyName, Policy>();
+  readonly #acting: Acting<PolicyWeights>;
 
   constructor(members: readonly Member<WorldModelSettings>[], spaces: AgentSpaces) {
     this.#members = members;
@@ -96,6 +94,9 @@ class WorldModelAgent implements ReplayAgent {
     this.#pending = new PendingTerms(LOSS_TERMS, members.length);
     this.#networks = networks(this.#settings, spaces);
     this.#encoderLayout = this.#networks.model.only('encoder');
+    this.#acting = new Acting(members.length, spaces.observation, (weights, observations) =>
+      this.#logits(weights, observations),
+    );
     const streams = (name: string) => members.map(({ seed }) => RandomStream.named(seed, name));
     this.#posteriorStreams = streams('posterior');
     this.#imaginationStreams = streams('imagination');
@@ -111,17 +112,11 @@ class WorldModelAgent implements ReplayAgent {
     });
   }
 
-  async act(observations: Float32Array, policyName: PolicyName, gumbel?: Float32Array): Promise<Int32Array> {
-    const { observation, observationScale } = this.#spaces;
-    const { model, actor } = this.#settings;
-    const members = this.#members.length;
-    const environments = observations.length / (members * observation);
-    const policy = this.#policy(policyName);
-    return chooseActions(() => {
-      const raw = tf.tensor3d(observations, [members, environments, observation]);
-      const { mean } = encode(policy.encoder, model.hidden.length, tf.div(raw, [...observationScale]));
-      return policyLogits(policy.actor, actor.hidden.length, mean);
-    }, gumbel);
+  act(observations: Float32Array, policyName: PolicyName, gumbel?: Float32Array): Promise<Int32Array> {
+    const { model, averageEncoder, actor, averageActor } = this.#weights;
+    const weights =
+      policyName === 'online' ? { model, actor } : { encoder: averageEncoder, actor: averageActor };
+    return this.#acting.choose(weights, observations, gumbel);
   }
 
   learner(environment: EnvironmentEntry): ReplayLearner {
@@ -148,7 +143,6 @@ class WorldModelAgent implements ReplayAgent {
       return next.terms;
     });
     for (const [, tensor] of namedWeights(previous)) tensor.dispose();
-    this.#forgetPolicies();
     this.#pending.push(terms);
   }
 
@@ -233,41 +227,25 @@ class WorldModelAgent implements ReplayAgent {
     const previous = namedWeights(this.#weights);
     this.#weights = weightsFrom(loadWeights(previous, states));
     for (const [, tensor] of previous) tensor.dispose();
-    this.#forgetPolicies();
     this.#posteriorStreams = states.map(({ streams }) => RandomStream.fromState(streams.posterior!));
     this.#imaginationStreams = states.map(({ streams }) => RandomStream.fromState(streams.imagination!));
   }
 
   dispose(): void {
-    this.#forgetPolicies();
+    this.#acting.dispose();
     this.#update.dispose();
     this.#pending.dispose();
     for (const [, tensor] of namedWeights(this.#weights)) tensor.dispose();
   }
 
-  /** The unpacked weights that act; kept until the next update because collecting and evaluating act many times. */
-  #policy(name: PolicyName): Policy {
-    const known = this.#policies.get(name);
-    if (known) return known;
-    const { model, averageEncoder, actor, averageActor } = this.#weights;
-    const online = name === 'online';
-    const policy: Policy = scope(() => {
-      const encoder = online ? this.#networks.model.slice(model, 'encoder') : averageEncoder;
-      return {
-        encoder: this.#encoderLayout.unpack(encoder).keep(),
-        actor: this.#networks.actor.unpack(online ? actor : averageActor).keep(),
-      };
-    });
-    this.#policies.set(name, policy);
-    return policy;
-  }
-
-  #forgetPolicies(): void {
-    for (const { encoder, actor } of this.#policies.values()) {
-      encoder.dispose();
-      actor.dispose();
-    }
-    this.#policies.clear();
+  /** The policy's logits: [members, environments, observation], raw units -> [members, environments, actions]. */
+  #logits(weights: PolicyWeights, observations: tf.Tensor3D): tf.Tensor {
+    const { model, actor } = this.#settings;
+    const encoder =
+      'model' in weights ? this.#networks.model.slice(weights.model, 'encoder') : weights.encoder;
+    const scaled = tf.div(observations, [...this.#spaces.observationScale]);
+    const { mean } = encode(this.#encoderLayout.unpack(encoder), model.hidden.length, scaled);
+    return policyLogits(this.#networks.actor.unpack(weights.actor), actor.hidden.length, mean);
   }
 
   #scalars(step: number, update: number): MemberScalars {
