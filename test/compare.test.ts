@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { compareRuns } from '../src/compare/index.ts';
+import { formatMean } from '../src/compare/numbers.ts';
+import { armTitle } from '../src/compare/samples.ts';
 import { UserError } from '../src/errors.ts';
 import { parseCsv } from '../src/runs/csv.ts';
-import { standardDeviation } from '../src/statistics.ts';
+import { estimate, standardDeviation } from '../src/statistics.ts';
 import { runMaker } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -362,18 +364,18 @@ test('a path that is no run folder is one sentence', () => {
   );
 });
 
-/** Each published comparison, in the order of its command, and the page that shows its table. */
+/** Each published comparison, in the order of its command, and the pages that show its table. */
 const published = [
-  { folder: 'first', arms: ['dream-critic', 'baseline'], page: 'README.md' },
+  { folder: 'first', arms: ['dream-critic', 'baseline'], pages: [join('runs', 'first', 'README.md')] },
   {
     folder: 'table1',
-    arms: ['dream-critic', 'baseline', 'bootstrap-only', 'shape-only'],
-    page: join('docs', 'results.md'),
+    arms: ['baseline', 'bootstrap-only', 'dream-critic', 'literal', 'ppo', 'shape-only'],
+    pages: ['README.md', join('docs', 'results.md')],
   },
 ];
 
-for (const { folder, arms, page } of published) {
-  test(`the tables of runs/${folder} and ${page} are what its run folders give`, () => {
+for (const { folder, arms, pages } of published) {
+  test(`the tables of runs/${folder} and ${pages.join(' and ')} are what its run folders give`, () => {
     const root = fileURLToPath(new URL('../', import.meta.url));
     const dir = join(root, 'runs', folder);
     const { text, files } = compareRuns(
@@ -384,6 +386,25 @@ for (const { folder, arms, page } of published) {
       assert.equal(readFileSync(join(dir, name), 'utf8'), content, name);
     }
     const [mainTable] = text.split('\n\n');
-    assert.ok(readFileSync(join(root, page), 'utf8').includes(mainTable!), `${page} shows another table`);
+    for (const page of pages) {
+      assert.ok(readFileSync(join(root, page), 'utf8').includes(mainTable!), `${page} shows another table`);
+    }
   });
 }
+
+test("docs/results.md shows the models' errors that runs/table1 holds", () => {
+  const root = fileURLToPath(new URL('../', import.meta.url));
+  const page = readFileSync(join(root, 'docs', 'results.md'), 'utf8');
+  const sets = ['', '_standardised', '_own', '_own_standardised'].map((set) => `prediction_mse${set}`);
+  const columns = [...sets, ...[1, 5, 15].map((steps) => `open_loop_mse_${steps}`)];
+  for (const arm of ['baseline', 'bootstrap-only', 'dream-critic', 'literal', 'shape-only']) {
+    const file = join(root, 'runs', 'table1', arm, 'eval.csv');
+    const { rows } = parseCsv(readFileSync(file, 'utf8'), file);
+    assert.equal(rows.length, 10);
+    const cells = columns.map((column) =>
+      formatMean('error', estimate(rows.map((row) => Number(row[column])))),
+    );
+    const row = `| ${[armTitle(arm), ...cells].join(' | ')} |`;
+    assert.ok(page.includes(row), `docs/results.md lacks ${row}`);
+  }
+});
