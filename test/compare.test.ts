@@ -364,23 +364,31 @@ test('a path that is no run folder is one sentence', () => {
   );
 });
 
-/** Each published comparison, in the order of its command, and the pages that show its table. */
+const root = fileURLToPath(new URL('../', import.meta.url));
+
+/** Each published comparison: the runs in the order of its command, and the pages that show its table. */
 const published = [
-  { folder: 'first', arms: ['dream-critic', 'baseline'], pages: [join('runs', 'first', 'README.md')] },
+  { folder: 'first', runs: ['dream-critic', 'baseline'], paper: true, pages: ['runs/first/README.md'] },
   {
     folder: 'table1',
-    arms: ['baseline', 'bootstrap-only', 'dream-critic', 'literal', 'ppo', 'shape-only'],
-    pages: ['README.md', join('docs', 'results.md')],
+    runs: ['baseline', 'bootstrap-only', 'dream-critic', 'literal', 'ppo', 'shape-only'],
+    paper: true,
+    pages: ['README.md', 'docs/results.md'],
   },
+  ...['lambda', 'beta', 'horizon'].map((name) => ({
+    folder: `sweeps/${name}`,
+    runs: ['.'],
+    paper: false,
+    pages: ['docs/sweeps.md'],
+  })),
 ];
 
-for (const { folder, arms, pages } of published) {
+for (const { folder, runs, paper, pages } of published) {
   test(`the tables of runs/${folder} and ${pages.join(' and ')} are what its run folders give`, () => {
-    const root = fileURLToPath(new URL('../', import.meta.url));
     const dir = join(root, 'runs', folder);
     const { text, files } = compareRuns(
-      arms.map((arm) => join(dir, arm)),
-      { paper: true },
+      runs.map((run) => join(dir, run)),
+      { paper },
     );
     for (const [name, content] of Object.entries(files)) {
       assert.equal(readFileSync(join(dir, name), 'utf8'), content, name);
@@ -393,7 +401,6 @@ for (const { folder, arms, pages } of published) {
 }
 
 test("docs/results.md shows the models' errors that runs/table1 holds", () => {
-  const root = fileURLToPath(new URL('../', import.meta.url));
   const page = readFileSync(join(root, 'docs', 'results.md'), 'utf8');
   const sets = ['', '_standardised', '_own', '_own_standardised'].map((set) => `prediction_mse${set}`);
   const columns = [...sets, ...[1, 5, 15].map((steps) => `open_loop_mse_${steps}`)];
