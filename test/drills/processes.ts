@@ -1,7 +1,5 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+import { readFileSync } from 'node:fs';
 import { GROUP_SIGNALS } from '../../src/experiment/signals.ts';
 import type { RandomStream } from '../../src/random/stream.ts';
 import type { Drill } from './drill.ts';
@@ -72,14 +70,13 @@ export const terminal: Drill = {
   unavailable: () => (has('script') ? undefined : 'the program script (util-linux) is not installed'),
   async run(model, random) {
     const ground = new Ground(model);
-    const inTerminal = (command: string[]) => ['script', '-qefc', `exec ${command.join(' ')}`, '/dev/null'];
+    // What runs in the terminal holds the output that is waited for: it may outlive the terminal, to save.
+    const script = 'exec script -qefc "$0" /dev/null 3>&1';
+    const inTerminal = (command: string[]) => ['sh', '-c', script, `exec ${command.join(' ')}`];
     const { child, ended } = ground.start({ wrap: inTerminal });
     const landed = await ground.instant(random, ended);
-    const lock = path.join(ground.dir, 'run.lock');
     child.kill('SIGKILL');
     await ended;
-    // What ran in the terminal saves and gives up its lock.
-    for (let tries = 0; existsSync(lock) && tries < 600; tries++) await setTimeout(50);
     ground.checkReadable();
     await ground.finish();
     return { ground, tried: Number(landed) };
