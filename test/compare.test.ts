@@ -354,6 +354,7 @@ test('files that a pattern names beside run folders are passed over', () => {
   writeFileSync(file, '');
   assert.equal(compareRuns([file, baseline, dream], { paper: false }).text, bothRuns.text);
   assert.throws(() => compareRuns([file], { paper: false }), UserError);
+  assert.throws(() => compareRuns([dream, 'a'.repeat(300)], { paper: false }), UserError);
 });
 
 test('a path that is no run folder is one sentence', () => {

@@ -6,7 +6,7 @@ import type { Experiment } from '../config/schema.ts';
 import type { CellSettings } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
 import type { Row } from '../training/events.ts';
-import { readText } from './atomic.ts';
+import { onDisk, readText } from './atomic.ts';
 import { numericRows, readCsv } from './csv.ts';
 import { type DoneInfo, type RunInfo, readRunInfo } from './records.ts';
 import { SeedFolder } from './seed-folder.ts';
@@ -70,7 +70,9 @@ export function readRun(dir: string): Run {
  * @throws UserError when a path is neither, or where `readRun` throws.
  */
 export function readRuns(paths: readonly string[]): Run[] {
-  const folders = paths.filter((path) => !statSync(path, { throwIfNoEntry: false })?.isFile());
+  const folders = paths.filter(
+    (path) => !onDisk(path, () => statSync(path, { throwIfNoEntry: false }))?.isFile(),
+  );
   return (folders.length > 0 ? folders : paths).flatMap(readRunOrCells);
 }
 
