@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExperimentOf } from '../config/schema.ts';
-import type { EngineName } from '../engine/engine.ts';
+import type { EngineName } from '../engine/names.ts';
 import { environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';

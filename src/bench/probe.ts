@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import type { EngineName } from '../engine/engine.ts';
+import type { EngineName } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 import type { Finished, Measure, Prepared, Refused, Request, Timed } from './protocol.ts';
 import { createWorkload } from './workload.ts';

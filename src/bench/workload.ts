@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { type EngineName, startEngine } from '../engine/engine.ts';
+import { startEngine } from '../engine/engine.ts';
+import type { EngineName } from '../engine/names.ts';
 import { environmentEntry } from '../envs/index.ts';
 import { worldModel } from '../methods/world-model/agent.ts';
 import { heldOutSet } from '../training/held-out.ts';

@@ -3,7 +3,7 @@ import { bench, withBaseline } from '../bench/bench.ts';
 import type { Row } from '../bench/report.ts';
 import { loadExperiment } from '../config/load.ts';
 import { experimentOf } from '../config/schema.ts';
-import { type EngineName, engineNames } from '../engine/engine.ts';
+import { type EngineName, engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 import { alignColumns } from './align.ts';
 import { readConfig } from './config-file.ts';

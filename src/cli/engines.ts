@@ -1,4 +1,5 @@
-import { type EngineName, engineNames, isAutomatic, startEngine } from '../engine/engine.ts';
+import { isAutomatic, startEngine } from '../engine/engine.ts';
+import { type EngineName, engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 import { alignColumns } from './align.ts';
 import { buildTensorflow, type Installed, installTensorflow } from './install-tensorflow.ts';

@@ -1,5 +1,5 @@
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
-import { engineNames } from '../engine/engine.ts';
+import { engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 import { alternatives } from '../words.ts';
 import { hostInfo } from './host.ts';

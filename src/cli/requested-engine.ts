@@ -1,4 +1,4 @@
-import { type EngineName, engineNames } from '../engine/engine.ts';
+import { type EngineName, engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 
 /** The engine that an option names. @throws UserError for an unknown one. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { engineNames } from '../engine/engine.ts';
+import { engineNames } from '../engine/names.ts';
 import { environmentNames } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { count, positiveInteger } from '../methods/fields.ts';

@@ -1,12 +1,10 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
+import { type EngineName, engineNames } from './names.ts';
 import { describeTensorflow, startTensorflow } from './tensorflow.ts';
 import { hasRelaxedSimd } from './wasm/relaxed-simd.ts';
 import { describeWebgpu, startWebgpu } from './webgpu.ts';
-
-export const engineNames = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
-export type EngineName = (typeof engineNames)[number];
 
 /** What computes. */
 export interface Engine {

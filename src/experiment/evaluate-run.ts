@@ -1,4 +1,5 @@
-import { chooseEngine, type EngineName, startEngine } from '../engine/engine.ts';
+import { chooseEngine, startEngine } from '../engine/engine.ts';
+import type { EngineName } from '../engine/names.ts';
 import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { RandomStream } from '../random/stream.ts';

@@ -1,5 +1,5 @@
 import type { Experiment } from '../config/schema.ts';
-import type { EngineName } from '../engine/engine.ts';
+import type { EngineName } from '../engine/names.ts';
 import type { Row } from '../training/events.ts';
 
 /** What a worker process is to do: train some seeds of a run, side by side. */

@@ -1,4 +1,5 @@
-import { chooseEngine, type Engine, type EngineName } from '../../src/engine/engine.ts';
+import { chooseEngine, type Engine } from '../../src/engine/engine.ts';
+import type { EngineName } from '../../src/engine/names.ts';
 import { UserError } from '../../src/errors.ts';
 
 /** The engine, or in one sentence why there is none here. */
