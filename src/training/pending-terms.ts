@@ -13,8 +13,9 @@ export class PendingTerms<Term extends string> {
     this.#members = members;
   }
 
-  /** Takes over the terms of one update, [members] each and kept; every update has the same ones. */
+  /** Keeps the terms of one update, [members] each, beyond the scope they were made in; every update has the same ones. */
   push(terms: Partial<Record<Term, tf.Tensor>>): void {
+    for (const term of Object.values<tf.Tensor | undefined>(terms)) if (term) tf.keep(term);
     this.#pending.push(terms);
   }
 

@@ -103,7 +103,7 @@ class PpoAgent implements RolloutAgent {
 
   #update(transitions: Transitions, indices: number[], update: number, scalars: MemberScalars): void {
     const previous = this.#weights;
-    const terms = scope(() => {
+    scope(() => {
       const rows = tf.tensor2d(indices, [this.#members.length, this.#settings.batch], 'int32');
       const { gradient, parts } = gradients(
         this.#layout,
@@ -114,12 +114,10 @@ class PpoAgent implements RolloutAgent {
       );
       const next = applyGradients(previous, gradient, parts, update, scalars, this.#settings);
       for (const [, tensor] of namedWeights(next.weights)) tf.keep(tensor);
-      for (const term of Object.values(next.terms)) tf.keep(term);
+      this.#pending.push(next.terms);
       this.#weights = next.weights;
-      return next.terms;
     });
     this.#discard(previous);
-    this.#pending.push(terms);
   }
 
   drainLosses(): Promise<Row[][]> {

@@ -127,7 +127,7 @@ class WorldModelAgent implements ReplayAgent {
   update(batch: Batch, step: number, update: number): void {
     const previous = this.#weights;
     this.#lastBatch = batch;
-    const terms = scope(() => {
+    scope(() => {
       const next = this.#update.run({
         weights: previous,
         batch: uploadBatch(batch, this.#spaces),
@@ -136,14 +136,12 @@ class WorldModelAgent implements ReplayAgent {
         correction: biasCorrection(update),
       });
       for (const [, tensor] of namedWeights(next.weights)) tf.keep(tensor);
-      for (const term of Object.values(next.terms)) tf.keep(term);
+      this.#pending.push(next.terms);
       this.#weights = next.weights;
       this.#inspector?.(inspectFirst(this.#networks, batch, previous, next.gradient, next.terms));
       this.#inspector = undefined;
-      return next.terms;
     });
     for (const [, tensor] of namedWeights(previous)) tensor.dispose();
-    this.#pending.push(terms);
   }
 
   readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {

@@ -90,7 +90,6 @@ export async function diagnose(
         continue_accuracy: continueAccuracy(models.model, onHeldOut, heldOutOfEach, settings),
       }),
     };
-    for (const column of Object.values(columns)) tf.keep(column);
     terms.push(columns);
   });
   const [rows] = await terms.drain();
