@@ -269,6 +269,7 @@ const countdown: EnvironmentEntry = {
   observationNames: ['left'],
   observationScale: [1],
   rewardRange: [1, 1],
+  threshold: { reward: 5, source: 'a test' },
   controller: () => 1,
   terminationCause: () => 'over',
 };

@@ -3,6 +3,13 @@ import { balance, CartPole, terminationCause } from './cartpole.ts';
 import type { Action, Environment } from './environment.ts';
 import { TimeLimit } from './time-limit.ts';
 
+/** The mean return from which a task counts as solved. */
+export interface Threshold {
+  reward: number;
+  /** Where that number stands. */
+  source: string;
+}
+
 /** An environment as experiments know it. */
 export interface EnvironmentEntry {
   make(): Environment;
@@ -12,6 +19,8 @@ export interface EnvironmentEntry {
   observationScale: readonly number[];
   /** Least and largest reward of a step. */
   rewardRange: readonly [number, number];
+  /** What counts as solved. */
+  threshold: Threshold;
   /** A hand-written policy that does well: with ε of its actions random, it makes the held-out set. */
   controller(observation: ArrayLike<number>): Action;
   /** In one word, why an episode terminated in this observation. */
@@ -27,6 +36,7 @@ const environments = new Map<string, EnvironmentEntry>([
       observationNames: ['x', 'x_dot', 'theta', 'theta_dot'],
       observationScale: [1, 1, 0.1, 1],
       rewardRange: [1, 1],
+      threshold: { reward: 475, source: "Gymnasium 1.3.0's reward_threshold" },
       controller: balance,
       terminationCause,
     },
