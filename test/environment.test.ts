@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { Action, Environment, StepResult } from '../src/envs/environment.ts';
 import { environmentEntry, environmentNames } from '../src/envs/index.ts';
-import { contains, type Space, spaceSize } from '../src/envs/spaces.ts';
+import { contains, randomAction } from '../src/envs/spaces.ts';
 import { TimeLimit } from '../src/envs/time-limit.ts';
 import { VectorEnvironment } from '../src/envs/vector.ts';
 import { UserError } from '../src/errors.ts';
@@ -56,16 +56,6 @@ test("CartPole-v1 replays Gymnasium 1.3.0's trajectories to the bit", (t) => {
   t.diagnostic(`${trajectories.length} trajectories, ${steps} steps`);
 });
 
-/** An action of the space, at random: a finite stand-in for infinite bounds. */
-function sampleAction(space: Space, random: RandomStream): Action {
-  if (space.kind === 'discrete') return random.integer(space.n);
-  return Float32Array.from({ length: spaceSize(space) }, (_, i) => {
-    const low = Math.max(space.low[i]!, -10);
-    const high = Math.min(space.high[i]!, 10);
-    return low + (high - low) * random.uniform();
-  });
-}
-
 /** Plays random actions until the episode ends. */
 function playEpisode(
   environment: Environment,
@@ -75,7 +65,7 @@ function playEpisode(
   const results: StepResult[] = [];
   for (;;) {
     before?.(results.length);
-    const result = environment.step(sampleAction(environment.actionSpace, random));
+    const result = environment.step(randomAction(environment.actionSpace, random));
     results.push(result);
     if (result.terminated || result.truncated) return results;
     assert.ok(results.length < 100_000, 'the episode never ends');
@@ -122,7 +112,7 @@ for (const name of environmentNames) {
         assert.deepEqual(playEpisode(other, RandomStream.fromState(actionsThen)), results.slice(position));
         assert.deepEqual(other.state(), environment.state());
 
-        assert.throws(() => environment.step(sampleAction(environment.actionSpace, actions)), /reset/);
+        assert.throws(() => environment.step(randomAction(environment.actionSpace, actions)), /reset/);
       }),
       { seed: 1, numRuns: 25 },
     );
@@ -131,7 +121,7 @@ for (const name of environmentNames) {
   test(`${name} refuses an action outside its space, and a step before the first reset`, () => {
     const environment = environmentEntry(name).make();
     assert.throws(
-      () => environment.step(sampleAction(environment.actionSpace, RandomStream.named(0, 'a'))),
+      () => environment.step(randomAction(environment.actionSpace, RandomStream.named(0, 'a'))),
       /reset/,
     );
     environment.reset(RandomStream.named(0, 'reset'));
@@ -144,6 +134,28 @@ for (const name of environmentNames) {
     assert.throws(() => environment.setState([0]), RangeError);
   });
 }
+
+test('random actions are uniform over the choices or in the box', () => {
+  const random = RandomStream.named(0, 'actions');
+  const choices = Array.from({ length: 3000 }, () => randomAction({ kind: 'discrete', n: 3 }, random));
+  for (const choice of [0, 1, 2]) {
+    // 1000 expected of each, with a standard deviation of 26.
+    assert.ok(Math.abs(choices.filter((action) => action === choice).length - 1000) < 100);
+  }
+  const box = { kind: 'box', shape: [2], low: [-1, 2], high: [1, 2.5] } as const;
+  const points = Array.from({ length: 3000 }, () => randomAction(box, random) as Float32Array);
+  for (const [i, low, high] of [
+    [0, -1, 1],
+    [1, 2, 2.5],
+  ] as const) {
+    const values = points.map((point) => (point[i]! - low) / (high - low));
+    assert.ok(Math.min(...values) >= 0 && Math.max(...values) < 1);
+    assert.ok(Math.min(...values) < 0.01 && Math.max(...values) > 0.99);
+    // The standard deviation of this mean is 0.005.
+    assert.ok(Math.abs(values.reduce((sum, x) => sum + x, 0) / values.length - 0.5) < 0.02);
+  }
+  assert.throws(() => randomAction({ ...box, high: [1, Infinity] }, random), RangeError);
+});
 
 test('an unknown environment is a user error that lists the known ones', () => {
   assert.throws(
@@ -234,7 +246,8 @@ test('a time limit wraps any environment, and a box of actions passes through', 
 
   const vector = new VectorEnvironment([new Counter(), new Counter()]);
   vector.setState(1, [3]);
-  vector.step([action, action]);
+  vector.step([...action, ...action]);
+  assert.throws(() => vector.step([...action]), /expected 2 actions, 4 numbers in all, got 2/);
   assert.deepEqual(vector.observations, Float32Array.of(1, 2, 4, 8));
 });
 

@@ -1,5 +1,5 @@
 import type { RandomStream } from '../random/stream.ts';
-import { type Action, type Environment, requireAction, type StepResult } from './environment.ts';
+import { type Action, type Environment, requireChoice, type StepResult } from './environment.ts';
 import type { BoxSpace, DiscreteSpace } from './spaces.ts';
 
 const gravity = 9.8;
@@ -49,9 +49,9 @@ export class CartPole implements Environment {
   }
 
   step(action: Action): StepResult {
-    requireAction(this.actionSpace, action);
+    const choice = requireChoice(this.actionSpace, action);
     if (!this.#withinLimits()) throw new Error('CartPole has no open episode: reset it before a step');
-    const force = action === 1 ? forceMagnitude : -forceMagnitude;
+    const force = choice === 1 ? forceMagnitude : -forceMagnitude;
     const cosTheta = Math.cos(this.#theta);
     const sinTheta = Math.sin(this.#theta);
     const temp = (force + poleMassLength * (this.#thetaDot * this.#thetaDot) * sinTheta) / totalMass;

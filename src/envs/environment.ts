@@ -1,5 +1,5 @@
 import type { RandomStream } from '../random/stream.ts';
-import { type BoxSpace, contains, type Point, type Space } from './spaces.ts';
+import { type BoxSpace, contains, type DiscreteSpace, type Point, type Space, spaceSize } from './spaces.ts';
 
 /** An integer for a discrete action space, an array for a box. */
 export type Action = Point;
@@ -24,7 +24,11 @@ export interface Environment {
   readonly actionSpace: Space;
   /** Starts an episode; all its randomness comes from `random`. Returns the first observation (the caller's own). */
   reset(random: RandomStream): Float32Array;
-  /** Takes one step. Throws a RangeError if the action is not in the action space, an Error if no episode is open. */
+  /**
+   * Takes one step; the array of an action is read here and not kept. Where actions are numbers in a box, those beyond
+   * its bounds count as the nearest within, as in Gymnasium. Throws a RangeError for another action outside the action
+   * space, an Error if no episode is open.
+   */
   step(action: Action): StepResult;
   /** Everything the future depends on, so that `setState(state())` changes nothing. */
   state(): number[];
@@ -32,12 +36,20 @@ export interface Environment {
   setState(state: readonly number[]): Float32Array;
 }
 
-/** Throws a RangeError unless `action` lies in `space`. */
-export function requireAction(space: Space, action: Action): void {
-  if (contains(space, action)) return;
-  const expected =
-    space.kind === 'discrete'
-      ? `an integer in [0, ${space.n})`
-      : `an array of shape [${space.shape.join(', ')}] within the action space's bounds`;
-  throw new RangeError(`action ${action} is outside the action space: expected ${expected}`);
+/** The integer of a discrete action. Throws a RangeError unless it lies in `space`. */
+export function requireChoice(space: DiscreteSpace, action: Action): number {
+  if (typeof action === 'number' && contains(space, action)) return action;
+  throw new RangeError(
+    `action ${action} is outside the action space: expected an integer in [0, ${space.n})`,
+  );
+}
+
+/** The numbers of an action in a box, within its bounds or beyond. Throws a RangeError unless they are finite and fit its shape. */
+export function requireNumbers(space: BoxSpace, action: Action): Float32Array {
+  if (typeof action !== 'number' && action.length === spaceSize(space) && action.every(Number.isFinite)) {
+    return action;
+  }
+  throw new RangeError(
+    `action ${action} is outside the action space: expected finite numbers of shape [${space.shape.join(', ')}]`,
+  );
 }

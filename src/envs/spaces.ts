@@ -1,3 +1,5 @@
+import type { RandomStream } from '../random/stream.ts';
+
 /** Arrays of `shape`, row-major; element i lies in [low[i], high[i]] (included; may be infinite). */
 export interface BoxSpace {
   readonly kind: 'box';
@@ -29,4 +31,20 @@ export function contains(space: Space, point: Point): boolean {
   }
   if (typeof point === 'number' || point.length !== spaceSize(space)) return false;
   return point.every((x, i) => x >= space.low[i]! && x <= space.high[i]!);
+}
+
+/**
+ * A random action: each choice equally likely, or uniform in the box, low included and high not (both as float32).
+ * Throws a RangeError for a box without finite bounds.
+ */
+export function randomAction(space: Space, random: RandomStream): Point {
+  if (space.kind === 'discrete') return random.integer(space.n);
+  if (![...space.low, ...space.high].every(Number.isFinite)) {
+    throw new RangeError('a uniform action needs a box with finite bounds');
+  }
+  const action = new Float32Array(spaceSize(space));
+  for (let i = 0; i < action.length; i++) {
+    random.fillUniform(action.subarray(i, i + 1), space.low[i]!, space.high[i]!);
+  }
+  return action;
 }

@@ -11,6 +11,8 @@ export class VectorEnvironment {
   readonly count: number;
   readonly observationSpace: BoxSpace;
   readonly actionSpace: Space;
+  /** Numbers per action: 1 where actions are discrete, the size of the box elsewhere. */
+  readonly actionSize: number;
   /** What each environment shows now, [n, observation size]: written by `reset`, `setState` and `step`. */
   readonly observations: Float32Array;
   /** What the last step led to, [n, observation size]: as `observations`, but a reset leaves an episode's end here. */
@@ -23,6 +25,8 @@ export class VectorEnvironment {
   readonly truncated: Uint8Array;
   readonly #environments: readonly Environment[];
   readonly #size: number;
+  /** One environment's action in a box. */
+  readonly #boxAction: Float32Array;
 
   /** Throws a RangeError unless there is at least one environment. */
   constructor(environments: readonly Environment[]) {
@@ -33,6 +37,8 @@ export class VectorEnvironment {
     this.observationSpace = first.observationSpace;
     this.actionSpace = first.actionSpace;
     this.#size = spaceSize(first.observationSpace);
+    this.actionSize = first.actionSpace.kind === 'discrete' ? 1 : spaceSize(first.actionSpace);
+    this.#boxAction = new Float32Array(this.actionSize);
     this.observations = new Float32Array(this.count * this.#size);
     this.nextObservations = new Float32Array(this.count * this.#size);
     this.rewards = new Float32Array(this.count);
@@ -46,19 +52,23 @@ export class VectorEnvironment {
   }
 
   /**
-   * Steps every environment i with `actions[i]`, or only those whose `active` is not 0. The others keep their
-   * observations and ends. Throws a RangeError for an action outside the space, an Error for an ended episode.
+   * Steps every environment i with its action, or only those whose `active` is not 0. The others keep their
+   * observations and ends. Throws a RangeError for an action that the environment refuses, an Error for an ended episode.
+   *
+   * @param actions [n] integers where actions are discrete, [n, actionSize] numbers where they lie in a box
    */
-  step(actions: ArrayLike<Action>, active?: Uint8Array): void {
-    if (actions.length !== this.count) {
-      throw new RangeError(`expected ${this.count} actions, one per environment, got ${actions.length}`);
+  step(actions: ArrayLike<number>, active?: Uint8Array): void {
+    if (actions.length !== this.count * this.actionSize) {
+      throw new RangeError(
+        `expected ${this.count} actions, ${this.count * this.actionSize} numbers in all, got ${actions.length}`,
+      );
     }
     for (let i = 0; i < this.count; i++) {
       if (active && !active[i]) {
         this.rewards[i] = 0;
         continue;
       }
-      const { observation, reward, terminated, truncated } = this.#at(i).step(actions[i]!);
+      const { observation, reward, terminated, truncated } = this.#at(i).step(this.#actionOf(actions, i));
       this.observations.set(observation, i * this.#size);
       this.nextObservations.set(observation, i * this.#size);
       this.rewards[i] = reward;
@@ -81,6 +91,13 @@ export class VectorEnvironment {
     const environment = this.#environments[index];
     if (!environment) throw new RangeError(`no environment ${index}: there are ${this.count}`);
     return environment;
+  }
+
+  /** Environment `index`'s action among all: in a box overwritten by the next. */
+  #actionOf(actions: ArrayLike<number>, index: number): Action {
+    if (this.actionSpace.kind === 'discrete') return actions[index]!;
+    for (let k = 0; k < this.actionSize; k++) this.#boxAction[k] = actions[index * this.actionSize + k]!;
+    return this.#boxAction;
   }
 
   #begin(index: number, observation: Float32Array): void {
