@@ -185,7 +185,7 @@ describe('train', () => {
     assert.doesNotMatch(stderr, /^ +at /m);
   });
 
-  test('a newest checkpoint that is damaged falls back to the one before, to the same results', async () => {
+  test('a newest checkpoint that is damaged falls back to the one before, to the same results; another Node is named', async () => {
     const wanted = await referenceRun();
     const cwd = workplace();
     const dir = path.join(cwd, 'runs', 'tiny');
@@ -195,12 +195,23 @@ describe('train', () => {
     const played = await run(cwd, 'eval', 'runs/tiny', '--episodes', '1');
     assert.equal(played.code, 0);
     assert.match(played.stderr, /cut short \(.*\); going on from the checkpoint before it, at step 200/);
+    const info = JSON.parse(text(dir, 'run.json'));
+    info.sittings[0].node = 'v1.2.3';
+    writeFileSync(path.join(dir, 'run.json'), JSON.stringify(info));
     const { code, stderr } = await trainTiny(cwd);
     assert.equal(code, 0, stderr);
     assert.match(
       stderr,
       /checkpoint\.safetensors: cut short \(.*\); going on from the checkpoint before it, at step 200\n/,
     );
+    assert.ok(
+      stderr.includes(
+        `runs/tiny goes on with Node ${process.version} instead of v1.2.3: its numbers may come out otherwise\n`,
+      ),
+      stderr,
+    );
+    assert.equal(events(dir).filter(({ kind }) => kind.endsWith('-changed')).length, 1);
+    assert.equal(JSON.parse(text(dir, 'run.json')).sittings.length, 2);
     assert.ok(
       events(dir).some(({ kind }) => kind === 'checkpoint-fallback'),
       'an event says so',

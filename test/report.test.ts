@@ -115,6 +115,25 @@ test('seeds that are not finished are named with their reason and left out', asy
   assert.doesNotMatch(await reportOn([dir], { paper: false }), /<figure/);
 });
 
+test('where runs were made by other versions, the report says by which', async () => {
+  const record = JSON.parse(readFileSync(join(published[1]!, 'run.json'), 'utf8'));
+  const { wmVersion, gitCommit, node, engine, host, platform, cores, command, start, end } = record;
+  const first = { wmVersion, gitCommit, node, engine, host, platform, cores, command, start, end };
+  const then = { ...first, gitChanges: 'f'.repeat(64), start: '2026-11-21T10:00:00.000Z' };
+  const page = await reportOn([variant('sittings', { sittings: [first, then, then] })], { paper: false });
+  const commit = gitCommit.slice(0, 12);
+  const origins = rows(page).filter((row) => row[1] === `wasm ${engine.version}`);
+  assert.deepEqual(
+    origins.map((row) => [row[3], ...row.slice(7)]),
+    [
+      [`0.1.0 (${commit})`, '1', '2026-11-20 20:38:21 UTC', '2.3 min'],
+      [`0.1.0 (${commit}, changed: ffffffffffff)`, '2', '2026-11-21 10:00:00 UTC', ''],
+    ],
+  );
+  const note = `<li>wm differs: Baseline 0.1.0 (${commit}), then 0.1.0 (${commit}, changed: ffffffffffff)</li>`;
+  assert.ok(page.includes(note));
+});
+
 test('whatever a run folder says stays text, and its command can be pasted into a shell', async () => {
   const unit = fc.constantFrom(
     '<',

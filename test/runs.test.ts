@@ -20,7 +20,9 @@ import { loadExperiment } from '../src/config/load.ts';
 import { UserError } from '../src/errors.ts';
 import { CsvLog, readCsv, writeCsv } from '../src/runs/csv.ts';
 import { acquireLock, checkLockOf } from '../src/runs/lock.ts';
+import { originChanges, originDifferences } from '../src/runs/provenance.ts';
 import { readRun } from '../src/runs/read.ts';
+import { type Origin, sittingsOf } from '../src/runs/records.ts';
 import { type NewRunInfo, RunFolder } from '../src/runs/run-folder.ts';
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from '../src/runs/safetensors.ts';
 import { SeedFolder } from '../src/runs/seed-folder.ts';
@@ -45,18 +47,23 @@ const userError = (message: RegExp, exitCode?: number) => (error: unknown) => {
 };
 
 const configText = 'method: world-model\nseeds: [3, 1, 2]\n';
-const info: NewRunInfo = {
+const origin: Origin = {
   wmVersion: '0.1.0',
   gitCommit: null,
+  gitChanges: null,
   node: '20.17.0',
   engine: { name: 'cpu', device: 'a processor', version: '4.22.0', reason: 'asked for' },
   host: 'here',
   platform: 'linux-x64',
+  processor: 'a model',
   cores: 4,
+  command: ['wm', 'train'],
+};
+const info: NewRunInfo = {
+  ...origin,
   status: { 1: 'waiting', 2: 'waiting', 3: 'waiting' },
   method: 'world-model',
   arm: 'dream-critic',
-  command: ['wm', 'train'],
 };
 const state: MemberState = {
   step: 1200,
@@ -513,7 +520,8 @@ test('run folder: is made, gone on with, and read', () => {
   folder.setStatus(3, 'failed', 'losses are not finite');
   folder.setStatus(3, 'done');
   folder.setStatus(2, 'failed', 'losses are not finite');
-  folder.updateInfo({ seconds: 3.5 });
+  folder.markStart(origin);
+  folder.markEnd(3.5);
   const logs = [3, 1].map((seed) => folder.seed(seed).openMetrics(columns));
   logs[0]!.append({ ...row(100, 20), seed: 3 });
   logs[1]!.append(row(100, 410));
@@ -561,6 +569,50 @@ test('run folder: is made, gone on with, and read', () => {
   assert.throws(() => readRun(dir), userError(/metrics\.csv:3: reward_mean is not a number \(abc\)/));
   rmSync(join(dir, 'seed-3/metrics.csv'));
   assert.throws(() => readRun(dir), userError(/metrics\.csv: missing/));
+});
+
+test('run folder: every sitting is kept, and what made it; a run of old tells its last one', () => {
+  const dir = freshPath();
+  const sit = (origin: Origin, ends: boolean) => {
+    const folder = RunFolder.open(dir, { configText, info });
+    folder.markStart(origin);
+    if (ends) folder.markEnd(2);
+    folder.close();
+    return folder.info;
+  };
+  sit(origin, true);
+  sit({ ...origin, gitCommit: 'c0ffee', gitChanges: 'abc' }, false);
+  const last = sit({ ...origin, node: '24.0.0' }, true);
+  assert.deepEqual(
+    sittingsOf(last).map(({ start, end, ...made }) => [typeof start, end === null, made]),
+    [
+      ['string', false, origin],
+      ['string', true, { ...origin, gitCommit: 'c0ffee', gitChanges: 'abc' }],
+      ['string', false, { ...origin, node: '24.0.0' }],
+    ],
+  );
+  assert.equal(last.node, '24.0.0', "the run's own is the last sitting's");
+  assert.equal(last.seconds, 4);
+  assert.deepEqual(originDifferences([last]), [
+    { name: 'wm', values: [['0.1.0', '0.1.0 (c0ffee, changed: abc)']] },
+    { name: 'Node', values: [['20.17.0', '24.0.0']] },
+  ]);
+
+  // As wm wrote it before sittings, changes of the source and the processor were kept.
+  const { sittings: _, gitChanges: __, processor: ___, ...old } = last;
+  writeFileSync(join(dir, 'run.json'), JSON.stringify(old));
+  const { info: read } = readRun(dir);
+  assert.equal(sittingsOf(read).length, 1);
+  assert.deepEqual(originDifferences([read]), []);
+  const changed = (after: Partial<Origin>) =>
+    originChanges(sittingsOf(read)[0]!, { ...origin, node: '24.0.0', ...after }).map(({ event }) => event);
+  assert.deepEqual(changed({ processor: 'another', host: 'there', cores: 2 }), []);
+  assert.deepEqual(changed({ gitChanges: 'abc', node: '20.17.0' }), ['wm-changed', 'node-changed']);
+  const grown = sit(origin, true);
+  assert.deepEqual(
+    sittingsOf(grown).map(({ node }) => node),
+    ['24.0.0', '20.17.0'],
+  );
 });
 
 test('run folder: a start that was killed on its way is done again', () => {

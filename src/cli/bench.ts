@@ -1,4 +1,3 @@
-import { cpus } from 'node:os';
 import { bench, withBaseline } from '../bench/bench.ts';
 import type { Row } from '../bench/report.ts';
 import { loadExperiment } from '../config/load.ts';
@@ -7,7 +6,7 @@ import { type EngineName, engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 import { alignColumns } from './align.ts';
 import { readConfig } from './config-file.ts';
-import { gitCommit, hostInfo } from './host.ts';
+import { hostInfo, sourceVersion } from './host.ts';
 
 interface BenchCommandOptions {
   config?: string;
@@ -34,13 +33,14 @@ export async function benchCommand(options: BenchCommandOptions): Promise<number
       ? loadExperiment({ file: 'the default config', text: 'method: world-model', overrides: set })
       : readConfig({ config, set });
 
-  const { wmVersion, node, platform, cores } = hostInfo();
-  const machine = { processor: cpus()[0]?.model ?? 'unknown', cores, platform, node };
+  const { wmVersion, node, platform, processor, cores } = hostInfo();
+  const machine = { processor, cores, platform, node };
   const date = new Date().toISOString().slice(0, 10);
-  const about = { date, wm: wmVersion, commit: gitCommit(), ...machine, threads, rounds };
+  const { gitCommit, gitChanges } = sourceVersion();
+  const about = { date, wm: wmVersion, commit: gitCommit, changes: gitChanges, ...machine, threads, rounds };
   if (json) printLine(about);
   else {
-    const commit = about.commit ? ` at ${about.commit.slice(0, 7)}` : '';
+    const commit = about.commit ? ` at ${about.commit.slice(0, 7)}${about.changes ? ', changed' : ''}` : '';
     process.stdout.write(
       `${date}, wm ${wmVersion}${commit}, Node ${node}, ${machine.processor} with ${cores} cores; ${threads} thread${threads === 1 ? '' : 's'} each, median of ${rounds} rounds\n`,
     );

@@ -4,7 +4,7 @@ import { UserError } from '../errors.ts';
 import { runExperiments } from '../experiment/run.ts';
 import { GROUP_SIGNALS } from '../experiment/signals.ts';
 import type { RunOutcome, Sitting } from '../experiment/sitting.ts';
-import { gitCommit, hostInfo } from './host.ts';
+import { hostInfo, sourceVersion } from './host.ts';
 import { createProgress, type Progress } from './progress.ts';
 
 /** The options of the command line that say where and how to train. */
@@ -72,7 +72,7 @@ export async function trainSession(
       openParent,
       workers,
       hangSeconds: hangSeconds(process.env.WM_HANG_SECONDS),
-      host: { ...hostInfo(), gitCommit: gitCommit() },
+      host: { ...hostInfo(), ...sourceVersion() },
       clock,
       signal: stopping.signal,
       begin: (runs) => {

@@ -4,17 +4,15 @@ import { loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { Engine } from '../engine/engine.ts';
 import { methods } from '../methods/index.ts';
+import { type OriginChange, originChanges } from '../runs/provenance.ts';
 import { readRun } from '../runs/read.ts';
-import type { RunInfo } from '../runs/records.ts';
+import { type Origin, sittingsOf } from '../runs/records.ts';
 import { RunFolder, refuseOtherConfig } from '../runs/run-folder.ts';
 import { summarise } from '../runs/summary.ts';
 import type { Job, WorkerMessage } from './messages.ts';
 
-/** Facts about this machine and this command that go into run.json. */
-export type HostInfo = Pick<
-  RunInfo,
-  'wmVersion' | 'gitCommit' | 'node' | 'host' | 'platform' | 'cores' | 'command'
->;
+/** Facts about this machine, this wm and this command that go into run.json. */
+export type HostInfo = Omit<Origin, 'engine'>;
 
 /** What computes a run, and why nothing better does. */
 export interface UsedEngine {
@@ -44,7 +42,9 @@ export class Sitting {
   /** Why a seed does not stand at its newest checkpoint, where that is so. */
   readonly #fallbacks: ReadonlyMap<number, string>;
   readonly #folder: RunFolder;
-  readonly #host: HostInfo;
+  readonly #origin: Origin;
+  /** What made the sitting before and no longer does. */
+  readonly #changes: readonly OriginChange[];
   /** Seconds from any origin, never going back. */
   readonly #clock: () => number;
   readonly #open: Set<number>;
@@ -64,11 +64,11 @@ export class Sitting {
     clock: () => number,
   ) {
     const dir = path.join(runsDir, experiment.name);
+    this.#origin = { ...host, engine: engineRecord(used) };
     this.#folder = RunFolder.open(dir, {
       configText: formatExperiment(experiment),
       info: {
-        ...host,
-        engine: engineRecord(used),
+        ...this.#origin,
         status: Object.fromEntries(experiment.seeds.map((seed) => [seed, 'waiting'])),
         method: experiment.method,
         arm: methods[experiment.method].arm(experiment),
@@ -87,11 +87,12 @@ export class Sitting {
     this.experiment = experiment;
     this.used = used;
     this.resumed = this.#folder.resumed;
-    this.#host = host;
     this.#clock = clock;
     this.#open = new Set(this.#steps.keys());
     const done = experiment.seeds.filter((seed) => !this.#steps.has(seed));
     this.outcome = { dir, done, failed: new Map(), interrupted: [] };
+    const before = sittingsOf(this.#folder.info).at(-1);
+    this.#changes = before && this.pending.length > 0 ? originChanges(before, this.#origin) : [];
   }
 
   /** The seeds that were not finished when the sitting began. */
@@ -105,9 +106,11 @@ export class Sitting {
     return this.#steps.size === 0 && end !== null && Object.values(status).every((each) => each === 'done');
   }
 
-  /** What is worth a line: a damaged checkpoint for which the one before stands in. */
+  /** What is worth a line: going on under another wm, Node, engine or processor; a checkpoint before the newest. */
   get notes(): string[] {
-    return [...this.#fallbacks.values()];
+    const changes = this.#changes.map(({ name, words: [from, to] }) => `${name} ${to} instead of ${from}`);
+    const goesOn = `${this.outcome.dir} goes on with ${changes.join(', ')}: its numbers may come out otherwise`;
+    return [...(changes.length > 0 ? [goesOn] : []), ...this.#fallbacks.values()];
   }
 
   /** The environment step at which a pending seed stands. */
@@ -167,20 +170,17 @@ export class Sitting {
     const folder = this.#folder;
     this.#begin = this.#clock();
     if (folder.takenOver) folder.logEvent({ kind: 'lock-taken-over', from: folder.takenOver });
-    const former = folder.info.engine;
-    const used = engineRecord(this.used);
+    const { wmVersion, gitCommit, gitChanges, node, engine } = this.#origin;
     folder.logEvent({
       kind: folder.resumed ? 'resume' : 'start',
-      engine: used,
+      ...{ wmVersion, gitCommit, gitChanges, node, engine },
       seeds: Object.fromEntries(this.#steps),
     });
     for (const [seed, fallback] of this.#fallbacks) {
       folder.logEvent({ kind: 'checkpoint-fallback', seed, reason: fallback });
     }
-    if (former.name !== used.name || former.version !== used.version || former.device !== used.device) {
-      folder.logEvent({ kind: 'engine-changed', from: former, to: used });
-    }
-    folder.updateInfo({ ...this.#host, engine: used, end: null });
+    for (const { event, from, to } of this.#changes) folder.logEvent({ kind: event, from, to });
+    folder.markStart(this.#origin);
     for (const seed of this.outcome.done) {
       if (folder.info.status[seed] !== 'done') folder.setStatus(seed, 'done');
     }
@@ -230,7 +230,7 @@ export class Sitting {
 }
 
 /** An engine as run.json has it. */
-function engineRecord({ engine, reason }: UsedEngine): RunInfo['engine'] {
+function engineRecord({ engine, reason }: UsedEngine): Origin['engine'] {
   const { name, device, version } = engine;
   return { name, device, version, reason };
 }

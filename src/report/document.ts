@@ -3,6 +3,7 @@ import { html, Markup } from '../markup.ts';
 import {
   differencesTable,
   type LabelledRun,
+  provenanceNotes,
   provenanceTable,
   runsTable,
   shellCommand,
@@ -62,7 +63,10 @@ ${part('differences', 'Differences between the configs', [
     ? tableMarkup(differences, 'Config keys')
     : html`<p>None but the folders’ names.</p>\n`,
 ])}
-${part('provenance', 'Engines, versions and hosts', [tableMarkup(provenanceTable(runs), 'Origin')])}
+${part('provenance', 'Engines, versions and hosts', [
+  tableMarkup(provenanceTable(runs), 'Origin'),
+  notes(provenanceNotes(runs)),
+])}
 ${part('commands', 'Commands', [html`<dl>\n${runs.map(commandMarkup)}</dl>\n`])}
 </main>
 </body>

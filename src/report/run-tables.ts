@@ -2,7 +2,9 @@ import type { Table } from '../compare/sections.ts';
 import { differingKeys } from '../config/format.ts';
 import { valueAt } from '../config/key-path.ts';
 import { printable } from '../printable.ts';
+import { originDifferences, wmWords } from '../runs/provenance.ts';
 import type { Run } from '../runs/read.ts';
+import { sittingsOf } from '../runs/records.ts';
 
 /** A run and what it is called beside the others. */
 export interface LabelledRun {
@@ -43,22 +45,39 @@ export function unfinishedSeeds(runs: readonly LabelledRun[]): string[] {
   });
 }
 
-/** Where and with what each run was made. */
+/** Where and with what each run was made: one row per run and origin that its sittings had, in their order. */
 export function provenanceTable(runs: readonly LabelledRun[]): Table {
   return {
-    head: ['Arm', 'Engine', 'Device', 'wm', 'Node', 'Host', 'Started', 'Took'],
-    numeric: [false, false, false, false, false, false, false, true],
-    rows: runs.map(({ label, run: { info } }) => [
-      label,
-      `${info.engine.name} ${info.engine.version}`,
-      info.engine.device,
-      info.gitCommit === null ? info.wmVersion : `${info.wmVersion} (${info.gitCommit.slice(0, 12)})`,
-      info.node,
-      `${info.host}, ${info.platform}, ${info.cores} cores`,
-      info.start.replace('T', ' ').replace(/\.\d+Z$/, ' UTC'),
-      `${(info.seconds / 60).toFixed(1)} min`,
-    ]),
+    head: ['Arm', 'Engine', 'Device', 'wm', 'Node', 'Processor', 'Host', 'Sittings', 'Started', 'Took'],
+    numeric: [false, false, false, false, false, false, false, true, false, true],
+    rows: runs.flatMap(({ label, run: { info } }) => {
+      const origins = new Map<string, { cells: string[]; sittings: number; start: string }>();
+      for (const sitting of sittingsOf(info)) {
+        const { engine, node, processor, host, platform, cores, start } = sitting;
+        const machine = `${host}, ${platform}, ${cores} cores`;
+        const cells = [
+          ...[`${engine.name} ${engine.version}`, engine.device],
+          ...[wmWords(sitting), node, processor ?? '', machine],
+        ];
+        const key = JSON.stringify(cells);
+        const { sittings, start: first } = origins.get(key) ?? { sittings: 0, start };
+        origins.set(key, { cells, sittings: sittings + 1, start: first });
+      }
+      return [...origins.values()].map(({ cells, sittings, start }, i) => [
+        ...[label, ...cells, String(sittings)],
+        start.replace('T', ' ').replace(/\.\d+Z$/, ' UTC'),
+        i === 0 ? `${(info.seconds / 60).toFixed(1)} min` : '',
+      ]);
+    }),
   };
+}
+
+/** Where the runs were made by different things: `wm differs: Baseline 0.1.0 (…); Dream critic 0.1.0 (…), then 0.2.0 (…)`. */
+export function provenanceNotes(runs: readonly LabelledRun[]): string[] {
+  return originDifferences(runs.map(({ run }) => run.info)).map(({ name, values }) => {
+    const each = runs.map(({ label }, i) => `${label} ${values[i]!.join(', then ') || 'unknown'}`);
+    return `${name} differs: ${each.join('; ')}`;
+  });
 }
 
 /**

@@ -11,11 +11,13 @@ export const SCHEMA_VERSION = 1;
 const seedStatus = z.enum(['waiting', 'running', 'done', 'failed', 'interrupted']);
 export type SeedStatus = z.infer<typeof seedStatus>;
 
-const runInfo = z.object({
-  schemaVersion: z.literal(SCHEMA_VERSION),
+/** What a sitting was made by and where: what its numbers may depend on, and the command that asked for it. */
+const origin = {
   wmVersion: z.string(),
   /** Commit of wm's own source; null where it is not a checkout. */
   gitCommit: z.string().nullable(),
+  /** SHA-256 of what the source has beyond that commit; null where it has nothing. Absent before it was recorded. */
+  gitChanges: z.string().nullable().optional(),
   /** Version of Node. */
   node: z.string(),
   /** What really computed; `reason` says why nothing better did, null where there is nothing better. */
@@ -27,7 +29,26 @@ const runInfo = z.object({
   }),
   host: z.string(),
   platform: z.string(),
+  /** Model of the processor. Absent before it was recorded. */
+  processor: z.string().optional(),
   cores: z.int().min(1),
+  /** The words of the command line. */
+  command: z.array(z.string()),
+};
+export type Origin = z.infer<z.ZodObject<typeof origin>>;
+
+const sittingRecord = z.object({
+  /** ISO 8601, of the first seed's start and of the end; null while it goes on, and for ever where it was killed. */
+  start: z.string(),
+  end: z.string().nullable(),
+  ...origin,
+});
+export type SittingRecord = z.infer<typeof sittingRecord>;
+
+const runInfo = z.object({
+  schemaVersion: z.literal(SCHEMA_VERSION),
+  /** Of the last sitting. */
+  ...origin,
   /** ISO 8601, of the first start and of the last end; null while the run has not ended. */
   start: z.string(),
   end: z.string().nullable(),
@@ -39,10 +60,15 @@ const runInfo = z.object({
   failures: z.record(z.string(), z.string()),
   method: z.string(),
   arm: z.string(),
-  /** The words of the command line. */
-  command: z.array(z.string()),
+  /** Every sitting in which a seed was trained, the first first. Absent before they were kept. */
+  sittings: z.array(sittingRecord).optional(),
 });
 export type RunInfo = z.infer<typeof runInfo>;
+
+/** The sittings of a run; of one made before they were kept, the last, which is all that it tells. */
+export function sittingsOf(info: RunInfo): SittingRecord[] {
+  return info.sittings ?? [sittingRecord.parse(info)];
+}
 
 const doneInfo = z.object({
   /** Environment steps and gradient updates that the seed made. */

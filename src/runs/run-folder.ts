@@ -6,12 +6,23 @@ import { UserError } from '../errors.ts';
 import { appendLines, makeFolder, onDisk, readText, replaceFile } from './atomic.ts';
 import { type CsvRow, wholeLines, writeCsv } from './csv.ts';
 import { acquireLock, type RunLock } from './lock.ts';
-import { type RunInfo, readRunInfo, SCHEMA_VERSION, type SeedStatus, writeRunInfo } from './records.ts';
+import {
+  type Origin,
+  type RunInfo,
+  readRunInfo,
+  SCHEMA_VERSION,
+  type SeedStatus,
+  sittingsOf,
+  writeRunInfo,
+} from './records.ts';
 import { SeedFolder } from './seed-folder.ts';
 import { summaryColumns } from './summary.ts';
 
 /** What a caller says of a run when its folder is made; the folder itself adds the times. */
-export type NewRunInfo = Omit<RunInfo, 'schemaVersion' | 'start' | 'end' | 'seconds' | 'failures'>;
+export type NewRunInfo = Omit<
+  RunInfo,
+  'schemaVersion' | 'start' | 'end' | 'seconds' | 'failures' | 'sittings'
+>;
 
 /** Something to remember in events.jsonl: a start, a resume, an engine fallback, a warning, an end. */
 export interface RunEvent {
@@ -74,7 +85,8 @@ export class RunFolder {
     replaceFile(configFile, run.configText);
     this.configText = run.configText;
     const start = new Date().toISOString();
-    this.#info = { schemaVersion: SCHEMA_VERSION, ...run.info, start, end: null, seconds: 0, failures: {} };
+    const empty = { start, end: null, seconds: 0, failures: {}, sittings: [] };
+    this.#info = { schemaVersion: SCHEMA_VERSION, ...run.info, ...empty };
     writeRunInfo(dir, this.#info);
   }
 
@@ -88,14 +100,18 @@ export class RunFolder {
     return this.#lock.takenOver;
   }
 
-  /** Changes some fields of run.json, in one step. */
-  updateInfo(changes: Partial<Omit<RunInfo, 'schemaVersion' | 'status' | 'failures'>>): void {
-    this.#writeInfo({ ...this.#info, ...changes });
+  /** Notes in run.json that a sitting begins, and what it is made by. */
+  markStart(origin: Origin): void {
+    const sitting = { start: new Date().toISOString(), end: null, ...origin };
+    this.#writeInfo({ ...this.#info, ...origin, end: null, sittings: [...sittingsOf(this.#info), sitting] });
   }
 
-  /** Notes in run.json that this sitting has ended, after `seconds`. */
+  /** Notes in run.json that the sitting has ended, after `seconds`. */
   markEnd(seconds: number): void {
-    this.updateInfo({ end: new Date().toISOString(), seconds: this.#info.seconds + seconds });
+    const end = new Date().toISOString();
+    const sittings = sittingsOf(this.#info);
+    const ended = sittings.map((each, i) => (i === sittings.length - 1 ? { ...each, end } : each));
+    this.#writeInfo({ ...this.#info, end, seconds: this.#info.seconds + seconds, sittings: ended });
   }
 
   /** Sets the status of one seed in run.json; `reason` says why a failed one failed. */
