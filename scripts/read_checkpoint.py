@@ -15,7 +15,6 @@ import re
 import sys
 
 import numpy as np
-from safetensors.numpy import load_file
 
 # CartPole-v1: observations are divided by these before the encoder sees them; a pole's push is left or right.
 SCALE = np.array([1.0, 1.0, 0.1, 1.0], np.float32)
@@ -73,6 +72,9 @@ def encode(parameters, observation, layers):
 
 
 def main():
+    # Not at the top, so that other scripts can use the layout with numpy alone.
+    from safetensors.numpy import load_file
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=pathlib.Path)
     parser.add_argument("--config", type=pathlib.Path, help="default: config.yaml of the run that the seed is in")
