@@ -1,0 +1,176 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * Makes dist/ of src/, unless it is there already:
+ *
+ *   npm run build
+ *
+ * It is built in a folder beside, which then takes the place of dist/: commands that start meanwhile find the old one
+ * or the new one, whole, and a build that fails or is killed leaves the old one. npm runs this after every `npm ci`
+ * (`prepare`), so it is JavaScript that needs no dependency to say what is missing.
+ */
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const dist = path.join(root, 'dist');
+/** In dist/: the digests of what it was built from and of what came of it. */
+const STAMP = 'build.json';
+/** Before the id of a process: what it builds, or has put aside. */
+const BESIDE = '.dist-';
+const KERNELS = 'src/engine/wasm/assembly/asconfig.json';
+
+/**
+ * The files below a folder or the file itself, as paths from `base`, sorted.
+ *
+ * @param {string} base
+ * @param {string} name
+ * @returns {string[]}
+ */
+function filesBelow(base, name) {
+  const entries = readdirSync(path.join(base, name), { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map((entry) => path.relative(base, path.join(entry.parentPath, entry.name))).sort();
+}
+
+/**
+ * SHA-256 over names and bytes.
+ *
+ * @param {string} base
+ * @param {string[]} files
+ */
+function digest(base, files) {
+  const hash = createHash('sha256');
+  for (const file of files) {
+    const bytes = readFileSync(path.join(base, file));
+    hash.update(`${file}\0${bytes.length}\0`).update(bytes);
+  }
+  return hash.digest('hex');
+}
+
+/** What dist/ depends on: the sources, how they are compiled, and by which versions (the lock file's). */
+const sourceDigest = () =>
+  digest(root, [
+    ...filesBelow(root, 'src'),
+    'package-lock.json',
+    'scripts/build.js',
+    'tsconfig.build.json',
+    'tsconfig.json',
+  ]);
+
+/** @param {string} folder */
+const builtDigest = (folder) =>
+  digest(
+    folder,
+    filesBelow(folder, '.').filter((file) => file !== STAMP),
+  );
+
+/** @param {string} sources */
+function isUpToDate(sources) {
+  try {
+    const stamp = JSON.parse(readFileSync(path.join(dist, STAMP), 'utf8'));
+    return stamp.sources === sources && stamp.built === builtDigest(dist);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Runs a compiler of node_modules to its end.
+ *
+ * @param {string} script
+ * @param {string[]} args
+ */
+async function compile(script, ...args) {
+  const child = spawn(process.execPath, [script, ...args], { cwd: root, stdio: 'inherit' });
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`${path.basename(script)} ended with ${code}`);
+}
+
+/** @returns {{ tsc: string, asc: string } | undefined} undefined where development's dependencies are left out */
+function compilers() {
+  const require = createRequire(import.meta.url);
+  try {
+    const typescript = path.dirname(require.resolve('typescript/package.json'));
+    const assemblyscript = path.dirname(require.resolve('assemblyscript/package.json'));
+    return { tsc: path.join(typescript, 'bin/tsc'), asc: path.join(assemblyscript, 'bin/asc.js') };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes what killed builds have left behind. */
+function clearLeftovers() {
+  for (const name of readdirSync(root)) {
+    const pid = name.startsWith(BESIDE) ? Number.parseInt(name.slice(BESIDE.length), 10) : Number.NaN;
+    if (!Number.isNaN(pid) && !isAlive(pid)) rmSync(path.join(root, name), { recursive: true, force: true });
+  }
+}
+
+/** @param {number} pid */
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
+  }
+}
+
+/**
+ * Puts a built folder where dist/ is. No system call of Node's swaps two folders: for some microseconds there is none.
+ *
+ * @param {string} built
+ */
+function putInPlace(built) {
+  const aside = `${built}-before`;
+  // Between the two renames only a SIGKILL ends the process: for other signals it has to return to its event loop.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+  for (let tries = 1; ; tries++) {
+    try {
+      if (existsSync(dist)) renameSync(dist, aside);
+      renameSync(built, dist);
+      break;
+    } catch (error) {
+      // Another build has put its own there, or has taken it away, in between.
+      const code = /** @type {NodeJS.ErrnoException} */ (error).code ?? '';
+      if (tries === 10 || !['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(code)) throw error;
+      rmSync(aside, { recursive: true, force: true });
+    }
+  }
+  rmSync(aside, { recursive: true, force: true });
+}
+
+async function build() {
+  // An unpacked package is built already, and has no sources.
+  if (!existsSync(path.join(root, 'src'))) return;
+  const sources = sourceDigest();
+  if (isUpToDate(sources)) return;
+  const found = compilers();
+  if (!found) {
+    process.stderr.write(
+      'wm: dist/ is to be built, and what builds it is a dependency of development; run `npm ci`, then `npm prune --omit=dev` to drop it\n',
+    );
+    process.exitCode = 2;
+    return;
+  }
+  clearLeftovers();
+  const built = path.join(root, `${BESIDE}${process.pid}`);
+  mkdirSync(built);
+  try {
+    const kernels = ['kernels', 'kernels-relaxed'].map((target) => {
+      const outFile = path.join(path.basename(built), 'engine/wasm', `${target}.wasm`);
+      return compile(found.asc, '--config', KERNELS, '--target', target, '--outFile', outFile);
+    });
+    await Promise.all([compile(found.tsc, '-p', 'tsconfig.build.json', '--outDir', built), ...kernels]);
+    writeFileSync(path.join(built, STAMP), `${JSON.stringify({ sources, built: builtDigest(built) })}\n`);
+    putInPlace(built);
+  } finally {
+    rmSync(built, { recursive: true, force: true });
+  }
+}
+
+await build();
