@@ -1,0 +1,27 @@
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { run } from 'node:test';
+import { spec, tap } from 'node:test/reporters';
+
+/**
+ * Every test file in a process of its own, as many at once as there are cores (`node --test` leaves one idle):
+ *
+ *   npm run test:only
+ */
+
+/** What lasts longest begins first: one that began last would have the other cores wait for it. */
+const longest = ['drills', 'update', 'cli', 'sweep', 'bench'].map((name) => `${name}.test.ts`);
+const place = (file: string) => (longest.includes(file) ? longest.indexOf(file) : longest.length);
+
+const files = readdirSync(import.meta.dirname)
+  .filter((file) => file.endsWith('.test.ts'))
+  .sort((a, b) => place(a) - place(b))
+  .map((file) => path.join(import.meta.dirname, file));
+
+run({ files, concurrency: availableParallelism(), timeout: 600_000 })
+  .on('test:fail', () => {
+    process.exitCode = 1;
+  })
+  .compose(process.stdout.isTTY ? new spec() : tap)
+  .pipe(process.stdout);
