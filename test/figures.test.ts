@@ -125,18 +125,59 @@ test('a figure without data is left out; an arm looks the same in every figure',
     ['figure1', 'figure4'],
   );
   assert.deepEqual(figures([{ label: 'None', seeds: [] }], []), []);
-  const scales = (name: string) => {
-    const { color, strokeDash } = drawn([ppo, dream], name).spec.layer.at(-1).encoding;
-    return [color.scale, strokeDash.scale].map(({ domain, range }) => range[domain.indexOf('Dream critic')]);
+  const colour = (name: string, arms: readonly Arm[]) => {
+    const { spec } = drawn(arms, name);
+    const layers = spec.concat ? spec.concat.at(-1).layer : spec.layer;
+    const { domain, range } = layers.find(({ encoding }: Layer) => encoding.color).encoding.color.scale;
+    return range[domain.indexOf('Dream critic')];
   };
-  assert.deepEqual(scales('figure2'), scales('figure1'));
+  for (const name of ['figure2', 'figure3', 'figure4']) {
+    assert.equal(colour(name, [ppo, dream]), colour('figure1', [ppo, dream]), name);
+  }
 });
 
-test('twelve arms can be told apart by colour and dash together', () => {
-  const arms = Array.from({ length: 12 }, (_, i) => ({ label: `Arm ${i}`, seeds: dream.seeds }));
-  const { color, strokeDash } = drawn(arms, 'figure1').spec.layer.at(-1).encoding;
-  const pairs = arms.map((_, i) => JSON.stringify([color.scale.range[i], strokeDash.scale.range[i]]));
-  assert.equal(new Set(pairs).size, 12);
+/** A layer of a specification, as far as the tests look. */
+interface Layer {
+  mark: { type: string; text?: string };
+  encoding: Record<string, { scale: { domain: string[]; range: string[]; domainMax: number } }>;
+}
+
+test('each arm has a panel of its own, with its name, its note and the others in grey', async () => {
+  const arms = [{ ...dream, note: '400 from step 4,000 (1 of 3)' }, ppo, { ...dream, label: 'Third' }];
+  const { spec, figure } = drawn(arms, 'figure1');
+  const texts = spec.concat.map(({ layer }: { layer: Layer[] }) =>
+    layer.flatMap(({ mark }) => (mark.text ? [mark.text] : [])),
+  );
+  assert.deepEqual(texts, [['Dream critic', '400 from step 4,000 (1 of 3)'], ['PPO'], ['Third']]);
+  const { text } = await renderSvg(figure.spec, '');
+  assert.equal(text.match(/stroke="#c4c4c4"/g)?.length, 3 * 2);
+  // Beyond what a page can tell apart, the rest is named and not drawn.
+  const many = Array.from({ length: 30 }, (_, i) => ({ label: `Arm ${i}`, seeds: ppo.seeds }));
+  const crowd = drawn(many, 'figure1');
+  assert.equal(crowd.spec.concat.length, 24);
+  assert.match(crowd.figure.caption, /The first 24 of 30 arms\.$/);
+});
+
+test('an arm that was trained for longer than most does not squeeze the others', () => {
+  const long = {
+    label: 'Long',
+    seeds: [
+      finished(
+        1,
+        Array.from({ length: 20 }, (_, i) => i),
+      ),
+    ],
+  };
+  const end = (arms: readonly Arm[]) => {
+    const [panel] = drawn(arms, 'figure1').spec.concat;
+    return panel.layer.find(({ encoding }: Layer) => encoding.x?.scale).encoding.x.scale.domainMax;
+  };
+  // Of three arms one goes on to step 40,000, of two one is half of them.
+  assert.equal(end([dream, ppo, long]), 6000);
+  assert.equal(end([dream, long]), 40_000);
+  const { spec } = drawn([dream, ppo, long], 'figure1');
+  const words = spec.concat[2].layer.flatMap(({ mark }: Layer) => mark.text ?? []);
+  assert.deepEqual(words, ['Long', 'on to 40,000: 19']);
 });
 
 test('long names keep their ends, and leave room for the data', async () => {

@@ -3,7 +3,9 @@ import { paperConditions, paperThresholds } from '../compare/paper.ts';
 import { shorten } from '../compare/render.ts';
 import { runLabels } from '../compare/samples.ts';
 import type { FinishedSeed, Run } from '../runs/read.ts';
-import { learningCurve, type Threshold } from './learning-curve.ts';
+import { summarise } from '../runs/summary.ts';
+import { mean } from '../statistics.ts';
+import { learningCurves, MOST_PANELS, type Threshold } from './learning-curve.ts';
 import { openLoopFigure } from './open-loop.ts';
 import { type Arm, meanWords, type Series, series } from './series.ts';
 import { sweepFigures } from './sweep.ts';
@@ -22,6 +24,8 @@ export interface Figure {
   caption: string;
   /** What it shows, for who cannot see it: each arm's last numbers. */
   description: string;
+  /** Whether it takes the whole width of a page, rather than a column. */
+  wide: boolean;
   spec: TopLevelSpec;
 }
 
@@ -29,6 +33,7 @@ export interface Figure {
 const LONGEST_LABEL = 30;
 
 const PARTS = 'the mean over seeds, its bootstrap 95 % interval and each seed';
+const IN_PANELS = `${PARTS} (faint), the other arms' means in grey`;
 
 /**
  * The figures of some arms. One for which no arm has a number (a method without a world model has no prediction error)
@@ -40,26 +45,36 @@ const PARTS = 'the mean over seeds, its bootstrap 95 % interval and each seed';
 export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]): Figure[] {
   const labels = drawableLabels(runs.map(({ label }) => label));
   const arms = runs.map((arm, index) => ({ ...arm, label: labels[index]! }));
+  const wide = arms.length > 1;
+  const cut = arms.length > MOST_PANELS ? ` The first ${MOST_PANELS} of ${arms.length} arms.` : '';
   const marked = thresholds.length > 0 ? `; dotted: ${thresholds.map(({ label }) => label).join(', ')}` : '';
   const candidates = [
     {
       name: 'figure1',
       title: 'Reward against environment steps',
-      caption: `Mean reward per greedy evaluation episode: ${PARTS} (faint)${marked}.`,
+      caption: `Mean reward per greedy evaluation episode, an arm in each panel: ${IN_PANELS}${marked}.${cut}`,
+      wide,
       data: series(arms, { logarithmic: false }, column('reward_mean')),
       draw: (data: Series) =>
-        learningCurve(labels, data, { yTitle: 'Mean reward per episode', axis: linearAxis, thresholds }),
+        learningCurves(labels, data, {
+          yTitle: 'Mean reward per episode',
+          axis: linearAxis,
+          thresholds,
+          note: (label) => arms.find((arm) => arm.label === label)?.note ?? '',
+        }),
     },
     {
       name: 'figure2',
       title: 'Prediction error against environment steps',
-      caption: `One step ahead, on the held-out set, raw units: ${PARTS} (faint).`,
+      caption: `One step ahead, on the held-out set, raw units, an arm in each panel: ${IN_PANELS}.${cut}`,
+      wide,
       data: series(arms, { logarithmic: true }, column('prediction_mse')),
       draw: (data: Series) =>
-        learningCurve(labels, data, {
+        learningCurves(labels, data, {
           yTitle: 'Prediction error (raw units²)',
           axis: logarithmicAxis,
           thresholds: [],
+          note: () => '',
         }),
     },
     {
@@ -79,9 +94,16 @@ export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]):
   ];
   return candidates
     .filter(({ data }) => data.arms.length > 0)
-    .map(({ name, title, caption, data, draw }) => {
+    .map(({ name, title, caption, wide = false, data, draw }) => {
       const description = `${title}. ${data.arms.map((arm) => lastMean(data, arm)).join('; ')}.`;
-      return { name, title, caption, description, spec: { $schema: SCHEMA, description, ...draw(data) } };
+      return {
+        name,
+        title,
+        caption,
+        description,
+        wide,
+        spec: { $schema: SCHEMA, description, ...draw(data) },
+      };
     });
 }
 
@@ -89,11 +111,22 @@ export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]):
 export function figuresOf(runs: readonly Run[]): Figure[] {
   const labels = runLabels(runs);
   const asInPaper = runs.every(({ experiment }) => experiment.environment === paperConditions.environment);
-  const arms = runs.map(({ seeds }, index) => ({ label: labels[index]!, seeds }));
+  const arms = runs.map(({ seeds }, index) => ({
+    label: labels[index]!,
+    seeds,
+    note: asInPaper ? crossingWords(seeds) : '',
+  }));
   const thresholds = asInPaper
     ? paperThresholds.map((y) => ({ y, label: `${y}, the paper's threshold` }))
     : [];
   return [...figures(arms, thresholds), ...sweepFigures(runs)];
+}
+
+/** `400 from step 4,400 (10 of 10)`: mean over the seeds that stay at or above it, and how many do. */
+function crossingWords(seeds: Run['seeds']): string {
+  const steps = seeds.flatMap(({ rows }) => summarise(rows).steps_to_400 ?? []);
+  const from = steps.length > 0 ? `from step ${Math.round(mean(steps)!).toLocaleString('en-US')} ` : '';
+  return seeds.length === 0 ? '' : `400 ${from}(${steps.length} of ${seeds.length})`;
 }
 
 /** Labels as short as a figure has room for, as long as they differ. */

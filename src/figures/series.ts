@@ -6,6 +6,8 @@ import { bootstrapInterval, mean } from '../statistics.ts';
 export interface Arm {
   label: string;
   seeds: readonly FinishedSeed[];
+  /** What its panel of the learning curves says under the label. */
+  note?: string;
 }
 
 /** One seed's value y at x, in the figure's units. */

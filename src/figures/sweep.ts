@@ -72,6 +72,7 @@ function sweepFigure(cells: readonly Run[]): Figure | null {
       `Final reward and prediction error (one step ahead, on the held-out set) against ${key}: ` +
       'the mean over seeds, its bootstrap 95 % interval and each seed (dots).',
     description,
+    wide: false,
     spec: {
       $schema: SCHEMA,
       description,

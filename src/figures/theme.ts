@@ -61,17 +61,6 @@ const theme: Config = {
 /** Okabe and Ito (2008), for every kind of colour vision; yellow last, it is faint on white. */
 const COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442'];
 
-/** One dash more or fewer than colours would repeat a pair sooner; these give 8 × 7 different pairs. */
-const DASHES = [
-  [1, 0],
-  [5, 2],
-  [1.5, 1.5],
-  [7, 2, 1.5, 2],
-  [9, 3],
-  [3, 3],
-  [7, 2, 1.5, 2, 1.5, 2],
-];
-
 const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'cross', 'triangle-down', 'triangle-right'];
 
 /** A scale that gives each arm its own value of a channel, in the order of the arms. */
@@ -80,7 +69,7 @@ function armScale<T>(all: readonly string[], shown: readonly string[], values: r
 }
 
 /**
- * What tells arms apart, for print in black and white as for colour-blind readers: colour, dash and shape.
+ * What tells arms apart, for print in black and white as for colour-blind readers: colour and shape.
  *
  * @param all labels of all compared arms, so that an arm looks the same in each figure
  * @param shown labels of those that this figure has
@@ -92,7 +81,6 @@ export function armChannels(all: readonly string[], shown: readonly string[]) {
   const arm = { field: 'arm', type: 'nominal' } as const;
   return {
     colour: { ...arm, scale: armScale(all, shown, COLOURS) },
-    dash: { ...arm, scale: armScale(all, shown, DASHES) },
     shape: { ...arm, scale: armScale(all, shown, SHAPES) },
     legend: { columns },
     legendHeight: 14 * Math.ceil(shown.length / columns),

@@ -17,6 +17,8 @@ export interface Picture {
   name: string;
   title: string;
   caption: string;
+  /** Whether it takes the whole width. */
+  wide: boolean;
   svg: Markup;
 }
 
@@ -78,9 +80,9 @@ function part(id: string, heading: string, content: readonly (Markup | null)[]):
   return html`<section aria-labelledby="${id}">\n<h2 id="${id}">${heading}</h2>\n${content}</section>`;
 }
 
-function pictureMarkup({ name, title, caption, svg }: Picture): Markup {
+function pictureMarkup({ name, title, caption, wide, svg }: Picture): Markup {
   const number = name.replace('figure', '');
-  return html`<figure id="${name}">${svg}
+  return html`<figure id="${name}"${wide ? new Markup(' class="wide"') : null}>${svg}
 <figcaption><b>Figure ${number}. ${title}.</b> ${caption}</figcaption></figure>\n`;
 }
 

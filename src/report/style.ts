@@ -21,6 +21,7 @@ tbody tr + tr > * { border-top: 1px solid var(--line); }
 .notes { padding-left: 1.2rem; color: var(--faint); font-size: 0.875rem; max-width: 60rem; overflow-wrap: anywhere; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.5rem; }
 figure { margin: 0; min-width: 0; max-width: 36rem; }
+figure.wide { grid-column: 1 / -1; max-width: 56rem; }
 figure svg { display: block; width: 100%; height: auto; background: white; border-radius: 4px; }
 figcaption { margin-top: 0.4rem; font-size: 0.875rem; color: var(--faint); }
 dt { font-weight: 600; }
