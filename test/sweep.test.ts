@@ -107,6 +107,50 @@ describe('the cells of a sweep', () => {
     );
   });
 
+  test('a cell of many keys has a short name, told apart by its settings, and keeps them', () => {
+    const settings = {
+      ...{ lambda: 0.25, horizon: 5, gamma: 0.95, learningRate: 0.0005, policyAverage: 0.002 },
+      ...{ 'critic.targetRate': 0.05, 'critic.returnLambda': 0.9, 'model.latent': 16, 'model.lstm': 64 },
+      ...{ 'actor.learningRate': 0.0002, 'actor.entropy': 0.002, 'replay.length': 16, 'replay.batch': 16 },
+    };
+    const other = { ...settings, 'replay.batch': 32 };
+    const read = names(`sweep: ${JSON.stringify([settings, other])}`);
+    // The hash is the start of `sha256sum` of the settings as JSON.
+    assert.deepEqual(
+      read,
+      ['5bfa4afb767a', '31b72617b580'].map(
+        (hash) => `lambda=0.25,horizon=5,gamma=0.95,learningRate=0.0005,policyAverage=0.002,etc-${hash}`,
+      ),
+    );
+    const [cell] = loadSweep({
+      file: 's.yaml',
+      text: `method: world-model\nsweep: ${JSON.stringify([settings])}`,
+    }).cells;
+    assert.deepEqual(cell!.settings, settings);
+    // A name that fits is written out, as it ever was.
+    const { 'replay.batch': _, 'replay.length': __, ...fewer } = settings;
+    const whole = Object.entries(fewer).map(([key, value]) => `${key}=${value}`);
+    assert.deepEqual(names(`sweep: ${JSON.stringify([fewer])}`), [whole.join(',')]);
+    assert.ok(whole.join(',').length > 180);
+  });
+
+  test('a thousand cells are read, of one key and of a grid', () => {
+    const values = Array.from({ length: 1000 }, (_, i) => (i + 1) / 1000);
+    const listed = read({ text: `sweep: {lambda: [${values}]}` });
+    assert.deepEqual(
+      worldModels(listed).map(({ lambda }) => lambda),
+      values,
+    );
+    assert.deepEqual(loadSweep({ file: 'again.yaml', text: listed.text }), listed);
+    const grid = read({
+      text: `sweep: {lambda: [${values.slice(0, 10)}], horizon: [${[...Array(10).keys()].map((i) => i + 1)}], gamma: [${values.slice(0, 10)}]}`,
+    });
+    assert.deepEqual(
+      worldModels(grid).map(({ lambda, horizon, gamma }) => [lambda, horizon, gamma]),
+      values.map((_, i) => [values[Math.floor(i / 100)], (Math.floor(i / 10) % 10) + 1, values[i % 10]]),
+    );
+  });
+
   test('the shipped sweeps are the dream critic with one key changed', () => {
     const dream = loadExperiment({ file: 'dream.yaml', text: 'method: world-model\n' });
     const wanted = {
@@ -198,6 +242,16 @@ describe('a wrong sweep is one sentence with its place and cell', () => {
       'too many cells of a list',
       `sweep: [${Array.from({ length: 1001 }, (_, i) => `{lambda: ${i}}`)}]`,
       /^s\.yaml:2:8: sweep: 1001 cells are more than 1000/,
+    ],
+    [
+      'too many seeds for so many cells',
+      `sweep: {lambda: [${Array.from({ length: 1000 }, (_, i) => i)}], seeds: [[${Array.from({ length: 10_000 }, (_, i) => i)}]]}`,
+      's.yaml: 1000 cells of so long a config are too many, shorten it or sweep fewer values at once',
+    ],
+    [
+      'more than sweep.yaml can hold',
+      `seeds: [${Array.from({ length: 9990 }, (_, i) => 1e9 + i)}]\nsweep: {lambda: [${Array.from({ length: 20 }, (_, i) => i)}], seeds: [[${Array.from({ length: 1500 }, (_, i) => i)}]]}`,
+      /^s\.yaml: with every key written out this sweep has 1\d{5} characters, shorten it to 131072$/,
     ],
     ['a swept name', 'sweep: {name: [a, b]}', /^s\.yaml:2:\d+: sweep: name cannot be swept/],
     ['another file as base', 'base: dream.yaml\nsweep: {lambda: [1]}', /^s\.yaml:2:1: base: unknown key/],

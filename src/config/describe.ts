@@ -15,8 +15,12 @@ export function configJsonSchema(): object {
 
 /** One method's schema as JSON schema: the root of the nodes below. */
 export function schemaRoot(method: MethodName): SchemaNode {
-  return z.toJSONSchema(experimentSchema(method), { io: 'input' });
+  const root = roots.get(method) ?? z.toJSONSchema(experimentSchema(method), { io: 'input' });
+  roots.set(method, root);
+  return root;
 }
+
+const roots = new Map<MethodName, SchemaNode>();
 
 /** The node at `path`, undefined where the schema has no such key. */
 export function nodeAt(root: SchemaNode, path: KeyPath): SchemaNode | undefined {

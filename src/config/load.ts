@@ -47,7 +47,7 @@ export function readSource({
   flags = {},
   defaultEngine,
 }: ConfigInput): ConfigSource {
-  const source = new ConfigSource(file, text);
+  const source = ConfigSource.parse(file, text);
   for (const override of overrides) {
     const [, key, value] = /^([^=]+)=(.*)$/s.exec(override) ?? [];
     if (key === undefined || value === undefined) {

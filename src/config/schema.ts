@@ -8,12 +8,17 @@ import { type MethodName, methods } from '../methods/index.ts';
 /** What Windows takes for a device, with any ending, wherever it stands in a path. */
 const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
 
+/** Characters of a run's name; file systems take 255 bytes. */
+export const LONGEST_NAME = 200;
+
 /** Letters, digits and what every file system takes beside them, no dot at either end: one folder, never a path out of the runs folder. */
 const folderName = z
   .string()
-  .regex(/^[A-Za-z0-9_-]([A-Za-z0-9._=,-]{0,198}[A-Za-z0-9_=,-])?$/)
+  .regex(new RegExp(`^[A-Za-z0-9_-]([A-Za-z0-9._=,-]{0,${LONGEST_NAME - 2}}[A-Za-z0-9_=,-])?$`))
   .refine((name) => !DEVICE.test(name), { error: 'this names a device on Windows, choose another name' })
-  .meta({ title: 'a folder name (up to 200 letters, digits and "._-=,", no "." first or last)' });
+  .meta({
+    title: `a folder name (up to ${LONGEST_NAME} letters, digits and "._-=,", no "." first or last)`,
+  });
 
 const seeds = z
   .array(count.max(2 ** 31 - 1))
@@ -62,7 +67,16 @@ export const methodNames = Object.keys(methods) as MethodName[];
  * The whole schema of one method's config: the common keys and the method's own, all at one level, strict.
  * Every key has a default but `method`, and `name`, whose default is the arm (see `resolveName`).
  */
-export function experimentSchema(method: MethodName) {
+export function experimentSchema(method: MethodName): ReturnType<typeof makeSchema> {
+  const schema = schemas.get(method) ?? makeSchema(method);
+  schemas.set(method, schema);
+  return schema;
+}
+
+/** Made once for each method: a sweep reads a thousand configs. */
+const schemas = new Map<MethodName, ReturnType<typeof makeSchema>>();
+
+function makeSchema(method: MethodName) {
   return z.strictObject({
     method: z.enum([method]).describe(`the method to train. ${methods[method].title}`),
     ...commonKeys,

@@ -6,6 +6,7 @@ import {
   isScalar,
   LineCounter,
   type Node,
+  Pair,
   parseDocument,
   Scalar,
   visit,
@@ -66,34 +67,49 @@ function parseStrictly(
   return document;
 }
 
+/** A config file as it was read. */
+interface Written {
+  file: string;
+  lines: LineCounter;
+  document: Document.Parsed;
+  /** Its length in characters. */
+  end: number;
+}
+
 /** A config file's YAML with command-line values laid over it, and the place where each value was written. */
 export class ConfigSource {
-  readonly #file: string;
-  readonly #lines = new LineCounter();
-  readonly #document: Document.Parsed;
+  readonly #written: Written;
   readonly #root: YAMLMap;
   /** The values that were laid over the file's. */
-  readonly #overridden = new Map<Node, Place & { keyText: string }>();
-  readonly #end: number;
+  readonly #overridden: Map<Node, Place & { keyText: string }>;
+
+  private constructor(written: Written, root: YAMLMap, overridden: Map<Node, Place & { keyText: string }>) {
+    this.#written = written;
+    this.#root = root;
+    this.#overridden = overridden;
+  }
 
   /**
    * @param file the name shown in messages
    * @param text the file's content
    * @throws UserError if the text is not one strict YAML map
    */
-  constructor(file: string, text: string) {
+  static parse(file: string, text: string): ConfigSource {
     requireShort(text, file);
-    this.#file = file;
-    this.#end = text.length;
-    this.#document = parseStrictly(text, (offset) => this.#inFile(offset), this.#lines);
-    const root = this.#document.contents;
+    const lines = new LineCounter();
+    const document = parseStrictly(text, (offset) => placeIn({ file, lines }, offset), lines);
+    const root = document.contents;
     if (root === null) throw new UserError(`${file} is empty, write at least \`method: …\` into it`);
     if (!isMap(root)) {
-      throw new UserError(
-        `${this.#inFile(root.range[0]).text}: expected keys with values, such as \`method: …\``,
-      );
+      const { text: place } = placeIn({ file, lines }, root.range[0]);
+      throw new UserError(`${place}: expected keys with values, such as \`method: …\``);
     }
-    this.#root = root as YAMLMap;
+    return new ConfigSource({ file, lines, document, end: text.length }, root as YAMLMap, new Map());
+  }
+
+  /** The same source, to lay other values over: neither sees what the other is given. What stays the same is shared. */
+  fork(): ConfigSource {
+    return new ConfigSource(this.#written, shallowCopy(this.#root), new Map(this.#overridden));
   }
 
   /**
@@ -107,25 +123,25 @@ export class ConfigSource {
    */
   override(flag: string, path: readonly string[], text: string | Node, keyFlag = flag): void {
     if (typeof text === 'string') requireShort(text, flag);
-    const place = { text: flag, keyText: keyFlag, order: this.#end + 1 + this.#overridden.size };
+    const place = { text: flag, keyText: keyFlag, order: this.#written.end + 1 + this.#overridden.size };
     const value: Node =
       typeof text === 'string'
         ? (parseStrictly(text, () => place, new LineCounter()).contents ?? new Scalar(null))
         : text;
     let map = this.#root;
     for (const [depth, key] of path.slice(0, -1).entries()) {
-      if (!map.has(key)) {
-        const child = new YAMLMap();
-        this.#overridden.set(child, place);
-        map.set(key, child);
-      }
-      const child = map.get(key, true);
+      const child = map.has(key) ? map.get(key, true) : new YAMLMap();
       if (!isMap(child)) {
         throw new UserError(
           `${flag}: ${path.slice(0, depth + 1).join('.')} holds a value and has no keys to set`,
         );
       }
-      map = child as YAMLMap;
+      // A copy, because a fork may share the map.
+      const own = shallowCopy(child);
+      const origin = map.has(key) ? this.#overridden.get(child) : place;
+      if (origin) this.#overridden.set(own, origin);
+      map.set(key, own);
+      map = own;
     }
     this.#overridden.set(value, place);
     map.set(path.at(-1), value);
@@ -138,18 +154,18 @@ export class ConfigSource {
 
   /** What the user typed to lay a value over the key itself; undefined if nothing was. */
   flagOf(path: KeyPath): string | undefined {
-    const node: unknown = this.#document.getIn(path, true);
+    const node: unknown = this.#root.getIn(path, true);
     return isNode(node) ? this.#overridden.get(node)?.text : undefined;
   }
 
   /** The plain values, for the schema to judge. */
   values(): unknown {
-    return this.#document.toJS();
+    return this.#root.toJS(this.#written.document);
   }
 
   /** Whether the user wrote the key. */
   has(path: KeyPath): boolean {
-    return this.#document.hasIn(path);
+    return this.#root.hasIn(path);
   }
 
   /** Where the value at `path` was written or, if it was not, the innermost group around it. */
@@ -184,9 +200,21 @@ export class ConfigSource {
   }
 
   #inFile(offset: number): Place {
-    const { line, col } = this.#lines.linePos(offset);
-    return { text: `${this.#file}:${line}:${col}`, order: offset };
+    return placeIn(this.#written, offset);
   }
+}
+
+function placeIn({ file, lines }: Pick<Written, 'file' | 'lines'>, offset: number): Place {
+  const { line, col } = lines.linePos(offset);
+  return { text: `${file}:${line}:${col}`, order: offset };
+}
+
+/** A map with keys and values of its own that are the same nodes. */
+function shallowCopy(map: YAMLMap): YAMLMap {
+  const copy = new YAMLMap(map.schema);
+  copy.items = map.items.map(({ key, value }) => new Pair(key, value));
+  if (map.range) copy.range = map.range;
+  return copy;
 }
 
 function requireShort(text: string, where: string): void {

@@ -1,11 +1,12 @@
+import { createHash } from 'node:crypto';
 import { Document, isCollection, isPair, type Node, Scalar } from 'yaml';
 import { UserError } from '../errors.ts';
-import { formatExperiment } from './format.ts';
+import { formatExperiment, portableYaml } from './format.ts';
 import { type KeyPath, valueAt } from './key-path.ts';
 import { type ConfigInput, readSource, validate } from './load.ts';
 import { shown } from './problems.ts';
-import type { Experiment } from './schema.ts';
-import type { ConfigSource } from './source.ts';
+import { type Experiment, LONGEST_NAME } from './schema.ts';
+import { type ConfigSource, LONGEST_CONFIG } from './source.ts';
 
 /** Swept keys, dotted, with the values that a cell gives them. */
 export type CellSettings = Record<string, unknown>;
@@ -29,8 +30,10 @@ export interface Sweep {
 
 /** Cells of one sweep: beyond it there is a mistake in the grid rather than a plan. */
 const MOST_CELLS = 1000;
-/** Characters that all cells read together: each reads the whole config. */
-const MOST_TEXT = 2 ** 22;
+/** Characters that the configs of all cells have together, each without the sweep and with the values of its own. */
+const MOST_TEXT = 2 ** 23;
+/** Characters that stand for the settings in a name that would be too long. */
+const READABLE = 80;
 
 const EXPECTED = 'lists of values by key, such as {lambda: [0.1, 1]}, or a list of cells';
 
@@ -40,6 +43,8 @@ interface Choice {
   value: unknown;
   valuePath: KeyPath;
   keyPath: KeyPath;
+  /** Characters of the value. */
+  length: number;
 }
 
 /**
@@ -56,36 +61,48 @@ export function loadSweep(input: ConfigInput): Sweep {
       `${input.file}: sweep: missing, expected ${EXPECTED}; a single config is trained by wm train`,
     );
   }
-  const base = validate(withoutSweep(input));
+  const common = source.fork();
+  common.remove('sweep');
+  const base = validate(common);
   const choices = plannedCells(source);
-  if (choices.length * input.text.length > MOST_TEXT) {
+  const baseText = formatExperiment(base);
+  const lengths = choices.map((cell) => cell.reduce((sum, { length }) => sum + length, baseText.length));
+  if (lengths.reduce((sum, length) => sum + length, 0) > MOST_TEXT) {
     throw new UserError(
       `${input.file}: ${choices.length} cells of so long a config are too many, shorten it or sweep fewer values at once`,
     );
   }
+  const text = baseText + formatDefinition(source.values());
+  if (text.length > LONGEST_CONFIG) {
+    throw new UserError(
+      `${input.file}: with every key written out this sweep has ${text.length} characters, shorten it to ${LONGEST_CONFIG}`,
+    );
+  }
   refuseUselessFlags(source, choices);
-  const cells = choices.map((cell) => resolveCell(input, source, cell));
+  const cells = choices.map((cell) => resolveCell(common, source, cell));
   refuseTwins(source, choices, cells);
-  return { base, cells, text: formatExperiment(base) + formatDefinition(source.values()) };
+  return { base, cells, text };
 }
 
-/** `lambda=0.1,horizon=5`: letters, digits and `.-_=,` only, which every file system takes. */
+/**
+ * `lambda=0.1,horizon=5`: letters, digits and `.-_=,` only, which every file system takes. What would be too long for a
+ * folder ends with a hash of the settings, `lambda=0.1,horizon=5,etc-3f9a0c2b1d4e`.
+ */
 export function cellName(settings: CellSettings): string {
-  return Object.entries(settings)
+  const whole = Object.entries(settings)
     .map(
       ([key, value]) => `${plain(key)}=${plain(typeof value === 'string' ? value : JSON.stringify(value))}`,
     )
     .join(',');
+  if (whole.length <= LONGEST_NAME) return whole;
+  const start = whole.slice(0, READABLE);
+  const comma = start.lastIndexOf(',');
+  const hash = createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 12);
+  return `${comma > 0 ? start.slice(0, comma) : start},etc-${hash}`;
 }
 
 function plain(text: string): string {
   return text.replaceAll(/["{}[\]+]/g, '').replaceAll(/[^A-Za-z0-9._-]+/g, '-');
-}
-
-function withoutSweep(input: ConfigInput): ConfigSource {
-  const source = readSource(input);
-  source.remove('sweep');
-  return source;
 }
 
 function plannedCells(source: ConfigSource): Choice[][] {
@@ -113,7 +130,7 @@ function listedCells(list: readonly unknown[], complain: Complain): Choice[][] {
     }
     return Object.entries(cell).map(([key, value]) => ({
       ...{ key, value },
-      ...{ valuePath: [...path, key], keyPath: [...path, key] },
+      ...{ valuePath: [...path, key], keyPath: [...path, key], length: lengthOf(value) },
     }));
   });
 }
@@ -124,15 +141,28 @@ function gridCells(grid: object, complain: Complain): Choice[][] {
     if (!Array.isArray(values) || values.length === 0) {
       return complain(path, `expected a list of values of ${plain(key)}, got ${shown(values)}`);
     }
-    return values.map((value, index) => ({ key, value, valuePath: [...path, index], keyPath: path }));
+    return values.map((value, index) => ({
+      ...{ key, value },
+      ...{ valuePath: [...path, index], keyPath: path, length: lengthOf(value) },
+    }));
   });
   const count = axes.reduce((product, { length }) => product * length, 1);
   if (count > MOST_CELLS) complain(['sweep'], tooMany(count));
-  return axes.reduce<Choice[][]>(
-    (cells, axis) => cells.flatMap((cell) => axis.map((choice) => [...cell, choice])),
-    [[]],
-  );
+  // Cell by cell, a number whose digits are the places on the axes: the last one changes fastest.
+  return Array.from({ length: count }, (_, cell) => {
+    let rest = cell;
+    return axes
+      .toReversed()
+      .map((axis) => {
+        const place = rest % axis.length;
+        rest = Math.floor(rest / axis.length);
+        return axis[place]!;
+      })
+      .reverse();
+  });
 }
+
+const lengthOf = (value: unknown) => JSON.stringify(value).length;
 
 const tooMany = (count: number) => `${count} cells are more than ${MOST_CELLS}, sweep fewer values at once`;
 
@@ -146,10 +176,14 @@ function refuseUselessFlags(source: ConfigSource, cells: readonly Choice[][]): v
   }
 }
 
-function resolveCell(input: ConfigInput, source: ConfigSource, choices: readonly Choice[]): Cell {
+/**
+ * @param common what all cells share: the source without the sweep
+ * @param source where the cell's values stand
+ */
+function resolveCell(common: ConfigSource, source: ConfigSource, choices: readonly Choice[]): Cell {
   const settings = Object.fromEntries(choices.map(({ key, value }) => [key, value]));
   const name = cellName(settings);
-  const own = withoutSweep(input);
+  const own = common.fork();
   try {
     for (const { key, value, valuePath, keyPath } of choices) {
       const [place, keyPlace] = [source.place(valuePath).text, source.keyPlace(keyPath).text];
@@ -168,7 +202,9 @@ function refuseTwins(source: ConfigSource, choices: readonly Choice[][], cells: 
   const seen = new Map<string, string>();
   for (const [index, { experiment }] of cells.entries()) {
     const { name } = experiment;
-    for (const identity of [name, JSON.stringify({ ...experiment, name: null })]) {
+    const content = JSON.stringify({ ...experiment, name: null });
+    // Hashed, because a thousand configs of ten thousand seeds are many characters.
+    for (const identity of [name, createHash('sha256').update(content).digest('hex')]) {
       const twin = seen.get(identity);
       if (twin !== undefined) {
         const same = twin === name ? 'stands here twice' : `trains the same as the cell ${twin}`;
@@ -187,7 +223,10 @@ function nodeOf(value: unknown): Node {
 
 /** The key `sweep` as YAML, each list of values and each cell on a line. */
 function formatDefinition(values: unknown): string {
-  const document = new Document({ sweep: valueAt(values, ['sweep']) }, { aliasDuplicateObjects: false });
+  const document = new Document(
+    { sweep: valueAt(values, ['sweep']) },
+    { ...portableYaml, aliasDuplicateObjects: false },
+  );
   const sweep = document.get('sweep');
   for (const item of isCollection(sweep) ? sweep.items : []) {
     const line = isPair(item) ? item.value : item;
