@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { Action, Environment, StepResult } from '../src/envs/environment.ts';
 import { environmentEntry, environmentNames } from '../src/envs/index.ts';
+import { sin } from '../src/envs/sine.ts';
 import { contains, randomAction } from '../src/envs/spaces.ts';
 import { TimeLimit } from '../src/envs/time-limit.ts';
 import { VectorEnvironment } from '../src/envs/vector.ts';
@@ -14,47 +15,60 @@ import { RandomStream } from '../src/random/stream.ts';
 interface Trajectory {
   policy: string;
   initial_state: number[];
-  actions: number[];
+  actions: (number | number[])[];
   observations: number[][];
   rewards: number[];
   terminated: boolean;
   truncated: boolean;
 }
 
-const trajectories: Trajectory[] = gunzipSync(
-  readFileSync(new URL('fixtures/cartpole.jsonl.gz', import.meta.url)),
-)
-  .toString('utf8')
-  .trim()
-  .split('\n')
-  .map((line) => JSON.parse(line));
+/** Per environment: the recorded episodes, and how many they and their steps are. */
+const recordings = {
+  'CartPole-v1': { file: 'cartpole', episodes: 6, steps: 1083 },
+  'Acrobot-v1': { file: 'acrobot', episodes: 6, steps: 1734 },
+  'MountainCar-v0': { file: 'mountain-car', episodes: 6, steps: 959 },
+  'MountainCarContinuous-v0': { file: 'mountain-car-continuous', episodes: 6, steps: 3316 },
+  'Pendulum-v1': { file: 'pendulum', episodes: 6, steps: 1200 },
+};
 
-test("CartPole-v1 replays Gymnasium 1.3.0's trajectories to the bit", (t) => {
-  let steps = 0;
-  for (const [index, trajectory] of trajectories.entries()) {
-    const environment = environmentEntry('CartPole-v1').make();
-    const where = `trajectory ${index} (${trajectory.policy})`;
-    const first = environment.setState([...trajectory.initial_state, 0]);
-    // Float32Array.from rounds to float32: any difference left is a difference of bits (NaN and -0 included).
-    assert.deepEqual(first, Float32Array.from(trajectory.observations[0]!), `${where}, first observation`);
-    for (const [i, action] of trajectory.actions.entries()) {
-      const last = i === trajectory.actions.length - 1;
-      assert.deepEqual(
-        environment.step(action),
-        {
-          observation: Float32Array.from(trajectory.observations[i + 1]!),
-          reward: trajectory.rewards[i],
-          terminated: last && trajectory.terminated,
-          truncated: last && trajectory.truncated,
-        },
-        `${where}, step ${i}`,
-      );
-      steps++;
-    }
-  }
-  assert.deepEqual([trajectories.length, steps], [6, 1083]);
-  t.diagnostic(`${trajectories.length} trajectories, ${steps} steps`);
+test('every environment has a recording', () => {
+  assert.deepEqual(Object.keys(recordings).sort(), [...environmentNames].sort());
 });
+
+for (const [name, recording] of Object.entries(recordings)) {
+  test(`${name} replays Gymnasium 1.3.0's trajectories to the bit`, () => {
+    const trajectories: Trajectory[] = gunzipSync(
+      readFileSync(new URL(`fixtures/${recording.file}.jsonl.gz`, import.meta.url)),
+    )
+      .toString('utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    let steps = 0;
+    for (const [index, trajectory] of trajectories.entries()) {
+      const environment = environmentEntry(name).make();
+      const where = `trajectory ${index} (${trajectory.policy})`;
+      const first = environment.setState([...trajectory.initial_state, 0]);
+      // Float32Array.from rounds to float32: any difference left is a difference of bits (NaN and -0 included).
+      assert.deepEqual(first, Float32Array.from(trajectory.observations[0]!), `${where}, first observation`);
+      for (const [i, action] of trajectory.actions.entries()) {
+        const last = i === trajectory.actions.length - 1;
+        assert.deepEqual(
+          environment.step(typeof action === 'number' ? action : Float32Array.from(action)),
+          {
+            observation: Float32Array.from(trajectory.observations[i + 1]!),
+            reward: trajectory.rewards[i],
+            terminated: last && trajectory.terminated,
+            truncated: last && trajectory.truncated,
+          },
+          `${where}, step ${i}`,
+        );
+        steps++;
+      }
+    }
+    assert.deepEqual([trajectories.length, steps], [recording.episodes, recording.steps]);
+  });
+}
 
 /** Plays random actions until the episode ends. */
 function playEpisode(
@@ -118,6 +132,35 @@ for (const name of environmentNames) {
     );
   });
 
+  test(`${name} stays in its bounds over 1,000 random episodes`, () => {
+    const entry = environmentEntry(name);
+    const environment = entry.make();
+    const other = entry.make();
+    const [least, greatest] = entry.rewardRange;
+    const random = RandomStream.named(1, 'episodes');
+    for (let episode = 0; episode < 1000; episode++) {
+      // One in twenty is played to its end.
+      const steps = episode % 20 === 0 ? Infinity : 60;
+      const at = random.integer(60);
+      let observation = environment.reset(random);
+      for (let step = 0; step < steps; step++) {
+        if (step === at) assert.deepEqual(other.setState(environment.state()), observation);
+        const action = randomAction(environment.actionSpace, random);
+        const result = environment.step(action);
+        assert.ok(
+          contains(environment.observationSpace, result.observation) &&
+            result.observation.every(Number.isFinite),
+        );
+        assert.ok(result.reward >= least && result.reward <= greatest, `reward ${result.reward}`);
+        // The twin goes along for a while.
+        if (step >= at && step < at + 3) assert.deepEqual(other.step(action), result);
+        if (result.terminated || result.truncated) break;
+        observation = result.observation;
+        if (step === at) assert.deepEqual(environment.setState(environment.state()), observation);
+      }
+    }
+  });
+
   test(`${name} refuses an action outside its space, and a step before the first reset`, () => {
     const environment = environmentEntry(name).make();
     assert.throws(
@@ -165,6 +208,54 @@ test('an unknown environment is a user error that lists the known ones', () => {
     },
   );
   assert.throws(() => environmentEntry('constructor').make(), UserError);
+});
+
+test('the controllers solve their tasks', () => {
+  const document = readFileSync(new URL('../docs/environments.md', import.meta.url), 'utf8');
+  for (const name of environmentNames) {
+    const { make, controller, threshold } = environmentEntry(name);
+    const environment = make();
+    const random = RandomStream.named(0, 'controller');
+    let total = 0;
+    for (let episode = 0; episode < 100; episode++) {
+      let observation = environment.reset(random);
+      for (let open = true; open; ) {
+        const result = environment.step(controller(observation));
+        total += result.reward;
+        open = !result.terminated && !result.truncated;
+        observation = result.observation;
+      }
+    }
+    const mean = total / 100;
+    assert.ok(mean >= threshold.reward, `${name}: ${mean}`);
+    const printed = (value: number, digits: number) => value.toFixed(digits).replace('-', '−');
+    const row = document.split('\n').find((line) => line.startsWith(`| ${name} |`));
+    assert.ok(
+      row?.includes(`| ${printed(threshold.reward, 0)} | ${printed(mean, 1)} ±`),
+      `${name}: ${mean}, but docs/environments.md has ${row}`,
+    );
+  }
+});
+
+test("Pendulum's sine is the double nearest to the true one", () => {
+  // From 60 digits of Taylor's series in Python's decimal; the first five lie nearest to the middle between two doubles.
+  for (const [x, expected] of [
+    [-25.414287199548212, -0.27784108139729113],
+    [-58.394239348830126, -0.9624862014815349],
+    [70.96241526842934, 0.9619947987035925],
+    [-39.76002460124882, -0.8822780570097435],
+    [10.748917120681895, -0.969734036751796],
+    [Math.PI, 1.2246467991473532e-16],
+    [314.1592653589793, 1.964386723728472e-15],
+    [4.71338898038469, -0.9999995000000417],
+    [0.5, 0.479425538604203],
+    [1e-8, 1e-8],
+    [0, 0],
+    [1e5, 0.03574879797201651],
+  ] as const) {
+    assert.equal(sin(x), expected);
+    if (x !== 0) assert.equal(sin(-x), -expected);
+  }
 });
 
 test('CartPole-v1 starts uniformly in [-0.05, 0.05) in each variable', () => {

@@ -1,6 +1,10 @@
 import { UserError } from '../errors.ts';
+import { Acrobot, swing } from './acrobot.ts';
 import { balance, CartPole, terminationCause } from './cartpole.ts';
 import type { Action, Environment } from './environment.ts';
+import { climb, MountainCar } from './mountain-car.ts';
+import { climbGently, MountainCarContinuous } from './mountain-car-continuous.ts';
+import { Pendulum, swingUp } from './pendulum.ts';
 import { TimeLimit } from './time-limit.ts';
 
 /** The mean return from which a task counts as solved. */
@@ -17,7 +21,7 @@ export interface EnvironmentEntry {
   observationNames: readonly string[];
   /** s: what observations are divided by before a model sees them, one number per element. */
   observationScale: readonly number[];
-  /** Least and largest reward of a step. */
+  /** Least and largest reward of a step, for actions in the action space. */
   rewardRange: readonly [number, number];
   /** What counts as solved. */
   threshold: Threshold;
@@ -27,7 +31,9 @@ export interface EnvironmentEntry {
   terminationCause(observation: ArrayLike<number>): string;
 }
 
-/** The registry: one line per environment. */
+const gymnasiumThreshold = "Gymnasium 1.3.0's reward_threshold";
+
+/** The registry. */
 const environments = new Map<string, EnvironmentEntry>([
   [
     'CartPole-v1',
@@ -36,9 +42,60 @@ const environments = new Map<string, EnvironmentEntry>([
       observationNames: ['x', 'x_dot', 'theta', 'theta_dot'],
       observationScale: [1, 1, 0.1, 1],
       rewardRange: [1, 1],
-      threshold: { reward: 475, source: "Gymnasium 1.3.0's reward_threshold" },
+      threshold: { reward: 475, source: gymnasiumThreshold },
       controller: balance,
       terminationCause,
+    },
+  ],
+  [
+    'Acrobot-v1',
+    {
+      make: () => new TimeLimit(new Acrobot(), 500),
+      observationNames: ['cos_theta1', 'sin_theta1', 'cos_theta2', 'sin_theta2', 'theta1_dot', 'theta2_dot'],
+      observationScale: [1, 1, 1, 1, 2, 3],
+      rewardRange: [-1, 0],
+      threshold: { reward: -100, source: gymnasiumThreshold },
+      controller: swing,
+      terminationCause: () => 'goal',
+    },
+  ],
+  [
+    'MountainCar-v0',
+    {
+      make: () => new TimeLimit(new MountainCar(), 200),
+      observationNames: ['x', 'x_dot'],
+      observationScale: [0.5, 0.05],
+      rewardRange: [-1, -1],
+      threshold: { reward: -110, source: gymnasiumThreshold },
+      controller: climb,
+      terminationCause: () => 'goal',
+    },
+  ],
+  [
+    'MountainCarContinuous-v0',
+    {
+      make: () => new TimeLimit(new MountainCarContinuous(), 999),
+      observationNames: ['x', 'x_dot'],
+      observationScale: [0.5, 0.05],
+      rewardRange: [-0.1, 100],
+      threshold: { reward: 90, source: gymnasiumThreshold },
+      controller: climbGently,
+      terminationCause: () => 'goal',
+    },
+  ],
+  [
+    'Pendulum-v1',
+    {
+      make: () => new TimeLimit(new Pendulum(), 200),
+      observationNames: ['cos_theta', 'sin_theta', 'theta_dot'],
+      observationScale: [1, 1, 4],
+      rewardRange: [-(Math.PI ** 2 + 0.1 * 8 ** 2 + 0.001 * 2 ** 2), 0],
+      threshold: {
+        reward: -200,
+        source: "no reward_threshold in Gymnasium; rl-baselines3-zoo's agents reach -152 (TD3) to -172 (PPO)",
+      },
+      controller: swingUp,
+      terminationCause: () => 'none',
     },
   ],
 ]);
