@@ -318,10 +318,55 @@ describe('eval and compare', () => {
       assert.equal(evaluated[column], trained[column], column);
     }
     assert.match(first.stdout, /^held-out set +\S.* ± .*\nown episodes +\S.* ± .*\nopen loop, 1 step /m);
-    await run(cwd, 'eval', 'runs/tiny', '--episodes', '3');
-    assert.equal(text(dir, 'episodes.csv'), episodes);
-    rmSync(path.join(dir, 'eval.csv'));
-    rmSync(path.join(dir, 'episodes.csv'));
+
+    // Fewer episodes replace more only when told to, and what cannot be written is printed nevertheless.
+    const table = text(dir, 'eval.csv');
+    const fewer = await run(cwd, 'eval', 'runs/tiny', '--episodes', '2');
+    assert.equal(fewer.code, 0);
+    assert.match(fewer.stdout, /^mean over 2 seeds: .* \(2 greedy episodes each\)$/m);
+    assert.equal(
+      fewer.stderr,
+      'runs/tiny/eval.csv holds more episodes per seed (3) and stays: what is measured is only printed; --replace replaces it, --out DIR writes elsewhere\n',
+    );
+    const elsewhere = await run(cwd, 'eval', 'runs/tiny', '--episodes', '3', '--out', 'kept/here');
+    assert.equal(elsewhere.stderr, '');
+    for (const [file, content] of Object.entries({ 'eval.csv': table, 'episodes.csv': episodes })) {
+      assert.equal(text(dir, file), content);
+      assert.equal(text(cwd, 'kept', 'here', file), content);
+    }
+    mkdirSync(path.join(dir, 'episodes.csv.tmp'));
+    const hindered = await run(cwd, 'eval', 'runs/tiny', '--episodes', '2', '--replace');
+    assert.equal(hindered.code, 2);
+    assert.equal(hindered.stdout, fewer.stdout);
+    assert.match(hindered.stderr, /^wm: runs\/tiny\/episodes\.csv: a folder stands where a file is needed/);
+    assert.equal(text(dir, 'eval.csv').split('\n')[1]!.split(',')[2], '2');
+    for (const file of ['eval.csv', 'episodes.csv', 'episodes.csv.tmp'])
+      rmSync(path.join(dir, file), { recursive: true });
+  });
+
+  test('a run without checkpoints says what to do, and is left as it is', async () => {
+    const cwd = workplace();
+    const dir = path.join(cwd, 'runs', 'renamed');
+    const published = (file: string) => !file.includes('checkpoint');
+    cpSync(await referenceRun(), dir, { recursive: true, filter: published });
+    const before = readdirSync(dir, { recursive: true });
+    const played = await run(cwd, 'eval', 'runs/renamed');
+    assert.equal(played.code, 2);
+    assert.equal(
+      played.stderr,
+      'wm: runs/renamed holds no checkpoint (published runs come without); wm train --config runs/renamed/config.yaml --runs DIR trains it in another folder, for wm eval to play\n',
+    );
+    // Its config's name is another: its name is where it stands.
+    const trained = await run(cwd, 'train', '--config', 'runs/renamed/config.yaml');
+    assert.equal(trained.code, 0, trained.stderr);
+    assert.ok(
+      trained.stderr.endsWith(
+        'runs/renamed is finished: nothing to do; it holds no checkpoints (published runs come without), another --runs or --name trains anew\n',
+      ),
+      trained.stderr,
+    );
+    assert.deepEqual(readdirSync(dir, { recursive: true }), before);
+    assert.deepEqual(readdirSync(path.join(cwd, 'runs')), ['renamed']);
   });
 
   test('compare prints Table 1, with each seed on request, and writes it in every format', async () => {

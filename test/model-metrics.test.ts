@@ -89,7 +89,8 @@ describe("a checkpoint's metrics equal those computed in numpy", () => {
     copyFileSync(weights, path.join(seedFolder.dir, 'checkpoint.safetensors'));
     folder.close();
     const { returns, diagnosis } = expected.eval;
-    const { seeds } = await evaluateRun(dir, returns.length, 'wasm');
+    const options = { episodes: returns.length, engine: 'wasm' as const, begin: () => {} };
+    const { seeds } = await evaluateRun(dir, options);
     assert.deepEqual(
       seeds[0]!.episodes.map((episode) => episode.return),
       returns,

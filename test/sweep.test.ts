@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -390,12 +391,17 @@ describe('wm sweep', () => {
     assert.equal(shrunk.code, 2);
     assert.match(
       shrunk.stderr,
-      /^wm: runs\/sweeps\/tiny holds a sweep with the cell horizon=4, which this one lacks; /,
+      /^wm: runs\/sweeps\/tiny holds the cell horizon=4, which this sweep lacks; delete runs\/sweeps\/tiny\/horizon=4 to /,
     );
     const other = await run(cwd, ...small, '--set', 'gamma=0.5');
     assert.equal(other.code, 2);
     assert.match(other.stderr, /^wm: runs\/sweeps\/tiny holds a sweep of another config \(gamma differs\); /);
     assert.equal(text(sweepDir(cwd), 'sweep.yaml'), before);
+    rmSync(path.join(sweepDir(cwd), 'horizon=4'), { recursive: true });
+    const without = await run(cwd, ...small);
+    assert.equal(without.code, 0, without.stderr);
+    assert.match(without.stderr, /runs\/sweeps\/tiny is finished: nothing to do\n$/);
+    assert.deepEqual(parse(text(sweepDir(cwd), 'sweep.yaml')).sweep, { horizon: [10, 3] });
     const asRun = await run(cwd, 'eval', 'runs/sweeps/tiny');
     assert.equal(asRun.code, 2);
     assert.match(asRun.stderr, /^wm: runs\/sweeps\/tiny is a sweep of several runs; /);

@@ -1,7 +1,7 @@
-import path from 'node:path';
 import { formatMean } from '../compare/numbers.ts';
-import { evaluateRun, type SeedEvaluation } from '../experiment/evaluate-run.ts';
-import { writeCsv } from '../runs/csv.ts';
+import { UserError } from '../errors.ts';
+import { evaluateRun, type RunEvaluation, type SeedEvaluation } from '../experiment/evaluate-run.ts';
+import { EvaluationFiles, type PlannedEvaluation } from '../runs/evaluation-files.ts';
 import { estimate, formatEstimate } from '../statistics.ts';
 import { type Episode, returnStatistics } from '../training/evaluate.ts';
 import { alignColumns } from './align.ts';
@@ -10,6 +10,8 @@ import { requestedEngine } from './requested-engine.ts';
 interface EvalOptions {
   episodes: number;
   engine?: string;
+  out?: string;
+  replace?: boolean;
   json?: boolean;
 }
 
@@ -24,53 +26,106 @@ const EVAL_COLUMNS = [
 ];
 const EPISODE_COLUMNS = ['seed', 'episode', 'return', 'length', 'terminated', 'truncated', 'ending'];
 
-/** `wm eval`: writes eval.csv and episodes.csv into the run folder. Returns the exit code. */
+/**
+ * `wm eval`: prints what was measured, and writes eval.csv and episodes.csv into the run folder, or into `--out`.
+ * Returns the exit code.
+ */
 export async function evalCommand(dir: string, options: EvalOptions): Promise<number> {
+  const { episodes } = options;
   const engine = requestedEngine(options.engine ?? (process.env.WM_ENGINE || 'auto'));
-  const { entry, diagnostics, seeds } = await evaluateRun(dir, options.episodes, engine);
-  for (const { fallback } of seeds) if (fallback) process.stderr.write(`${fallback}\n`);
-  const ending = ({ terminated, lastObservation }: Episode) =>
-    terminated ? entry.terminationCause(lastObservation) : 'limit';
-  const lastColumns = entry.observationNames.map((name) => `last_${name}`);
-  const rows = seeds.map(({ seed, step, episodes, diagnosis }) => ({
-    seed,
-    env_step: step,
-    episodes: episodes.length,
-    ...returnStatistics(episodes),
-    ...diagnosis,
-  }));
-  writeCsv(path.join(dir, 'eval.csv'), [...EVAL_COLUMNS, ...diagnostics], rows);
-  writeCsv(
-    path.join(dir, 'episodes.csv'),
-    [...EPISODE_COLUMNS, ...lastColumns],
-    seeds.flatMap(({ seed, episodes }) =>
-      episodes.map((episode, index) => ({
-        ...{ seed, episode: index, return: episode.return, length: episode.length },
-        ...{ terminated: Number(episode.terminated), truncated: Number(episode.truncated) },
-        ending: ending(episode),
-        ...Object.fromEntries(lastColumns.map((column, i) => [column, episode.lastObservation[i]!])),
-      })),
-    ),
-  );
-  const reward = estimate(rows.map(({ reward_mean }) => reward_mean));
-  if (options.json) {
-    process.stdout.write(`${JSON.stringify({ run: dir, reward, seeds: rows })}\n`);
-    return 0;
+  const files = new EvaluationFiles(options.out ?? dir);
+  let keep = true;
+  const evaluation = await evaluateRun(dir, {
+    episodes,
+    engine,
+    begin: (seeds) => {
+      const why = whyNotKept(files, { seeds, episodes }, options);
+      if (why !== null) process.stderr.write(`${why}\n`);
+      keep = why === null;
+    },
+  });
+  for (const { fallback } of evaluation.seeds) if (fallback) process.stderr.write(`${fallback}\n`);
+  const { perSeed, perEpisode } = evaluationTables(evaluation);
+  process.stdout.write(options.json ? asJson(dir, perSeed.rows) : asText(evaluation, perSeed.rows, episodes));
+  if (keep) files.write(perSeed, perEpisode);
+  return 0;
+}
+
+/**
+ * Why an evaluation will be printed but not written, as a sentence to be said before it begins; null where it will be.
+ *
+ * @throws UserError when the folder that was asked for cannot be written.
+ */
+function whyNotKept(
+  files: EvaluationFiles,
+  planned: PlannedEvaluation,
+  { out, replace }: EvalOptions,
+): string | null {
+  if (out !== undefined) files.make();
+  const obstacle = files.obstacle();
+  if (obstacle !== null) {
+    if (out !== undefined)
+      throw new UserError(`--out ${out}: cannot be written (${obstacle}); choose another`);
+    return `${files.dir} cannot be written (${obstacle}): what is measured is only printed; --out DIR writes it elsewhere`;
   }
+  const lost = replace ? null : files.worthMore(planned);
+  return (
+    lost &&
+    `${lost} and stays: what is measured is only printed; --replace replaces it, --out DIR writes elsewhere`
+  );
+}
+
+/** One row of eval.csv. */
+type EvalRow = ReturnType<typeof evalRow>;
+
+function evalRow({ seed, step, episodes, diagnosis }: SeedEvaluation) {
+  return { seed, env_step: step, episodes: episodes.length, ...returnStatistics(episodes), ...diagnosis };
+}
+
+/** Why an episode ended, in one word. */
+function endingOf({ entry }: RunEvaluation, { terminated, lastObservation }: Episode): string {
+  return terminated ? entry.terminationCause(lastObservation) : 'limit';
+}
+
+/** The tables of eval.csv and episodes.csv. */
+function evaluationTables(evaluation: RunEvaluation) {
+  const { entry, diagnostics, seeds } = evaluation;
+  const lastColumns = entry.observationNames.map((name) => `last_${name}`);
+  const episodes = seeds.flatMap(({ seed, episodes }) =>
+    episodes.map((episode, index) => ({
+      ...{ seed, episode: index, return: episode.return, length: episode.length },
+      ...{ terminated: Number(episode.terminated), truncated: Number(episode.truncated) },
+      ending: endingOf(evaluation, episode),
+      ...Object.fromEntries(lastColumns.map((column, i) => [column, episode.lastObservation[i]!])),
+    })),
+  );
+  return {
+    perSeed: { columns: [...EVAL_COLUMNS, ...diagnostics], rows: seeds.map(evalRow) },
+    perEpisode: { columns: [...EPISODE_COLUMNS, ...lastColumns], rows: episodes },
+  };
+}
+
+const rewardOf = (rows: readonly EvalRow[]) => estimate(rows.map(({ reward_mean }) => reward_mean));
+
+function asJson(dir: string, rows: readonly EvalRow[]): string {
+  return `${JSON.stringify({ run: dir, reward: rewardOf(rows), seeds: rows })}\n`;
+}
+
+function asText(evaluation: RunEvaluation, rows: readonly EvalRow[], episodes: number): string {
+  const { diagnostics, seeds } = evaluation;
   const lines = rows.map((row, i) => [
     String(row.seed),
     String(row.env_step),
     formatEstimate({ mean: row.reward_mean, std: row.reward_std }, 1),
     String(row.reward_min),
     String(row.reward_max),
-    counts(seeds[i]!.episodes.map(ending)),
+    counts(seeds[i]!.episodes.map((episode) => endingOf(evaluation, episode))),
   ]);
-  process.stdout.write(alignColumns([['seed', 'step', 'reward', 'min', 'max', 'ended by'], ...lines]));
-  process.stdout.write(
-    `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${formatEstimate(reward, 1)} (${options.episodes} greedy episodes each)\n`,
-  );
-  if (diagnostics.length > 0) process.stdout.write(alignColumns(modelErrors(seeds)));
-  return 0;
+  return [
+    alignColumns([['seed', 'step', 'reward', 'min', 'max', 'ended by'], ...lines]),
+    `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${formatEstimate(rewardOf(rows), 1)} (${episodes} greedy episodes each)\n`,
+    diagnostics.length > 0 ? alignColumns(modelErrors(seeds)) : '',
+  ].join('');
 }
 
 /** What the models' predictions miss by, and its column in raw and in standardised units; docs/metrics.md. */

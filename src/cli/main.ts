@@ -69,6 +69,8 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
 
   command('eval <run>', 'play greedy episodes with the checkpoints of a run folder')
     .option('--episodes <n>', 'episodes per seed', parseCount, 100)
+    .option('--out <dir>', 'write eval.csv and episodes.csv there (default: into the run folder)')
+    .option('--replace', 'replace an eval.csv that holds more episodes or other seeds')
     .option('--engine <name>', `${ENGINES} (also WM_ENGINE)`)
     .option('--json', 'results as one JSON object')
     .action(async (dir, options) => {

@@ -111,6 +111,14 @@ export function engineWords({ used: { engine, reason } }: Sitting): string {
   return `${engine.name} ${engine.version} (${engine.device})${reason ? `; ${reason}` : ''}`;
 }
 
+/** That there is nothing to do in a folder of runs, and what there may be to do instead. */
+export function finishedWords(dir: string, runs: readonly Sitting[]): string {
+  const published = runs.some(({ holdsCheckpoints }) => !holdsCheckpoints);
+  const instead =
+    '; it holds no checkpoints (published runs come without), another --runs or --name trains anew';
+  return `${dir} is finished: nothing to do${published ? instead : ''}`;
+}
+
 /** The exit code of a session; says on stderr that it was stopped, where it was. */
 export function sessionExitCode(outcomes: readonly RunOutcome[]): number {
   if (outcomes.some(({ interrupted }) => interrupted.length > 0)) {

@@ -6,7 +6,7 @@ import { formatEstimate } from '../statistics.ts';
 import { alignColumns } from './align.ts';
 import { type ConfigOptions, configInput } from './config-file.ts';
 import { type RunResult, rewardWords, runResult } from './run-result.ts';
-import { engineWords, type SessionOptions, sessionExitCode, trainSession } from './session.ts';
+import { engineWords, finishedWords, type SessionOptions, sessionExitCode, trainSession } from './session.ts';
 
 /** `wm sweep`. Returns the exit code. */
 export async function sweepCommand(options: ConfigOptions & SessionOptions): Promise<number> {
@@ -51,7 +51,7 @@ export async function sweepCommand(options: ConfigOptions & SessionOptions): Pro
 
 function openingWords(dir: string, runs: readonly Sitting[], finished: number): string {
   const next = runs.find(({ finished }) => !finished);
-  if (!next) return `${dir} is finished: nothing to do`;
+  if (!next) return finishedWords(dir, runs);
   const verb = runs.some(({ resumed }) => resumed) ? 'resuming' : 'training';
   const seeds = runs.reduce((sum, { pending }) => sum + pending.length, 0);
   const left = `${runs.length - finished} of ${runs.length} cells left, ${seeds} seeds`;

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { configJsonSchema, describeConfig } from '../config/describe.ts';
 import { type ConfigOptions, readConfig } from './config-file.ts';
 import { finalRewards, rewardWords, runResult } from './run-result.ts';
-import { engineWords, type SessionOptions, sessionExitCode, trainSession } from './session.ts';
+import { engineWords, finishedWords, type SessionOptions, sessionExitCode, trainSession } from './session.ts';
 
 interface TrainOptions extends ConfigOptions, SessionOptions {
   helpConfig?: boolean;
@@ -15,12 +17,13 @@ export async function trainCommand(options: TrainOptions): Promise<number> {
     );
     return 0;
   }
-  const plan = { experiments: [readConfig(options)], runsDir: options.runs };
+  const experiment = readConfig({ ...runHolding(options), ...options });
+  const plan = { experiments: [experiment], runsDir: options.runs };
   const outcomes = await trainSession(plan, options, {
     seedLabel: (_, seed) => `seed ${seed}`,
     opening: ([run]) => {
       const { dir } = run!.outcome;
-      if (run!.finished) return `${dir} is finished: nothing to do`;
+      if (run!.finished) return finishedWords(dir, [run!]);
       return `${run!.resumed ? 'resuming' : 'training'} ${dir} on ${engineWords(run!)}`;
     },
   });
@@ -32,4 +35,13 @@ export async function trainCommand(options: TrainOptions): Promise<number> {
     process.stdout.write(`${result.arm}: final reward ${rewardWords(result)}${each}\n`);
   }
   return sessionExitCode(outcomes);
+}
+
+/** A config that stands in a run folder of `--runs` is that run's, whatever name it was made under. */
+function runHolding({ config, runs, set }: TrainOptions): { name?: string } {
+  if (config === undefined || path.basename(config) !== 'config.yaml') return {};
+  const dir = path.dirname(path.resolve(config));
+  const renames = set.some((override) => override.trim().startsWith('name='));
+  const stands = path.dirname(dir) === path.resolve(runs) && existsSync(path.join(dir, 'run.json'));
+  return stands && !renames ? { name: path.basename(dir) } : {};
 }

@@ -1,9 +1,10 @@
+import path from 'node:path';
 import { chooseEngine, startEngine } from '../engine/engine.ts';
 import type { EngineName } from '../engine/names.ts';
 import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { RandomStream } from '../random/stream.ts';
-import { readRun } from '../runs/read.ts';
+import { type Run, readRun } from '../runs/read.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { type Episode, evaluate } from '../training/evaluate.ts';
 import type { Row } from '../training/events.ts';
@@ -33,6 +34,14 @@ export interface SeedEvaluation {
   diagnosis: Row;
 }
 
+export interface EvaluationOptions {
+  /** Episodes per seed. */
+  episodes: number;
+  engine: EngineName | 'auto';
+  /** Told, before anything is played, which seeds will play. */
+  begin: (seeds: readonly number[]) => void;
+}
+
 /**
  * Plays greedy episodes with the averaged policy of every checkpoint of a run, all seeds side by side, and measures the
  * models. What is random comes from streams of each seed that training never draws from: `eval`, `diagnosis/0`.
@@ -41,19 +50,15 @@ export interface SeedEvaluation {
  */
 export async function evaluateRun(
   dir: string,
-  episodes: number,
-  requested: EngineName | 'auto',
+  { episodes, engine: requested, begin }: EvaluationOptions,
 ): Promise<RunEvaluation> {
-  const { experiment } = readRun(dir);
+  const run = readRun(dir);
+  const { experiment } = run;
   const saved = experiment.seeds.flatMap((seed) => {
     const checkpoint = new SeedFolder(dir, seed).readCheckpoint();
     return checkpoint ? [{ seed, state: checkpoint.state, fallback: checkpoint.fallback }] : [];
   });
-  if (saved.length === 0) {
-    throw new UserError(
-      `${dir} holds no checkpoint (published runs come without); train it again to evaluate it`,
-    );
-  }
+  if (saved.length === 0) throw new UserError(whyNoCheckpoint(run));
   const { engine } = await chooseEngine(requested);
   await startEngine(engine.name);
   const entry = environmentEntry(experiment.environment);
@@ -64,6 +69,7 @@ export async function evaluateRun(
   const fresh = await agent.save();
   for (const [member, { seed, state }] of saved.entries()) requireFitting(seed, state, fresh[member]!);
   agent.load(saved.map(({ state }) => state));
+  begin(saved.map(({ seed }) => seed));
   const streams = saved.map(({ seed }) => RandomStream.named(seed, 'eval'));
   const evaluations = await evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams);
   const own = evaluations.map(({ recorded }) => recorded);
@@ -76,4 +82,11 @@ export async function evaluateRun(
     diagnosis: roundRow(diagnoses[member]!),
   }));
   return { entry, diagnostics: agent.diagnostics, seeds };
+}
+
+/** What to do about a run that holds no checkpoint, in one sentence. */
+function whyNoCheckpoint({ dir, seeds }: Run): string {
+  if (seeds.length === 0) return `${dir} holds no checkpoint yet; the wm train command that made it goes on`;
+  const config = path.join(dir, 'config.yaml');
+  return `${dir} holds no checkpoint (published runs come without); wm train --config ${config} --runs DIR trains it in another folder, for wm eval to play`;
 }

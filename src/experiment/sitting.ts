@@ -113,6 +113,11 @@ export class Sitting {
     return [...(changes.length > 0 ? [goesOn] : []), ...this.#fallbacks.values()];
   }
 
+  /** Whether a seed can be gone on with or played: published runs come without checkpoints. */
+  get holdsCheckpoints(): boolean {
+    return this.experiment.seeds.some((seed) => this.#folder.seed(seed).hasCheckpoint());
+  }
+
   /** The environment step at which a pending seed stands. */
   stepOf(seed: number): number {
     return this.#steps.get(seed)!;

@@ -200,14 +200,14 @@ export function refuseOtherFolders(dir: string, kind: string, record: string): v
 }
 
 /**
- * Keeps a folder from going on with another config than it was made with, the engine aside: another one may go on where
- * one has stopped.
+ * Keeps a folder from going on with another config than it was made with, the engine and the name aside: another engine
+ * may go on where one has stopped, and a folder may have been renamed or copied.
  *
  * @param kind what the folder is of, in words
  * @throws UserError that names the keys in which the two differ.
  */
 export function refuseOtherConfig(dir: string, kind: string, stored: Experiment, given: Experiment): void {
-  const keys = differingKeys(stored, given).filter((key) => key !== 'engine');
+  const keys = differingKeys(stored, given).filter((key) => key !== 'engine' && key !== 'name');
   if (keys.length === 0) return;
   const verb = keys.length === 1 ? 'differs' : 'differ';
   throw new UserError(

@@ -66,6 +66,12 @@ export class SeedFolder {
     return readCheckpoint(this.#checkpoints);
   }
 
+  /** Whether there is a checkpoint, whole or not. */
+  hasCheckpoint(): boolean {
+    const { newest, previous } = this.#checkpoints;
+    return existsSync(newest) || existsSync(previous);
+  }
+
   /** Like `readCheckpoint`, for a process that will write the next one: a damaged newest one is dropped. */
   resumeCheckpoint(): StoredCheckpoint | undefined {
     const checkpoint = this.readCheckpoint();

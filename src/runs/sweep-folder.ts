@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSweep, type Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
@@ -22,7 +23,7 @@ export function readSweep(dir: string): Sweep | undefined {
 
 /**
  * Opens the sweep folder `dir` for this process alone, until `close`, or makes it. Cells may be added to a sweep that
- * is there; none may be lost, and nothing else may change.
+ * is there, and taken out once their folders are deleted; nothing else may change.
  *
  * @throws UserError, before anything is written, when the folder holds something else, is in use, or not writable.
  */
@@ -33,7 +34,7 @@ export function openSweepFolder(dir: string, sweep: Sweep): { close(): void } {
   try {
     const stored = readSweep(dir);
     if (stored) requireExtension(dir, stored, sweep);
-    if (stored?.cells.length !== sweep.cells.length) replaceFile(join(dir, RECORD), sweep.text);
+    if (stored?.text !== sweep.text) replaceFile(join(dir, RECORD), sweep.text);
   } catch (error) {
     lock.release();
     throw error;
@@ -44,10 +45,11 @@ export function openSweepFolder(dir: string, sweep: Sweep): { close(): void } {
 function requireExtension(dir: string, stored: Sweep, sweep: Sweep): void {
   refuseOtherConfig(dir, 'sweep', stored.base, sweep.base);
   const names = new Set(sweep.cells.map(({ experiment }) => experiment.name));
-  const lost = stored.cells.find(({ experiment }) => !names.has(experiment.name));
-  if (lost) {
+  for (const { experiment } of stored.cells) {
+    const cell = join(dir, experiment.name);
+    if (names.has(experiment.name) || !existsSync(cell)) continue;
     throw new UserError(
-      `${dir} holds a sweep with the cell ${lost.experiment.name}, which this one lacks; choose another --name, or delete that folder`,
+      `${dir} holds the cell ${experiment.name}, which this sweep lacks; delete ${cell} to take it out, or choose another --name`,
     );
   }
 }
