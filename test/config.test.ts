@@ -47,7 +47,14 @@ const badFiles: [string, string][] = [
   ['model: {continueHead: yes}', 'c.yaml:2:23: model.continueHead: expected true or false, got "yes"'],
   ['model:\n  hidden: [8, 0]', 'c.yaml:3:15: model.hidden[1]: expected an integer from 1 to 65536, got 0'],
   ['evaluation: 3', 'c.yaml:2:13: evaluation: expected {every, episodes}, got 3'],
-  ['environment: Pong', 'c.yaml:2:14: environment: expected CartPole-v1, got "Pong"'],
+  [
+    'environment: Pong',
+    'c.yaml:2:14: environment: expected CartPole-v1, Acrobot-v1, MountainCar-v0, MountainCarContinuous-v0 or Pendulum-v1, got "Pong"',
+  ],
+  [
+    'environment: Pendulum-v1',
+    'c.yaml:2:14: environment: no method takes the continuous actions of Pendulum-v1 so far, use CartPole-v1, Acrobot-v1 or MountainCar-v0',
+  ],
   ['engine: gpu', 'c.yaml:2:9: engine: expected auto, tensorflow, webgpu, wasm or cpu, got "gpu"'],
   [
     `engine: ${'x'.repeat(99)}`,
