@@ -80,7 +80,14 @@ const seedsOf = (seeds: number[], steps = 8000) => seeds.map((seed) => ({ label:
 describe('off a terminal', () => {
   const start = (options: { quiet?: boolean } = {}) => {
     const stream = new Sink();
-    const progress = createProgress({ seeds: seedsOf([0, 1]), stream, quiet: false, clock, ...options });
+    const progress = createProgress({
+      seeds: seedsOf([0, 1]),
+      stream,
+      quiet: false,
+      plain: false,
+      clock,
+      ...options,
+    });
     return { stream, progress };
   };
 
@@ -99,7 +106,7 @@ describe('off a terminal', () => {
       stream.text,
       [
         'seed 0  step 0/8000  reward 9.5  prediction error 1.3e+0',
-        'seed 0  step 4000/8000  reward 312.4  prediction error 3.1e-4  190 steps/s  0:21 left',
+        'seed 0  step 4000/8000  reward 312.4  prediction error 3.1e-4  190 steps/s  0:22 left',
         '',
       ].join('\n'),
     );
@@ -110,17 +117,33 @@ describe('off a terminal', () => {
     progress.status(1, 'running', 'resumed at step 7000');
     progress.step(1, 7000);
     now += 10_000;
-    progress.evaluation(1, { env_step: 7100, reward_mean: null, prediction_mse: null });
+    progress.step(1, 7001);
+    now += 10_000;
+    progress.evaluation(1, { env_step: 7101, reward_mean: null, prediction_mse: null });
     now += 3_590_000;
-    progress.evaluation(1, { env_step: 7200, reward_mean: 20, prediction_mse: NaN });
+    progress.evaluation(1, { env_step: 7201, reward_mean: 20, prediction_mse: NaN });
     assert.equal(
       stream.text,
       [
         'seed 1  running: resumed at step 7000',
-        'seed 1  step 7100/8000  10 steps/s  1:30 left',
-        'seed 1  step 7200/8000  reward 20.0  prediction error NaN  0.028 steps/s  7:58:40 left',
+        // Neither step 7000 nor the time until the first step counts.
+        'seed 1  step 7101/8000  10 steps/s  1:30 left',
+        'seed 1  step 7201/8000  reward 20.0  prediction error NaN  0.028 steps/s  7:58:05 left',
         '',
       ].join('\n'),
+    );
+  });
+
+  test('nothing is said of the time left before there is a speed: an engine that loads is no slow training', () => {
+    const { stream, progress } = start();
+    progress.step(0, 7000);
+    now += 40_000;
+    progress.evaluation(0, { env_step: 7001, reward_mean: 20 });
+    now += 100;
+    progress.evaluation(0, { env_step: 7101, reward_mean: 20 });
+    assert.equal(
+      stream.text,
+      'seed 0  step 7001/8000  reward 20.0\nseed 0  step 7101/8000  reward 20.0  1000 steps/s  0:01 left\n',
     );
   });
 
@@ -154,7 +177,13 @@ describe('off a terminal', () => {
 
   test('quiet: failures only', () => {
     for (const stream of [new Sink(), new FakeTerminal(80, 24)]) {
-      const progress = createProgress({ seeds: seedsOf([0, 1], 10), stream, quiet: true, clock });
+      const progress = createProgress({
+        seeds: seedsOf([0, 1], 10),
+        stream,
+        quiet: true,
+        plain: false,
+        clock,
+      });
       progress.note('engine: cpu');
       progress.status(0, 'running', 'resumed');
       progress.evaluation(0, { env_step: 5, reward_mean: 1, prediction_mse: 1 });
@@ -166,6 +195,16 @@ describe('off a terminal', () => {
     }
   });
 
+  test('plain: lines on a terminal too', () => {
+    const terminal = new FakeTerminal(80, 24);
+    const seeds = seedsOf([0, 1]);
+    const progress = createProgress({ seeds, stream: terminal, quiet: false, plain: true, clock });
+    progress.evaluation(0, { env_step: 5, reward_mean: 1 });
+    wait(500);
+    progress.close();
+    assert.equal(terminal.text, 'seed 0  step 5/8000  reward 1.0\n');
+  });
+
   test('a seed that is not of the run is a bug', () => {
     assert.throws(() => start().progress.step(5, 1), RangeError);
   });
@@ -173,7 +212,13 @@ describe('off a terminal', () => {
 
 describe('on a terminal', () => {
   const start = (seeds: number[], terminal: FakeTerminal) => {
-    const progress = createProgress({ seeds: seedsOf(seeds), stream: terminal, quiet: false, clock });
+    const progress = createProgress({
+      seeds: seedsOf(seeds),
+      stream: terminal,
+      quiet: false,
+      plain: false,
+      clock,
+    });
     return progress;
   };
   /** Runs one seed at 100 steps a second. */
@@ -241,18 +286,34 @@ describe('on a terminal', () => {
     assert.deepEqual(terminal.lines(), [...expected, 'after', '']);
   });
 
-  test('a note longer than a row, and bars wider than a narrow terminal', () => {
+  test('a note longer than a row; at 40 columns the bar and the speed give way to reward and time left', () => {
     const terminal = new FakeTerminal(40, 24);
     const progress = start([0], terminal);
     run(progress, 0, 0, 1);
     progress.evaluation(0, { env_step: 200, reward_mean: 20 });
     progress.note('x'.repeat(50));
     wait(200);
-    const bar = 'seed 0  ░░░░░░░░   200/8000  reward 20.';
-    assert.deepEqual(
-      terminal.lines().map((line) => line.slice(0, 39)),
-      ['x'.repeat(39), 'x'.repeat(10), bar],
-    );
+    const words = 'seed 0    2 %  reward 20.0  0:46 left';
+    assert.deepEqual(terminal.lines(), ['x'.repeat(40), 'x'.repeat(10), words]);
+    progress.status(0, 'failed', 'the loss is NaN at update 7');
+    wait(200);
+    assert.match(terminal.lines().at(-1)!, /^seed 0 {4}2 % {2}reward 20\.0 {2}failed: the$/);
+    progress.close();
+  });
+
+  test('at 80 columns the cells of a sweep keep the ends of their names, the reward and the time left', () => {
+    const terminal = new FakeTerminal(80, 24);
+    const seeds = ['0.1', '0.25'].map((lambda) => ({
+      label: `lambda=${lambda},horizon=15,critic.shapesModel=false,learningRate=0.001 seed 1010`,
+      steps: 50_000,
+    }));
+    const progress = createProgress({ seeds, stream: terminal, quiet: false, plain: false, clock });
+    for (const seed of [0, 1]) run(progress, seed, 0, 2);
+    progress.evaluation(1, { env_step: 200, reward_mean: 123.45 });
+    wait(100);
+    const lines = terminal.lines();
+    for (const line of lines) assert.ok(line.length <= 80, line);
+    assert.match(lines[1]!, /^lambda=0\.25\S*….* seed 1010 {4}0 % {2}reward 123\.5 {2}\d+:\d\d left$/);
     progress.close();
   });
 

@@ -1,5 +1,5 @@
-import { MultiBar, type SingleBar } from 'cli-progress';
 import type { Row } from '../training/events.ts';
+import { type BarLine, Bars, type Detail, type ProgressStream } from './bars.ts';
 
 /** Of a seed in this session: not yet begun, training, finished, given up, or stopped after saving. */
 export type SeedStatus = 'waiting' | 'running' | 'done' | 'failed' | 'interrupted';
@@ -20,15 +20,14 @@ export interface Progress {
   close(): void;
 }
 
-/** A stream like `process.stderr`. */
-export type ProgressStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number };
-
 export interface ProgressOptions {
   /** What each seed is called, and the environment steps that it is to reach. */
   seeds: readonly { label: string; steps: number }[];
   stream: ProgressStream;
   /** Shows failures only. */
   quiet: boolean;
+  /** Plain lines even on a terminal: for one that cannot move its cursor (TERM=dumb), or whose user wants it so. */
+  plain: boolean;
   /** Milliseconds from any origin, never going back. */
   clock: () => number;
 }
@@ -48,7 +47,7 @@ interface Seed {
  * The progress of a session: on a terminal a bar per seed and one for the whole, redrawn ten times a second at most;
  * elsewhere one plain line per evaluation, note and change of status; with `quiet` one line per failure.
  */
-export function createProgress({ seeds, stream, quiet, clock }: ProgressOptions): Progress {
+export function createProgress({ seeds, stream, quiet, plain, clock }: ProgressOptions): Progress {
   const all = seeds.map(
     ({ label, steps }): Seed => ({
       label,
@@ -79,20 +78,29 @@ export function createProgress({ seeds, stream, quiet, clock }: ProgressOptions)
   const stepOf = (state: Seed) => (state.status === 'done' ? state.steps : (state.step ?? 0));
   const paceOf = (state: Seed) => pace(state.rate.perSecond(clock()), state.steps - stepOf(state));
 
-  const describeSeed = (state: Seed): string[] =>
-    state.status === 'running'
-      ? [...rewardOf(state.reward), ...paceOf(state)]
-      : [...rewardOf(state.reward), state.message ? `${state.status}: ${state.message}` : state.status];
-  const describeAll = (): string[] => {
+  const describeSeed = (state: Seed): Detail[] => [
+    ...vital(rewardOf(state.reward)),
+    ...(state.status === 'running'
+      ? paceDetails(paceOf(state))
+      : [
+          { text: state.status, kind: 'vital' } as const,
+          ...(state.message ? [{ text: state.message, kind: 'message' } as const] : []),
+        ]),
+  ];
+  const describeAll = (): { counts: string; pace: string[] } => {
     const open = all.filter(({ status }) => status === 'running' || status === 'waiting');
     const remaining = open.reduce((sum, state) => sum + state.steps - stepOf(state), 0);
     const counts = displayOrder.map(
       (status) => [all.filter((state) => state.status === status).length, status] as const,
     );
-    return [
-      counts.flatMap(([count, status]) => (count > 0 ? [`${count} ${status}`] : [])).join(', '),
-      ...pace(session.perSecond(clock()), remaining),
-    ];
+    return {
+      counts: counts.flatMap(([count, status]) => (count > 0 ? [`${count} ${status}`] : [])).join(', '),
+      pace: pace(session.perSecond(clock()), remaining),
+    };
+  };
+  const detailsOfAll = (): Detail[] => {
+    const { counts, pace } = describeAll();
+    return [...vital([counts]), ...paceDetails(pace)];
   };
   const barLines = (room: number): BarLine[] => [
     ...chooseSeeds(all, room).map((state) => ({
@@ -107,13 +115,13 @@ export function createProgress({ seeds, stream, quiet, clock }: ProgressOptions)
             label: 'all',
             step: all.reduce((sum, state) => sum + stepOf(state), 0),
             total: all.reduce((sum, state) => sum + state.steps, 0),
-            details: describeAll(),
+            details: detailsOfAll(),
           },
         ]
       : []),
   ];
 
-  const bars = stream.isTTY && !quiet ? new Bars(stream, barLines) : null;
+  const bars = stream.isTTY && !quiet && !plain ? new Bars(stream, barLines) : null;
   const print = (text: string) => {
     const line = text.trim().replace(/\s*\n\s*/g, ' ');
     if (bars?.isOpen) bars.printAbove(line);
@@ -150,7 +158,10 @@ export function createProgress({ seeds, stream, quiet, clock }: ProgressOptions)
     note(text) {
       if (!quiet) print(text);
     },
-    summary: () => describeAll().join('  '),
+    summary() {
+      const { counts, pace } = describeAll();
+      return [counts, ...pace].join('  ');
+    },
     close: () => bars?.close(),
   };
 }
@@ -171,6 +182,14 @@ function rewardOf(reward: number | null): string[] {
   return reward === null ? [] : [`reward ${reward.toFixed(1)}`];
 }
 
+const vital = (texts: readonly string[]) => texts.map((text): Detail => ({ text, kind: 'vital' }));
+
+/** What `pace` says: of both, the time left is what a narrow terminal keeps. */
+const paceDetails = ([speed, left]: readonly string[]): Detail[] => [
+  ...(speed === undefined ? [] : [{ text: speed, kind: 'spare' } as const]),
+  ...(left === undefined ? [] : vital([left])),
+];
+
 /** Speed and time left, as far as they are known. */
 function pace(perSecond: number | null, remaining: number): string[] {
   if (perSecond === null) return [];
@@ -186,13 +205,21 @@ function formatSeconds(seconds: number): string {
   return hours > 0 ? `${hours}:${digits(minutes)}:${digits(whole % 60)}` : `${minutes}:${digits(whole % 60)}`;
 }
 
-/** The rate of a growing count over the last 30 seconds, from one sample a second. */
+/**
+ * The rate of a growing count over the last 30 seconds, from one sample a second. It begins with the first growth: what
+ * comes before (an engine that loads, a checkpoint that is read) says nothing of the speed to come.
+ */
 class RecentRate {
   readonly #samples: { time: number; count: number }[] = [];
+  #growing = false;
 
   /** The count at `time`, in milliseconds. */
   add(time: number, count: number): void {
     const samples = this.#samples;
+    if (!this.#growing) {
+      this.#growing = samples[0] !== undefined && count > samples[0].count;
+      samples.length = 0;
+    }
     const beforeLast = samples.at(-2);
     // Only the last sample may be closer than a second to the one before it.
     if (beforeLast && time - beforeLast.time < 1000) samples.pop();
@@ -205,76 +232,5 @@ class RecentRate {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     if (!first || !last || last.count <= first.count || now <= first.time) return null;
     return (1000 * (last.count - first.count)) / (now - first.time);
-  }
-}
-
-interface BarLine {
-  label: string;
-  step: number;
-  total: number;
-  details: string[];
-}
-
-/**
- * A block of bars at the foot of a terminal, each with a fixed place: `lines(room)` is asked before each redraw for
- * what they show. Cursor and line wrapping stay as they are, so that nothing is left to restore after a crash.
- */
-class Bars {
-  readonly #multiBar: MultiBar;
-  readonly #bars: SingleBar[];
-
-  constructor(stream: ProgressStream, lines: (room: number) => BarLine[]) {
-    const columns = stream.columns || 80;
-    // One line for the whole, one for a note, one for the cursor after the end.
-    const room = Math.max(1, (stream.rows || 24) - 3);
-    this.#multiBar = new MultiBar({
-      stream,
-      format: '{label}  {bar}  {count}  {details}',
-      barsize: Math.max(8, Math.min(30, columns - 66)),
-      barCompleteChar: '█',
-      barIncompleteChar: '░',
-      fps: 10,
-      hideCursor: false,
-      // Trims each line to the terminal's width.
-      linewrap: true,
-      // Without it an unchanged bar is not drawn again after a note has moved the block down.
-      forceRedraw: true,
-      // It would swallow SIGINT.
-      gracefulExit: false,
-    });
-    this.#bars = lines(room).map(({ total }) => this.#multiBar.create(total, 0, {}));
-    this.#multiBar.on('update-pre', () => {
-      const current = lines(room);
-      const labelWidth = Math.max(...current.map(({ label }) => label.length));
-      const countWidth = Math.max(...current.map(({ total }) => `${total}/${total}`.length));
-      for (const [i, { label, step, total, details }] of current.entries()) {
-        this.#bars[i]!.update(step, {
-          label: label.padEnd(labelWidth),
-          count: `${step}/${total}`.padStart(countWidth),
-          details: details.join('  '),
-        });
-      }
-    });
-    // However the process ends, the prompt that follows is on a line of its own.
-    process.once('exit', this.close);
-  }
-
-  // Not a method: it is also the listener of the process's end.
-  readonly close = (): void => {
-    if (!this.isOpen) return;
-    process.removeListener('exit', this.close);
-    // One more redraw, for `stop` would drop the lines above that are not drawn yet.
-    this.#multiBar.update();
-    this.#multiBar.stop();
-  };
-
-  get isOpen(): boolean {
-    return this.#multiBar.isActive;
-  }
-
-  /** Shows the line above the bars at the next redraw. */
-  printAbove(line: string): void {
-    // The rest of the row may hold an old bar: erase it.
-    this.#multiBar.log(`${line}\x1b[K\n`);
   }
 }

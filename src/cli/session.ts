@@ -55,6 +55,8 @@ export async function trainSession(
     })),
     stream: process.stderr,
     quiet,
+    // https://no-color.org: no sequences that only a terminal understands.
+    plain: process.env.TERM === 'dumb' || Boolean(process.env.NO_COLOR),
     clock: () => performance.now(),
   });
   const indexOf = (run: Sitting, seed: number) =>

@@ -1,3 +1,4 @@
+import { shorten } from '../words.ts';
 import type { Section, Table } from './sections.ts';
 
 /** Columns of a terminal that the text fits in. */
@@ -44,14 +45,6 @@ const length = (text: string) => [...text].length;
 function pad(text: string, width: number, right: boolean): string {
   const space = ' '.repeat(width - length(text));
   return right ? space + text : text + space;
-}
-
-/** Cuts out the middle: names of runs tend to differ at their ends. */
-export function shorten(text: string, width: number): string {
-  const letters = [...text];
-  if (letters.length <= width) return text;
-  const tail = Math.floor((width - 1) / 2);
-  return `${letters.slice(0, width - 1 - tail).join('')}…${letters.slice(letters.length - tail).join('')}`;
 }
 
 function wrap(text: string): string {

@@ -1,10 +1,10 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { paperConditions, paperThresholds } from '../compare/paper.ts';
-import { shorten } from '../compare/render.ts';
 import { runLabels } from '../compare/samples.ts';
 import type { FinishedSeed, Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
 import { mean } from '../statistics.ts';
+import { shorten } from '../words.ts';
 import { learningCurves, MOST_PANELS, type Threshold } from './learning-curve.ts';
 import { openLoopFigure } from './open-loop.ts';
 import { type Arm, meanWords, type Series, series } from './series.ts';
