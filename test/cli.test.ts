@@ -260,7 +260,10 @@ evaluation: { every: 200, episodes: 5 }
   test('trains, resumes to the same results, plays and is compared, without metrics of a model', async () => {
     const cwd = workplace({ 'ppo.yaml': yaml });
     const train = ['train', '--config', 'ppo.yaml', '--name'];
-    assert.equal((await run(cwd, ...train, 'whole')).code, 0);
+    const whole = await run(cwd, ...train, 'whole');
+    assert.equal(whole.code, 0);
+    assert.match(whole.stderr, /^the last 208 of 2,000 steps are not learnt from: they fill no roll-out$/m);
+    assert.doesNotMatch(whole.stderr, /gets no row/);
     const { child, ended } = start(cwd, ...train, 'stopped');
     await firstEvaluation(path.join(cwd, 'runs', 'stopped'), 3);
     child.kill('SIGKILL');
@@ -271,6 +274,11 @@ evaluation: { every: 200, episodes: 5 }
       metricsOf(path.join(cwd, 'runs', 'whole'), 3)[0],
       'seed,env_step,update,reward_mean,reward_std,reward_min,reward_max,reward_mean_online,episodes',
     );
+
+    const short = await run(cwd, ...train, 'short', '--steps', '256', '--set', 'logEvery=21');
+    assert.match(short.stderr, /^losses.csv gets no row: logEvery is 21, and a seed makes 20 updates$/m);
+    assert.match(metricsOf(path.join(cwd, 'runs', 'short'), 3).at(-1)!, /^3,256,20,/);
+    assert.doesNotMatch(short.stderr, /not learnt from/);
 
     const played = await run(cwd, 'eval', 'runs/whole', '--episodes', '3');
     assert.match(played.stdout, /^3 +2000 +\d+\.\d ± /m);

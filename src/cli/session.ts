@@ -84,7 +84,8 @@ export async function trainSession(
           for (const seed of finished) progress.status(indexOf(run, seed), 'done');
         }
         progress.note(opening(runs));
-        for (const note of runs.flatMap(({ notes }) => notes)) progress.note(note);
+        // Of a sweep's cells many say the same.
+        for (const note of new Set(runs.flatMap(({ notes }) => notes))) progress.note(note);
       },
       seedStarted: (run, seed, step) => {
         progress.status(indexOf(run, seed), 'running');

@@ -3,6 +3,7 @@ import { formatExperiment } from '../config/format.ts';
 import { loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { Engine } from '../engine/engine.ts';
+import { courseRemarks } from '../methods/course.ts';
 import { methods } from '../methods/index.ts';
 import { type OriginChange, originChanges } from '../runs/provenance.ts';
 import { readRun } from '../runs/read.ts';
@@ -106,11 +107,20 @@ export class Sitting {
     return this.#steps.size === 0 && end !== null && Object.values(status).every((each) => each === 'done');
   }
 
-  /** What is worth a line: going on under another wm, Node, engine or processor; a checkpoint before the newest. */
+  /**
+   * What is worth a line: going on under another wm, Node, engine or processor; a checkpoint before the newest; that
+   * nothing will be logged, or not all steps be learnt from.
+   */
   get notes(): string[] {
+    const { experiment } = this;
     const changes = this.#changes.map(({ name, words: [from, to] }) => `${name} ${to} instead of ${from}`);
     const goesOn = `${this.outcome.dir} goes on with ${changes.join(', ')}: its numbers may come out otherwise`;
-    return [...(changes.length > 0 ? [goesOn] : []), ...this.#fallbacks.values()];
+    const remarks = courseRemarks(methods[experiment.method].course(experiment), experiment);
+    return [
+      ...(changes.length > 0 ? [goesOn] : []),
+      ...this.#fallbacks.values(),
+      ...(this.pending.length > 0 ? remarks : []),
+    ];
   }
 
   /** Whether a seed can be gone on with or played: published runs come without checkpoints. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Agent, AgentSpaces, Member, Method } from '../training/agent.ts';
-import { ppoRules, ppoSettings } from './ppo/settings.ts';
+import { type Course, replayCourse } from './course.ts';
+import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
 import { type Rule, type RunLength, replayRules } from './rules.ts';
 import { arm, worldModelSettings } from './world-model/settings.ts';
 
@@ -10,12 +11,14 @@ export const methods = {
     title: 'VAE + LSTM world model: baseline, dream critic and the two arms between',
     arm,
     rules: replayRules,
+    course: replayCourse,
     load: async () => (await import('./world-model/agent.ts')).worldModel,
   }),
   ppo: defineMethod(ppoSettings, {
     title: 'PPO, proximal policy optimisation: the model-free yardstick',
     arm: () => 'ppo',
     rules: ppoRules,
+    course: ppoCourse,
     load: async () => (await import('./ppo/agent.ts')).ppo,
   }),
 };
@@ -29,6 +32,7 @@ interface Definition<Settings> {
   arm: (settings: Settings) => string;
   /** What must hold between its keys. */
   rules: readonly Rule<Settings & RunLength>[];
+  course: (config: Settings & RunLength) => Course;
   load: () => Promise<Method<Settings>>;
 }
 
@@ -50,6 +54,7 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
         says,
       }),
     ),
+    course: (config: RunLength) => definition.course({ ...read(config), ...config }),
     load: async () => {
       const method = await definition.load();
       return {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Course } from '../course.ts';
 import { fraction, nonNegative, positive, positiveInteger, schedule, widths } from '../fields.ts';
 import type { Rule, RunLength } from '../rules.ts';
 
@@ -37,6 +38,18 @@ export const ppoSettings = z.strictObject({
 });
 
 export type PpoSettings = z.infer<typeof ppoSettings>;
+
+/** Whole roll-outs are learnt from, each in `epochs` passes of batches. */
+export function ppoCourse({
+  steps,
+  environments,
+  rolloutSteps,
+  epochs,
+  batch,
+}: PpoSettings & RunLength): Course {
+  const rollout = environments * rolloutSteps;
+  return { updates: Math.floor(steps / rollout) * epochs * (rollout / batch), leftOver: steps % rollout };
+}
 
 /** What must hold between the keys. */
 export const ppoRules: readonly Rule<PpoSettings & RunLength>[] = [
