@@ -72,7 +72,7 @@ def sgemm(make, multiply, n):
 
 
 DEFAULTS = {
-    'method': 'world-model',
+    'method': 'vae-lstm',
     'name': None,
     'seeds': [0],
     'steps': 50_000,

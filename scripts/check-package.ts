@@ -34,7 +34,7 @@ const work = path.join(root, 'work');
 const NOBODY = 65534;
 
 const tiny = `
-method: world-model
+method: vae-lstm
 name: tiny
 seeds: [0, 1]
 steps: 60

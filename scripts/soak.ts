@@ -26,7 +26,7 @@ const { values } = parseArgs({
 
 /** Every part of a run, small. The replay is full after a fifteenth of 300,000 steps: what grows until then may. */
 const config = `
-method: world-model
+method: vae-lstm
 name: soak
 seeds: [0]
 steps: ${values.steps}

@@ -23,7 +23,7 @@ import { temporaryFolder } from './support/temporary-folder.ts';
 
 /** Small, and with a different width wherever two could be mixed up. */
 const config = `
-method: world-model
+method: vae-lstm
 randomSteps: 40
 horizon: 3
 imaginationStarts: 2
@@ -33,7 +33,7 @@ critic: { hidden: [6] }
 actor: { hidden: [4] }
 replay: { batch: 1, length: 2 }
 `;
-const dreamCritic = experimentOf(loadExperiment({ file: 'tiny.yaml', text: config }), 'world-model');
+const dreamCritic = experimentOf(loadExperiment({ file: 'tiny.yaml', text: config }), 'vae-lstm');
 const arms = withBaseline(dreamCritic);
 const spaces = agentSpaces(environmentEntry('CartPole-v1'));
 const flops = new Map([...arms].map(([arm, experiment]) => [arm, updateFlops(experiment, spaces)]));

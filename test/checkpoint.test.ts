@@ -9,8 +9,8 @@ import { loadExperiment } from '../src/config/load.ts';
 import { experimentOf } from '../src/config/schema.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
-import { networks } from '../src/methods/world-model/networks.ts';
-import { encode } from '../src/models/encoder.ts';
+import { networks } from '../src/methods/vae-lstm/networks.ts';
+import { encode } from '../src/models/vae-lstm/encoder.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { SeedFolder } from '../src/runs/seed-folder.ts';
 import { agentSpaces } from '../src/training/train.ts';
@@ -21,7 +21,7 @@ const root = temporaryFolder('checkpoint');
 
 /** Each size different from every other one, so that no two can be mixed up. */
 const config = `
-method: world-model
+method: vae-lstm
 name: small
 engine: wasm
 steps: 60
@@ -54,7 +54,7 @@ test('Python opens a checkpoint and encodes as wm does', async (context) => {
   const { mean, log_variance } = JSON.parse(encoded.stdout);
 
   await startEngine('cpu');
-  const settings = experimentOf(loadExperiment({ file: 'small.yaml', text: config }), 'world-model');
+  const settings = experimentOf(loadExperiment({ file: 'small.yaml', text: config }), 'vae-lstm');
   const spaces = agentSpaces(environmentEntry(settings.environment));
   const { data } = new SeedFolder(run, 0).readCheckpoint()!.state.arrays.model!;
   const own = tf.tidy(() => {

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -153,6 +154,9 @@ describe('train', () => {
     await firstEvaluation(dir, 1);
     child.kill('SIGKILL');
     await ended;
+    // As if it had been begun when the method had its former name.
+    const config = path.join(dir, 'config.yaml');
+    writeFileSync(config, readFileSync(config, 'utf8').replace('method: vae-lstm', 'method: world-model'));
     const resumed = await trainTiny(cwd);
     assert.equal(resumed.code, 0, resumed.stderr);
     assertSameResults(dir, wanted, [0, 1]);
@@ -413,7 +417,7 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
       'broken YAML',
       ['train', '--config', 'bad.yaml'],
       /^wm: bad\.yaml:3:1: /,
-      { 'bad.yaml': 'method: world-model\nseeds: [0,\n' },
+      { 'bad.yaml': 'method: vae-lstm\nseeds: [0,\n' },
     ],
     ['an unknown key', train('--set', 'lamda=1'), /^wm: --set lamda=1: .*did you mean.*lambda/],
     [
@@ -428,7 +432,7 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
       train('--set', 'environment=Pong'),
       /^wm: --set environment=Pong: .*CartPole-v1/,
     ],
-    ['an unknown method', train('--set', 'method=dreamer'), /^wm: --set method=dreamer: .*world-model/],
+    ['an unknown method', train('--set', 'method=dreamer'), /^wm: --set method=dreamer: .*vae-lstm/],
     ['an unknown engine', train('--engine', 'cuda'), /^wm: --engine: .*tensorflow/],
     ['a name that leaves the folder', train('--name', '../x'), /^wm: --name: /],
     [

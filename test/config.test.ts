@@ -11,10 +11,10 @@ import { experimentOf, methodNames } from '../src/config/schema.ts';
 import { UserError } from '../src/errors.ts';
 import { methods } from '../src/methods/index.ts';
 
-const method = 'method: world-model\n';
+const method = 'method: vae-lstm\n';
 
 function load(text: string, rest: Partial<ConfigInput> = {}) {
-  return experimentOf(loadExperiment({ file: 'c.yaml', text, ...rest }), 'world-model');
+  return experimentOf(loadExperiment({ file: 'c.yaml', text, ...rest }), 'vae-lstm');
 }
 
 /** The message of the UserError that the input ends with. */
@@ -33,7 +33,7 @@ function complaint(text: string, rest: Partial<ConfigInput> = {}): string {
 const seedsList = 'a list of 1 to 10000 items, each an integer from 0 to 2147483647';
 const folder = 'a folder name (up to 200 letters, digits and "._-=,", no "." first or last)';
 
-/** Text below `method: world-model`, which is line 1, and the message it ends with. */
+/** Text below `method: vae-lstm`, which is line 1, and the message it ends with. */
 const badFiles: [string, string][] = [
   // wrong types and values out of range: the place is the value's
   ['lambda:   "high"', 'c.yaml:2:11: lambda: expected a number >= 0, got "high"'],
@@ -119,7 +119,7 @@ const badFiles: [string, string][] = [
     [...Array(1001).keys()].map((i) => `k${i}: 1`).join('\n'),
     'c.yaml:1001:1: this map has more than 1000 keys, remove some',
   ],
-  [`#${'x'.repeat(2 ** 17)}`, 'c.yaml: 131093 characters are more than a config has, shorten it to 131072'],
+  [`#${'x'.repeat(2 ** 17)}`, 'c.yaml: 131090 characters are more than a config has, shorten it to 131072'],
   ['? [a]\n: 1', 'c.yaml:2:3: a list or map stands where a key belongs'],
   [`lambda: !secret 3`, 'c.yaml:2:9: this is not valid YAML (Unresolved tag: !secret)'],
   ['lambda: "x', 'c.yaml:2:11: this is not valid YAML (Missing closing "quote)'],
@@ -134,12 +134,12 @@ test('a mistake in the file is one sentence with its place', () => {
 
 test('a file without a usable method, or without keys', () => {
   const cases: [string, string][] = [
-    ['steps: 3000', 'c.yaml:1:1: method: missing, expected world-model or ppo'],
-    ['steps: 3000\nmethod: dreamer', 'c.yaml:2:9: method: expected world-model or ppo, got "dreamer"'],
+    ['steps: 3000', 'c.yaml:1:1: method: missing, expected vae-lstm or ppo'],
+    ['steps: 3000\nmethod: dreamer', 'c.yaml:2:9: method: expected vae-lstm or ppo, got "dreamer"'],
     ['', 'c.yaml is empty, write at least `method: …` into it'],
     ['# only a comment', 'c.yaml is empty, write at least `method: …` into it'],
-    ['[world-model]', 'c.yaml:1:1: expected keys with values, such as `method: …`'],
-    ['world-model', 'c.yaml:1:1: expected keys with values, such as `method: …`'],
+    ['[vae-lstm]', 'c.yaml:1:1: expected keys with values, such as `method: …`'],
+    ['vae-lstm', 'c.yaml:1:1: expected keys with values, such as `method: …`'],
   ];
   for (const [text, message] of cases) assert.equal(complaint(text), message);
   assert.match(
@@ -192,7 +192,14 @@ test('a mistake in the file comes before one on the command line, unless the com
     'c.yaml:2:10: horizon: expected an integer from 1 to 1000, got 0',
   );
   assert.equal(load(`${method}gamma: 2`, { overrides: ['gamma=0.5'] }).gamma, 0.5);
-  assert.equal(load('steps: 3000', { overrides: ['method=world-model'] }).steps, 3000);
+  assert.equal(load('steps: 3000', { overrides: ['method=vae-lstm'] }).steps, 3000);
+});
+
+test('a method goes by its former name too', () => {
+  const former = 'method: world-model\n';
+  assert.deepEqual(load(`${former}lambda: 2`), load(`${method}lambda: 2`));
+  assert.deepEqual(load('gamma: 0.9', { overrides: ['method=world-model'] }), load(`${method}gamma: 0.9`));
+  assert.equal(complaint(`${former}horizon: 0`), complaint(`${method}horizon: 0`));
 });
 
 test('flags win over --set, --set over the file, a later --set over an earlier one', () => {
@@ -242,7 +249,7 @@ test('a resolved config, written and read again, is the same', () => {
   );
   fc.assert(
     fc.property(config, (keys) => {
-      const experiment = load(JSON.stringify({ method: 'world-model', ...keys }));
+      const experiment = load(JSON.stringify({ method: 'vae-lstm', ...keys }));
       const text = formatExperiment(experiment);
       assert.deepStrictEqual(load(text), experiment);
       assert.equal(formatExperiment(load(text)), text);
@@ -256,11 +263,11 @@ test('a resolved config is written with every key, in the order of the schema, l
   const text = formatExperiment(load(method));
   assert.match(
     text,
-    /^method: world-model\nname: dream-critic\nenvironment: CartPole-v1\nseeds: \[0\]\nsteps: 50000\n/,
+    /^method: vae-lstm\nname: dream-critic\nenvironment: CartPole-v1\nseeds: \[0\]\nsteps: 50000\n/,
   );
   assert.match(text, /^beta: \{from: 1, to: 0\.1, over: 10000\}$/m);
   assert.match(text, /^model:\n {2}latent: 32\n {2}hidden: \[64, 64\]\n/m);
-  const names = leafKeys(schemaRoot('world-model')).map(({ path }) => path.at(-1));
+  const names = leafKeys(schemaRoot('vae-lstm')).map(({ path }) => path.at(-1));
   assert.deepEqual(
     [...text.matchAll(/^ *(\w+):(?= )/gm)].map((match) => match[1]),
     names,

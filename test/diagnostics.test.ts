@@ -3,14 +3,14 @@ import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
-import { worldModel } from '../src/methods/world-model/agent.ts';
-import { worldModelSettings } from '../src/methods/world-model/settings.ts';
+import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
+import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { emptyBatch, type Sequences } from '../src/training/replay.ts';
 import { agentSpaces } from '../src/training/train.ts';
 
 const spaces = agentSpaces(environmentEntry('CartPole-v1'));
-const settings = worldModelSettings.parse({
+const settings = vaeLstmSettings.parse({
   model: { hidden: [8], lstm: 8, latent: 4 },
   critic: { hidden: [8] },
   actor: { hidden: [8] },
@@ -43,14 +43,14 @@ describe('diagnosing', () => {
     const heldOut = sequences(RandomStream.named(0, 'held-out'), 40);
     const own = seeds.map((seed) => sequences(RandomStream.named(seed, 'own'), 10 + 3 * seed));
     const members = seeds.map((seed) => ({ seed, settings }));
-    const agent = worldModel.create(members, spaces);
+    const agent = vaeLstm.create(members, spaces);
     const tensors = tf.memory().numTensors;
     const together = await agent.diagnose(heldOut, own, 100);
     assert.equal(tf.memory().numTensors, tensors);
     agent.dispose();
     assert.equal(together.length, seeds.length);
     for (const seed of seeds) {
-      const single = worldModel.create([members[seed]!], spaces);
+      const single = vaeLstm.create([members[seed]!], spaces);
       const [alone] = await single.diagnose(heldOut, [own[seed]!], 100);
       single.dispose();
       for (const [column, value] of Object.entries(alone!)) {

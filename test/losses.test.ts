@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../src/engine/engine.ts';
 import { oneHot } from '../src/engine/one-hot.ts';
 import { environmentEntry } from '../src/envs/index.ts';
-import { imaginedReturns } from '../src/methods/world-model/imagination.ts';
+import { imaginedReturns } from '../src/methods/vae-lstm/imagination.ts';
 import {
   actorLoss,
   baseLoss,
@@ -13,17 +13,17 @@ import {
   type Inference,
   imaginedCriticLoss,
   type Windows,
-} from '../src/methods/world-model/losses.ts';
-import { hasCritic, networks, targetCritic, type Weights } from '../src/methods/world-model/networks.ts';
-import { type WorldModelSettings, worldModelSettings } from '../src/methods/world-model/settings.ts';
+} from '../src/methods/vae-lstm/losses.ts';
+import { hasCritic, networks, targetCritic, type Weights } from '../src/methods/vae-lstm/networks.ts';
+import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import {
   applyGradients,
   gradients,
   type MemberScalars,
   type UpdateNoise,
-} from '../src/methods/world-model/update.ts';
+} from '../src/methods/vae-lstm/update.ts';
 import { logPolicy } from '../src/models/actor.ts';
-import { value } from '../src/models/heads.ts';
+import { value } from '../src/models/vae-lstm/heads.ts';
 import { biasCorrection, zeroMoments } from '../src/nn/adam.ts';
 import type { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
@@ -39,10 +39,10 @@ const LATENT = 3;
 const LAYERS = 1;
 const spaces = agentSpaces(environmentEntry('CartPole-v1'));
 
-type Critic = Partial<WorldModelSettings['critic']>;
+type Critic = Partial<VaeLstmSettings['critic']>;
 
-const settingsOf = (critic: Critic = {}, continueHead = true): WorldModelSettings =>
-  worldModelSettings.parse({
+const settingsOf = (critic: Critic = {}, continueHead = true): VaeLstmSettings =>
+  vaeLstmSettings.parse({
     horizon: HORIZON,
     imaginationStarts: STARTS,
     gamma: 0.7,
@@ -52,7 +52,7 @@ const settingsOf = (critic: Critic = {}, continueHead = true): WorldModelSetting
   });
 
 /** The four arms, and the equations as printed. */
-const arms: Record<string, WorldModelSettings> = {
+const arms: Record<string, VaeLstmSettings> = {
   baseline: settingsOf({ shapesModel: false, bootstrapsActor: false }),
   'dream critic': settingsOf(),
   'shape only': settingsOf({ bootstrapsActor: false }),
@@ -79,7 +79,7 @@ function normals(name: string, shape: number[], scale = 1): tf.Tensor {
 }
 
 /** Weights, windows and noise of two different members; biases are not zero and no layer is small. */
-function problem(settings: WorldModelSettings) {
+function problem(settings: VaeLstmSettings) {
   const layouts = networks(settings, spaces);
   const steps: [number, number, number] = [MEMBERS, BATCH, TIME];
   const bits = (name: string, every: number) =>
@@ -187,7 +187,7 @@ function assertGradients(
 }
 
 /** Inference at fixed weights stands for what a stop-gradient makes constant. */
-function frozenInference(now: Inference, fixed: Inference, { critic }: WorldModelSettings): Inference {
+function frozenInference(now: Inference, fixed: Inference, { critic }: VaeLstmSettings): Inference {
   if (!critic.shapesModel) return fixed;
   return critic.stopGradient ? { ...now, nextMean: fixed.nextMean } : now;
 }
@@ -420,9 +420,9 @@ describe('what the switches promise', () => {
       const { layouts, weights, windows } = given;
       const model = layouts.model.unpack(weights.model);
       const inference = inferenceAt(given, weights.model);
-      const ofMean = (nextMean: tf.Tensor, settings: WorldModelSettings) =>
+      const ofMean = (nextMean: tf.Tensor, settings: VaeLstmSettings) =>
         critic(given, weights.model, { ...inference, nextMean }, settings);
-      const onNextMean = (settings: WorldModelSettings) =>
+      const onNextMean = (settings: VaeLstmSettings) =>
         tf
           .grad((mean) => tf.sum(ofMean(mean, settings)))(inference.nextMean)
           .dataSync<'float32'>();
@@ -430,7 +430,7 @@ describe('what the switches promise', () => {
       assert.ok(Math.hypot(...onNextMean(literal)) > 1e-3, 'the target learns');
 
       const otherTarget = targetCritic(layouts, tf.neg(weights.target!), literal);
-      const onTarget = (settings: WorldModelSettings, target: typeof otherTarget) => [
+      const onTarget = (settings: VaeLstmSettings, target: typeof otherTarget) => [
         ...criticLoss(model, target, windows, inference, settings).dataSync(),
       ];
       const target = targetCritic(layouts, weights.target!, literal);
@@ -504,7 +504,7 @@ describe('what the switches promise', () => {
 
   test('an arm whose critic does not shape the model, or has λ = 0, gives the model the gradient of the baseline', () => {
     tf.tidy(() => {
-      const modelGradient = (settings: WorldModelSettings, lambda?: number) => {
+      const modelGradient = (settings: VaeLstmSettings, lambda?: number) => {
         const given = problem(settings);
         if (lambda !== undefined) given.scalars.lambda = tf.tensor1d([lambda, lambda]);
         return wholeGradients(given).gradient.model;

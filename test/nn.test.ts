@@ -7,7 +7,7 @@ import type { EngineName } from '../src/engine/names.ts';
 import { oneHot } from '../src/engine/one-hot.ts';
 import { scope } from '../src/engine/scope.ts';
 import { stopGradient } from '../src/engine/stop-gradient.ts';
-import { encode, encoderSpecs } from '../src/models/encoder.ts';
+import { encode, encoderSpecs } from '../src/models/vae-lstm/encoder.ts';
 import { type AdamMoments, adam, biasCorrection, globalNorm, zeroMoments } from '../src/nn/adam.ts';
 import {
   binaryCrossEntropy,

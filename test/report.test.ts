@@ -44,7 +44,7 @@ test('wm report writes one page with everything that the runs say', async () => 
   assert.deepEqual(starting('Dream critic', 'dream-critic')[0], [
     'Dream critic',
     'dream-critic',
-    'world-model',
+    'vae-lstm',
     'CartPole-v1',
     '16,000',
     '100 to 104',

@@ -46,7 +46,7 @@ const userError = (message: RegExp, exitCode?: number) => (error: unknown) => {
   return true;
 };
 
-const configText = 'method: world-model\nseeds: [3, 1, 2]\n';
+const configText = 'method: vae-lstm\nseeds: [3, 1, 2]\n';
 const origin: Origin = {
   wmVersion: '0.1.0',
   gitCommit: null,
@@ -62,7 +62,7 @@ const origin: Origin = {
 const info: NewRunInfo = {
   ...origin,
   status: { 1: 'waiting', 2: 'waiting', 3: 'waiting' },
-  method: 'world-model',
+  method: 'vae-lstm',
   arm: 'dream-critic',
 };
 const state: MemberState = {

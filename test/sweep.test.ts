@@ -29,9 +29,9 @@ import { events, linesWithoutTime, text, tinyDreamCritic, waitFor } from './supp
 
 const root = new URL('../', import.meta.url);
 const read = (input: { text: string; overrides?: string[]; flags?: { steps?: string } }) =>
-  loadSweep({ file: 's.yaml', ...input, text: `method: world-model\n${input.text}` });
+  loadSweep({ file: 's.yaml', ...input, text: `method: vae-lstm\n${input.text}` });
 const worldModels = ({ cells }: ReturnType<typeof read>) =>
-  cells.map(({ experiment }) => experimentOf(experiment, 'world-model'));
+  cells.map(({ experiment }) => experimentOf(experiment, 'vae-lstm'));
 const names = (text: string) => read({ text }).cells.map(({ experiment }) => experiment.name);
 
 describe('the cells of a sweep', () => {
@@ -153,7 +153,7 @@ describe('the cells of a sweep', () => {
   });
 
   test('the shipped sweeps are the dream critic with one key changed', () => {
-    const dream = loadExperiment({ file: 'dream.yaml', text: 'method: world-model\n' });
+    const dream = loadExperiment({ file: 'dream.yaml', text: 'method: vae-lstm\n' });
     const wanted = {
       lambda: ['lambda', [0, 0.1, 0.25, 0.5, 1, 2]],
       beta: ['beta.to', [0.01, 0.1, 1]],
@@ -288,10 +288,9 @@ describe('a wrong sweep is one sentence with its place and cell', () => {
   });
 
   test('the config of a sweep is not trained as a single run', () => {
-    assert.throws(
-      () => loadExperiment({ file: 's.yaml', text: 'method: world-model\nsweep: {lambda: [1]}' }),
-      { message: 's.yaml:2:1: sweep: this config is of several runs, train them with wm sweep' },
-    );
+    assert.throws(() => loadExperiment({ file: 's.yaml', text: 'method: vae-lstm\nsweep: {lambda: [1]}' }), {
+      message: 's.yaml:2:1: sweep: this config is of several runs, train them with wm sweep',
+    });
   });
 });
 

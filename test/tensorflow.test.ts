@@ -14,8 +14,8 @@ import { startEngine } from '../src/engine/engine.ts';
 import { explain } from '../src/engine/tensorflow.ts';
 import { type Binding, RECORD_FILE } from '../src/engine/tensorflow-package.ts';
 import { environmentEntry } from '../src/envs/index.ts';
-import { worldModel } from '../src/methods/world-model/agent.ts';
-import { worldModelSettings } from '../src/methods/world-model/settings.ts';
+import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
+import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { emptyBatch } from '../src/training/replay.ts';
 import { agentSpaces } from '../src/training/train.ts';
@@ -186,7 +186,7 @@ describe('what hinders the engine is one sentence with what mends it', () => {
         madeAt: '2026-01-01',
       }),
     );
-    writeFileSync(path.join(dir, 'any.yaml'), 'method: world-model\n');
+    writeFileSync(path.join(dir, 'any.yaml'), 'method: vae-lstm\n');
     const { status, stderr } = run(['train', '--config', 'any.yaml', '--engine', 'tensorflow'], {
       WM_CACHE: path.join(dir, 'damaged'),
     });
@@ -211,13 +211,13 @@ describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` 
   testCompiledFunctions(1e-5);
 
   test('what goes on from saved weights ends with the bytes of what never stopped', async () => {
-    const settings = worldModelSettings.parse({ imaginationStarts: 16, horizon: 5 });
+    const settings = vaeLstmSettings.parse({ imaginationStarts: 16, horizon: 5 });
     const spaces = agentSpaces(environmentEntry('CartPole-v1'));
     const { batch: windows, length } = settings.replay;
     const batch = emptyBatch(1, windows, length, 4);
     const random = RandomStream.named(0, 'batch');
     for (const values of [batch.observation, batch.nextObservation]) random.fillNormal(values);
-    const create = () => worldModel.create([{ seed: 0, settings }], spaces);
+    const create = () => vaeLstm.create([{ seed: 0, settings }], spaces);
     const saved = async (agent: ReturnType<typeof create>) => (await agent.save())[0]!.arrays;
 
     const whole = create();
@@ -245,7 +245,7 @@ describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` 
     writeFileSync(
       path.join(dir, 'tiny.yaml'),
       JSON.stringify({
-        ...{ method: 'world-model', steps: 90, randomSteps: 60, logEvery: 1, seeds: [0, 1], horizon: 3 },
+        ...{ method: 'vae-lstm', steps: 90, randomSteps: 60, logEvery: 1, seeds: [0, 1], horizon: 3 },
         ...{ evaluation: { every: 60, episodes: 2 }, imaginationStarts: 4, replay: { batch: 4, length: 4 } },
         ...{ model: { latent: 4, hidden: [8], lstm: 8 }, critic: { hidden: [8] }, actor: { hidden: [8] } },
       }),

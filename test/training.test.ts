@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { startEngine } from '../src/engine/engine.ts';
 import type { Environment } from '../src/envs/environment.ts';
 import { type EnvironmentEntry, environmentEntry } from '../src/envs/index.ts';
-import { worldModel } from '../src/methods/world-model/agent.ts';
-import { type WorldModelSettings, worldModelSettings } from '../src/methods/world-model/settings.ts';
+import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
+import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import type { Agent, PolicyName } from '../src/training/agent.ts';
 import { type Evaluation, evaluate, returnStatistics } from '../src/training/evaluate.ts';
@@ -396,8 +396,8 @@ const replaySettings: ReplaySettings = {
   replay: { capacity: 40, batch: 4, length: 4 },
 };
 
-const tiny = (changes: Partial<WorldModelSettings> = {}): WorldModelSettings => ({
-  ...worldModelSettings.parse({
+const tiny = (changes: Partial<VaeLstmSettings> = {}): VaeLstmSettings => ({
+  ...vaeLstmSettings.parse({
     horizon: 3,
     imaginationStarts: 4,
     model: { latent: 4, hidden: [8], lstm: 8 },
@@ -408,14 +408,14 @@ const tiny = (changes: Partial<WorldModelSettings> = {}): WorldModelSettings => 
   ...changes,
 });
 
-/** A fresh world-model agent and its training, freed when the events end. */
+/** A fresh agent of the VAE + LSTM and its training, freed when the events end. */
 async function* trainTiny(
   seeds: readonly number[],
-  settings: readonly WorldModelSettings[] = seeds.map(() => tiny()),
+  settings: readonly VaeLstmSettings[] = seeds.map(() => tiny()),
   states?: readonly MemberState[],
 ): AsyncGenerator<TrainingEvent> {
   const members = seeds.map((seed, i) => ({ seed, settings: settings[i]! }));
-  const agent = worldModel.create(members, agentSpaces(cartPole));
+  const agent = vaeLstm.create(members, agentSpaces(cartPole));
   try {
     yield* train(agent, plan, seeds, states);
   } finally {
@@ -458,7 +458,7 @@ describe('train with the world model', () => {
   });
 
   test('rows have the columns of their files, and finite numbers', () => {
-    const agent = worldModel.create([{ seed: 1, settings: tiny() }], agentSpaces(cartPole));
+    const agent = vaeLstm.create([{ seed: 1, settings: tiny() }], agentSpaces(cartPole));
     // The consumer knows the seed and the clock.
     const without = (columns: string[]) =>
       columns.filter((name) => name !== 'seed' && name !== 'wall_seconds');
@@ -547,7 +547,7 @@ describe('train with the world model', () => {
     const before = tf.memory().numTensors;
     const seeds = [1, 2];
     const members = seeds.map((seed) => ({ seed, settings: tiny({ updateEvery: 1 }) }));
-    const agent = worldModel.create(members, agentSpaces(cartPole));
+    const agent = vaeLstm.create(members, agentSpaces(cartPole));
     const long = { ...plan, steps: 220, logEvery: 10, evaluation: { every: 100, episodes: 1 } };
     const counts = new Set<number>();
     let states: MemberState[] = [];

@@ -23,7 +23,7 @@ interface Made {
 /** A run as it is read from its folder; each seed has one evaluation, after 2000 steps. */
 function makeRun(arm: string, rewards: readonly number[], made: Made = {}): Run {
   const { errors = [], wallSeconds = [], engine = 'wasm', overrides = [] } = made;
-  const experiment = loadExperiment({ file: 'test', text: 'method: world-model', overrides });
+  const experiment = loadExperiment({ file: 'test', text: 'method: vae-lstm', overrides });
   return {
     dir: `runs/${arm}`,
     name: arm,

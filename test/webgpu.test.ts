@@ -6,8 +6,8 @@ import * as tf from '@tensorflow/tfjs';
 import { parse } from 'csv-parse/sync';
 import { chooseEngine, type Engine, startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
-import { worldModel } from '../src/methods/world-model/agent.ts';
-import { worldModelSettings } from '../src/methods/world-model/settings.ts';
+import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
+import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { emptyBatch, type Sequences } from '../src/training/replay.ts';
 import { agentSpaces } from '../src/training/train.ts';
 import { engineHere } from './support/engine-here.ts';
@@ -26,7 +26,7 @@ const models = {
 writeFileSync(
   path.join(dir, 'tiny.yaml'),
   JSON.stringify({
-    ...{ method: 'world-model', steps: 120, randomSteps: 60, logEvery: 5, seeds: [0] },
+    ...{ method: 'vae-lstm', steps: 120, randomSteps: 60, logEvery: 5, seeds: [0] },
     ...{ evaluation: { every: 60, episodes: 2 }, horizon: 3, imaginationStarts: 4, ...models },
     replay: { batch: 4, length: 4 },
   }),
@@ -101,9 +101,9 @@ describe('webgpu', { skip: typeof found === 'string' && `skipped: ${found}` }, (
   });
 
   test('memory does not grow with episodes of ever other lengths', async () => {
-    const settings = worldModelSettings.parse({ ...models, horizon: 3 });
+    const settings = vaeLstmSettings.parse({ ...models, horizon: 3 });
     const spaces = agentSpaces(environmentEntry('CartPole-v1'));
-    const agent = worldModel.create([{ seed: 0, settings }], spaces);
+    const agent = vaeLstm.create([{ seed: 0, settings }], spaces);
     const sequences = (time: number): Sequences => {
       const mask = new Float32Array(2 * time).fill(1);
       return { ...emptyBatch(1, 2, time, 4), mask };

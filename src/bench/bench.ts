@@ -25,7 +25,7 @@ const YARDSTICK = 'numpy';
 
 export interface BenchOptions {
   /** The first is measured in full, the others' updates alone, which is where arms differ. */
-  arms: ReadonlyMap<string, ExperimentOf<'world-model'>>;
+  arms: ReadonlyMap<string, ExperimentOf<'vae-lstm'>>;
   engines: readonly EngineName[];
   /** Whether the user named the engines: then one that cannot start is an error, otherwise it is left out. */
   enginesChosen: boolean;
@@ -44,9 +44,7 @@ export interface BenchOptions {
 }
 
 /** Both switches of the critic off: what an arm's cost is compared with. */
-export function withBaseline(
-  experiment: ExperimentOf<'world-model'>,
-): Map<string, ExperimentOf<'world-model'>> {
+export function withBaseline(experiment: ExperimentOf<'vae-lstm'>): Map<string, ExperimentOf<'vae-lstm'>> {
   const critic = { ...experiment.critic, shapesModel: false, bootstrapsActor: false };
   return new Map([experiment, { ...experiment, critic }].map((one) => [methods[one.method].arm(one), one]));
 }

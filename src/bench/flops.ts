@@ -1,5 +1,5 @@
-import { hasCritic } from '../methods/world-model/networks.ts';
-import type { WorldModelSettings } from '../methods/world-model/settings.ts';
+import { hasCritic } from '../methods/vae-lstm/networks.ts';
+import type { VaeLstmSettings } from '../methods/vae-lstm/settings.ts';
 import type { AgentSpaces } from '../training/agent.ts';
 
 /** Floating-point operations of one update of one member, by part. */
@@ -34,7 +34,7 @@ const trained = (forward: number): number => 3 * forward;
  * ẑ′ and z′ (2 B L rows each); the LSTM and the reward head B L; the critic z and the predictions of states within a
  * window, B (2 L − 1), and V̄ the B L means, forward only. The roll-out takes N rows H times through actor and LSTM.
  */
-export function updateFlops(settings: WorldModelSettings, spaces: AgentSpaces): UpdateFlops {
+export function updateFlops(settings: VaeLstmSettings, spaces: AgentSpaces): UpdateFlops {
   const { observation, actions } = spaces;
   const { latent, hidden, lstm: units, continueHead } = settings.model;
   const rows = settings.replay.batch * settings.replay.length;

@@ -14,7 +14,7 @@ export type Measure = (typeof measures)[number];
 
 /** What a contestant is to prepare for. */
 export interface Setup {
-  experiment: ExperimentOf<'world-model'>;
+  experiment: ExperimentOf<'vae-lstm'>;
   members: number;
   /** Those to warm up. */
   measures: readonly Measure[];

@@ -1,26 +1,26 @@
 import * as tf from '@tensorflow/tfjs';
 import { Compiled } from '../engine/compiled.ts';
 import { oneHot } from '../engine/one-hot.ts';
-import { imagine, imaginedReturns } from '../methods/world-model/imagination.ts';
+import { imagine, imaginedReturns } from '../methods/vae-lstm/imagination.ts';
 import {
   actorLoss,
   baseLoss,
   baseTerms,
   criticLoss,
   imaginedCriticLoss,
-} from '../methods/world-model/losses.ts';
+} from '../methods/vae-lstm/losses.ts';
 import {
   hasCritic,
   initialWeights,
   namedWeights,
   networks,
   targetCritic,
-} from '../methods/world-model/networks.ts';
-import type { WorldModelSettings } from '../methods/world-model/settings.ts';
-import { applyGradients, type Gradients, type MemberScalars } from '../methods/world-model/update.ts';
-import { toWindows, uploadBatch } from '../methods/world-model/windows.ts';
+} from '../methods/vae-lstm/networks.ts';
+import type { VaeLstmSettings } from '../methods/vae-lstm/settings.ts';
+import { applyGradients, type Gradients, type MemberScalars } from '../methods/vae-lstm/update.ts';
+import { toWindows, uploadBatch } from '../methods/vae-lstm/windows.ts';
 import { logPolicy } from '../models/actor.ts';
-import { value } from '../models/heads.ts';
+import { value } from '../models/vae-lstm/heads.ts';
 import { biasCorrection } from '../nn/adam.ts';
 import { RandomStream } from '../random/stream.ts';
 import type { AgentSpaces } from '../training/agent.ts';
@@ -40,7 +40,7 @@ import type { UpdatePart } from './protocol.ts';
  * @returns by part, a function that does it once and returns a tensor of its last result, the caller's to dispose
  */
 export function timedParts(
-  settings: WorldModelSettings,
+  settings: VaeLstmSettings,
   spaces: AgentSpaces,
   batch: Batch,
 ): Record<UpdatePart, () => tf.Tensor> {

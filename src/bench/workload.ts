@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../engine/engine.ts';
 import type { EngineName } from '../engine/names.ts';
 import { environmentEntry } from '../envs/index.ts';
-import { worldModel } from '../methods/world-model/agent.ts';
+import { vaeLstm } from '../methods/vae-lstm/agent.ts';
 import { heldOutSet } from '../training/held-out.ts';
 import { ReplayLearner } from '../training/replay-learner.ts';
 import { agentSpaces, measure } from '../training/train.ts';
@@ -33,7 +33,7 @@ export async function createWorkload(
   const entry = environmentEntry(experiment.environment);
   const spaces = agentSpaces(entry);
   const seeds = Array.from({ length: members }, (_, seed) => seed);
-  const agent = worldModel.create(
+  const agent = vaeLstm.create(
     seeds.map((seed) => ({ seed, settings: experiment })),
     spaces,
   );

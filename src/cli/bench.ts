@@ -30,7 +30,7 @@ export async function benchCommand(options: BenchCommandOptions): Promise<number
   const engines = options.engines === undefined ? undefined : enginesOf(options.engines);
   const experiment =
     config === undefined
-      ? loadExperiment({ file: 'the default config', text: 'method: world-model', overrides: set })
+      ? loadExperiment({ file: 'the default config', text: 'method: vae-lstm', overrides: set })
       : readConfig({ config, set });
 
   const { wmVersion, node, platform, processor, cores } = hostInfo();
@@ -46,7 +46,7 @@ export async function benchCommand(options: BenchCommandOptions): Promise<number
     );
   }
   await bench({
-    arms: withBaseline(experimentOf(experiment, 'world-model')),
+    arms: withBaseline(experimentOf(experiment, 'vae-lstm')),
     // Plain JavaScript is there for checking, not for speed: whoever wants to see it names it.
     engines: engines ?? engineNames.filter((name) => name !== 'cpu'),
     enginesChosen: engines !== undefined,

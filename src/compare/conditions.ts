@@ -14,7 +14,7 @@ export const CONDITIONS: { name: string; of: (conditions: Conditions) => string 
 /** In what an experiment of a world model departs from what the paper states, e.g. `environment steps 16,000, not 50,000`. */
 export function departures(experiment: Experiment): string[] {
   const conditions = CONDITIONS.map(({ name, of }) => [name, of(experiment), of(paperConditions)] as const);
-  const { horizon, gamma, lambda, beta, learningRate } = experimentOf(experiment, 'world-model');
+  const { horizon, gamma, lambda, beta, learningRate } = experimentOf(experiment, 'vae-lstm');
   const end = typeof beta === 'number' ? beta : beta.to;
   const used = { horizon, gamma, lambda, beta: end, learningRate };
   const settings = Object.entries(paperSettings).map(

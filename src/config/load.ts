@@ -6,7 +6,7 @@ import { alternatives } from '../words.ts';
 import { schemaRoot } from './describe.ts';
 import { dotted, valueAt } from './key-path.ts';
 import { type Problem, problemsOf, shown } from './problems.ts';
-import { type Experiment, experimentSchema, methodNames, resolveName } from './schema.ts';
+import { type Experiment, experimentSchema, methodNames, resolveName, withCurrentMethod } from './schema.ts';
 import { ConfigSource } from './source.ts';
 
 /** A config as the user gives it. */
@@ -67,7 +67,7 @@ export function readSource({
 
 /** The experiment that a source says. @throws UserError naming the first mistake by position. */
 export function validate(source: ConfigSource): Experiment {
-  const values = source.values();
+  const values = withCurrentMethod(source.values());
   // The method comes first: it says which keys there are.
   const chosen = z.object({ method: z.enum(methodNames) }).safeParse(values);
   if (!chosen.success) {

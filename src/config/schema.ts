@@ -76,6 +76,15 @@ const commonKeys = {
 
 export const methodNames = Object.keys(methods) as MethodName[];
 
+/** Methods by the names that they had before: configs and run folders of that time are still read. */
+const renamedMethods = new Map<unknown, MethodName>([['world-model', 'vae-lstm']]);
+
+/** The values of a config, its method under the name that it has now. */
+export function withCurrentMethod(values: Record<string, unknown>): Record<string, unknown> {
+  const method = renamedMethods.get(values.method);
+  return method === undefined ? values : { ...values, method };
+}
+
 /**
  * The whole schema of one method's config: the common keys and the method's own, all at one level, strict.
  * Every key has a default but `method`, and `name`, whose default is the arm (see `resolveName`).

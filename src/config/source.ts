@@ -159,7 +159,7 @@ export class ConfigSource {
   }
 
   /** The plain values, for the schema to judge. */
-  values(): unknown {
+  values(): Record<string, unknown> {
     return this.#root.toJS(this.#written.document);
   }
 

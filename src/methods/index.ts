@@ -3,16 +3,16 @@ import type { Agent, AgentSpaces, Member, Method } from '../training/agent.ts';
 import { type Course, replayCourse } from './course.ts';
 import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
 import { type Rule, type RunLength, replayRules } from './rules.ts';
-import { arm, worldModelSettings } from './world-model/settings.ts';
+import { arm, vaeLstmSettings } from './vae-lstm/settings.ts';
 
 /** The registry: one line per method. Settings load at once (they feed the config schema), agents on demand. */
 export const methods = {
-  'world-model': defineMethod(worldModelSettings, {
+  'vae-lstm': defineMethod(vaeLstmSettings, {
     title: 'VAE + LSTM world model: baseline, dream critic and the two arms between',
     arm,
     rules: replayRules,
     course: replayCourse,
-    load: async () => (await import('./world-model/agent.ts')).worldModel,
+    load: async () => (await import('./vae-lstm/agent.ts')).vaeLstm,
   }),
   ppo: defineMethod(ppoSettings, {
     title: 'PPO, proximal policy optimisation: the model-free yardstick',

@@ -23,7 +23,7 @@ import { loadSweep } from '../../src/config/sweep.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { environmentEntry } from '../../src/envs/index.ts';
 import { UserError } from '../../src/errors.ts';
-import { worldModel } from '../../src/methods/world-model/agent.ts';
+import { vaeLstm } from '../../src/methods/vae-lstm/agent.ts';
 import { CsvLog, numericRows, parseCsv } from '../../src/runs/csv.ts';
 import { readDoneInfo, readRunInfo } from '../../src/runs/records.ts';
 import { RunFolder } from '../../src/runs/run-folder.ts';
@@ -101,7 +101,7 @@ const { value: anyValue } = fc.letrec((tie) => ({
 }));
 /** JSON is YAML as well. Duplicate keys, which no JavaScript value has, come from the mutations. */
 const jsonText = anyValue.map((value) =>
-  Buffer.from(JSON.stringify({ method: 'world-model', ...Object(value) })),
+  Buffer.from(JSON.stringify({ method: 'vae-lstm', ...Object(value) })),
 );
 const assignment = fc.oneof(
   fc.constantFrom(
@@ -142,13 +142,13 @@ const sweeps: Target<Uint8Array> = {
   inputs: fc.oneof(
     mutationsOf([
       Buffer.from(
-        'method: world-model\nsweep: {lambda: [0, 0.5, 1], beta.to: [0.1, 1], model.hidden: [[8], [16, 16]]}\n',
+        'method: vae-lstm\nsweep: {lambda: [0, 0.5, 1], beta.to: [0.1, 1], model.hidden: [[8], [16, 16]]}\n',
       ),
       Buffer.from(
-        'method: world-model\nname: arms\nsweep:\n  - {critic.shapesModel: false}\n  - {lambda: 2, horizon: 5}\n',
+        'method: vae-lstm\nname: arms\nsweep:\n  - {critic.shapesModel: false}\n  - {lambda: 2, horizon: 5}\n',
       ),
     ]),
-    anyValue.map((sweep) => Buffer.from(JSON.stringify({ method: 'world-model', sweep }))),
+    anyValue.map((sweep) => Buffer.from(JSON.stringify({ method: 'vae-lstm', sweep }))),
   ),
   run: (bytes) => {
     const { base, cells, text: resolved } = loadSweep({ file: 's.yaml', text: text(bytes) });
@@ -171,7 +171,7 @@ const configFiles: Target<Uint8Array> = {
     { weight: 6, arbitrary: mutationsOf(configs) },
     {
       weight: 2,
-      arbitrary: tokenSoup.map((soup) => Buffer.concat([Buffer.from('method: world-model\n'), soup])),
+      arbitrary: tokenSoup.map((soup) => Buffer.concat([Buffer.from('method: vae-lstm\n'), soup])),
     },
     { weight: 2, arbitrary: jsonText },
   ),
@@ -386,7 +386,7 @@ const tiny = experimentOf(
   loadExperiment({
     file: 'tiny.yaml',
     text: `
-method: world-model
+method: vae-lstm
 steps: 13
 randomSteps: 8
 evaluation: { every: 100, episodes: 1 }
@@ -398,12 +398,12 @@ actor: { hidden: [3] }
 replay: { batch: 1, length: 2, capacity: 16 }
 `,
   }),
-  'world-model',
+  'vae-lstm',
 );
 
 async function* training(states?: MemberState[]) {
   await startEngine('cpu');
-  const agent = worldModel.create(
+  const agent = vaeLstm.create(
     [{ seed: 0, settings: tiny }],
     agentSpaces(environmentEntry(tiny.environment)),
   );

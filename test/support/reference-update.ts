@@ -5,10 +5,10 @@ import * as tf from '@tensorflow/tfjs';
 import { Compiled } from '../../src/engine/compiled.ts';
 import { oneHot } from '../../src/engine/one-hot.ts';
 import { scope } from '../../src/engine/scope.ts';
-import { networks, type Weights } from '../../src/methods/world-model/networks.ts';
-import { worldModelSettings } from '../../src/methods/world-model/settings.ts';
-import { applyGradients, gradients, type MemberScalars } from '../../src/methods/world-model/update.ts';
-import { toWindows, uploadBatch } from '../../src/methods/world-model/windows.ts';
+import { networks, type Weights } from '../../src/methods/vae-lstm/networks.ts';
+import { vaeLstmSettings } from '../../src/methods/vae-lstm/settings.ts';
+import { applyGradients, gradients, type MemberScalars } from '../../src/methods/vae-lstm/update.ts';
+import { toWindows, uploadBatch } from '../../src/methods/vae-lstm/windows.ts';
 import { biasCorrection, zeroMoments } from '../../src/nn/adam.ts';
 import type { ParameterLayout } from '../../src/nn/parameters.ts';
 import type { Batch } from '../../src/training/replay.ts';
@@ -57,8 +57,8 @@ const integers = ({ i32 }: Packed) => new Int32Array(new Uint8Array(Buffer.from(
 /** The reference bounds no value. */
 const rewardRange: [number, number] = [-Infinity, Infinity];
 const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], rewardRange, actions: 2 };
-const dreamCritic = worldModelSettings.parse({});
-const baselineActor = worldModelSettings.parse({ critic: { bootstrapsActor: false } });
+const dreamCritic = vaeLstmSettings.parse({});
+const baselineActor = vaeLstmSettings.parse({ critic: { bootstrapsActor: false } });
 const layout = networks(dreamCritic, spaces);
 
 /** Our parameter's name -> the reference's. */

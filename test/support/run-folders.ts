@@ -27,7 +27,7 @@ export const runInfo = (arm: string, engine: string) => ({
   platform: 'linux-x64',
   cores: 2,
   status: {},
-  method: 'world-model',
+  method: 'vae-lstm',
   arm,
   command: ['wm', 'train'],
 });
@@ -39,7 +39,7 @@ function makeRun(
   const { seeds = curves.map((_, i) => i), engine = 'wasm', overrides = [] } = run;
   const experiment = loadExperiment({
     file: 'test',
-    text: 'method: world-model',
+    text: 'method: vae-lstm',
     overrides: [`seeds=[${seeds}]`, ...overrides],
   });
   const folder = RunFolder.open(dir, {

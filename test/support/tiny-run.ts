@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 
 /** A dream critic too small to learn, but with every part of a run: a config to be completed with its length. */
 export const tinyDreamCritic = `
-method: world-model
+method: vae-lstm
 name: tiny
 engine: wasm
 randomSteps: 40

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { ownKernel } from '../../engine/own-kernel.ts';
 import { actorLayers, policyLogits, sampleAction } from '../../models/actor.ts';
-import { type DynamicsState, dynamicsStep, dynamicsWeights } from '../../models/dynamics.ts';
-import { continueLogit, predictReward, type ValueFunction } from '../../models/heads.ts';
+import { type DynamicsState, dynamicsStep, dynamicsWeights } from '../../models/vae-lstm/dynamics.ts';
+import { continueLogit, predictReward, type ValueFunction } from '../../models/vae-lstm/heads.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { lambdaReturn, quantileRange } from '../../training/returns.ts';
-import type { WorldModelSettings } from './settings.ts';
+import type { VaeLstmSettings } from './settings.ts';
 
 /** Imagined trajectories, `[members, starts, horizon, …]`. */
 export interface Imagination {
@@ -83,7 +83,7 @@ export function imaginedReturns(
   target: ValueFunction | undefined,
   imagination: Imagination,
   valueOfLatent: tf.Tensor | undefined,
-  settings: WorldModelSettings,
+  settings: VaeLstmSettings,
 ): ImaginedReturns & { lambdaReturns: tf.Tensor3D | undefined } {
   const { gamma, critic, actor } = settings;
   const { nextLatent } = imagination;

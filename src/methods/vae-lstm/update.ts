@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { logPolicy } from '../../models/actor.ts';
-import { type DynamicsState, stateBefore } from '../../models/dynamics.ts';
-import { value } from '../../models/heads.ts';
+import { type DynamicsState, stateBefore } from '../../models/vae-lstm/dynamics.ts';
+import { value } from '../../models/vae-lstm/heads.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
@@ -18,7 +18,7 @@ import {
   type Windows,
 } from './losses.ts';
 import { type Networks, targetCritic, type Weights } from './networks.ts';
-import type { WorldModelSettings } from './settings.ts';
+import type { VaeLstmSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order; an arm reports those that it has. */
 export const LOSS_TERMS = [
@@ -103,7 +103,7 @@ export function gradients(
   windows: Windows,
   noise: UpdateNoise,
   scalars: MemberScalars,
-  settings: WorldModelSettings,
+  settings: VaeLstmSettings,
   observe?: (tensors: Record<string, tf.Tensor>) => void,
 ): Gradients {
   const target = weights.target && targetCritic(networks, weights.target, settings);
@@ -186,7 +186,7 @@ export function applyGradients(
   { model: modelGradient, actor: actorGradient, terms }: Gradients,
   correction: BiasCorrection,
   scalars: MemberScalars,
-  settings: WorldModelSettings,
+  settings: VaeLstmSettings,
 ): { weights: Weights; terms: LossTerms } {
   const { gradientClip } = settings;
   const { policyAverage } = scalars;

@@ -4,7 +4,7 @@ import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import { scope } from '../../engine/scope.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, policyLogits } from '../../models/actor.ts';
-import { encode } from '../../models/encoder.ts';
+import { encode } from '../../models/vae-lstm/encoder.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import { polynomialDecayRate } from '../../nn/moving-average.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
@@ -29,7 +29,7 @@ import {
   type Weights,
   weightsFrom,
 } from './networks.ts';
-import type { WorldModelSettings } from './settings.ts';
+import type { VaeLstmSettings } from './settings.ts';
 import {
   applyGradients,
   gradients,
@@ -41,9 +41,9 @@ import {
 import { type BatchTensors, toWindows, uploadBatch } from './windows.ts';
 
 /** The VAE + LSTM world model with its actor: the registry's entry. */
-export const worldModel = {
-  create: (members: readonly Member<WorldModelSettings>[], spaces: AgentSpaces): ReplayAgent =>
-    new WorldModelAgent(members, spaces),
+export const vaeLstm = {
+  create: (members: readonly Member<VaeLstmSettings>[], spaces: AgentSpaces): ReplayAgent =>
+    new VaeLstmAgent(members, spaces),
 };
 
 /** Members whose models are measured in one batch: each needs some 700 MB for its long sequences. */
@@ -66,14 +66,14 @@ interface NoiseTensors extends Pick<UpdateNoise, 'posterior' | 'starts'> {
 /** The weights that act: the encoder is a part of the model that is trained, and an average of its own. */
 type PolicyWeights = { actor: tf.Tensor2D } & ({ model: tf.Tensor2D } | { encoder: tf.Tensor2D });
 
-class WorldModelAgent implements ReplayAgent {
+class VaeLstmAgent implements ReplayAgent {
   readonly lossTerms = LOSS_TERMS;
   readonly latentTerms = LATENT_TERMS;
   readonly diagnostics = DIAGNOSTICS;
 
-  readonly #members: readonly Member<WorldModelSettings>[];
+  readonly #members: readonly Member<VaeLstmSettings>[];
   /** The first member's: all agree in what fixes a shape. */
-  readonly #settings: WorldModelSettings;
+  readonly #settings: VaeLstmSettings;
   readonly #spaces: AgentSpaces;
   readonly #networks: Networks;
   readonly #encoderLayout: ParameterLayout;
@@ -87,7 +87,7 @@ class WorldModelAgent implements ReplayAgent {
   #inspector: ((inspected: Promise<InspectedUpdate>) => void) | undefined;
   readonly #acting: Acting<PolicyWeights>;
 
-  constructor(members: readonly Member<WorldModelSettings>[], spaces: AgentSpaces) {
+  constructor(members: readonly Member<VaeLstmSettings>[], spaces: AgentSpaces) {
     this.#members = members;
     this.#settings = members[0]!.settings;
     this.#spaces = spaces;
@@ -247,9 +247,9 @@ class WorldModelAgent implements ReplayAgent {
   }
 
   #scalars(step: number, update: number): MemberScalars {
-    const each = (of: (settings: WorldModelSettings) => number) =>
+    const each = (of: (settings: VaeLstmSettings) => number) =>
       this.#members.map(({ settings }) => of(settings));
-    const column = (of: (settings: WorldModelSettings) => number) =>
+    const column = (of: (settings: VaeLstmSettings) => number) =>
       tf.tensor2d(each(of), [this.#members.length, 1]);
     return {
       beta: tf.tensor1d(each(({ beta }) => scheduleAt(beta, step))),

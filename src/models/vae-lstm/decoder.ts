@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
-import { mlp, mlpSpecs } from '../nn/mlp.ts';
-import type { ParameterSpec, Parameters } from '../nn/parameters.ts';
+import { mlp, mlpSpecs } from '../../nn/mlp.ts';
+import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
 
 export function decoderSpecs(
   latent: number,

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { encode } from '../../models/encoder.ts';
+import { encode } from '../../models/vae-lstm/encoder.ts';
 import { klToStandardNormal } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 

@@ -1,14 +1,20 @@
 import * as tf from '@tensorflow/tfjs';
 import { actorSpecs } from '../../models/actor.ts';
-import { decoderSpecs } from '../../models/decoder.ts';
-import { dynamicsSpecs } from '../../models/dynamics.ts';
-import { encoderSpecs } from '../../models/encoder.ts';
-import { continueSpecs, criticSpecs, rewardSpecs, type ValueFunction, value } from '../../models/heads.ts';
+import { decoderSpecs } from '../../models/vae-lstm/decoder.ts';
+import { dynamicsSpecs } from '../../models/vae-lstm/dynamics.ts';
+import { encoderSpecs } from '../../models/vae-lstm/encoder.ts';
+import {
+  continueSpecs,
+  criticSpecs,
+  rewardSpecs,
+  type ValueFunction,
+  value,
+} from '../../models/vae-lstm/heads.ts';
 import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent.ts';
-import type { WorldModelSettings } from './settings.ts';
+import type { VaeLstmSettings } from './settings.ts';
 
 /** Where every parameter of the method stands: two flat vectors, because model and actor have an optimizer each. */
 export interface Networks {
@@ -20,12 +26,12 @@ export interface Networks {
 }
 
 /** Whether the arm learns a critic at all; the baseline does not. */
-export function hasCritic({ critic }: WorldModelSettings): boolean {
+export function hasCritic({ critic }: VaeLstmSettings): boolean {
   return critic.shapesModel || critic.bootstrapsActor;
 }
 
 /** The critic comes last, so that arms with and without it start from the same other weights. */
-export function networks(settings: WorldModelSettings, spaces: AgentSpaces): Networks {
+export function networks(settings: VaeLstmSettings, spaces: AgentSpaces): Networks {
   const { model, critic, actor } = settings;
   return {
     model: new ParameterLayout([
@@ -51,7 +57,7 @@ export function networks(settings: WorldModelSettings, spaces: AgentSpaces): Net
 export function targetCritic(
   { model, valueRange }: Networks,
   target: tf.Tensor2D,
-  { critic }: WorldModelSettings,
+  { critic }: VaeLstmSettings,
 ): ValueFunction {
   const parameters = model.only('critic').unpack(target);
   return (latent) => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { fraction, nonNegative, positive, positiveInteger, replayKeys, schedule, widths } from '../fields.ts';
 
 /** The VAE + LSTM world model's own config keys; the four arms are the two switches under `critic`. */
-export const worldModelSettings = z.strictObject({
+export const vaeLstmSettings = z.strictObject({
   beta: schedule
     .default({ from: 1.0, to: 0.1, over: 10_000 })
     .describe('KL weight β: a number, or {from, to, over} in environment steps'),
@@ -62,10 +62,10 @@ export const worldModelSettings = z.strictObject({
   ...replayKeys,
 });
 
-export type WorldModelSettings = z.infer<typeof worldModelSettings>;
+export type VaeLstmSettings = z.infer<typeof vaeLstmSettings>;
 
 /** The arm's name, from the two switches; the literal equations are an arm of their own. */
-export function arm(settings: WorldModelSettings): string {
+export function arm(settings: VaeLstmSettings): string {
   const { shapesModel, bootstrapsActor, terminalMask, stopGradient } = settings.critic;
   if (!settings.model.continueHead && !terminalMask && !stopGradient) return 'literal';
   if (shapesModel) return bootstrapsActor ? 'dream-critic' : 'shape-only';

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { linear, linearSpecs } from '../nn/linear.ts';
-import { mlp, mlpSpecs } from '../nn/mlp.ts';
-import type { ParameterSpec, Parameters } from '../nn/parameters.ts';
+import { linear, linearSpecs } from '../../nn/linear.ts';
+import { mlp, mlpSpecs } from '../../nn/mlp.ts';
+import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
 
 /** Continue head and critic start with small outputs: undecided, and of value near 0. */
 const SMALL_SCALE = 0.1;

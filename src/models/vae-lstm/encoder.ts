@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { clip } from '../nn/distributions.ts';
-import { mlp, mlpSpecs } from '../nn/mlp.ts';
-import type { ParameterSpec, Parameters } from '../nn/parameters.ts';
+import { clip } from '../../nn/distributions.ts';
+import { mlp, mlpSpecs } from '../../nn/mlp.ts';
+import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
 
 const LOG_VARIANCE_RANGE = [-8, 4] as const;
 

@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { oneHot } from '../../engine/one-hot.ts';
 import { scope } from '../../engine/scope.ts';
-import { decode } from '../../models/decoder.ts';
-import { predictSequence, stateBefore } from '../../models/dynamics.ts';
-import { encode } from '../../models/encoder.ts';
-import { continueLogit, type ValueFunction, value } from '../../models/heads.ts';
+import { decode } from '../../models/vae-lstm/decoder.ts';
+import { predictSequence, stateBefore } from '../../models/vae-lstm/dynamics.ts';
+import { encode } from '../../models/vae-lstm/encoder.ts';
+import { continueLogit, type ValueFunction, value } from '../../models/vae-lstm/heads.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent.ts';
@@ -14,7 +14,7 @@ import { memberMean, memberSum } from '../../training/reduce.ts';
 import { type Sequences, stackSequences } from '../../training/replay.ts';
 import { imagine, imaginedReturns } from './imagination.ts';
 import { type Networks, targetCritic, type Weights } from './networks.ts';
-import type { WorldModelSettings } from './settings.ts';
+import type { VaeLstmSettings } from './settings.ts';
 import { toWindows, uploadBatch } from './windows.ts';
 
 /** Steps after a warmed start at which the open-loop error is measured. */
@@ -57,7 +57,7 @@ export async function diagnose(
   networks: Networks,
   weights: Weights,
   from: number,
-  settings: WorldModelSettings,
+  settings: VaeLstmSettings,
   spaces: AgentSpaces,
   heldOut: Sequences,
   own: readonly Sequences[],
@@ -109,12 +109,7 @@ type Roll = {
   squaredError: tf.Tensor2D;
 };
 
-function roll(
-  model: Parameters,
-  sequences: Sequences,
-  settings: WorldModelSettings,
-  spaces: AgentSpaces,
-): Roll {
+function roll(model: Parameters, sequences: Sequences, settings: VaeLstmSettings, spaces: AgentSpaces): Roll {
   const layers = settings.model.hidden.length;
   const windows = toWindows(uploadBatch(sequences, spaces), spaces);
   const [observation] = tf.split(windows.observations, 2, 2) as [tf.Tensor];
@@ -182,7 +177,7 @@ function openLoop(
   model: Parameters,
   rolled: Roll,
   sequences: Sequences,
-  settings: WorldModelSettings,
+  settings: VaeLstmSettings,
   { observation, observationScale, actions }: AgentSpaces,
 ): Record<string, tf.Tensor1D> {
   const members = rolled.mean.shape[0]!;
@@ -219,7 +214,7 @@ function dreamReturn(
   { model, actor, target }: Models,
   rolled: Roll,
   sequences: Sequences,
-  settings: WorldModelSettings,
+  settings: VaeLstmSettings,
   { actions }: AgentSpaces,
   randoms: readonly RandomStream[],
 ): tf.Tensor1D {
@@ -245,7 +240,7 @@ function valueBias(
   model: Parameters,
   rolled: Roll,
   own: readonly Sequences[],
-  { critic, gamma }: WorldModelSettings,
+  { critic, gamma }: VaeLstmSettings,
 ): tf.Tensor1D {
   const [members, batch, , latents] = rolled.mean.shape as [number, number, number, number];
   const latent = tf.slice(rolled.mean, [0, 0, 0, 0], [members, batch, 1, latents]);
@@ -263,7 +258,7 @@ function continueAccuracy(
   model: Parameters,
   rolled: Roll,
   sequences: Sequences,
-  settings: WorldModelSettings,
+  settings: VaeLstmSettings,
 ): tf.Tensor1D {
   const logits = continueLogit(model, settings.model.hidden.length, rolled.predictedLatent);
   const continues = tf.cast(tf.greater(logits, 0), 'float32');

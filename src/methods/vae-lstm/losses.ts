@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { withGradient } from '../../engine/custom-gradient.ts';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { decode } from '../../models/decoder.ts';
-import { predictSequence } from '../../models/dynamics.ts';
-import { encode } from '../../models/encoder.ts';
-import { continueLogit, predictReward, type ValueFunction, value } from '../../models/heads.ts';
+import { decode } from '../../models/vae-lstm/decoder.ts';
+import { predictSequence } from '../../models/vae-lstm/dynamics.ts';
+import { encode } from '../../models/vae-lstm/encoder.ts';
+import { continueLogit, predictReward, type ValueFunction, value } from '../../models/vae-lstm/heads.ts';
 import {
   binaryCrossEntropy,
   categoricalEntropy,
@@ -13,7 +13,7 @@ import {
 } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { meanSquaredError, memberMean, memberSum, perMember, weightedSum } from '../../training/reduce.ts';
-import type { WorldModelSettings } from './settings.ts';
+import type { VaeLstmSettings } from './settings.ts';
 
 /** Windows of replayed experience on the engine. Observations are normalised: õ = o / s. */
 export interface Windows {
@@ -66,7 +66,7 @@ export function baseTerms(
   parameters: Parameters,
   windows: Windows,
   noise: tf.Tensor,
-  settings: WorldModelSettings,
+  settings: VaeLstmSettings,
 ) {
   const { hidden: widths, continueHead } = settings.model;
   const layers = widths.length;
@@ -105,7 +105,7 @@ export function baseTerms(
 export function baseLoss(
   terms: Record<string, tf.Tensor1D>,
   beta: tf.Tensor1D,
-  { model }: WorldModelSettings,
+  { model }: VaeLstmSettings,
 ): tf.Tensor1D {
   return weightedSum([
     [terms.reconstruction!, model.reconstructionWeight],
@@ -135,7 +135,7 @@ export function criticLoss(
   target: ValueFunction,
   windows: Windows,
   inference: Inference,
-  { critic, gamma }: WorldModelSettings,
+  { critic, gamma }: VaeLstmSettings,
 ): tf.Tensor1D {
   const layers = critic.hidden.length;
   const shaping = <T>(f: () => T) => (critic.shapesModel ? f() : stopGradient(f));
