@@ -2,7 +2,7 @@ import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Engine, packageVersion } from '../engine/engine.ts';
+import { type Engine, packageVersion } from '../engine/description.ts';
 import {
   type Binding,
   cacheFolder,

@@ -1,27 +1,13 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
+import { type Engine, packageVersion } from './description.ts';
 import { type EngineName, engineNames } from './names.ts';
 import { describeTensorflow, startTensorflow } from './tensorflow.ts';
 import { hasRelaxedSimd } from './wasm/relaxed-simd.ts';
 import { describeWebgpu, startWebgpu } from './webgpu.ts';
 
-/** What computes. */
-export interface Engine {
-  name: EngineName;
-  /** What it runs on, for people. */
-  device: string;
-  /** Version of the package that computes. */
-  version: string;
-  isGpu: boolean;
-  /** Whether the members of a process compute faster as one batch than one after the other. */
-  stacksMembers: boolean;
-}
-
 const require = createRequire(import.meta.url);
-
-/** The version of an installed package. */
-export const packageVersion = (name: string): string => require(`${name}/package.json`).version;
 
 /** The engines that are always there need not be started to be described. tfjs itself loads on demand: it takes a second. */
 const embedded: Record<'wasm' | 'cpu', () => Engine> = {

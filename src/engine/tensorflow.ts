@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { UserError } from '../errors.ts';
-import { type Engine, packageVersion } from './engine.ts';
+import { type Engine, packageVersion } from './description.ts';
 import type { TensorflowBackend } from './tensorflow/binding.ts';
 import {
   type Binding,

@@ -1,6 +1,6 @@
 import type { KernelBackend, Tensor } from '@tensorflow/tfjs';
 import { UserError } from '../errors.ts';
-import { type Engine, packageVersion } from './engine.ts';
+import { type Engine, packageVersion } from './description.ts';
 
 /** Dawn, the implementation of WebGPU for Node, and tfjs's kernels on it. */
 const DAWN: string = 'webgpu';

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { formatExperiment } from '../config/format.ts';
 import { loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/description.ts';
 import { courseRemarks } from '../methods/course.ts';
 import { methods } from '../methods/index.ts';
 import { type OriginChange, originChanges } from '../runs/provenance.ts';

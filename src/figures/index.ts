@@ -1,10 +1,10 @@
-import type { TopLevelSpec } from 'vega-lite';
 import { paperConditions, paperThresholds } from '../compare/paper.ts';
 import { runLabels } from '../compare/samples.ts';
 import type { FinishedSeed, Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
 import { mean } from '../statistics.ts';
 import { shorten } from '../words.ts';
+import type { Figure } from './figure.ts';
 import { learningCurves, MOST_PANELS, type Threshold } from './learning-curve.ts';
 import { openLoopFigure } from './open-loop.ts';
 import { type Arm, meanWords, type Series, series } from './series.ts';
@@ -14,20 +14,6 @@ import { wallTimeFigure } from './wall-time.ts';
 
 export { renderSvg } from './render.ts';
 export type { Arm } from './series.ts';
-
-/** A figure as data: what it shows in words, and its Vega-Lite specification with the numbers in it. */
-export interface Figure {
-  /** Its file's name without the ending. */
-  name: string;
-  title: string;
-  /** What is drawn, for the reader under it. */
-  caption: string;
-  /** What it shows, for who cannot see it: each arm's last numbers. */
-  description: string;
-  /** Whether it takes the whole width of a page, rather than a column. */
-  wide: boolean;
-  spec: TopLevelSpec;
-}
 
 /** In characters. */
 const LONGEST_LABEL = 30;

@@ -3,7 +3,7 @@ import { settingsTitle } from '../compare/samples.ts';
 import { shown } from '../config/problems.ts';
 import type { Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
-import type { Figure } from './index.ts';
+import type { Figure } from './figure.ts';
 import { meanWords, series } from './series.ts';
 import { sideBySide } from './side-by-side.ts';
 import { armChannels, linearAxis, logarithmicAxis, page, SCHEMA } from './theme.ts';

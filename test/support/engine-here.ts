@@ -1,4 +1,5 @@
-import { chooseEngine, type Engine } from '../../src/engine/engine.ts';
+import type { Engine } from '../../src/engine/description.ts';
+import { chooseEngine } from '../../src/engine/engine.ts';
 import type { EngineName } from '../../src/engine/names.ts';
 import { UserError } from '../../src/errors.ts';
 

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Heap } from './heap.ts';
-import { type Kernel, size } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
+import { size } from './size.ts';
 
 /**
  * Kernels that only move values. tfjs's own ones copy the whole input for every slice of it and then go row by row in

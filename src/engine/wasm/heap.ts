@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { UserError } from '../../errors.ts';
 import type { Functions } from './functions.ts';
-import { size } from './kernel.ts';
+import { size } from './size.ts';
 
 /** What is used of tfjs's wasm backend (4.22) beyond the common interface. */
 export interface WasmBackend {

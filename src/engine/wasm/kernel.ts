@@ -9,6 +9,3 @@ export interface Kernel {
   /** @param stock runs tfjs's own kernel of that name, for the cases that are left to it */
   run(heap: Heap, inputs: tf.NamedTensorInfoMap, attributes: tf.NamedAttrMap, stock: () => Outputs): Outputs;
 }
-
-/** Product of extents. */
-export const size = (extents: readonly number[]): number => extents.reduce((product, n) => product * n, 1);

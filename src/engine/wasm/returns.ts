@@ -1,4 +1,5 @@
-import { type Kernel, size } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
+import { size } from './size.ts';
 
 /** The λ-return backwards over the last axis, with the attribute `lambda`; all of one shape. */
 export const lambdaReturn: Kernel = {

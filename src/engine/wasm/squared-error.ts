@@ -1,4 +1,5 @@
-import { type Kernel, size } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
+import { size } from './size.ts';
 
 /**
  * The mean of w (x − y)² of each member.
