@@ -9,8 +9,8 @@ import { experimentOf } from '../src/config/schema.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { evaluateRun } from '../src/experiment/evaluate-run.ts';
-import { worldModel } from '../src/methods/world-model/agent.ts';
-import type { WorldModelSettings } from '../src/methods/world-model/settings.ts';
+import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
+import type { VaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { readCheckpoint } from '../src/runs/checkpoint.ts';
 import { RunFolder } from '../src/runs/run-folder.ts';
 import type { Agent } from '../src/training/agent.ts';
@@ -39,12 +39,12 @@ const expected: {
 
 const configText = readFileSync(path.join(fixtures, 'config.yaml'), 'utf8');
 const experiment = loadExperiment({ file: 'config.yaml', text: configText });
-const settings = experimentOf(experiment, 'world-model');
+const settings = experimentOf(experiment, 'vae-lstm');
 const seed = experiment.seeds[0]!;
 const entry = environmentEntry(experiment.environment);
 
-function loadAgent(settings: WorldModelSettings): Agent {
-  const agent = worldModel.create([{ seed, settings }], agentSpaces(entry));
+function loadAgent(settings: VaeLstmSettings): Agent {
+  const agent = vaeLstm.create([{ seed, settings }], agentSpaces(entry));
   agent.load([readCheckpoint({ newest: weights, previous: '' })!.state]);
   return agent;
 }

@@ -85,7 +85,7 @@ test('a config as written reads the same in YAML 1.1 and 1.2', () => {
   );
   fc.assert(
     fc.property(name, weight, weight, (name, lambda, to) => {
-      const method = 'world-model';
+      const method = 'vae-lstm';
       const beta = { from: 1, to, over: 9 };
       const text = JSON.stringify({ method, name, lambda, beta });
       const scalars = plainScalars(formatExperiment(loadExperiment({ file: 'c.yaml', text })));

@@ -125,7 +125,7 @@ describe('the cells of a sweep', () => {
     );
     const [cell] = loadSweep({
       file: 's.yaml',
-      text: `method: world-model\nsweep: ${JSON.stringify([settings])}`,
+      text: `method: vae-lstm\nsweep: ${JSON.stringify([settings])}`,
     }).cells;
     assert.deepEqual(cell!.settings, settings);
     // A name that fits is written out, as it ever was.
