@@ -9,10 +9,10 @@ const LONGEST = 2000;
  * one printable line.
  */
 export class UserError extends Error {
-  /** 2: the command or config is wrong. 1: a run failed on its way. */
-  readonly exitCode: 1 | 2;
+  /** 2: the command or config is wrong. 1: a run failed on its way. 130: the user has stopped it. */
+  readonly exitCode: 1 | 2 | 130;
 
-  constructor(message: string, exitCode: 1 | 2 = 2) {
+  constructor(message: string, exitCode: 1 | 2 | 130 = 2) {
     super(oneLine(message));
     this.name = 'UserError';
     this.exitCode = exitCode;

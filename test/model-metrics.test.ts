@@ -14,6 +14,7 @@ import type { VaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { readCheckpoint } from '../src/runs/checkpoint.ts';
 import { RunFolder } from '../src/runs/run-folder.ts';
 import type { Agent } from '../src/training/agent.ts';
+import { complete } from '../src/training/evaluate.ts';
 import type { Row } from '../src/training/events.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
 import { emptyBatch } from '../src/training/replay.ts';
@@ -72,7 +73,8 @@ describe("a checkpoint's metrics equal those computed in numpy", () => {
       const wanted = expected.rows[step]!;
       assert.ok(wanted.reward_mean_online! - wanted.reward_mean! > 100, 'the policies play differently');
       const agent = loadAgent(settings);
-      const [row] = await measure(agent, entry, wanted.episodes!, heldOutSet(entry), [seed], step);
+      const heldOut = heldOutSet(entry);
+      const [row] = await complete(measure(agent, entry, wanted.episodes!, heldOut, [seed], step));
       agent.dispose();
       assertRow(row!, wanted);
     });

@@ -68,6 +68,7 @@ const info: NewRunInfo = {
 const state: MemberState = {
   step: 1200,
   update: 50,
+  evaluationDue: true,
   arrays: {
     'model/kernel': { shape: [2, 3], data: Float32Array.of(1, -2.5, 3e-40, Number.NaN, -0, Infinity) },
     'replay/done': { shape: [3], data: Uint8Array.of(0, 1, 255) },

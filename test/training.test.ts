@@ -10,7 +10,7 @@ import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
 import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import type { Agent, PolicyName } from '../src/training/agent.ts';
-import { type Evaluation, evaluate, returnStatistics } from '../src/training/evaluate.ts';
+import { complete, type Evaluation, evaluate, returnStatistics } from '../src/training/evaluate.ts';
 import type { Row, TrainingEvent } from '../src/training/events.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
 import { lossColumns } from '../src/training/loss-log.ts';
@@ -289,7 +289,7 @@ describe('evaluation', () => {
     const streams = () => [RandomStream.named(3, 'starts'), RandomStream.named(4, 'starts')];
     const lengths = streams().map((stream) => Array.from({ length: 4 }, () => 1 + stream.integer(5)));
     assert.ok(new Set(lengths.flat()).size > 2, 'episodes of several lengths');
-    const evaluations = await evaluate(agent, countdown, 'average', 4, 2, streams());
+    const evaluations = await complete(evaluate(agent, countdown, 'average', 4, 2, streams()));
     assert.deepEqual([...policies], ['average']);
     assert.equal(evaluations.length, 2);
     for (const [member, { episodes, recorded }] of evaluations.entries()) {
@@ -343,11 +343,35 @@ describe('evaluation', () => {
     }
   });
 
+  test('plays a thousand episodes at a time, in the order of their starts', async () => {
+    const seen = new Set<number>();
+    const agent = stubAgent({
+      act: async (observations) => {
+        seen.add(observations.length);
+        return new Int32Array(observations.length).fill(1);
+      },
+    });
+    const stream = () => RandomStream.named(3, 'starts');
+    const starts = stream();
+    const lengths = Array.from({ length: 2003 }, () => 1 + starts.integer(5));
+    const [evaluation] = await complete(evaluate(agent, countdown, 'online', 2003, 1001, [stream()]));
+    assert.deepEqual([...seen], [1000, 3]);
+    assert.deepEqual(
+      evaluation!.episodes.map(({ length }) => length),
+      lengths,
+    );
+    const { batch, mask, time } = evaluation!.recorded;
+    assert.deepEqual(
+      Array.from({ length: batch }, (_, i) => mask.slice(i * time, (i + 1) * time).filter(Boolean).length),
+      lengths.slice(0, 1001),
+    );
+  });
+
   test('records nothing where nothing is to be recorded', async () => {
     const agent = stubAgent({ act: async () => Int32Array.of(1, 1) });
-    const [{ episodes, recorded }] = (await evaluate(agent, countdown, 'online', 2, 0, [
-      RandomStream.named(3, 'starts'),
-    ])) as [Evaluation];
+    const [{ episodes, recorded }] = (await complete(
+      evaluate(agent, countdown, 'online', 2, 0, [RandomStream.named(3, 'starts')]),
+    )) as [Evaluation];
     assert.equal(episodes.length, 2);
     assert.deepEqual(recorded, { ...emptyBatch(1, 0, 0, 1), mask: new Float32Array() });
   });
@@ -364,16 +388,19 @@ describe('evaluation', () => {
   });
 });
 
-type PlainEvent = { kind: 'step'; step: number; update: number } | Exclude<TrainingEvent, { kind: 'step' }>;
+type Moment = Extract<TrainingEvent, { kind: 'step' | 'alive' }>;
+type PlainEvent = { kind: 'step'; step: number; update: number } | Exclude<TrainingEvent, Moment>;
 
-/** All events of a run without their functions; `atStep` may save. */
+/** All events of a run that say something, without their functions; `atStep` and `alive` may save. */
 async function collect(
   events: AsyncIterable<TrainingEvent>,
-  atStep: (event: TrainingEvent & { kind: 'step' }) => Promise<void> = async () => {},
+  atStep: (event: Moment) => Promise<void> = async () => {},
+  alive: (event: Moment) => Promise<void> = async () => {},
 ): Promise<PlainEvent[]> {
   const collected: PlainEvent[] = [];
   for await (const event of events) {
-    if (event.kind === 'step') {
+    if (event.kind === 'alive') await alive(event);
+    else if (event.kind === 'step') {
       await atStep(event);
       collected.push({ kind: 'step', step: event.step, update: event.update });
     } else collected.push(event);
@@ -497,6 +524,51 @@ describe('train with the world model', () => {
       assert.deepEqual(final, [saved.get(plan.steps)]);
     });
   }
+
+  test('stopped while acting randomly, or in the middle of an evaluation, it goes on as if never stopped', async () => {
+    const settings = [1, 2].map(() => tiny({ randomSteps: 34 }));
+    const moments: { after: number; states: MemberState[] }[] = [];
+    const seen: PlainEvent[] = [];
+    const ended = new Map<number, MemberState[]>();
+    const copy = async ({ save }: Moment) => structuredClone((await save()).map((state) => state!));
+    const atEnd = async (event: Moment) => {
+      if (event.step === plan.steps) ended.set(ended.size, await copy(event));
+    };
+    for await (const event of trainTiny([1, 2], settings)) {
+      if (event.kind === 'alive') moments.push({ after: seen.length, states: await copy(event) });
+      else if (event.kind === 'step') {
+        await atEnd(event);
+        seen.push({ kind: 'step', step: event.step, update: event.update });
+      } else seen.push(event);
+    }
+    const places = new Set(moments.map(({ states }) => states[0]!.step));
+    assert.deepEqual([...places], [18, 32, 36, 50]);
+    for (const step of places) {
+      const all = moments.filter(({ states }) => states[0]!.step === step);
+      // The first and the last will do.
+      assert.equal(all.length > 1, step !== 32, 'a moment for every step of the episodes');
+      for (const { after, states } of new Set([all[0]!, all.at(-1)!])) {
+        assert.deepEqual(
+          states.map((state) => [state.step, state.evaluationDue]),
+          [0, 1].map(() => [step, step !== 32]),
+        );
+        const resumed = await collect(trainTiny([1, 2], settings, states), atEnd);
+        assert.deepEqual(resumed, seen.slice(after), `from step ${step}`);
+        assert.deepEqual(ended.get(ended.size - 1), ended.get(0), `from step ${step}`);
+      }
+    }
+  });
+
+  test('a member whose evaluation is made is not evaluated again beside one whose is not', async () => {
+    const states = structuredClone(saved.get(36)!);
+    states[1]!.evaluationDue = true;
+    const stop = events.findIndex((event) => event.kind === 'step' && event.step === 36);
+    const own = rowsOf(events, 'evaluation', 1).find(({ env_step }) => env_step === 36)!;
+    assert.deepEqual(await collect(trainTiny([1, 2], undefined, states)), [
+      { kind: 'evaluation', member: 1, row: own },
+      ...events.slice(stop),
+    ]);
+  });
 
   test('a member alone learns what it learns beside others', async () => {
     const wide = { ...tiny(), lambda: 2, learningRate: 5e-3, beta: 0.2 };

@@ -3,6 +3,7 @@ import { startEngine } from '../engine/engine.ts';
 import type { EngineName } from '../engine/names.ts';
 import { environmentEntry } from '../envs/index.ts';
 import { vaeLstm } from '../methods/vae-lstm/agent.ts';
+import { complete } from '../training/evaluate.ts';
 import { heldOutSet } from '../training/held-out.ts';
 import { ReplayLearner } from '../training/replay-learner.ts';
 import { agentSpaces, measure } from '../training/train.ts';
@@ -71,7 +72,7 @@ export async function createWorkload(
       },
       evaluate: async (times) => {
         for (let i = 0; i < times; i++)
-          await measure(agent, endless, experiment.evaluation.episodes, heldOut, seeds, i);
+          await complete(measure(agent, endless, experiment.evaluation.episodes, heldOut, seeds, i));
       },
       sgemm: (times) => repeat(() => tf.matMul(square, square), times),
     },

@@ -29,7 +29,9 @@ export async function replayFailureCommand(seedDir: string, options: ReplayFailu
   }
   const { engine } = await chooseEngine(requestedEngine(options.engine ?? info.engine.name));
   await startEngine(engine.name);
-  const { inspected } = await replayUpdate(experiment, seed, failure.before, failure.update, () => {});
+  const never = async () => false;
+  const replayed = await replayUpdate(experiment, seed, failure.before, failure.update, never);
+  const inspected = replayed?.inspected;
   if (inspected === undefined) {
     throw new UserError(
       `${seedDir}: update ${failure.update} cannot be shown: the method ${experiment.method} does not lay its updates open, or an earlier one fails on ${engine.name}`,

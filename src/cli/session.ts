@@ -131,7 +131,7 @@ export function sessionExitCode(outcomes: readonly RunOutcome[]): number {
   return outcomes.some(({ failed }) => failed.size > 0) ? 1 : 0;
 }
 
-/** Seconds of silence after which a worker counts as hanging: longer than any evaluation on the slowest engine. */
+/** Seconds of silence after which a worker counts as hanging; one that computes says something many times a second. */
 const HANG_SECONDS = 600;
 
 function hangSeconds(text = ''): number {

@@ -6,7 +6,7 @@ import { UserError } from '../errors.ts';
 import { RandomStream } from '../random/stream.ts';
 import { type Run, readRun } from '../runs/read.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
-import { type Episode, evaluate } from '../training/evaluate.ts';
+import { complete, type Episode, evaluate } from '../training/evaluate.ts';
 import type { Row } from '../training/events.ts';
 import { heldOutSet } from '../training/held-out.ts';
 import { roundRow } from '../training/round-row.ts';
@@ -71,7 +71,7 @@ export async function evaluateRun(
   agent.load(saved.map(({ state }) => state));
   begin(saved.map(({ seed }) => seed));
   const streams = saved.map(({ seed }) => RandomStream.named(seed, 'eval'));
-  const evaluations = await evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams);
+  const evaluations = await complete(evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams));
   const own = evaluations.map(({ recorded }) => recorded);
   const diagnoses = await agent.diagnose(heldOutSet(entry), own, 0);
   const seeds = saved.map(({ seed, state, fallback }, member) => ({

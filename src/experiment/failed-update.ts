@@ -17,15 +17,16 @@ export interface ReplayedUpdate {
  * Trains one seed again up to an update, from an earlier state (undefined: from the start), and looks into that update.
  * Training repeats to the byte, so nothing needs to be recorded on the way to a failure: it costs nothing until it happens.
  *
- * @param alive called after every update
+ * @param stopRequested asked at every event of the training: whether to give up
+ * @returns undefined where it was given up
  */
 export async function replayUpdate(
   experiment: Experiment,
   seed: number,
   state: MemberState | undefined,
   update: number,
-  alive: () => void,
-): Promise<ReplayedUpdate> {
+  stopRequested: () => Promise<boolean>,
+): Promise<ReplayedUpdate | undefined> {
   const agent = await createAgent(experiment, [seed]);
   let before = state;
   let made = state?.update ?? 0;
@@ -38,7 +39,7 @@ export async function replayUpdate(
   inspect();
   try {
     for await (const event of train(agent, experiment, [seed], state ? [state] : undefined)) {
-      alive();
+      if (await stopRequested()) return undefined;
       if (event.kind === 'failure') {
         // On another engine something else may fail before.
         if (event.update < update) inspecting = undefined;
@@ -63,8 +64,8 @@ export async function findFailure(
   seed: number,
   state: MemberState | undefined,
   { update, reason }: { update: number; reason: string },
-  alive: () => void,
-): Promise<FailedUpdate> {
-  const { before, inspected } = await replayUpdate(experiment, seed, state, update, alive);
-  return { update, reason, before, batch: inspected?.batch ?? {} };
+  stopRequested: () => Promise<boolean>,
+): Promise<FailedUpdate | undefined> {
+  const replayed = await replayUpdate(experiment, seed, state, update, stopRequested);
+  return replayed && { update, reason, before: replayed.before, batch: replayed.inspected?.batch ?? {} };
 }

@@ -1,5 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Experiment } from '../config/schema.ts';
 import { chooseEngine } from '../engine/engine.ts';
+import { UserError } from '../errors.ts';
 import type { WorkerMessage } from './messages.ts';
 import { type HostInfo, type RunOutcome, Sitting, type UsedEngine } from './sitting.ts';
 import { supervise } from './supervisor.ts';
@@ -45,6 +47,11 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
   const runs: Sitting[] = [];
   try {
     for (const experiment of experiments) {
+      // Every checkpoint of every run is read here: lets signals in.
+      await setImmediate();
+      if (options.signal.aborted) {
+        throw new UserError('stopped before anything was trained; the same command goes on from here', 130);
+      }
       runs.push(new Sitting(runsDir, experiment, engines.get(experiment.engine)!, host, clock));
     }
     options.begin(runs);

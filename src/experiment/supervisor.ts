@@ -97,7 +97,8 @@ function runJob(
     });
     worker.once('error', (error) => end(`could not start (${error.message})`));
     worker.once('close', (code, killedBy) => {
-      if (hung) return end(`said nothing for ${hangSeconds} s and was ended`);
+      if (hung)
+        return end(`said nothing for ${hangSeconds} s and was ended; WM_HANG_SECONDS sets another limit`);
       // The signal that stops a whole process group can reach a worker before it has learnt to leave it to its parent.
       const early = signal.aborted && (GROUP_SIGNALS as readonly unknown[]).includes(killedBy);
       end(killedBy ? `was ended by ${killedBy}` : `ended with code ${code}`, early);

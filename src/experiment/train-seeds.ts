@@ -10,7 +10,7 @@ import type { Job, WorkerMessage } from './messages.ts';
 /** What surrounds the training of some seeds: a worker process, or a test. */
 export interface Surroundings {
   emit: (message: WorkerMessage) => void;
-  /** Asked between updates: whether to save and stop. */
+  /** Asked when messages and signals have been let in: whether to save and stop. */
   stopRequested: () => boolean;
   /** Called before anything is written; throws, or does not return, if this process may no longer write. */
   beforeWrite: () => void;
@@ -22,8 +22,11 @@ export interface Surroundings {
 const NOT_FINITE =
   'a loss or weight is no longer finite; the same command goes on from its last good checkpoint';
 
-/** Least seconds between two reports of the step. */
+/** Least seconds between two reports of the step: the parent takes a worker that reports none for hanging. */
 const REPORT_EVERY = 0.1;
+
+/** Least seconds between two looks at messages and signals: each is a turn of the event loop, dearer than a random step. */
+const LOOK_EVERY = 0.02;
 
 /**
  * Trains the seeds of a job from their checkpoints (or from the start) to the end or for a turn, writing rows and
@@ -44,8 +47,9 @@ export async function trainSeeds(
     const metrics = folder.openMetrics(metricColumns(agent));
     const losses = folder.openLosses(lossColumns(agent));
     // What was written after the checkpoint is about to be written again.
-    metrics.cutAfter(checkpoint?.state.step ?? 0);
-    losses.cutAfter(checkpoint?.state.step ?? 0);
+    const { step, evaluationDue } = checkpoint?.state ?? { step: 0, evaluationDue: false };
+    metrics.cutAfter(evaluationDue ? step - 1 : step);
+    losses.cutAfter(step);
     const wallSeconds = () => (checkpoint?.wallSeconds ?? 0) + clock() - begin;
     return { seed, folder, metrics, losses, state: checkpoint?.state, wallSeconds };
   });
@@ -53,18 +57,26 @@ export async function trainSeeds(
   const running = new Set(members);
   let checkpointDue = false;
   let reported = Number.NEGATIVE_INFINITY;
-  const report = (step: number, seeds: readonly number[]) => {
-    if (clock() - reported < REPORT_EVERY) return;
-    for (const seed of seeds) emit({ kind: 'step', seed, step });
-    reported = clock();
+  let looked = Number.NEGATIVE_INFINITY;
+  /** Says from time to time where the training stands, and lets messages and signals in. */
+  const lookUp = async (step: number) => {
+    const now = clock();
+    if (now - looked < LOOK_EVERY) return;
+    if (now - reported >= REPORT_EVERY) {
+      for (const { seed } of running) emit({ kind: 'step', seed, step });
+      reported = now;
+    }
+    await setImmediate();
+    looked = clock();
   };
   let ended = { steps: states[0]?.step ?? 0, updates: states[0]?.update ?? 0 };
   const turnEnd = ended.steps + turn;
 
   for await (const event of train(agent, experiment, seeds, states.length > 0 ? states : undefined)) {
-    if (event.kind === 'step') {
+    if (event.kind === 'step' || event.kind === 'alive') {
+      await lookUp(event.step);
       ended = { steps: event.step, updates: event.update };
-      const turnOver = event.step >= turnEnd && event.step < experiment.steps;
+      const turnOver = event.kind === 'step' && event.step >= turnEnd && event.step < experiment.steps;
       if (checkpointDue || stopRequested() || turnOver) {
         for (const [i, state] of (await event.save()).entries()) {
           const member = members[i]!;
@@ -82,21 +94,22 @@ export async function trainSeeds(
         for (const { seed } of running) emit({ kind: 'waiting', seed, step: event.step });
         return;
       }
-      report(
-        event.step,
-        [...running].map(({ seed }) => seed),
-      );
-      // Lets messages and signals in.
-      await setImmediate();
       continue;
     }
     const member = members[event.member]!;
     const { seed, metrics, losses, wallSeconds } = member;
     if (event.kind === 'failure') {
+      const { state } = member.folder.readCheckpoint() ?? {};
+      const failure = await findFailure(experiment, seed, state, event, async () => {
+        await lookUp(event.step);
+        return stopRequested();
+      });
       running.delete(member);
-      const failure = await findFailure(experiment, seed, member.folder.readCheckpoint()?.state, event, () =>
-        report(event.step, [seed]),
-      );
+      if (!failure) {
+        // The same command trains it to the same failure again.
+        emit({ kind: 'interrupted', seed });
+        continue;
+      }
       beforeWrite();
       member.folder.writeFailure(failure);
       emit({

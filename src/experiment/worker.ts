@@ -2,9 +2,10 @@ import { UserError } from '../errors.ts';
 import { checkLockOf } from '../runs/lock.ts';
 import { isEnd, type Job, type ParentMessage, type WorkerMessage } from './messages.ts';
 import { GROUP_SIGNALS } from './signals.ts';
-import { trainSeeds } from './train-seeds.ts';
 
 /** The entry of a worker process: takes one job from its parent, trains it, ends. */
+
+for (const signal of GROUP_SIGNALS) process.on(signal, () => {});
 
 let stop = false;
 let finished = false;
@@ -15,13 +16,13 @@ process.on('message', (message: ParentMessage) => {
   else void work(message.job);
 });
 
-for (const signal of GROUP_SIGNALS) process.on(signal, () => {});
-
+// Without its parent a worker ends, whatever it computes: `trainSeeds` lets this event in.
 process.on('disconnect', () => process.exit(finished ? 0 : 1));
+if (!process.connected) process.exit(1);
 
 /**
  * Without its parent a worker must not write: another run may have taken the folder over. The process id of the parent
- * changes at once when it dies, also while an evaluation keeps the `disconnect` event waiting.
+ * changes at once when it dies, also while the `disconnect` event waits to be let in.
  */
 function requireParent(): void {
   if (process.ppid !== parent) process.exit(1);
@@ -46,6 +47,8 @@ function describe(error: Error): { reason: string; stack?: string } {
 async function work(job: Job): Promise<void> {
   const open = new Set(job.seeds);
   try {
+    // Loaded on demand, so that signals find their listeners as early as can be.
+    const { trainSeeds } = await import('./train-seeds.ts');
     await trainSeeds(job, {
       emit: (message) => {
         if (isEnd(message)) open.delete(message.seed);

@@ -30,6 +30,7 @@ const REMEDY = "delete this seed's folder to train it from the start";
 export const stateCounters = {
   step: z.int().min(0),
   update: z.int().min(0),
+  evaluationDue: z.boolean().default(false),
   streams: z.record(z.string(), z.array(z.number())),
 };
 
@@ -42,8 +43,8 @@ const counters = z.strictObject({
 
 /** A checkpoint as the bytes of a safetensors file, checksum included. */
 function encodeCheckpoint({ state, wallSeconds }: Checkpoint): Uint8Array {
-  const { arrays, step, update, streams } = state;
-  const values = { checkpointVersion: CHECKPOINT_VERSION, step, update, wallSeconds, streams };
+  const { arrays, ...rest } = state;
+  const values = { checkpointVersion: CHECKPOINT_VERSION, wallSeconds, ...rest };
   return encodeSafetensors(arrays, formatMetadata(counters.parse(values)));
 }
 
@@ -109,8 +110,8 @@ function tryToRead(file: string): Checkpoint | string | undefined {
   if (bytes === undefined) return undefined;
   try {
     const { arrays, metadata } = decodeSafetensors(bytes);
-    const { step, update, wallSeconds, streams } = parseCounters(metadata, file);
-    return { state: { step, update, arrays, streams }, wallSeconds };
+    const { checkpointVersion: _, wallSeconds, ...rest } = parseCounters(metadata, file);
+    return { state: { ...rest, arrays }, wallSeconds };
   } catch (error) {
     if (!(error instanceof SafetensorsError)) throw error;
     return `${file}: ${error.message}`;

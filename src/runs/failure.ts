@@ -49,12 +49,12 @@ export function readFailure(file: string): FailedUpdate | undefined {
     const all = Object.entries(arrays);
     const batch = all.filter(isBatch).map(([name, array]) => [name.slice(BATCH.length), array]);
     const state = Object.fromEntries(all.filter((entry) => !isBatch(entry)));
-    const { step, update, streams, failedUpdate, reason } = values;
+    const { step, update, evaluationDue, streams, failedUpdate, reason } = values;
     const started = step !== undefined && update !== undefined && streams !== undefined;
     return {
       update: failedUpdate,
       reason,
-      before: started ? { step, update, streams, arrays: state } : undefined,
+      before: started ? { step, update, evaluationDue, streams, arrays: state } : undefined,
       batch: Object.fromEntries(batch),
     };
   } catch (error) {

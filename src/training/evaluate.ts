@@ -32,64 +32,84 @@ interface Trace {
   rewards: number[];
 }
 
+/** Episodes of each member that are played at once: they bound what one step of all costs, in time and memory. */
+const AT_ONCE = 1000;
+
 /**
- * Plays whole episodes greedily, all members' side by side; the only randomness is where episodes start.
+ * Plays whole episodes greedily, those of all members side by side; the only randomness is where episodes start. Yields
+ * after every step of the episodes that are played at once, so that its caller may do something else in between.
  *
  * @param episodes episodes per member
  * @param record how many of each member's first episodes to record
  * @param streams each member's stream of start states
  */
-export async function evaluate(
+export async function* evaluate(
   agent: Agent,
   { make }: EnvironmentEntry,
   policy: PolicyName,
   episodes: number,
   record: number,
   streams: readonly RandomStream[],
-): Promise<Evaluation[]> {
-  const members = streams.length;
-  const environments = new VectorEnvironment(Array.from({ length: members * episodes }, make));
-  const { count, observations, nextObservations, rewards, terminated, truncated } = environments;
-  const size = observations.length / count;
-  const played: Episode[] = [];
-  const traces: Trace[] = [];
-  for (let i = 0; i < count; i++) {
-    environments.reset(i, streams[Math.floor(i / episodes)]!);
-    played.push({ return: 0, length: 0, terminated: false, truncated: false, lastObservation: [] });
-    traces.push({ observations: [], nextObservations: [], actions: [], rewards: [] });
-  }
-
-  const active = new Uint8Array(count).fill(1);
-  for (let open = count; open > 0; ) {
-    const actions = await agent.act(observations, policy);
-    const before = observations.slice();
-    environments.step(actions, active);
+): AsyncGenerator<void, Evaluation[], void> {
+  const played = streams.map((): Episode[] => []);
+  const traces = streams.map((): Trace[] => []);
+  let size = 0;
+  for (let first = 0; first < episodes; first += AT_ONCE) {
+    const each = Math.min(AT_ONCE, episodes - first);
+    const environments = new VectorEnvironment(Array.from({ length: streams.length * each }, make));
+    const { count, observations, nextObservations, rewards, terminated, truncated } = environments;
+    size = observations.length / count;
+    const open: Episode[] = [];
     for (let i = 0; i < count; i++) {
-      if (!active[i]) continue;
-      const episode = played[i]!;
-      episode.return += rewards[i]!;
-      episode.length++;
-      if (i % episodes < record) {
-        const trace = traces[i]!;
-        trace.observations.push(...before.subarray(i * size, (i + 1) * size));
-        trace.nextObservations.push(...nextObservations.subarray(i * size, (i + 1) * size));
-        trace.actions.push(actions[i]!);
-        trace.rewards.push(rewards[i]!);
-      }
-      if (terminated[i] || truncated[i]) {
-        episode.terminated = terminated[i] === 1;
-        episode.truncated = truncated[i] === 1;
-        episode.lastObservation = Array.from(nextObservations.subarray(i * size, (i + 1) * size));
-        active[i] = 0;
-        open--;
+      const member = Math.floor(i / each);
+      environments.reset(i, streams[member]!);
+      open.push({ return: 0, length: 0, terminated: false, truncated: false, lastObservation: [] });
+      if (first + (i % each) < record) {
+        traces[member]!.push({ observations: [], nextObservations: [], actions: [], rewards: [] });
       }
     }
+
+    const active = new Uint8Array(count).fill(1);
+    for (let left = count; left > 0; ) {
+      const actions = await agent.act(observations, policy);
+      const before = observations.slice();
+      environments.step(actions, active);
+      for (let i = 0; i < count; i++) {
+        if (!active[i]) continue;
+        const episode = open[i]!;
+        episode.return += rewards[i]!;
+        episode.length++;
+        const trace = traces[Math.floor(i / each)]![first + (i % each)];
+        if (trace) {
+          trace.observations.push(...before.subarray(i * size, (i + 1) * size));
+          trace.nextObservations.push(...nextObservations.subarray(i * size, (i + 1) * size));
+          trace.actions.push(actions[i]!);
+          trace.rewards.push(rewards[i]!);
+        }
+        if (terminated[i] || truncated[i]) {
+          episode.terminated = terminated[i] === 1;
+          episode.truncated = truncated[i] === 1;
+          episode.lastObservation = Array.from(nextObservations.subarray(i * size, (i + 1) * size));
+          active[i] = 0;
+          left--;
+        }
+      }
+      yield;
+    }
+    for (const [member, own] of played.entries()) own.push(...open.slice(member * each, (member + 1) * each));
   }
-  return streams.map((_, member) => {
-    const own = played.slice(member * episodes, (member + 1) * episodes);
-    const recorded = own.slice(0, record);
-    return { episodes: own, recorded: toSequences(recorded, traces.slice(member * episodes), size) };
-  });
+  return played.map((own, member) => ({
+    episodes: own,
+    recorded: toSequences(own.slice(0, record), traces[member]!, size),
+  }));
+}
+
+/** Does such work to its end, for a caller that has nothing else to do in between. */
+export async function complete<T>(work: AsyncGenerator<void, T, void>): Promise<T> {
+  for (;;) {
+    const { done, value } = await work.next();
+    if (done) return value;
+  }
 }
 
 function toSequences(episodes: readonly Episode[], traces: readonly Trace[], size: number): Sequences {

@@ -3,16 +3,23 @@ import type { MemberState } from './state.ts';
 /** One row of a CSV, column by column; `null` stands for "not defined here" and becomes an empty cell. */
 export type Row = Record<string, number | null>;
 
+/** A moment at which a consumer may save or stop. */
+interface Moment {
+  step: number;
+  update: number;
+  /** Every member's state as it stands now; undefined for one that has failed. */
+  save: () => Promise<(MemberState | undefined)[]>;
+}
+
 /** What `train` tells its consumer. `member` is the index on the leading axis. */
 export type TrainingEvent =
-  | {
-      /** After every round with an update, and after an evaluation: the moment at which a consumer may save or stop. */
-      kind: 'step';
-      step: number;
-      update: number;
-      /** Every member's state as it stands now; undefined for one that has failed. */
-      save: () => Promise<(MemberState | undefined)[]>;
-    }
+  /** After every round with an update, and after an evaluation. */
+  | ({ kind: 'step' } & Moment)
+  /**
+   * In between, however long that lasts: every few rounds without an update, and at every step of an evaluation's
+   * episodes. A run that is stopped in an evaluation plays it again.
+   */
+  | ({ kind: 'alive' } & Moment)
   | { kind: 'evaluation'; member: number; row: Row }
   | { kind: 'losses'; member: number; row: Row }
   /** A member whose losses or weights are not finite. It gets no further events; the others go on. */

@@ -13,6 +13,8 @@ export interface MemberState {
   step: number;
   /** Gradient updates made. */
   update: number;
+  /** Whether the evaluation after `step` is still to be made: the run was stopped in the middle of it. */
+  evaluationDue: boolean;
   /** Parameters, optimizer moments, targets, replay, environment, pending loss rows, by name. */
   arrays: Record<string, NamedArray>;
   /** Position of each random stream, by name. */

@@ -25,6 +25,9 @@ export interface TrainingPlan {
 /** Own evaluation episodes that are recorded for the model's metrics. */
 export const RECORDED_EPISODES = 20;
 
+/** Rounds between two events while there are no updates: a random step costs no more than an event. */
+const ALIVE_EVERY = 32;
+
 /** Columns of metrics.csv. */
 export const metricColumns = (agent: Agent): string[] => [
   ...['seed', 'env_step', 'update', 'wall_seconds'],
@@ -47,7 +50,8 @@ export function agentSpaces({ make, observationScale, rewardRange }: Environment
  * Trains all members of an agent side by side, round by round of its learner, with an evaluation at every multiple of
  * `evaluation.every` and at the end. State in, events out: it writes nothing, prints nothing and
  * reads no clock. Resuming is calling it with states saved earlier, all at the same step; stopping is asking for no
- * further event.
+ * further event. Between two events lies one update, one step of an evaluation's episodes, the measuring of a model or a
+ * few environment steps.
  *
  * @param seeds one per member, in the agent's order
  * @param states one per member, or none for a fresh start
@@ -64,6 +68,8 @@ export async function* train(
   const losses = new LossLog(agent, seeds.length);
   const failed = new Set<number>();
   let { step, update } = states?.[0] ?? { step: 0, update: 0 };
+  /** Members whose evaluation at this step is still to be made. */
+  let owing = new Set([...seeds.keys()].filter((member) => states?.[member]?.evaluationDue));
 
   const save = async (): Promise<(MemberState | undefined)[]> => {
     await losses.drain();
@@ -75,6 +81,7 @@ export async function* train(
       return {
         step,
         update,
+        evaluationDue: owing.has(member),
         arrays: { ...own.arrays, ...learnt.arrays, ...losses.save(member) },
         streams: { ...own.streams, ...learnt.streams },
       };
@@ -91,7 +98,18 @@ export async function* train(
     }
   }
 
-  while (step < plan.steps && failed.size < seeds.length) {
+  for (;;) {
+    if (owing.size > 0) {
+      const measuring = measure(agent, entry, plan.evaluation.episodes, heldOut, seeds, step);
+      let measured = await measuring.next();
+      for (; !measured.done; measured = await measuring.next()) yield { kind: 'alive', step, update, save };
+      for (const [member, row] of measured.value.entries()) {
+        if (owing.has(member)) yield { kind: 'evaluation', member, row: { env_step: step, update, ...row } };
+      }
+      owing = new Set();
+      yield { kind: 'step', step, update, save };
+    }
+    if (step >= plan.steps || failed.size === seeds.length) return;
     step += learner.environments;
     const updates = await learner.round(step, update);
     update += updates;
@@ -111,29 +129,27 @@ export async function* train(
         if (!failed.has(member)) yield { kind: 'losses', member, row: { env_step: step, update, ...row } };
       }
     }
-    if (evaluationDue) {
-      const rows = await measure(agent, entry, plan.evaluation.episodes, heldOut, seeds, step);
-      for (const [member, row] of rows.entries()) {
-        if (!failed.has(member))
-          yield { kind: 'evaluation', member, row: { env_step: step, update, ...row } };
-      }
-    }
-    if (updates > 0 || evaluationDue) yield { kind: 'step', step, update, save };
+    if (evaluationDue) owing = new Set([...seeds.keys()].filter((member) => !failed.has(member)));
+    else if (updates > 0) yield { kind: 'step', step, update, save };
+    else if ((step / learner.environments) % ALIVE_EVERY === 0) yield { kind: 'alive', step, update, save };
   }
 }
 
-/** One evaluation of every member: greedy episodes with both policies from the same starts, then the model's own metrics. */
-export async function measure(
+/**
+ * One evaluation of every member: greedy episodes with both policies from the same starts, then the model's own metrics.
+ * Yields as `evaluate` does.
+ */
+export async function* measure(
   agent: Agent,
   entry: EnvironmentEntry,
   episodes: number,
   heldOut: Sequences,
   seeds: readonly number[],
   step: number,
-): Promise<Row[]> {
+): AsyncGenerator<void, Row[], void> {
   const starts = () => seeds.map((seed) => RandomStream.named(seed, `evaluation/${step}`));
-  const average = await evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, starts());
-  const online = await evaluate(agent, entry, 'online', episodes, 0, starts());
+  const average = yield* evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, starts());
+  const online = yield* evaluate(agent, entry, 'online', episodes, 0, starts());
   const own = average.map(({ recorded }) => recorded);
   const diagnoses = await agent.diagnose(heldOut, own, step);
   return diagnoses.map((diagnosis, member) => ({

@@ -333,7 +333,14 @@ const state = encodeSafetensors(
     'replay.added': { shape: [1], data: Float64Array.of(2) },
     'replay.first': { shape: [0], data: new Uint8Array() },
   },
-  { checkpointVersion: '1', step: '12', update: '3', wallSeconds: '1.5', streams: '{"replay":[1,2,3,4]}' },
+  {
+    checkpointVersion: '1',
+    step: '12',
+    update: '3',
+    evaluationDue: 'true',
+    wallSeconds: '1.5',
+    streams: '{"replay":[1,2,3,4]}',
+  },
 );
 
 /** A header of any JSON, with a length that may lie, before some data. */
