@@ -103,6 +103,26 @@ function compilers() {
   }
 }
 
+/**
+ * tfjs's gradients as one module that Node can load: see src/engine/gradients.ts.
+ *
+ * @param {string} outfile
+ */
+async function bundleGradients(outfile) {
+  const { build } = await import('esbuild');
+  await build({
+    absWorkingDir: root,
+    entryPoints: ['@tensorflow/tfjs-core/dist/register_all_gradients.js'],
+    outfile,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    legalComments: 'eof',
+  });
+}
+
 /** Removes what killed builds have left behind. */
 function clearLeftovers() {
   for (const name of readdirSync(root)) {
@@ -165,7 +185,11 @@ async function build() {
       const outFile = path.join(path.basename(built), 'engine/wasm', `${target}.wasm`);
       return compile(found.asc, '--config', KERNELS, '--target', target, '--outFile', outFile);
     });
-    await Promise.all([compile(found.tsc, '-p', 'tsconfig.build.json', '--outDir', built), ...kernels]);
+    await Promise.all([
+      compile(found.tsc, '-p', 'tsconfig.build.json', '--outDir', built),
+      bundleGradients(path.join(built, 'engine/tfjs-gradients.js')),
+      ...kernels,
+    ]);
     writeFileSync(path.join(built, STAMP), `${JSON.stringify({ sources, built: builtDigest(built) })}\n`);
     putInPlace(built);
   } finally {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { loadExperiment } from '../src/config/load.ts';
 import { trainSeeds } from '../src/experiment/train-seeds.ts';
 import { type CsvRow, formatCsv } from '../src/runs/csv.ts';

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { withBaseline } from '../src/bench/bench.ts';
 import { fullLength } from '../src/bench/endless.ts';
 import { updateFlops } from '../src/bench/flops.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { parse } from 'csv-parse/sync';
 import type { Engine } from '../src/engine/description.ts';
 import { chooseEngine, startEngine } from '../src/engine/engine.ts';

@@ -10,6 +10,7 @@ import {
   RECORD_FILE,
   SHARED_PACKAGES,
   TENSORFLOW_PACKAGE,
+  TFJS_CORE,
 } from '../engine/tensorflow-package.ts';
 import { UserError } from '../errors.ts';
 
@@ -132,7 +133,7 @@ function makeFolder(): string {
 
 /** Fetches the binding's JavaScript and C++, with stand-ins for the packages that it shares with wm. */
 function fetchPackages(folder: string, say: (step: string) => void): void {
-  const version = packageVersion(SHARED_PACKAGES[0]);
+  const version = packageVersion(TFJS_CORE);
   say(`fetching ${TENSORFLOW_PACKAGE} ${version} into ${folder}`);
   const dependencies: Record<string, string> = {
     [TENSORFLOW_PACKAGE]: version,

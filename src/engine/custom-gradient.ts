@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 
 /**
  * An operation with a gradient of its own, as one step on the tape: `f` computes the value, unrecorded, and says what

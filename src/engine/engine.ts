@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { type Engine, packageVersion } from './description.ts';
+import { registerGradients } from './gradients.ts';
 import { type EngineName, engineNames } from './names.ts';
 import { describeTensorflow, startTensorflow } from './tensorflow.ts';
 import { hasRelaxedSimd } from './wasm/relaxed-simd.ts';
@@ -65,13 +66,16 @@ async function describeEngine(name: EngineName): Promise<Engine> {
 export async function startEngine(name: EngineName): Promise<Engine> {
   if (name === 'tensorflow') return startTensorflow();
   if (name === 'webgpu') return startWebgpu();
-  const tf = await import('@tensorflow/tfjs');
+  const tf = await import('@tensorflow/tfjs-core');
+  await registerGradients();
   // Silences its advice to install tfjs-node: `wm engines` says what is there.
   tf.enableProdMode();
   if (name === 'wasm') {
     const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
     const folder = path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json'));
     setWasmPaths(path.join(folder, 'dist', path.sep));
+  } else {
+    await import('@tensorflow/tfjs-backend-cpu');
   }
   const active = await tf.setBackend(name);
   await tf.ready();

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 
 /**
  * One-hot float32 vectors of int32 indices: [...] -> [..., depth]. The wasm kernel writes integers whatever dtype is

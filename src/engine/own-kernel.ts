@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 
 /** Runs an engine's own kernel: tensors by name in, tensors out. */
 export type OwnKernel = (

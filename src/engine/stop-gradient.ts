@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 
 /**
  * sg(·): evaluates `f` without recording it on the gradient tape, so that its results count as constants.

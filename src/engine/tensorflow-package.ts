@@ -1,13 +1,16 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import Module, { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
 /** TensorFlow.js's binding to TensorFlow's own library: JavaScript, and the C++ that is compiled against the library. */
 export const TENSORFLOW_PACKAGE = '@tensorflow/tfjs-node-gpu';
 
-/** The packages of TensorFlow.js that the binding must share with wm: each keeps engines and tensors in a registry. */
-export const SHARED_PACKAGES = ['@tensorflow/tfjs', '@tensorflow/tfjs-core'] as const;
+/** Engines and tensors are in its registry: the binding must share wm's copy. */
+export const TFJS_CORE = '@tensorflow/tfjs-core';
+
+/** The packages that the binding asks for and is given by wm. The first is the core and more, of which wm has no copy. */
+export const SHARED_PACKAGES = ['@tensorflow/tfjs', TFJS_CORE] as const;
 
 /** A binding to load: where it is, and where it comes from. */
 export interface Binding {
@@ -69,10 +72,16 @@ export const bindingVersion = (folder: string | undefined): string =>
  */
 export function loadBinding(folder: string | undefined): void {
   const theirs = requireOf(folder);
-  const ours = createRequire(createRequire(import.meta.url).resolve(SHARED_PACKAGES[0]));
+  const core = createRequire(import.meta.url)(TFJS_CORE);
   for (const name of SHARED_PACKAGES) {
-    ours(name);
-    theirs.cache[theirs.resolve(name)] = ours.cache[ours.resolve(name)];
+    const file = theirs.resolve(name);
+    const shared = new Module(file);
+    shared.exports = name === TFJS_CORE ? core : { ...core, ...layers };
+    shared.loaded = true;
+    theirs.cache[file] = shared;
   }
   theirs('.');
 }
+
+/** What the binding asks of tfjs's layers as it loads, to show the progress of their training: wm has no layers. */
+const layers = { CustomCallback: class {}, registerCallbackConstructor: () => {} };

@@ -1,14 +1,15 @@
 import { createRequire } from 'node:module';
 import { UserError } from '../errors.ts';
 import { type Engine, packageVersion } from './description.ts';
+import { registerGradients } from './gradients.ts';
 import type { TensorflowBackend } from './tensorflow/binding.ts';
 import {
   type Binding,
   bindingVersion,
   installations,
   loadBinding,
-  SHARED_PACKAGES,
   TENSORFLOW_PACKAGE,
+  TFJS_CORE,
 } from './tensorflow-package.ts';
 
 /**
@@ -22,8 +23,9 @@ export async function startTensorflow(binding: Binding | undefined = installatio
   setLibraryDefaults();
   try {
     requireVersionOfTfjs(binding);
+    await registerGradients();
     loadBinding(binding?.folder);
-    const tf = await import('@tensorflow/tfjs');
+    const tf = await import('@tensorflow/tfjs-core');
     if (!tf.findBackendFactory('tensorflow')) {
       throw new UserError(
         `engine tensorflow: ${TENSORFLOW_PACKAGE} has a copy of TensorFlow.js of its own; run ${remedy(binding)}`,
@@ -88,7 +90,7 @@ function setLibraryDefaults(): void {
 
 /** Each version of TensorFlow.js has its own binding. */
 function requireVersionOfTfjs(binding: Binding | undefined): void {
-  const wanted = packageVersion(SHARED_PACKAGES[0]);
+  const wanted = packageVersion(TFJS_CORE);
   const found = bindingVersion(binding?.folder);
   if (found === wanted) return;
   throw new UserError(

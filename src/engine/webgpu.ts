@@ -1,6 +1,7 @@
-import type { KernelBackend, Tensor } from '@tensorflow/tfjs';
+import type { KernelBackend, Tensor } from '@tensorflow/tfjs-core';
 import { UserError } from '../errors.ts';
 import { type Engine, packageVersion } from './description.ts';
+import { registerGradients } from './gradients.ts';
 
 /** Dawn, the implementation of WebGPU for Node, and tfjs's kernels on it. */
 const DAWN: string = 'webgpu';
@@ -66,7 +67,8 @@ export async function startWebgpu(): Promise<Engine> {
   // The backend asks the browser's `navigator` for its adapter.
   const navigator = { userAgent: 'node', gpu: instance };
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
-  const tf = await import('@tensorflow/tfjs');
+  const tf = await import('@tensorflow/tfjs-core');
+  await registerGradients();
   await load(BACKEND);
   tf.enableProdMode();
   // Where it cannot start, tfjs goes on with another backend without a word.

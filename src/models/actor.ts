@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../engine/compiled.ts';
 import { oneHot } from '../engine/one-hot.ts';
 import { numberedLayers } from '../nn/linear.ts';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
 
 /** Sample of N(μ, exp(logvar)) by reparametrisation: μ + exp(logvar / 2) ε. All shapes equal; ε is a constant. */

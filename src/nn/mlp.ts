@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs-core';
 import { fanIn, type WeightInitialiser } from './initialisers.ts';
 import { type Activation, dense, type Layer, layer, linearSpecs } from './linear.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 
 /** How much of the past a polynomial-decay average forgets: η of Shamir & Zhang. */
 const FORGETTING = 8;

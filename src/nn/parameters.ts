@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import type { RandomStream } from '../random/stream.ts';
 import type { Initialiser } from './initialisers.ts';
 

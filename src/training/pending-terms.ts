@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import type { Row } from './events.ts';
 
 /** The terms of updates or measurements, kept on the engine until they are asked for: to read back is to wait for it. */

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import type { AgentState } from './agent.ts';
 import { memberPart } from './member-part.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { Compiled } from '../../src/engine/compiled.ts';
 import { lstmSequence } from '../../src/nn/lstm.ts';

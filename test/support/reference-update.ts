@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../src/engine/compiled.ts';
 import { oneHot } from '../../src/engine/one-hot.ts';
 import { scope } from '../../src/engine/scope.ts';

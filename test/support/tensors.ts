@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { RandomStream } from '../../src/random/stream.ts';
 
 /** A tensor's values, not on any engine yet: the same numbers can be given to each. */

@@ -1,4 +1,4 @@
-import type { KernelBackend, Tensor, TensorInfo } from '@tensorflow/tfjs';
+import type { KernelBackend, Tensor, TensorInfo } from '@tensorflow/tfjs-core';
 
 /** Attribute of an operation, in tfjs-node's form. */
 export interface Attribute {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import type { Compile } from '../compiled.ts';
 import { scope } from '../scope.ts';
 import type { Binding, Handle, TensorflowBackend } from './binding.ts';

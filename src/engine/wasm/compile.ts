@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import type { Compile } from '../compiled.ts';
 import { type KernelCall, observeKernels } from '../observe-kernels.ts';
 import { scope } from '../scope.ts';

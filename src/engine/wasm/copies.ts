@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import type { Heap } from './heap.ts';
 import type { Kernel } from './kernel.ts';
 import { size } from './size.ts';

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { Heap } from './heap.ts';
 
 type Outputs = tf.TensorInfo | tf.TensorInfo[];

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { adam, globalNorm } from './adam.ts';
 import { batchMatMul } from './batch-matmul.ts';
 import { copies } from './copies.ts';

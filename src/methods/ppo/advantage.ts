@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { lambdaReturn } from '../../training/returns.ts';
 
 /** A roll-out's steps in order, [members, environments, time] each. */

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import { orthogonal } from '../../nn/initialisers.ts';
 import { type HiddenLayers, mlp, mlpSpecs } from '../../nn/mlp.ts';

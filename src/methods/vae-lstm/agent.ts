@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
 import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import { scope } from '../../engine/scope.ts';

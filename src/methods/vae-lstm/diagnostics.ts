@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { oneHot } from '../../engine/one-hot.ts';
 import { scope } from '../../engine/scope.ts';
 import { decode } from '../../models/vae-lstm/decoder.ts';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { ownKernel } from '../../engine/own-kernel.ts';
 import { actorLayers, policyLogits, sampleAction } from '../../models/actor.ts';
 import { type DynamicsState, dynamicsStep, dynamicsWeights } from '../../models/vae-lstm/dynamics.ts';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import type { InspectedUpdate } from '../../training/agent.ts';
 import { memberPart } from '../../training/member-part.ts';
 import type { Batch } from '../../training/replay.ts';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { encode } from '../../models/vae-lstm/encoder.ts';
 import { klToStandardNormal } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../../engine/custom-gradient.ts';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { decode } from '../../models/vae-lstm/decoder.ts';

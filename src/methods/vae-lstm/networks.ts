@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { actorSpecs } from '../../models/actor.ts';
 import { decoderSpecs } from '../../models/vae-lstm/decoder.ts';
 import { dynamicsSpecs } from '../../models/vae-lstm/dynamics.ts';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { logPolicy } from '../../models/actor.ts';
 import { type DynamicsState, stateBefore } from '../../models/vae-lstm/dynamics.ts';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { oneHot } from '../../engine/one-hot.ts';
 import type { AgentSpaces } from '../../training/agent.ts';
 import type { Batch } from '../../training/replay.ts';

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs-core';
 import { mlp, mlpSpecs } from '../../nn/mlp.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
 

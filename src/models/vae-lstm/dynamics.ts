@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { fanIn, openForgetGate, zeros } from '../../nn/initialisers.ts';
 import { dense, linear, linearSpecs } from '../../nn/linear.ts';
 import { type LstmState, lstmSequence, lstmStep } from '../../nn/lstm.ts';

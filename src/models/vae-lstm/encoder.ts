@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs-core';
 import { clip } from '../../nn/distributions.ts';
 import { mlp, mlpSpecs } from '../../nn/mlp.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
