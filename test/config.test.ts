@@ -263,7 +263,7 @@ test('a resolved config is written with every key, in the order of the schema, l
   const text = formatExperiment(load(method));
   assert.match(
     text,
-    /^method: vae-lstm\nname: dream-critic\nenvironment: CartPole-v1\nseeds: \[0\]\nsteps: 50000\n/,
+    /^method: vae-lstm\nname: dream-critic\nenvironment: CartPole-v1\ndistractors: 0\nseeds: \[0\]\nsteps: 50000\n/,
   );
   assert.match(text, /^beta: \{from: 1, to: 0\.1, over: 10000\}$/m);
   assert.match(text, /^model:\n {2}latent: 32\n {2}hidden: \[64, 64\]\n/m);

@@ -86,12 +86,18 @@ function playEpisode(
   }
 }
 
-for (const name of environmentNames) {
-  test(`${name} keeps the contract of an environment`, () => {
+/** The contract holds for every environment, and with distractors for one. */
+const contracts = [
+  ...environmentNames.map((name) => ({ title: name, make: environmentEntry(name).make })),
+  { title: 'CartPole-v1 with 3 distractors', make: environmentEntry('CartPole-v1', { distractors: 3 }).make },
+];
+
+for (const { title, make } of contracts) {
+  test(`${title} keeps the contract of an environment`, () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(40), (seed, at) => {
-        const environment = environmentEntry(name).make();
-        const other = environmentEntry(name).make();
+        const environment = make();
+        const other = make();
         const random = RandomStream.named(seed, 'reset');
         const first = environment.reset(random);
         assert.ok(contains(environment.observationSpace, first), 'the first observation is in the space');
@@ -132,6 +138,24 @@ for (const name of environmentNames) {
     );
   });
 
+  test(`${title} refuses an action outside its space, and a step before the first reset`, () => {
+    const environment = make();
+    assert.throws(
+      () => environment.step(randomAction(environment.actionSpace, RandomStream.named(0, 'a'))),
+      /reset/,
+    );
+    environment.reset(RandomStream.named(0, 'reset'));
+    const before = environment.state();
+    const { actionSpace: space } = environment;
+    const outside =
+      space.kind === 'discrete' ? [-1, space.n, 0.5, NaN, Float32Array.of(0)] : [0, Float32Array.of(NaN)];
+    for (const action of outside) assert.throws(() => environment.step(action), RangeError, String(action));
+    assert.deepEqual(environment.state(), before);
+    assert.throws(() => environment.setState([0]), RangeError);
+  });
+}
+
+for (const name of environmentNames) {
   test(`${name} stays in its bounds over 1,000 random episodes`, () => {
     const entry = environmentEntry(name);
     const environment = entry.make();
@@ -139,9 +163,9 @@ for (const name of environmentNames) {
     const [least, greatest] = entry.rewardRange;
     const random = RandomStream.named(1, 'episodes');
     for (let episode = 0; episode < 1000; episode++) {
-      // One in twenty is played to its end.
-      const steps = episode % 20 === 0 ? Infinity : 60;
-      const at = random.integer(60);
+      // One in fifty is played to its end.
+      const steps = episode % 50 === 0 ? Infinity : 40;
+      const at = random.integer(40);
       let observation = environment.reset(random);
       for (let step = 0; step < steps; step++) {
         if (step === at) assert.deepEqual(other.setState(environment.state()), observation);
@@ -160,23 +184,81 @@ for (const name of environmentNames) {
       }
     }
   });
-
-  test(`${name} refuses an action outside its space, and a step before the first reset`, () => {
-    const environment = environmentEntry(name).make();
-    assert.throws(
-      () => environment.step(randomAction(environment.actionSpace, RandomStream.named(0, 'a'))),
-      /reset/,
-    );
-    environment.reset(RandomStream.named(0, 'reset'));
-    const before = environment.state();
-    const { actionSpace: space } = environment;
-    const outside =
-      space.kind === 'discrete' ? [-1, space.n, 0.5, NaN, Float32Array.of(0)] : [0, Float32Array.of(NaN)];
-    for (const action of outside) assert.throws(() => environment.step(action), RangeError, String(action));
-    assert.deepEqual(environment.state(), before);
-    assert.throws(() => environment.setState([0]), RangeError);
-  });
 }
+
+test('actions beyond a box count as the nearest within, and MountainCarContinuous charges for what was asked', () => {
+  const stepped = (name: string, start: number[], action: number) => {
+    const environment = environmentEntry(name).make();
+    environment.setState([...start, 0]);
+    const { observation, reward } = environment.step(Float32Array.of(action));
+    return { observation: [...observation], reward };
+  };
+  assert.deepEqual(stepped('Pendulum-v1', [1, 0], 5), stepped('Pendulum-v1', [1, 0], 2));
+  const asked = stepped('MountainCarContinuous-v0', [-0.51, 0], -3);
+  const within = stepped('MountainCarContinuous-v0', [-0.51, 0], -1);
+  assert.deepEqual(asked.observation, within.observation);
+  assert.ok(Math.abs(asked.reward + 0.9) < 1e-12 && Math.abs(within.reward + 0.1) < 1e-12);
+});
+
+test('distractors change no start and heed no action', () => {
+  const plain = environmentEntry('Acrobot-v1').make();
+  const starts = RandomStream.named(0, 'reset');
+  const few = environmentEntry('Acrobot-v1', { distractors: 8 }).make();
+  const fewStarts = RandomStream.named(0, 'reset');
+  const many = environmentEntry('Acrobot-v1', { distractors: 64 }).make();
+  const manyStarts = RandomStream.named(0, 'reset');
+  const seen = new Set<number>();
+  for (let episode = 0; episode < 5; episode++) {
+    const first = plain.reset(starts);
+    const firstOfFew = few.reset(fewStarts);
+    assert.deepEqual(firstOfFew.slice(0, 6), first);
+    assert.deepEqual(many.reset(manyStarts).slice(0, 6), first);
+    assert.equal(firstOfFew.length, 14);
+    seen.add(firstOfFew[6]!);
+
+    const twin = environmentEntry('Acrobot-v1', { distractors: 8 }).make();
+    twin.setState(few.state());
+    for (let step = 0; step < 20; step++) {
+      const pushed = few.step(2);
+      assert.deepEqual(pushed.observation.slice(0, 6), plain.step(2).observation);
+      assert.deepEqual(twin.step(0).observation.slice(6), pushed.observation.slice(6));
+    }
+  }
+  assert.equal(seen.size, 5, 'each episode has distractors of its own');
+});
+
+test('distractors are slow walks and white noise of variance 1, in turns', () => {
+  const entry = environmentEntry('MountainCarContinuous-v0', { distractors: 64 });
+  assert.deepEqual(entry.observationNames.slice(0, 3), ['x', 'x_dot', 'distractor_0']);
+  assert.deepEqual([entry.observationNames.at(-1), entry.observationNames.length], ['distractor_63', 66]);
+  assert.deepEqual(entry.observationScale, [0.5, 0.05, ...new Array(64).fill(1)]);
+  const environment = entry.make();
+  const random = RandomStream.named(0, 'reset');
+  // Products of each distractor with itself now and a step later, over both kinds.
+  const sums = [0, 1].map(() => ({ square: 0, product: 0, count: 0 }));
+  for (let episode = 0; episode < 60; episode++) {
+    let before = environment.reset(random);
+    for (let step = 0; step < 100; step++) {
+      const { observation } = environment.step(Float32Array.of(0));
+      for (let i = 0; i < 64; i++) {
+        const sum = sums[i % 2]!;
+        sum.square += observation[2 + i]! ** 2;
+        sum.product += observation[2 + i]! * before[2 + i]!;
+        sum.count++;
+      }
+      before = observation;
+    }
+  }
+  const [walk, noise] = sums.map(({ square, product, count }) => [square / count, product / count]);
+  // Over 1,920 walks, each worth about one or two independent values, the mean square has a standard deviation of 0.03.
+  assert.ok(Math.abs(walk![0]! - 1) < 0.1 && Math.abs(walk![1]! / walk![0]! - 0.99) < 0.002, `${walk}`);
+  assert.ok(Math.abs(noise![0]! - 1) < 0.02 && Math.abs(noise![1]!) < 0.02, `${noise}`);
+
+  const state = environment.state();
+  assert.throws(() => environment.setState([...state.slice(0, -1), 0.5]), RangeError);
+  assert.throws(() => environment.setState(state.with(5, NaN)), RangeError);
+  assert.deepEqual(environment.state(), state);
+});
 
 test('random actions are uniform over the choices or in the box', () => {
   const random = RandomStream.named(0, 'actions');

@@ -107,7 +107,7 @@ export async function bench(options: BenchOptions): Promise<void> {
   const flops = new Map(
     [...arms].map(([arm, experiment]) => [
       arm,
-      updateFlops(experiment, agentSpaces(environmentEntry(experiment.environment))),
+      updateFlops(experiment, agentSpaces(environmentEntry(experiment.environment, experiment))),
     ]),
   );
   const present = new Set(programs(options));

@@ -31,7 +31,7 @@ export async function createWorkload(
   { experiment, members, sgemmSize }: Setup,
 ): Promise<Workload> {
   const engine = await startEngine(engineName);
-  const entry = environmentEntry(experiment.environment);
+  const entry = environmentEntry(experiment.environment, experiment);
   const spaces = agentSpaces(entry);
   const seeds = Array.from({ length: members }, (_, seed) => seed);
   const agent = vaeLstm.create(

@@ -2,11 +2,17 @@ import { type Experiment, experimentOf } from '../config/schema.ts';
 import { paperConditions, paperSettings } from './paper.ts';
 
 /** What every experiment, and the paper's, is made under. */
-export type Conditions = Pick<Experiment, 'environment' | 'steps'> & { evaluation: { episodes: number } };
+export type Conditions = Pick<Experiment, 'environment' | 'distractors' | 'steps'> & {
+  evaluation: { episodes: number };
+};
 
 /** What should be equal for two numbers of the table to be comparable. */
 export const CONDITIONS: { name: string; of: (conditions: Conditions) => string }[] = [
-  { name: 'environment', of: ({ environment }) => environment },
+  {
+    name: 'environment',
+    of: ({ environment, distractors }) =>
+      distractors === 0 ? environment : `${environment} with ${distractors} distractors`,
+  },
   { name: 'environment steps', of: ({ steps }) => steps.toLocaleString('en-US') },
   { name: 'episodes per evaluation', of: ({ evaluation }) => evaluation.episodes.toLocaleString('en-US') },
 ];

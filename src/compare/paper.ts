@@ -22,7 +22,12 @@ export const paperResults = new Map([
 export const PAPER_SEEDS = 5;
 
 /** How the paper measured, section 4: what the runs beside it are checked against. */
-export const paperConditions = { environment: 'CartPole-v1', steps: 50_000, evaluation: { episodes: 100 } };
+export const paperConditions = {
+  environment: 'CartPole-v1',
+  distractors: 0,
+  steps: 50_000,
+  evaluation: { episodes: 100 },
+};
 
 /** Its settings, section 4.2, by the config's keys; of β, which it anneals at a pace it does not give, the end. */
 export const paperSettings = { horizon: 15, gamma: 0.99, lambda: 0.5, beta: 0.1, learningRate: 1e-3 };

@@ -56,6 +56,10 @@ const commonKeys = {
     })
     .default('CartPole-v1')
     .describe('environment to act in'),
+  distractors: count
+    .max(1000)
+    .default(0)
+    .describe('dimensions appended to observations that no action influences: slow random walks and noise'),
   seeds: seeds.default([0]).describe('seeds to train, each an independent run'),
   steps: positiveInteger.max(1e9).default(50_000).describe('environment steps per seed'),
   engine: z

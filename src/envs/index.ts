@@ -1,6 +1,7 @@
 import { UserError } from '../errors.ts';
 import { Acrobot, swing } from './acrobot.ts';
 import { balance, CartPole, terminationCause } from './cartpole.ts';
+import { Distractors } from './distractors.ts';
 import type { Action, Environment } from './environment.ts';
 import { climb, MountainCar } from './mountain-car.ts';
 import { climbGently, MountainCarContinuous } from './mountain-car-continuous.ts';
@@ -103,9 +104,22 @@ const environments = new Map<string, EnvironmentEntry>([
 /** The names that a config may give. */
 export const environmentNames = [...environments.keys()] as [string, ...string[]];
 
-/** The environment of that name. Throws a UserError that lists the names if there is none. */
-export function environmentEntry(name: string): EnvironmentEntry {
+/**
+ * The environment of that name, with so many dimensions appended that no action influences (see `Distractors`); the
+ * entry's own functions read the dimensions before them. Throws a UserError that lists the names if there is none.
+ */
+export function environmentEntry(
+  name: string,
+  { distractors = 0 }: { distractors?: number } = {},
+): EnvironmentEntry {
   const entry = environments.get(name);
   if (!entry) throw new UserError(`unknown environment "${name}": use ${environmentNames.join(', ')}`);
-  return entry;
+  if (distractors === 0) return entry;
+  const indices = Array.from({ length: distractors }, (_, i) => i);
+  return {
+    ...entry,
+    make: () => new Distractors(entry.make(), distractors),
+    observationNames: [...entry.observationNames, ...indices.map((i) => `distractor_${i}`)],
+    observationScale: [...entry.observationScale, ...indices.map(() => 1)],
+  };
 }

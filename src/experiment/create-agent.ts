@@ -9,6 +9,6 @@ export async function createAgent(experiment: Experiment, seeds: readonly number
   const method = await methods[experiment.method].load();
   return method.create(
     seeds.map((seed) => ({ seed, settings: experiment })),
-    agentSpaces(environmentEntry(experiment.environment)),
+    agentSpaces(environmentEntry(experiment.environment, experiment)),
   );
 }

@@ -61,7 +61,7 @@ export async function evaluateRun(
   if (saved.length === 0) throw new UserError(whyNoCheckpoint(run));
   const { engine } = await chooseEngine(requested);
   await startEngine(engine.name);
-  const entry = environmentEntry(experiment.environment);
+  const entry = environmentEntry(experiment.environment, experiment);
   const agent = await createAgent(
     experiment,
     saved.map(({ seed }) => seed),

@@ -17,7 +17,11 @@ export class RandomStream {
 
   /** The stream `name` of `seed`, at its start: the first 16 bytes of SHA-256(`seed/name`) as four int32. */
   static named(seed: number, name: string): RandomStream {
-    const digest = createHash('sha256').update(`${seed}/${name}`).digest();
+    return RandomStream.#hashed(`${seed}/${name}`);
+  }
+
+  static #hashed(text: string): RandomStream {
+    const digest = createHash('sha256').update(text).digest();
     return RandomStream.fromState([0, 4, 8, 12].map((offset) => digest.readInt32LE(offset)));
   }
 
@@ -36,6 +40,11 @@ export class RandomStream {
   /** The position in the stream, as four int32. */
   state(): number[] {
     return [...this.#generator.getState()];
+  }
+
+  /** Another stream, drawn from a hash of `name` and of where this one stands, which does not move. */
+  fork(name: string): RandomStream {
+    return RandomStream.#hashed(`${this.state().join(',')}/${name}`);
   }
 
   /** Uniform in [0, 1): a multiple of 2^-53. */

@@ -17,6 +17,8 @@ import type { MemberState } from './state.ts';
  */
 export interface TrainingPlan {
   environment: string;
+  /** Dimensions of noise appended to observations; default: none. */
+  distractors?: number;
   steps: number;
   logEvery: number;
   evaluation: { every: number; episodes: number };
@@ -62,7 +64,7 @@ export async function* train(
   seeds: readonly number[],
   states?: readonly MemberState[],
 ): AsyncGenerator<TrainingEvent, void, void> {
-  const entry = environmentEntry(plan.environment);
+  const entry = environmentEntry(plan.environment, plan);
   const learner = agent.learner(entry);
   const heldOut = heldOutSet(entry);
   const losses = new LossLog(agent, seeds.length);
