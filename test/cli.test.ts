@@ -122,7 +122,7 @@ describe('train', () => {
   test('reports one line per evaluation off a terminal, results alone on stdout', async () => {
     const cwd = workplace();
     const { stdout, stderr } = await trainTiny(cwd, '--seeds', '7', '--steps', '100');
-    assert.match(stderr, /^training runs\/tiny on wasm 4\.22\.0 \(/);
+    assert.match(stderr, /^training runs\/tiny \(seed 7\) on wasm 4\.22\.0 \(/);
     assert.equal(stderr.match(/^seed 7 {2}step 100\/100 /gm)?.length, 1);
     assert.match(stdout, /^dream-critic: final reward \d+\.\d over 1 seed\n$/);
     const quiet = await trainTiny(cwd, '--steps', '100', '--name', 'q', '--quiet', '--json');

@@ -10,6 +10,7 @@ import { type ConfigInput, loadExperiment } from '../src/config/load.ts';
 import { experimentOf, methodNames } from '../src/config/schema.ts';
 import { UserError } from '../src/errors.ts';
 import { methods } from '../src/methods/index.ts';
+import { seedWords } from '../src/words.ts';
 
 const method = 'method: vae-lstm\n';
 
@@ -146,6 +147,96 @@ test('a file without a usable method, or without keys', () => {
     complaint(`${method}lambda: ${'['.repeat(10_000)}`),
     /^c\.yaml:2:\d+: this is nested too deeply$/,
   );
+});
+
+test('what is called otherwise elsewhere is named', () => {
+  const cases: [string, string][] = [
+    [`${method}env: CartPole-v1`, 'c.yaml:2:1: env: unknown key, did you mean `environment`?'],
+    [`${method}lr: 1`, 'c.yaml:2:1: lr: unknown key, did you mean `learningRate`?'],
+    ['steps: 3000\nMethod: ppo', 'c.yaml:2:1: Method: unknown key, did you mean `method`?'],
+    ['algorithm: ppo', 'c.yaml:1:1: algorithm: unknown key, did you mean `method`?'],
+    [
+      'method: dream_critc',
+      'c.yaml:1:9: method: expected vae-lstm or ppo, got "dream_critc", did you mean dream-critic?',
+    ],
+  ];
+  for (const [text, message] of cases) assert.equal(complaint(text), message);
+});
+
+test('a dotted key at the top of a file is the nested one', () => {
+  const nested = load(
+    `${method}critic: {shapesModel: false, hidden: [8]}\nbeta: {from: 1, to: 0.5, over: 10}`,
+  );
+  const dotted = load(
+    `${method}critic.shapesModel: false\ncritic: {hidden: [8]}\nbeta.from: 1\nbeta.to: 0.5\nbeta.over: 10`,
+  );
+  assert.deepEqual(dotted, nested);
+  const command = { overrides: ['critic.shapesModel=true'] };
+  assert.equal(load(`${method}critic.shapesModel: false`, command).name, 'dream-critic');
+  const cases: [string, string][] = [
+    ['critic.hidden: [8, 0]', 'c.yaml:2:20: critic.hidden[1]: expected an integer from 1 to 65536, got 0'],
+    [
+      'critic.shapeModel: false',
+      'c.yaml:2:1: critic.shapeModel: unknown key, did you mean `critic.shapesModel`?',
+    ],
+    [
+      'critic: {hidden: [8]}\ncritic.hidden: [9]',
+      'c.yaml:3:1: critic.hidden is already set at c.yaml:2:10, keep one of the two',
+    ],
+    ['lambda: 1\nlambda.x: 2', 'c.yaml:3:11: lambda holds a value and has no keys to set'],
+    ['a.b: 1', 'c.yaml:2:1: a: unknown key, see wm train --help-config'],
+    [`${'a.'.repeat(200)}b: 1`, 'c.yaml:2:404: this is nested too deeply'],
+    [`? ${'a.'.repeat(20_000)}b\n: 1`, 'c.yaml:3:3: this is nested too deeply'],
+  ];
+  for (const [text, message] of cases) assert.equal(complaint(method + text), message);
+});
+
+test("an arm's name is its method with the arm's switches, which the file and the command may change", () => {
+  for (const name of methodNames) {
+    for (const arm of Object.keys(methods[name].arms)) {
+      const experiment = loadExperiment({ file: 'c.yaml', text: `method: ${arm}` });
+      assert.equal(experiment.method, name);
+      assert.equal(experiment.name, arm);
+      assert.deepEqual(loadExperiment({ file: 'c.yaml', text: formatExperiment(experiment) }), experiment);
+    }
+  }
+  assert.equal(load('method: baseline\ncritic: {shapesModel: true}').name, 'shape-only');
+  assert.equal(
+    load('method: baseline', { overrides: ['critic.bootstrapsActor=true'] }).name,
+    'bootstrap-only',
+  );
+  assert.equal(load(method, { overrides: ['method=baseline'] }).name, 'baseline');
+});
+
+test('seeds may be given as ranges', () => {
+  const cases: [string, number[]][] = [
+    ['5', [5]],
+    ['0-3', [0, 1, 2, 3]],
+    ['0..3', [0, 1, 2, 3]],
+    ['0-2,10', [0, 1, 2, 10]],
+    [' 7 , 1 .. 2', [7, 1, 2]],
+    ['4-4', [4]],
+  ];
+  for (const [text, seeds] of cases) assert.deepEqual(load(method, { flags: { seeds: text } }).seeds, seeds);
+  const wrong: [string, string][] = [
+    ['9-0', '--seeds: the range 9-0 runs backwards, write 0-9'],
+    ['0-9999,0-9999', '--seeds: with the range 0-9999 these are more than 10000 seeds'],
+    ['0-4,3', '--seeds: seeds[5]: 3 is already seeds[3], list each seed once'],
+    ['0-', '--seeds: seeds[0]: expected an integer from 0 to 2147483647, got "0-"'],
+    ['2147483647..2147483648', '--seeds: seeds[1]: expected an integer from 0 to 2147483647, got 2147483648'],
+  ];
+  for (const [seeds, message] of wrong) assert.equal(complaint(method, { flags: { seeds } }), message);
+});
+
+test('seeds in words', () => {
+  const cases: [number[], string][] = [
+    [[5], 'seed 5'],
+    [[0, 1], 'seeds 0 and 1'],
+    [[...Array(10).keys()], 'seeds 0 to 9'],
+    [[10, 2, 1, 0, 4], 'seeds 0 to 2, 4 and 10'],
+    [[1, 4, 9, 16, 25, 36, 37], 'seeds 1, 4, 9, 16 and 3 more'],
+  ];
+  for (const [seeds, words] of cases) assert.equal(seedWords(seeds), words);
 });
 
 test('a mistake on the command line is placed there', () => {

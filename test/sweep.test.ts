@@ -255,6 +255,7 @@ describe('a wrong sweep is one sentence with its place and cell', () => {
       /^s\.yaml: with every key written out this sweep has 1\d{5} characters, shorten it to 131072$/,
     ],
     ['a swept name', 'sweep: {name: [a, b]}', /^s\.yaml:2:\d+: sweep: name cannot be swept/],
+    ['a swept method', 'sweep: {method: [ppo]}', /^s\.yaml:2:\d+: sweep: method cannot be swept, train each/],
     ['another file as base', 'base: dream.yaml\nsweep: {lambda: [1]}', /^s\.yaml:2:1: base: unknown key/],
   ];
   for (const [what, text, message] of cases) {
@@ -327,7 +328,10 @@ function referenceSweep(): Promise<string> {
     const cwd = workplace();
     const { code, stderr, stdout } = await run(cwd, 'sweep', '--config', 'cells.yaml', '--workers', '2');
     assert.equal(code, 0, stderr);
-    assert.match(stderr, /^training runs\/sweeps\/tiny \(2 of 2 cells left, 4 seeds\) on wasm /);
+    assert.match(
+      stderr,
+      /^training runs\/sweeps\/tiny \(2 of 2 cells left, 4 seeds: in each cell seeds 0 and 1\) on wasm /,
+    );
     assert.match(
       stderr,
       /^horizon=\d+: final reward \S+ ± \S+ over 2 seeds; 2 of 2 cells ended; seeds: 4 done/m,
@@ -382,7 +386,10 @@ describe('wm sweep', () => {
     );
     const grown = await run(cwd, ...small, '--set', 'sweep={horizon: [3, 4, 10]}');
     assert.equal(grown.code, 0, grown.stderr);
-    assert.match(grown.stderr, /resuming runs\/sweeps\/tiny \(1 of 3 cells left, 1 seeds?\)/);
+    assert.match(
+      grown.stderr,
+      /resuming runs\/sweeps\/tiny \(1 of 3 cells left, 1 seeds: in each cell seed 0\)/,
+    );
     assert.equal(text(sweepDir(cwd), 'horizon=3', 'seed-0', 'metrics.csv'), curveBefore);
 
     const before = text(sweepDir(cwd), 'sweep.yaml');

@@ -5,7 +5,7 @@ import { EvaluationFiles, type PlannedEvaluation } from '../runs/evaluation-file
 import { estimate, formatEstimate } from '../statistics.ts';
 import { type Episode, returnStatistics } from '../training/evaluate.ts';
 import { alignColumns } from './align.ts';
-import { requestedEngine } from './requested-engine.ts';
+import { blamingVariable, requestedEngine } from './requested-engine.ts';
 
 interface EvalOptions {
   episodes: number;
@@ -32,18 +32,20 @@ const EPISODE_COLUMNS = ['seed', 'episode', 'return', 'length', 'terminated', 't
  */
 export async function evalCommand(dir: string, options: EvalOptions): Promise<number> {
   const { episodes } = options;
-  const engine = requestedEngine(options.engine ?? (process.env.WM_ENGINE || 'auto'));
+  const engine = requestedEngine(options.engine);
   const files = new EvaluationFiles(options.out ?? dir);
   let keep = true;
-  const evaluation = await evaluateRun(dir, {
-    episodes,
-    engine,
-    begin: (seeds) => {
-      const why = whyNotKept(files, { seeds, episodes }, options);
-      if (why !== null) process.stderr.write(`${why}\n`);
-      keep = why === null;
-    },
-  });
+  const evaluation = await blamingVariable(options.engine === undefined ? engine : undefined, () =>
+    evaluateRun(dir, {
+      episodes,
+      engine,
+      begin: (seeds) => {
+        const why = whyNotKept(files, { seeds, episodes }, options);
+        if (why !== null) process.stderr.write(`${why}\n`);
+        keep = why === null;
+      },
+    }),
+  );
   for (const { fallback } of evaluation.seeds) if (fallback) process.stderr.write(`${fallback}\n`);
   const { perSeed, perEpisode } = evaluationTables(evaluation);
   process.stdout.write(options.json ? asJson(dir, perSeed.rows) : asText(evaluation, perSeed.rows, episodes));

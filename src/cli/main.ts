@@ -35,9 +35,10 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
   const trainingCommand = (kind: 'run' | 'sweep', usage: string, description: string, config: string) => {
     const scope = kind === 'sweep' ? ' in every cell' : '';
     return command(usage, description)
+      .allowExcessArguments()
       .option('-c, --config <file>', config)
       .option('--set <key=value>', `override one config key${scope}, dotted; repeatable`, collect, [])
-      .option('--seeds <list>', `seeds to train${scope}, e.g. 0,1,2`)
+      .option('--seeds <list>', `seeds to train${scope}, e.g. 0-4 or 0,2,7`)
       .option('--steps <n>', 'environment steps per seed')
       .option('--name <name>', `name of the ${kind}'s folder`)
       .option('--runs <dir>', `folder of ${kind} folders`, kind === 'sweep' ? 'runs/sweeps' : 'runs')
@@ -51,21 +52,27 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     'run',
     'train',
     'train every seed of a config into runs/<name>; the same command again resumes it',
-    'YAML config, e.g. configs/dream.yaml',
+    'YAML config, a file or one of wm configs, e.g. dream.yaml',
   )
     .option('--help-config', 'print every config key and exit')
-    .action(async (options) => {
-      code = await (await import('./train.ts')).trainCommand(options);
+    .action(async (options, { args }) => {
+      code = await (await import('./train.ts')).trainCommand(options, args);
     });
 
   trainingCommand(
     'sweep',
     'sweep',
     'train the cells of a sweep into runs/sweeps/<name>; the same command again resumes it',
-    'YAML config with a key sweep, e.g. configs/sweeps/lambda.yaml',
-  ).action(async (options) => {
-    code = await (await import('./sweep.ts')).sweepCommand(options);
+    'YAML config with a key sweep, a file or one of wm configs, e.g. lambda.yaml',
+  ).action(async (options, { args }) => {
+    code = await (await import('./sweep.ts')).sweepCommand(options, args);
   });
+
+  command('configs', 'the configs that come with wm, which --config takes by name')
+    .option('--json', 'results as one JSON object')
+    .action(async (options) => {
+      code = (await import('./configs.ts')).configsCommand(options);
+    });
 
   command('eval <run>', 'play greedy episodes with the checkpoints of a run folder')
     .option('--episodes <n>', 'episodes per seed', parseCount, 100)

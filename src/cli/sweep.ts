@@ -3,14 +3,21 @@ import { loadSweep } from '../config/sweep.ts';
 import type { Sitting } from '../experiment/sitting.ts';
 import { openSweepFolder } from '../runs/sweep-folder.ts';
 import { formatEstimate } from '../statistics.ts';
+import { seedWords } from '../words.ts';
 import { alignColumns } from './align.ts';
-import { type ConfigOptions, configInput } from './config-file.ts';
+import { type ConfigOptions, configInput, refuseWords } from './config-file.ts';
+import { blamingVariable, engineOfVariable } from './requested-engine.ts';
 import { type RunResult, rewardWords, runResult } from './run-result.ts';
 import { engineWords, finishedWords, type SessionOptions, sessionExitCode, trainSession } from './session.ts';
 
-/** `wm sweep`. Returns the exit code. */
-export async function sweepCommand(options: ConfigOptions & SessionOptions): Promise<number> {
-  const sweep = loadSweep(configInput(options));
+/** `wm sweep`; `words` are those that stand by themselves. Returns the exit code. */
+export async function sweepCommand(
+  options: ConfigOptions & SessionOptions,
+  words: readonly string[],
+): Promise<number> {
+  refuseWords(words);
+  const input = configInput(options);
+  const sweep = loadSweep(input);
   const { cells } = sweep;
   const dir = path.join(options.runs, sweep.base.name);
   let ended = 0;
@@ -19,21 +26,23 @@ export async function sweepCommand(options: ConfigOptions & SessionOptions): Pro
     runsDir: dir,
     openParent: () => openSweepFolder(dir, sweep),
   };
-  const outcomes = await trainSession(plan, options, {
-    seedLabel: ({ name }, seed) => `${name} seed ${seed}`,
-    opening: (runs) => {
-      ended = runs.filter(({ pending }) => pending.length === 0).length;
-      return openingWords(dir, runs, ended);
-    },
-    runEnded: ({ outcome }, progress) => {
-      if (outcome.interrupted.length > 0) return;
-      ended++;
-      const result = runResult(outcome);
-      progress.note(
-        `${cellWords(result)}; ${ended} of ${cells.length} cells ended; seeds: ${progress.summary()}`,
-      );
-    },
-  });
+  const outcomes = await blamingVariable(engineOfVariable(input), () =>
+    trainSession(plan, options, {
+      seedLabel: ({ name }, seed) => `${name} seed ${seed}`,
+      opening: (runs) => {
+        ended = runs.filter(({ pending }) => pending.length === 0).length;
+        return openingWords(dir, runs, ended, input.shipped ? `; config ${input.file}` : '');
+      },
+      runEnded: ({ outcome }, progress) => {
+        if (outcome.interrupted.length > 0) return;
+        ended++;
+        const result = runResult(outcome);
+        progress.note(
+          `${cellWords(result)}; ${ended} of ${cells.length} cells ended; seeds: ${progress.summary()}`,
+        );
+      },
+    }),
+  );
   const results = outcomes.map(runResult);
   if (options.json) {
     const rows = cells.map(({ settings }, index) => ({ settings, ...results[index] }));
@@ -49,13 +58,16 @@ export async function sweepCommand(options: ConfigOptions & SessionOptions): Pro
   return sessionExitCode(outcomes);
 }
 
-function openingWords(dir: string, runs: readonly Sitting[], finished: number): string {
+/** `training runs/sweeps/lambda (6 of 6 cells left, 30 seeds: in each seeds 0 to 4) on wasm …` */
+function openingWords(dir: string, runs: readonly Sitting[], finished: number, config: string): string {
   const next = runs.find(({ finished }) => !finished);
-  if (!next) return finishedWords(dir, runs);
+  if (!next) return finishedWords(dir, runs) + config;
   const verb = runs.some(({ resumed }) => resumed) ? 'resuming' : 'training';
-  const seeds = runs.reduce((sum, { pending }) => sum + pending.length, 0);
-  const left = `${runs.length - finished} of ${runs.length} cells left, ${seeds} seeds`;
-  return `${verb} ${dir} (${left}) on ${engineWords(next)}`;
+  const count = runs.reduce((sum, { pending }) => sum + pending.length, 0);
+  const seedsOf = new Set(runs.map(({ experiment }) => seedWords(experiment.seeds)));
+  const each = seedsOf.size === 1 ? `: in each cell ${[...seedsOf]}` : '';
+  const left = `${runs.length - finished} of ${runs.length} cells left, ${count} seeds${each}`;
+  return `${verb} ${dir} (${left}${config}) on ${engineWords(next)}`;
 }
 
 /** `lambda=0.1: final reward 500.0 ± 0.0 over 5 seeds, 1 failed` */

@@ -1,7 +1,11 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { configJsonSchema, describeConfig } from '../config/describe.ts';
-import { type ConfigOptions, readConfig } from './config-file.ts';
+import { loadExperiment } from '../config/load.ts';
+import type { Sitting } from '../experiment/sitting.ts';
+import { seedWords } from '../words.ts';
+import { type ConfigOptions, configInput, refuseWords } from './config-file.ts';
+import { blamingVariable, engineOfVariable } from './requested-engine.ts';
 import { finalRewards, rewardWords, runResult } from './run-result.ts';
 import { engineWords, finishedWords, type SessionOptions, sessionExitCode, trainSession } from './session.ts';
 
@@ -9,24 +13,23 @@ interface TrainOptions extends ConfigOptions, SessionOptions {
   helpConfig?: boolean;
 }
 
-/** `wm train`. Returns the exit code. */
-export async function trainCommand(options: TrainOptions): Promise<number> {
+/** `wm train`; `words` are those that stand by themselves. Returns the exit code. */
+export async function trainCommand(options: TrainOptions, words: readonly string[]): Promise<number> {
+  refuseWords(words);
   if (options.helpConfig) {
     process.stdout.write(
       options.json ? `${JSON.stringify(configJsonSchema(), null, 2)}\n` : describeConfig(),
     );
     return 0;
   }
-  const experiment = readConfig({ ...runHolding(options), ...options });
-  const plan = { experiments: [experiment], runsDir: options.runs };
-  const outcomes = await trainSession(plan, options, {
-    seedLabel: (_, seed) => `seed ${seed}`,
-    opening: ([run]) => {
-      const { dir } = run!.outcome;
-      if (run!.finished) return finishedWords(dir, [run!]);
-      return `${run!.resumed ? 'resuming' : 'training'} ${dir} on ${engineWords(run!)}`;
-    },
-  });
+  const input = configInput({ ...runHolding(options), ...options });
+  const plan = { experiments: [loadExperiment(input)], runsDir: options.runs };
+  const outcomes = await blamingVariable(engineOfVariable(input), () =>
+    trainSession(plan, options, {
+      seedLabel: (_, seed) => `seed ${seed}`,
+      opening: ([run]) => openingWords(run!, input.shipped ? [`config ${input.file}`] : []),
+    }),
+  );
   const result = runResult(outcomes[0]!);
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else if (result.final_reward.mean !== null) {
@@ -44,4 +47,13 @@ function runHolding({ config, runs, set }: TrainOptions): { name?: string } {
   const renames = set.some((override) => override.trim().startsWith('name='));
   const stands = path.dirname(dir) === path.resolve(runs) && existsSync(path.join(dir, 'run.json'));
   return stands && !renames ? { name: path.basename(dir) } : {};
+}
+
+/** `training runs/quick (seeds 0 to 4) on wasm …`, `resuming runs/quick (seeds 3 and 4; 3 done; config …) on wasm …` */
+function openingWords(run: Sitting, config: readonly string[]): string {
+  const { dir, done } = run.outcome;
+  if (run.finished) return [finishedWords(dir, [run]), ...config].join('; ');
+  const finished = done.length > 0 ? [`${done.length} done`] : [];
+  const about = [...(run.pending.length > 0 ? [seedWords(run.pending)] : []), ...finished, ...config];
+  return `${run.resumed ? 'resuming' : 'training'} ${dir} (${about.join('; ')}) on ${engineWords(run)}`;
 }

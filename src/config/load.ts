@@ -2,11 +2,12 @@ import { Scalar } from 'yaml';
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
-import { alternatives } from '../words.ts';
+import { alternatives, closest } from '../words.ts';
 import { schemaRoot } from './describe.ts';
 import { dotted, valueAt } from './key-path.ts';
-import { type Problem, problemsOf, shown } from './problems.ts';
+import { misnamedMethod, type Problem, problemsOf, shown } from './problems.ts';
 import { type Experiment, experimentSchema, methodNames, resolveName, withCurrentMethod } from './schema.ts';
+import { seedList } from './seeds.ts';
 import { ConfigSource } from './source.ts';
 
 /** A config as the user gives it. */
@@ -17,7 +18,7 @@ export interface ConfigInput {
   text: string;
   /** The values of `--set`, each `dotted.key=value` with the value in YAML; they win over the file. */
   overrides?: readonly string[] | undefined;
-  /** The options that have a name of their own; they win over `--set`. `seeds` is a list such as `0,1,2`. */
+  /** The options that have a name of their own; they win over `--set`. `seeds` is a list such as `0-4,10`. */
   flags?: { [flag in 'seeds' | 'steps' | 'name' | 'engine']?: string | undefined } | undefined;
   /** WM_ENGINE: the engine where neither the file nor the command says one. */
   defaultEngine?: string | undefined;
@@ -55,14 +56,30 @@ export function readSource({
     }
     source.override(`--set ${override}`, key.trim().split('.'), value);
   }
-  if (flags.seeds !== undefined) source.override('--seeds', ['seeds'], `[${flags.seeds}]`);
+  if (flags.seeds !== undefined) source.override('--seeds', ['seeds'], seedList(flags.seeds));
   if (flags.steps !== undefined) source.override('--steps', ['steps'], flags.steps);
   if (flags.name !== undefined) source.override('--name', ['name'], new Scalar(flags.name));
   if (flags.engine !== undefined) source.override('--engine', ['engine'], new Scalar(flags.engine));
   if (defaultEngine !== undefined && !source.has(['engine'])) {
     source.override('WM_ENGINE', ['engine'], new Scalar(defaultEngine));
   }
+  resolveArm(source);
   return source;
+}
+
+/** An arm's name in place of the method is that method, with the switches that make the arm wherever nothing sets them. */
+function resolveArm(source: ConfigSource): void {
+  const arm = valueAt(source.values(), ['method']);
+  if (typeof arm !== 'string') return;
+  for (const method of methodNames) {
+    const { arms } = methods[method];
+    if (!Object.hasOwn(arms, arm)) continue;
+    for (const [key, value] of Object.entries(arms[arm]!)) {
+      const path = key.split('.');
+      if (!source.has(path)) source.derive(path, new Scalar(value), ['method']);
+    }
+    source.derive(['method'], new Scalar(method), ['method']);
+  }
 }
 
 /** The experiment that a source says. @throws UserError naming the first mistake by position. */
@@ -73,8 +90,12 @@ export function validate(source: ConfigSource): Experiment {
   if (!chosen.success) {
     const known = `expected ${alternatives(methodNames)}`;
     const method = valueAt(values, ['method']);
-    const says = method === undefined ? `missing, ${known}` : `${known}, got ${shown(method)}`;
-    fail(source, [{ kind: 'value', path: ['method'], says }]);
+    const problem = (says: string): Problem => ({ kind: 'value', path: ['method'], says });
+    fail(source, [
+      method === undefined
+        ? (misnamedMethod(values) ?? problem(`missing, ${known}`))
+        : problem(`${known}, got ${shown(method)}${meant(method)}`),
+    ]);
   }
   const { method } = chosen.data;
   const parsed = experimentSchema(method).safeParse(values);
@@ -95,6 +116,13 @@ export function validate(source: ConfigSource): Experiment {
   return experiment;
 }
 
+/** The method or arm that a wrong name comes near. */
+function meant(method: unknown): string {
+  const names = methodNames.flatMap((name) => [name, ...Object.keys(methods[name].arms)]);
+  const near = typeof method === 'string' ? closest(method, names) : undefined;
+  return near === undefined ? '' : `, did you mean ${near}?`;
+}
+
 /** Reports the problem that stands first. */
 function fail(source: ConfigSource, problems: readonly Problem[]): never {
   const placed = problems.map((problem) => ({
@@ -104,6 +132,6 @@ function fail(source: ConfigSource, problems: readonly Problem[]): never {
   const { kind, path, says, place } = placed.reduce((a, b) => (b.place.order < a.place.order ? b : a));
   const key = dotted(path);
   // A rule names its keys itself, and `--steps: steps: …` would say the key twice.
-  const named = kind === 'rule' || place.text === `--${key}`;
+  const named = kind === 'rule' || place.text === `--${key}` || place.text === 'WM_ENGINE';
   throw new UserError(`${place.text}: ${named ? '' : `${key}: `}${says}`);
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { closest } from '../words.ts';
 import { expectation, leafKeys, nodeAt, type SchemaNode } from './describe.ts';
 import { dotted, type KeyPath, valueAt } from './key-path.ts';
 
@@ -55,31 +56,30 @@ function unknownKey(path: KeyPath, root: SchemaNode): string {
   const names = leafKeys(root).flatMap((leaf) =>
     leaf.path.map((_, depth) => leaf.path.slice(0, depth + 1).join('.')),
   );
-  const meant = closest(dotted(path), names) ?? names.find((name) => name.split('.').at(-1) === path.at(-1));
-  return meant === undefined
-    ? 'unknown key, see wm train --help-config'
-    : `unknown key, did you mean \`${meant}\`?`;
+  const word = String(path.at(-1));
+  const meant =
+    closest(dotted(path), names) ??
+    names.find((name) => name.split('.').at(-1) === word) ??
+    names.find((name) => name === otherWords.get(word.toLowerCase()));
+  return meant === undefined ? 'unknown key, see wm train --help-config' : didYouMean(meant);
 }
 
-/** The candidate nearest to `word`, letter case and `_` or `-` aside, if at most two letters differ. */
-function closest(word: string, candidates: readonly string[]): string | undefined {
-  const plain = (text: string) => text.toLowerCase().replaceAll(/[_-]/g, '');
-  const ranked = candidates
-    .map((candidate) => ({ candidate, distance: editDistance(plain(word), plain(candidate)) }))
-    .sort((a, b) => a.distance - b.distance);
-  const best = ranked[0];
-  return best && best.distance <= Math.min(2, 0.4 * word.length) ? best.candidate : undefined;
-}
+/** What others call a key, too far from its name for `closest`. */
+const otherWords = new Map([
+  ['env', 'environment'],
+  ['task', 'environment'],
+  ['lr', 'learningRate'],
+  ['discount', 'gamma'],
+  ['algo', 'method'],
+  ['algorithm', 'method'],
+]);
 
-/** Levenshtein's distance: the least number of letters to insert, delete or replace, row by row. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1];
-    for (const [j, other] of [...b].entries()) {
-      next.push(Math.min(row[j + 1]! + 1, next[j]! + 1, row[j]! + (letter === other ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row.at(-1)!;
+const didYouMean = (key: string) => `unknown key, did you mean \`${key}\`?`;
+
+/** The key that stands for `method` in a config without one, under another name: `Method`, `algo`. */
+export function misnamedMethod(values: unknown): Problem | undefined {
+  const key = Object.keys(values ?? {}).find(
+    (name) => closest(name, ['method']) !== undefined || otherWords.get(name.toLowerCase()) === 'method',
+  );
+  return key === undefined ? undefined : { kind: 'key', path: [key], says: didYouMean('method') };
 }

@@ -4,7 +4,8 @@ import { environmentEntry, environmentNames } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { count, positiveInteger } from '../methods/fields.ts';
 import { type MethodName, methods } from '../methods/index.ts';
-import { alternatives } from '../words.ts';
+import { alternatives, enumeration } from '../words.ts';
+import { MOST_SEEDS } from './seeds.ts';
 
 /** What Windows takes for a device, with any ending, wherever it stands in a path. */
 const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
@@ -24,7 +25,7 @@ const folderName = z
 const seeds = z
   .array(count.max(2 ** 31 - 1))
   .min(1)
-  .max(10_000)
+  .max(MOST_SEEDS)
   .superRefine((list, context) => {
     const first = new Map<number, number>();
     for (const [index, seed] of list.entries()) {
@@ -104,10 +105,16 @@ const schemas = new Map<MethodName, ReturnType<typeof makeSchema>>();
 
 function makeSchema(method: MethodName) {
   return z.strictObject({
-    method: z.enum([method]).describe(`the method to train. ${methods[method].title}`),
+    method: z.enum([method]).describe(`the method to train. ${methods[method].title}${byArm(method)}`),
     ...commonKeys,
     ...methods[method].settings.shape,
   });
+}
+
+/** That a config may name the method's arms instead, where it has several. */
+function byArm(method: MethodName): string {
+  const names = Object.keys(methods[method].arms);
+  return names.length > 0 ? `; ${enumeration(names)} are it with their switches set` : '';
 }
 
 /** What a method's schema gives, `name` not yet filled in. A union over the methods, told apart by `method`. */

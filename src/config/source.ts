@@ -13,12 +13,17 @@ import {
   YAMLMap,
 } from 'yaml';
 import { UserError } from '../errors.ts';
-import type { KeyPath } from './key-path.ts';
+import { dotted, type KeyPath } from './key-path.ts';
 
 /** Where a value was written: `configs/dream.yaml:6:9` or `--set lambda=high`. The file's places come first. */
 export interface Place {
   text: string;
   order: number;
+}
+
+/** Where a value was written that was laid over the file's, and its key. */
+interface LaidPlace extends Place {
+  keyText: string;
 }
 
 /** What yaml calls an error, where our reader deserves plainer words. */
@@ -31,6 +36,8 @@ const plainWords: Partial<Record<string, string>> = {
 
 /** Characters of a config: room for 10,000 seeds of ten digits. YAML's reader needs seconds for a megabyte. */
 export const LONGEST_CONFIG = 2 ** 17;
+/** Parts of a dotted key; the schema's have two. */
+const DEEPEST = 10;
 /** Keys of one map; the schema has fewer than a hundred. */
 const MOST_KEYS = 1000;
 
@@ -81,9 +88,9 @@ export class ConfigSource {
   readonly #written: Written;
   readonly #root: YAMLMap;
   /** The values that were laid over the file's. */
-  readonly #overridden: Map<Node, Place & { keyText: string }>;
+  readonly #overridden: Map<Node, LaidPlace>;
 
-  private constructor(written: Written, root: YAMLMap, overridden: Map<Node, Place & { keyText: string }>) {
+  private constructor(written: Written, root: YAMLMap, overridden: Map<Node, LaidPlace>) {
     this.#written = written;
     this.#root = root;
     this.#overridden = overridden;
@@ -104,7 +111,27 @@ export class ConfigSource {
       const { text: place } = placeIn({ file, lines }, root.range[0]);
       throw new UserError(`${place}: expected keys with values, such as \`method: …\``);
     }
-    return new ConfigSource({ file, lines, document, end: text.length }, root as YAMLMap, new Map());
+    const source = new ConfigSource({ file, lines, document, end: text.length }, root as YAMLMap, new Map());
+    source.#nestDottedKeys();
+    return source;
+  }
+
+  /** A dotted key at the top, `critic.shapesModel: false`, is what it is on the command line and in a sweep. */
+  #nestDottedKeys(): void {
+    for (const { key, value } of [...this.#root.items]) {
+      if (!isScalar<string>(key) || !key.value.includes('.')) continue;
+      const path = key.value.split('.');
+      const keyPlace = this.#inFile(key.range?.[0] ?? 0);
+      this.#root.delete(key);
+      if (this.has(path)) {
+        throw new UserError(
+          `${keyPlace.text}: ${dotted(path)} is already set at ${this.keyPlace(path).text}, keep one of the two`,
+        );
+      }
+      const node = isNode(value) ? value : new Scalar(null);
+      const { text } = node.range ? this.#inFile(node.range[0]) : keyPlace;
+      this.#lay({ text, keyText: keyPlace.text, order: keyPlace.order }, path, node);
+    }
   }
 
   /** The same source, to lay other values over: neither sees what the other is given. What stays the same is shared. */
@@ -128,13 +155,23 @@ export class ConfigSource {
       typeof text === 'string'
         ? (parseStrictly(text, () => place, new LineCounter()).contents ?? new Scalar(null))
         : text;
+    this.#lay(place, path, value);
+  }
+
+  /** Sets a value that follows from the one at `origin`, and shares its place. */
+  derive(path: readonly string[], value: Node, origin: KeyPath): void {
+    const { text, order } = this.place(origin);
+    this.#lay({ text, keyText: this.keyPlace(origin).text, order }, path, value);
+  }
+
+  #lay(place: LaidPlace, path: readonly string[], value: Node): void {
+    if (path.length > DEEPEST) throw new UserError(`${place.text}: ${plainWords.RESOURCE_EXHAUSTION}`);
     let map = this.#root;
     for (const [depth, key] of path.slice(0, -1).entries()) {
       const child = map.has(key) ? map.get(key, true) : new YAMLMap();
       if (!isMap(child)) {
-        throw new UserError(
-          `${flag}: ${path.slice(0, depth + 1).join('.')} holds a value and has no keys to set`,
-        );
+        const name = dotted(path.slice(0, depth + 1));
+        throw new UserError(`${place.text}: ${name} holds a value and has no keys to set`);
       }
       // A copy, because a fork may share the map.
       const own = shallowCopy(child);
@@ -155,7 +192,12 @@ export class ConfigSource {
   /** What the user typed to lay a value over the key itself; undefined if nothing was. */
   flagOf(path: KeyPath): string | undefined {
     const node: unknown = this.#root.getIn(path, true);
-    return isNode(node) ? this.#overridden.get(node)?.text : undefined;
+    const place = isNode(node) ? this.#overridden.get(node) : undefined;
+    return place && !this.#isInFile(place) ? place.text : undefined;
+  }
+
+  #isInFile({ order }: Place): boolean {
+    return order <= this.#written.end;
   }
 
   /** The plain values, for the schema to judge. */
@@ -189,7 +231,7 @@ export class ConfigSource {
       if (overridden) {
         const { text, keyText, order } = overridden;
         place = { text: ofKey ? keyText : text, order };
-        fromFile = false;
+        fromFile = this.#isInFile(place);
       } else if (fromFile) {
         const keyNode = ofKey && depth === path.length - 1 && isMap(node) ? keyOf(node, key) : undefined;
         place = this.#inFile((keyNode ?? child).range?.[0] ?? 0);

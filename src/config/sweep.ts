@@ -114,8 +114,13 @@ function plannedCells(source: ConfigSource): Choice[][] {
     return complain(['sweep'], `expected ${EXPECTED}, got ${shown(sweep)}`);
   }
   const cells = Array.isArray(sweep) ? listedCells(sweep, complain) : gridCells(sweep, complain);
-  const named = cells.flat().find(({ key }) => key === 'name');
+  const choices = cells.flat();
+  const named = choices.find(({ key }) => key === 'name');
   if (named) complain(named.keyPath, 'name cannot be swept, every cell is named by its values');
+  // sweep.yaml holds every key of the config's own method.
+  const method = choices.find(({ key }) => key === 'method');
+  if (method)
+    complain(method.keyPath, 'method cannot be swept, train each by itself; arms are switches to sweep');
   return cells;
 }
 

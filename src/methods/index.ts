@@ -3,13 +3,14 @@ import type { Agent, AgentSpaces, Member, Method } from '../training/agent.ts';
 import { type Course, replayCourse } from './course.ts';
 import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
 import { type Rule, type RunLength, replayRules } from './rules.ts';
-import { arm, vaeLstmSettings } from './vae-lstm/settings.ts';
+import { arm, arms, vaeLstmSettings } from './vae-lstm/settings.ts';
 
 /** The registry: one line per method. Settings load at once (they feed the config schema), agents on demand. */
 export const methods = {
   'vae-lstm': defineMethod(vaeLstmSettings, {
     title: 'VAE + LSTM world model: baseline, dream critic and the two arms between',
     arm,
+    arms,
     rules: replayRules,
     course: replayCourse,
     load: async () => (await import('./vae-lstm/agent.ts')).vaeLstm,
@@ -30,6 +31,8 @@ interface Definition<Settings> {
   title: string;
   /** The arm's name: what tables call a run, and its folder's default name. */
   arm: (settings: Settings) => string;
+  /** The arms that a config may name in place of the method: of each, the dotted keys that make it. */
+  arms?: Readonly<Record<string, Readonly<Record<string, boolean>>>>;
   /** What must hold between its keys. */
   rules: readonly Rule<Settings & RunLength>[];
   course: (config: Settings & RunLength) => Course;
@@ -47,6 +50,7 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
     title: definition.title,
     settings,
     arm: (config: object) => definition.arm(read(config)),
+    arms: definition.arms ?? {},
     rules: definition.rules.map(
       ({ keys, holds, says }): Rule<RunLength> => ({
         keys,

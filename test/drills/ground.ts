@@ -35,7 +35,7 @@ export interface Model {
 
 /** Lines that a run may write to stderr, off a terminal. */
 const KNOWN_LINES = [
-  /^(training|resuming) runs\/tiny on /,
+  /^(training|resuming) runs\/tiny \([^()]+\) on /,
   /^runs\/tiny is finished: nothing to do$/,
   /^seed \d+ {2}(step \d+\/\d+ |done$|interrupted|failed: .+$)/,
   /^saving every seed; once more to stop at once$/,

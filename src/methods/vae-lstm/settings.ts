@@ -64,6 +64,15 @@ export const vaeLstmSettings = z.strictObject({
 
 export type VaeLstmSettings = z.infer<typeof vaeLstmSettings>;
 
+/** What makes each arm: the switches that its name sets in a config. */
+export const arms = {
+  baseline: { 'critic.shapesModel': false, 'critic.bootstrapsActor': false },
+  'shape-only': { 'critic.shapesModel': true, 'critic.bootstrapsActor': false },
+  'bootstrap-only': { 'critic.shapesModel': false, 'critic.bootstrapsActor': true },
+  'dream-critic': { 'critic.shapesModel': true, 'critic.bootstrapsActor': true },
+  literal: { 'model.continueHead': false, 'critic.terminalMask': false, 'critic.stopGradient': false },
+};
+
 /** The arm's name, from the two switches; the literal equations are an arm of their own. */
 export function arm(settings: VaeLstmSettings): string {
   const { shapesModel, bootstrapsActor, terminalMask, stopGradient } = settings.critic;

@@ -1,0 +1,53 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { UserError } from '../errors.ts';
+import { closest, enumeration } from '../words.ts';
+
+const folder = fileURLToPath(new URL('../../configs/', import.meta.url));
+
+/** The configs that come with wm, by their paths in its folder configs/, with slashes: `dream.yaml`, `sweeps/lambda.yaml`. */
+export function shippedConfigs(): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => file.replaceAll(path.sep, '/'))
+    .sort();
+}
+
+/** Where a shipped config lies, as short as it can be said from here. */
+export function shippedConfigPath(name: string): string {
+  const file = path.join(folder, name);
+  const fromHere = path.relative('', file);
+  return fromHere.startsWith('..') || path.isAbsolute(fromHere) ? file : fromHere;
+}
+
+/**
+ * The file of the shipped config that a name ends in: `lambda`, `lambda.yaml`, `sweeps/lambda` and
+ * `configs/sweeps/lambda.yaml` are one.
+ *
+ * @param among the shipped configs
+ * @returns undefined where there is none
+ * @throws UserError where there are several.
+ */
+export function findShippedConfig(name: string, among = shippedConfigs()): string | undefined {
+  const wanted = `/${stem(name.replaceAll(path.sep, '/'))}`;
+  const found = among.filter((file) => `/configs/${stem(file)}`.endsWith(wanted));
+  if (found.length > 1) {
+    const candidates = found.map((file) => `configs/${file}`);
+    throw new UserError(
+      `${name}: no such file, and wm has several configs of that name: ${enumeration(candidates)}`,
+    );
+  }
+  return found[0] && shippedConfigPath(found[0]);
+}
+
+/** The name of the shipped config that may be meant by one that there is not: nearly the same, or a part of it. */
+export function nearestShippedConfig(name: string): string | undefined {
+  const word = path.basename(stem(name));
+  const names = shippedConfigs().map((file) => path.basename(stem(file)));
+  const part = (a: string, b: string) => b.length > 2 && a.includes(b);
+  const near = closest(word, names) ?? names.find((each) => part(each, word) || part(word, each));
+  return near && `${near}.yaml`;
+}
+
+const stem = (file: string) => file.replace(/\.ya?ml$/, '');
