@@ -30,11 +30,11 @@ export class Distractors implements Environment {
   #random = RandomStream.named(0, 'distractors');
 
   constructor(environment: Environment, count: number) {
-    const { shape, low, high } = environment.observationSpace;
+    const { low, high } = environment.observationSpace;
     const infinite = new Array<number>(count).fill(Infinity);
     this.observationSpace = {
       kind: 'box',
-      shape: [spaceSize({ kind: 'box', shape, low, high }) + count],
+      shape: [spaceSize(environment.observationSpace) + count],
       low: [...low, ...infinite.map((bound) => -bound)],
       high: [...high, ...infinite],
     };
