@@ -100,7 +100,7 @@ test('latent terms are those of the posterior, computed by hand', async () => {
   // No hidden layer is possible, so one whose ReLU is the identity, inputs being positive: μ and log σ² are then linear.
   const layout = new ParameterLayout(encoderSpecs(2, [2], 3));
   const identity = [1, 0, 0, 1];
-  const output = [1, 0, 0, 0, 0, -1, 0, 0.05, 0, 0, 0, 0];
+  const output = [1, 0, 0.1, 0, 0, -1, 0, 0.05, 0, 0, 0, 0];
   const bias = [0, 0, 0.5, 0, 0, -2];
   const spec = (name: string) => layout.specs.find((each) => each.name === name)!;
   assert.deepEqual(spec('encoder.1.weight').shape, [2, 6]);
@@ -117,7 +117,7 @@ test('latent terms are those of the posterior, computed by hand', async () => {
     [5, 4],
   ];
   const wanted = (() => {
-    const mean = observations.map(([x, y]) => [x!, 0.05 * y!, 0.5]);
+    const mean = observations.map(([x, y]) => [x!, 0.05 * y!, 0.1 * x! + 0.5]);
     const logVariance = observations.map(([x]) => [0, 0, -x! - 2]);
     const average = (xs: number[]) => xs.reduce((sum, x) => sum + x, 0) / xs.length;
     const dimensions = [0, 1, 2];
@@ -131,7 +131,7 @@ test('latent terms are those of the posterior, computed by hand', async () => {
       return average(mean.map((mu) => (mu[d]! - centre) ** 2));
     });
     const std = variance.map(Math.sqrt);
-    return [Math.min(...kl), Math.max(...kl), Math.min(...std), average(std), Math.max(...std), 1];
+    return [Math.min(...kl), Math.max(...kl), Math.min(...std), average(std), Math.max(...std), 2];
   })();
   const found = tf.tidy(() => {
     const encoder = layout.unpack(tf.tensor2d([...values, ...values], [2, layout.size]));

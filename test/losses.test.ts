@@ -29,6 +29,7 @@ import type { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { memberMean } from '../src/training/reduce.ts';
 import { agentSpaces } from '../src/training/train.ts';
+import { assertClose } from './support/tensors.ts';
 
 const MEMBERS = 2;
 const BATCH = 3;
@@ -411,6 +412,31 @@ describe('what the switches promise', () => {
 
       const costly = networks(settings, { ...spaces, rewardRange: [-2, -1] });
       assert.deepEqual(costly.valueRange, [-2, 0]);
+    });
+  });
+
+  test('imagined returns: advantages are divided by the floor at least; without a continue head nothing ends', () => {
+    tf.tidy(() => {
+      const given = problem(arms['dream critic']!);
+      const { layouts, weights, settings } = given;
+      const shape = [MEMBERS, STARTS, HORIZON, LATENT];
+      const [latent, nextLatent] = [normals('imagined', shape), normals('imagined next', shape)];
+      const model = layouts.model.unpack(weights.model);
+      const target = targetCritic(layouts, weights.target!, settings);
+      const valueOfLatent = value(model, LAYERS, latent);
+      const imagined = (settings: VaeLstmSettings) =>
+        imaginedReturns(model, target, { latent, nextLatent, action: latent }, valueOfLatent, settings);
+      const floor = 1000;
+      const { advantage, returns } = imagined({
+        ...settings,
+        actor: { ...settings.actor, returnRangeFloor: floor },
+      });
+      assertClose(tf.mul(advantage, floor).dataSync(), tf.sub(returns, valueOfLatent).dataSync());
+
+      const endless = imagined({ ...settings, model: { ...settings.model, continueHead: false } });
+      for (const ones of [endless.continueProbability, endless.weight]) {
+        assert.deepEqual(new Set(ones.dataSync()), new Set([1]));
+      }
     });
   });
 

@@ -9,6 +9,7 @@ import {
   interquartileMean,
   mean,
   probabilityOfImprovement,
+  quantile,
   standardDeviation,
 } from '../src/statistics.ts';
 import { studentInterval, welch } from '../src/student.ts';
@@ -54,6 +55,20 @@ test("the interquartile mean is scipy's trim_mean of a quarter, as rliable's", (
   close(interquartileMean(errors), 0.00023874999999999998);
   close(interquartileMean([500, 500, 491.5]), 497.1666666666667);
   assert.equal(interquartileMean([]), null);
+});
+
+test("a quantile is numpy's, whatever the order of the values", () => {
+  // numpy.quantile([8, 1, 4, 2], [0, 0.25, 0.5, 0.9, 1])
+  for (const [q, expected] of [
+    [0, 1],
+    [0.25, 1.75],
+    [0.5, 3],
+    [0.9, 6.8],
+    [1, 8],
+  ] as const) {
+    close(quantile([8, 1, 4, 2], q), expected);
+  }
+  assert.equal(quantile([3], 0.3), 3);
 });
 
 test('bootstrap intervals lie where every resample, enumerated, puts them', () => {

@@ -13,8 +13,8 @@ import type { Agent, PolicyName } from '../src/training/agent.ts';
 import { complete, type Evaluation, evaluate, returnStatistics } from '../src/training/evaluate.ts';
 import type { Row, TrainingEvent } from '../src/training/events.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
-import { lossColumns } from '../src/training/loss-log.ts';
-import { emptyBatch, Replay } from '../src/training/replay.ts';
+import { LossLog, lossColumns } from '../src/training/loss-log.ts';
+import { type Batch, emptyBatch, Replay } from '../src/training/replay.ts';
 import { type ReplayAgent, ReplayLearner, type ReplaySettings } from '../src/training/replay-learner.ts';
 import { lambdaReturn, quantileRange } from '../src/training/returns.ts';
 import { scheduleAt } from '../src/training/schedule.ts';
@@ -177,6 +177,79 @@ describe('replay', () => {
       });
       assert.deepEqual(sampled[1], sampled[0]);
     });
+  }
+});
+
+test('experience is drawn from streams of their names, as many random steps first as are asked for', async () => {
+  const seeds = [5, 9];
+  const [randomSteps, steps, length] = [6, 40, 2];
+  const acted: { policy: PolicyName; gumbel: number[] }[] = [];
+  const batches: Batch[] = [];
+  const learner = new ReplayLearner(
+    {
+      // Always the same push lets the pole fall, so that episodes follow each other.
+      act: async (_observations, policy, gumbel) => {
+        acted.push({ policy, gumbel: [...gumbel!] });
+        return Int32Array.of(1, 0);
+      },
+      update: (batch) => batches.push(structuredClone(batch)),
+    },
+    cartPole,
+    seeds,
+    { randomSteps, updateEvery: 4, replay: { capacity: 60, batch: 3, length } },
+  );
+  for (let step = 1; step <= steps; step++) await learner.round(step, 0);
+
+  const acting = seeds.map((seed) => RandomStream.named(seed, 'acting'));
+  const noise = () => acting.flatMap((stream) => [...stream.fillGumbel(new Float32Array(2))]);
+  assert.deepEqual(
+    acted,
+    Array.from({ length: steps - randomSteps }, () => ({ policy: 'online', gumbel: noise() })),
+  );
+  for (const [member, seed] of seeds.entries()) {
+    const [starts, exploration, windows] = ['environment', 'exploration', 'replay'].map((name) =>
+      RandomStream.named(seed, name),
+    ) as [RandomStream, RandomStream, RandomStream];
+    const environment = cartPole.make();
+    const row = (first: boolean, observation: ArrayLike<number>, step: number) => {
+      const action = step <= randomSteps ? exploration.integer(2) : 1 - member;
+      const { observation: next, reward, terminated } = environment.step(action);
+      const [here, there] = [Array.from(observation), Array.from(next)];
+      return { observation: here, next_observation: there, action, reward, terminated, first };
+    };
+    const rows = [row(true, environment.reset(starts), 1)];
+    for (let step = 2; step <= steps; step++) {
+      const { terminated, next_observation } = rows.at(-1)!;
+      rows.push(row(terminated, terminated ? environment.reset(starts) : next_observation, step));
+    }
+    assert.ok(rows.filter(({ first }) => first).length > 2, 'several episodes');
+    const { arrays } = learner.save(member);
+    for (const field of Object.keys(rows[0]!) as (keyof (typeof rows)[0])[]) {
+      assert.deepEqual(
+        Array.from(arrays[`replay.${field}`]!.data),
+        rows.flatMap((row) => row[field]).map(Number),
+        field,
+      );
+    }
+    assert.equal(batches.length, 8);
+    for (const [update, { action, observation }] of batches.entries()) {
+      const held = randomSteps + 4 * (update + 1);
+      const drawn = Array.from({ length: 3 }, () => windows.integer(held - length + 1)).flatMap((start) =>
+        rows.slice(start, start + length),
+      );
+      const part = <T>(values: Iterable<T>) => {
+        const all = [...values];
+        return all.slice((member * all.length) / 2, ((member + 1) * all.length) / 2);
+      };
+      assert.deepEqual(
+        part(action),
+        drawn.map((row) => row.action),
+      );
+      assert.deepEqual(
+        part(observation),
+        drawn.flatMap((row) => row.observation),
+      );
+    }
   }
 });
 
@@ -687,6 +760,34 @@ describe('train with a scripted agent', () => {
       { env_step: 36, update: 8, loss: 6.5, kl: 1 },
       { env_step: 44, update: 12, loss: 10.5, kl: 1 },
     ]);
+  });
+
+  test('pending losses: the mean and the peak of a row, in the sitting after too', async () => {
+    const pending: Row[][] = [];
+    const agent = stubAgent({
+      lossTerms: ['loss', 'critic', 'gradient_norm'],
+      drainLosses: async () => pending.splice(0),
+    });
+    const update = async (log: LossLog, loss: number, gradient_norm: number) => {
+      pending.push([{ loss, critic: null, gradient_norm }]);
+      await log.drain();
+    };
+    const log = new LossLog(agent, 1);
+    await update(log, 1, 2);
+    await update(log, 3, 6);
+    const arrays = structuredClone(log.save(0));
+    const resumed = () => {
+      const next = new LossLog(agent, 1);
+      next.load(0, { step: 0, update: 2, evaluationDue: false, arrays, streams: {} });
+      return next;
+    };
+    const row = { loss: 2, critic: null, gradient_norm: 4, gradient_norm_max: 6 };
+    assert.deepEqual(await resumed().flush(), [row]);
+    const next = resumed();
+    await update(next, 8, 1);
+    assert.deepEqual(await next.flush(), [{ ...row, loss: 4, gradient_norm: 3 }]);
+    await update(next, Number.NaN, 1);
+    assert.deepEqual([...next.failures()], [{ member: 0, update: 4, reason: 'loss became NaN at update 4' }]);
   });
 
   test('a NaN is reported within its log interval, by the term that caused it, and not saved', async () => {

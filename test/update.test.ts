@@ -20,7 +20,7 @@ for (const [name, start] of Object.entries(engines)) {
   describe(`one update on ${name} equals JAX's`, () => {
     before(start);
     for (const members of [1, 3]) {
-      test(`${members} stacked`, () => assertUpdateEqualsReference(members));
+      test(`${members} stacked on ${name}`, () => assertUpdateEqualsReference(members));
     }
   });
 }

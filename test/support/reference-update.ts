@@ -258,6 +258,17 @@ export async function assertUpdateEqualsReference(members: number): Promise<void
     within(1e-4, 'actor', part(terms.actor!), [expected.actor_loss]);
     within(1e-4, 'baseline actor', part(baseline.terms.actor!), [expected.baseline_actor_loss]);
     within(1e-4, 'gradient norm', part(terms.gradient_norm!), [norm]);
+    const flattened = (named: Named) => Object.values(named).flatMap((packed) => [...floats(packed)]);
+    within(1e-4, 'actor gradient norm', part(terms.actor_gradient_norm!), [
+      Math.hypot(...flattened(expected.actor_gradient)),
+    ]);
+    const meanOf = (packed: Packed) => floats(packed).reduce((sum, x) => sum + x, 0) / floats(packed).length;
+    within(1e-4, 'imagined return', part(terms.imagined_return!), [meanOf(expected.lambda_return!)]);
+    within(1e-4, 'continue probability', part(terms.continue_probability!), [
+      meanOf(expected.continue_probability!),
+    ]);
+    const after = [...part(computed.weights.model), ...part(computed.weights.actor)];
+    within(1e-6, 'weight norm', part(terms.weight_norm!), [Math.hypot(...after)]);
 
     const compare = (ours: string, theirs: Float32Array, from = computed.seen) =>
       within(1e-3, ours, part(from[ours]!), theirs);

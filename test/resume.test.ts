@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { before, test } from 'node:test';
+import { loadExperiment } from '../src/config/load.ts';
+import { startEngine } from '../src/engine/engine.ts';
+import type { WorkerMessage } from '../src/experiment/messages.ts';
+import { trainSeeds } from '../src/experiment/train-seeds.ts';
+import { readCsv } from '../src/runs/csv.ts';
+import { SeedFolder } from '../src/runs/seed-folder.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
+import { linesWithoutTime, text, tinyDreamCritic } from './support/tiny-run.ts';
+
+const seeds = [1, 2];
+const steps = 120;
+const config = `${tinyDreamCritic}seeds: [${seeds}]
+steps: ${steps}
+updateEvery: 2
+horizon: 3
+evaluation: { every: 40, episodes: 2 }
+`;
+const experiment = loadExperiment({ file: 'tiny.yaml', text: config });
+const root = temporaryFolder('resume');
+
+/** How a worker's sitting goes. */
+interface Sitting {
+  /** The clock at its start. */
+  from?: number;
+  /** Environment steps after which it gives its core away. */
+  turn?: number;
+  /** Asked to stop once this holds of the messages so far, or killed. */
+  stopAfter?: (messages: readonly WorkerMessage[]) => boolean;
+  killAtWrite?: number;
+}
+
+/** Trains in this process, a second of its clock for every evaluation; gives what it says but for single steps. */
+async function sit(dir: string, { from = 0, turn = steps, stopAfter, killAtWrite }: Sitting = {}) {
+  const messages: WorkerMessage[] = [];
+  let seconds = from;
+  let writes = 0;
+  await trainSeeds(
+    { runDir: dir, experiment, engine: 'wasm', seeds, turn },
+    {
+      emit: (message) => {
+        if (message.kind === 'step') return;
+        if (message.kind === 'evaluation') seconds++;
+        messages.push(message);
+      },
+      stopRequested: () => stopAfter?.(messages) ?? false,
+      beforeWrite: () => {
+        if (++writes === killAtWrite) throw new Error('killed');
+      },
+      clock: () => seconds,
+    },
+  );
+  return messages.map(({ kind, seed, ...rest }) => `${kind} ${seed}${'step' in rest ? ` ${rest.step}` : ''}`);
+}
+
+function folder(name: string): string {
+  const dir = path.join(root, name);
+  mkdirSync(dir);
+  return dir;
+}
+
+/** All that a seed has at its end and that may not depend on its sittings. */
+function result(dir: string, seed: number) {
+  const seedFolder = new SeedFolder(dir, seed);
+  const { state } = seedFolder.readCheckpoint()!;
+  const { steps, updates } = seedFolder.done()!;
+  const metrics = linesWithoutTime(text(dir, `seed-${seed}`, 'metrics.csv'));
+  return { state, steps, updates, metrics, losses: text(dir, `seed-${seed}`, 'losses.csv') };
+}
+
+function assertAsNeverStopped(dir: string): void {
+  for (const seed of seeds) assert.deepEqual(result(dir, seed), result(whole, seed));
+}
+
+const secondsOf = (dir: string, seed: number) => ({
+  evaluations: readCsv(path.join(dir, `seed-${seed}`, 'metrics.csv'))!.rows.map((row) => row.wall_seconds),
+  done: new SeedFolder(dir, seed).done()!.wallSeconds,
+});
+
+let whole: string;
+
+before(async () => {
+  await startEngine('wasm');
+  whole = folder('whole');
+  await sit(whole);
+});
+
+test('a run that was never stopped has its rows, its checkpoint at the end and its time', () => {
+  for (const seed of seeds) {
+    const { state, steps: taken, updates, metrics, losses } = result(whole, seed);
+    // 40 random steps, then an update every second one, and a row of losses after every fifth.
+    assert.deepEqual([state.step, state.update, taken, updates], [120, 40, 120, 40]);
+    assert.equal(metrics.length, 1 + 3);
+    assert.equal(losses.trimEnd().split('\n').length, 1 + 8);
+  }
+  // Each evaluation of each seed takes a second, told after it.
+  assert.deepEqual(secondsOf(whole, 1), { evaluations: [0, 2, 4], done: 6 });
+  assert.deepEqual(secondsOf(whole, 2), { evaluations: [1, 3, 5], done: 6 });
+});
+
+test('killed after rows beyond its checkpoint, it writes them again, and once', async () => {
+  const dir = folder('killed');
+  // One write at the start, then of each seed 8 rows of losses, 3 evaluations and 2 checkpoints; not the third.
+  const writes = 1 + seeds.length * (8 + 3 + 2);
+  await assert.rejects(sit(dir, { killAtWrite: writes + 1 }), /^Error: killed$/);
+  for (const seed of seeds) {
+    assert.equal(new SeedFolder(dir, seed).readCheckpoint()!.state.step, 80);
+    for (const file of ['metrics.csv', 'losses.csv']) {
+      assert.equal(readCsv(path.join(dir, `seed-${seed}`, file))!.rows.at(-1)!.env_step, steps, file);
+    }
+  }
+  assert.deepEqual((await sit(dir)).slice(-2), ['done 1', 'done 2']);
+  assertAsNeverStopped(dir);
+});
+
+test('stopped and gone on with, it adds the time of its sittings', async () => {
+  const dir = folder('stopped');
+  const stopped = await sit(dir, { stopAfter: (messages) => messages.length > 1 });
+  assert.deepEqual(stopped, ['evaluation 1', 'evaluation 2', 'interrupted 1', 'interrupted 2']);
+  await sit(dir, { from: 1000 });
+  assertAsNeverStopped(dir);
+  assert.deepEqual(secondsOf(dir, 1), { evaluations: [0, 2, 4], done: 6 });
+});
+
+test('in turns, each as long as the one before, the last one ends with the run', async () => {
+  const dir = folder('turns');
+  const ends: string[] = [];
+  for (let turn = 0; turn < 3; turn++) ends.push(...(await sit(dir, { turn: 40 })).slice(2));
+  assert.deepEqual(ends, [
+    'waiting 1 40',
+    'waiting 2 40',
+    'waiting 1 80',
+    'waiting 2 80',
+    'done 1',
+    'done 2',
+  ]);
+  assertAsNeverStopped(dir);
+});
