@@ -1,0 +1,17 @@
+import { experience } from './lists/experience.ts';
+import { learning } from './lists/learning.ts';
+import { metrics } from './lists/metrics.ts';
+import { policyOptimisation } from './lists/ppo.ts';
+import { resuming } from './lists/resuming.ts';
+import { statistics } from './lists/statistics.ts';
+import type { Group } from './mutant.ts';
+
+/** Every mutant there is. */
+export const groups: readonly Group[] = [
+  ...metrics,
+  ...learning,
+  ...policyOptimisation,
+  ...experience,
+  ...statistics,
+  ...resuming,
+];

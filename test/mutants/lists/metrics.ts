@@ -1,0 +1,205 @@
+import type { Group } from '../mutant.ts';
+import { source, tests } from '../places.ts';
+
+const evaluation = tests.metrics('step 6000');
+const measurement = tests.metrics('wm eval');
+
+/** What evaluation plays and what is measured of a model. */
+export const metrics: readonly Group[] = [
+  {
+    area: 'Metrics of the model',
+    file: source.diagnostics,
+    by: measurement,
+    changes: [
+      [
+        'tf.div(onHeldOut.squaredError, variance)',
+        'tf.div(onHeldOut.squaredError, tf.sqrt(variance))',
+        'standardised by the deviation',
+      ],
+      [
+        'tf.div(onOwn.squaredError, variance)',
+        'tf.div(onOwn.squaredError, tf.sqrt(variance))',
+        'own error standardised by the deviation',
+      ],
+      [
+        'memberMean(onOwn.squaredError)',
+        'memberMean(onHeldOut.squaredError)',
+        'own error measured on the held-out set',
+      ],
+      ['squares / rows - (sum / rows) ** 2', 'squares / rows', 'the mean square for the variance'],
+      [
+        'variances(heldOut.observation,',
+        'variances(own[0]!.observation,',
+        'standardised by the own episodes',
+      ],
+      [
+        'decode(model, layers, predictedLatent), tf.tensor1d([...spaces.observationScale])',
+        'decode(model, layers, predictedLatent), 1',
+        'scale dropped',
+      ],
+      [
+        'decode(model, layers, predictedLatent)',
+        'decode(model, layers, mean)',
+        'the reconstruction for the prediction',
+      ],
+      ['tf.sum(mask, 1)', 'steps', 'padding counted as steps'],
+      ['hidden: stateBefore(hidden, windows.first)', 'hidden', 'the state after the step for the one before'],
+      ['cell: stateBefore(cell, windows.first)', 'cell', 'the cell after the step for the one before'],
+      ['(at + k - 1) * observation', '(at + k) * observation', 'open loop compared a step late'],
+      ['[0, 0, k - 1, 0]', '[0, 0, k, 0]', 'open loop a step too long'],
+      ['START_FIRST = 10', 'START_FIRST = 11', 'warmed starts a step later'],
+      ['START_EVERY = 20', 'START_EVERY = 10', 'warmed starts twice as often'],
+      [
+        'subarray(at + 1, at + LONGEST).includes',
+        'subarray(at + 1, at + LONGEST + 1).includes',
+        'one episode start too many breaks a start',
+      ],
+      ['if (!unbroken || !broken)', 'if (true)', 'open loop across episode starts'],
+      [
+        'warmedStarts(sequences, false)',
+        'warmedStarts(sequences, true)',
+        'dream return from unbroken starts alone',
+      ],
+      [
+        'sequences.action.subarray(at, at + LONGEST)',
+        'sequences.action.subarray(at + 1, at + 1 + LONGEST)',
+        'actions of the open loop shifted by one',
+      ],
+      ['1 - settings.gamma,', '1,', 'dream return unscaled'],
+      [
+        'tf.slice(returns, [0, 0, 0], [randoms.length, starts.length, 1])',
+        'returns',
+        'dream return averaged over the horizon',
+      ],
+      [
+        'tf.sub(predicted, tf.tensor1d(obtained))',
+        'tf.sub(tf.tensor1d(obtained), predicted)',
+        'value bias negated',
+      ],
+      ['gamma ** (at % time)', '1', 'value bias against the undiscounted return'],
+      ['sum / batch', 'sum', 'value bias against the sum over episodes'],
+      [
+        'tf.div(memberMean(value(model, critic.hidden.length, latent)), 1 - gamma)',
+        'memberMean(value(model, critic.hidden.length, latent))',
+        'value bias of the scaled value',
+      ],
+      [
+        'valueBias(models.model, onOwn, own, settings)',
+        'valueBias(models.model, onHeldOut, own, settings)',
+        'value bias from the held-out starts',
+      ],
+      ['tf.greater(logits, 0)', 'tf.greater(logits, 0.5)', 'threshold of the continue accuracy moved'],
+      ['rolled.predictedLatent)', 'rolled.mean)', 'continue accuracy from the latent before'],
+      [
+        'tf.mul(0.5, tf.add(recognisedAlive, recognisedEnds))',
+        'recognisedAlive',
+        'accuracy on continuations alone',
+      ],
+    ],
+  },
+  {
+    area: 'Metrics of the model',
+    file: source.latents,
+    by: tests.failure('latent terms'),
+    changes: [
+      ['ACTIVE_VARIANCE = 0.01', 'ACTIVE_VARIANCE = 0.1', 'active from a greater variance on'],
+      ['perDimension(mean), 1)', 'perDimension(logVariance), 1)', 'the spread of the log-variance'],
+      ['tf.sqrt(variance)', 'variance', 'the variance for the deviation'],
+      [
+        'tf.min(kl, 1), tf.max(kl, 1)',
+        'tf.max(kl, 1), tf.min(kl, 1)',
+        'least and greatest divergence exchanged',
+      ],
+    ],
+  },
+  {
+    area: 'Evaluation',
+    file: source.train,
+    by: evaluation,
+    changes: [
+      [
+        "'average', episodes, RECORDED_EPISODES",
+        "'online', episodes, RECORDED_EPISODES",
+        'the online policy in place of the averaged one',
+      ],
+      ["'online', episodes, 0", "'average', episodes, 0", 'the averaged policy in place of the online one'],
+      ['`evaluation/${step}`', "'evaluation'", 'every evaluation from the same starts'],
+      ['RECORDED_EPISODES = 20', 'RECORDED_EPISODES = 22', 'more episodes recorded'],
+      [
+        '...returnStatistics(average[member]!.episodes)',
+        '...returnStatistics(average[0]!.episodes.slice(1))',
+        'an episode left out of the mean',
+      ],
+    ],
+  },
+  {
+    area: 'Evaluation',
+    file: source.vaeLstmAgent,
+    by: evaluation,
+    changes: [
+      ["policyName === 'online' ?", "policyName === 'average' ?", 'the two policies exchanged'],
+      ['actor: averageActor }', 'actor }', "the online actor on the average's encoder"],
+      ['{ encoder: averageEncoder,', '{ model,', "the average's actor on the online encoder"],
+      ['`diagnosis/${step}`', "'diagnosis'", 'the same noise at every measurement'],
+    ],
+  },
+  {
+    area: 'Evaluation',
+    file: source.evaluateRun,
+    by: tests.metrics('wm eval'),
+    changes: [
+      ["'average', episodes", "'online', episodes", 'wm eval plays the online policy'],
+      ["'eval')", "'evaluation/0')", 'wm eval from other starts'],
+      ['own, 0)', 'own, 1)', 'wm eval with other noise'],
+    ],
+  },
+  {
+    area: 'Evaluation',
+    file: source.evaluate,
+    by: tests.training('plays whole episodes greedily'),
+    changes: [
+      [
+        'environments.reset(i, streams[member]!)',
+        'environments.reset(i, streams[0]!)',
+        "every member from the first one's starts",
+      ],
+      ['episode.return += rewards[i]!', 'episode.return = rewards[i]!', 'the last reward for the return'],
+      [
+        'trace.observations.push(...before',
+        'trace.observations.push(...observations',
+        'the next observation recorded for the one before',
+      ],
+      ['own.slice(0, record)', 'own.slice(0, record + 1)', 'an episode too many recorded'],
+      [
+        'batch.terminated[start + length - 1] = Number(terminated)',
+        'batch.terminated[start + length - 1] = 1',
+        'a truncation recorded as a termination',
+      ],
+      [
+        'episode.truncated = truncated[i] === 1',
+        'episode.truncated = terminated[i] === 1',
+        'a termination taken for a truncation',
+      ],
+    ],
+  },
+  {
+    area: 'Evaluation',
+    file: source.evaluate,
+    by: tests.training('returnStatistics'),
+    changes: [['Math.max(a, b)', 'Math.min(a, b)', 'the least return for the greatest']],
+  },
+  {
+    area: 'Evaluation',
+    file: source.heldOut,
+    by: tests.training('held-out set'),
+    changes: [
+      ['SEED = 777', 'SEED = 778', 'another held-out set'],
+      ['sequence / (CONTROLLERS - 1)', 'sequence / CONTROLLERS', 'no controller that acts at random'],
+      [
+        'set.terminated[at] = Number(result.terminated)',
+        'set.terminated[at] = Number(result.truncated)',
+        'terminations not marked',
+      ],
+    ],
+  },
+];
