@@ -43,6 +43,15 @@ def improvement(a, b):
     return float(stats.mannwhitneyu(a, b).statistic) / (len(a) * len(b))
 
 
+def holm(values):
+    """Holm's correction as the closed test that it is: the largest Bonferroni p of any set of tests that holds this one."""
+    sets = [s for n in range(1, len(values) + 1) for s in itertools.combinations(range(len(values)), n)]
+    bonferroni = {s: min(1.0, len(s) * min(values[i] for i in s)) for s in sets}
+    return [max(bonferroni[s] for s in sets if i in s) for i in range(len(values))]
+
+
+PS = [welch(CONSTANT, A)[2], welch(CONSTANT, B)[2], welch(A, B)[2]]
+
 print(
     json.dumps(
         {
@@ -53,6 +62,7 @@ print(
             "differenceInterval": around(difference(B[:5], A)),
             "ratioInterval": around((resampled_means(B[:5])[:, None] / resampled_means(A)[None, :]).ravel()),
             "welch": [welch(A, B), welch(CONSTANT, A), welch(SMALL_ERRORS, A), welch(CONSTANT, B)],
+            "holm": [holm(PS), holm([0.04, 0.001, 0.6, 0.03, 0.02, 0.6, 0.0])],
             "probabilityOfImprovement": [improvement(A, B), improvement(B, A), improvement(CONSTANT, B)],
             "studentInterval": [
                 [float(end) for end in stats.t.interval(0.95, 4, 402.3, 15.2 / np.sqrt(5))],

@@ -120,3 +120,22 @@ export function probabilityOfImprovement(a: readonly number[], b: readonly numbe
   const wins = a.flatMap((x) => b.map((y) => (x > y ? 1 : x === y ? 0.5 : 0)));
   return mean(wins);
 }
+
+/**
+ * p-values of several tests, corrected by Holm (1979) so that the chance of one false finding or more among them all is
+ * no larger than the level each is held against, whatever their dependence:
+ *
+ *     p̃_(i) = max over j ≤ i of min(1, (m − j + 1) p_(j))      p_(1) ≤ … ≤ p_(m)
+ *
+ * @returns in the order given
+ */
+export function holm(values: readonly number[]): number[] {
+  const order = values.map((_, index) => index).sort((a, b) => values[a]! - values[b]!);
+  const corrected = [...values];
+  let largest = 0;
+  for (const [rank, index] of order.entries()) {
+    largest = Math.max(largest, Math.min(1, (values.length - rank) * values[index]!));
+    corrected[index] = largest;
+  }
+  return corrected;
+}

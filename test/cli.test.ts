@@ -446,7 +446,7 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
       /^error: option '--workers <n>' argument '0' is invalid/,
     ],
     ['eval of no run', ['eval', '.'], /^wm: \. is no run folder: /],
-    ['compare of no run', ['compare', 'nowhere'], /^wm: nowhere is no run folder: /],
+    ['compare of no run', ['compare', 'nowhere'], /^wm: nowhere does not exist; give a run folder/],
     ['an unknown engine of eval', ['eval', '.', '--engine', 'gpu'], /^wm: --engine: expected auto, /],
   ];
   for (const [what, args, message, files] of cases) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { formatMean } from '../src/compare/numbers.ts';
 import { armTitle } from '../src/compare/samples.ts';
 import { UserError } from '../src/errors.ts';
 import { parseCsv } from '../src/runs/csv.ts';
+import { readRun } from '../src/runs/read.ts';
 import { estimate, standardDeviation } from '../src/statistics.ts';
 import { runMaker } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -35,6 +36,7 @@ const dream = makeRun('dream-critic', {
   ],
   errors: [0.00999, 0.00999, 0.00999],
   wallSeconds: [10, 11, 12],
+  workers: [[0, 1, 2]],
   engine: 'tensorflow',
 });
 /** The same data with 12 significant digits of every number: sums depend on their order in the last ones. */
@@ -83,6 +85,9 @@ test('a row holds the means over the finished seeds, a collapsed seed has not re
       stepsTo400: { mean: null, reached: 0 },
       firstCrossing400: { mean: 4000, reached: 1 },
       wallSeconds: 3650.25,
+      secondsPerSeed: 3650.25,
+      seedsPerWorker: [1],
+      workers: 2,
       engine: 'wasm',
     }),
   );
@@ -98,13 +103,14 @@ Arm           Seeds   Final reward  Last three  Prediction error    Steps to 400
 Baseline          2  299.8 ± 141.1       324.9    (2.1 ± 0.5)e-4           never
 Dream critic      3   490.0 ± 17.3       406.7     0.010 ± 0.000  5,333 (3 of 3)
 
-Arm           Standardised error  First crossing  Seconds per seed  Engine
-Baseline          (4.3 ± 1.1)e-3  4,000 (1 of 2)             3,650  wasm
-Dream critic         0.20 ± 0.00  4,000 (3 of 3)                11  tensorflow
+Arm           Standardised error  First crossing  Seconds per seed  Per worker  Engine
+Baseline          (4.3 ± 1.1)e-3  4,000 (1 of 2)             3,650           1  wasm
+Dream critic         0.20 ± 0.00  4,000 (3 of 3)                 4           3  tensorflow
 
 Mean ± standard deviation (n - 1) over seeds. Prediction error: one step ahead, on the held-out set,
 raw units. Steps to 400: environment steps until the reward stays at or above 400; first crossing:
-until it first is there; both over the seeds that got there.
+until it first is there; both over the seeds that got there. Seconds per seed: wall time of a worker
+process divided by the seeds that it trains side by side (per worker).
 Baseline: left out, not finished: seed 7.
 
 Final reward  Seeds           Mean   95 % interval  Interquartile mean
@@ -181,6 +187,9 @@ test('CSV: full precision, never is empty with its count', () => {
       ['first_crossing_400', 4000, 4000],
       ['first_crossing_400_reached', 1, 3],
       ['wall_seconds', 3650.25, 11],
+      ['seconds_per_seed', 3650.25, 11 / 3],
+      ['seeds_per_worker', 1, 3],
+      ['workers', 2, 1],
       ['engine', 'wasm', 'tensorflow'],
     ]),
   );
@@ -195,7 +204,10 @@ test('Markdown', () => {
       '| Baseline | 2 | 299.8 ± 141.1 | 324.9 | (2.1 ± 0.5)e-4 | never |\n' +
       '| Dream critic | 3 | 490.0 ± 17.3 | 406.7 | 0.010 ± 0.000 | 5,333 (3 of 3) |',
   );
-  assert.match(further!, /\n\| Baseline \| \(4\.3 ± 1\.1\)e-3 \| 4,000 \(1 of 2\) \| 3,650 \| wasm \|\n/);
+  assert.match(
+    further!,
+    /\n\| Baseline \| \(4\.3 ± 1\.1\)e-3 \| 4,000 \(1 of 2\) \| 3,650 \| 1 \| wasm \|\n/,
+  );
   assert.equal(notes!.split('\n')[1], '- Baseline: left out, not finished: seed 7.');
   assert.equal(
     statistics[1]!.split('\n')[2],
@@ -266,27 +278,36 @@ test('different conditions are said, the paper included', () => {
   const short = makeRun('short', {
     arm: 'dream-critic',
     curves: [[500]],
-    overrides: ['steps=8000', 'evaluation.episodes=20'],
+    overrides: ['steps=8000', 'evaluation.episodes=20', 'evaluation.every=1000'],
   });
-  assert.deepEqual(compareRuns([baseline, short], { paper: false }).notes.slice(1), [
+  const madeBy = (dir: string, changes: Record<string, unknown>) => {
+    const file = join(dir, 'run.json');
+    const { sittings: _, ...info } = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify({ ...info, ...changes }));
+  };
+  madeBy(baseline, {});
+  madeBy(short, { wmVersion: '0.2.0', gitCommit: 'f'.repeat(40) });
+  const { notes, text } = compareRuns([baseline, short], { paper: false });
+  assert.deepEqual(notes.slice(1), [
     'Not the same environment steps: Baseline 50,000; Dream critic 8,000.',
     'Not the same episodes per evaluation: Baseline 100; Dream critic 20.',
+    'Not the same steps between evaluations, on which steps to 400, first crossing and last three depend: Baseline 2,000; Dream critic 1,000.',
+    'Not the same wm: Baseline 0.1.0; Dream critic 0.2.0 (ffffffffffff).',
   ]);
+  assert.match(text, /\nBaseline +Dream critic +-200\.3 .* unlike\n/);
+  assert.match(text.replaceAll('\n', ' '), /; unlike: nor is it of runs of different length or environment,/);
   assert.equal(
     compareRuns([short], { paper: true }).notes[0],
     'Not the same environment steps: Dream critic 8,000; the paper 50,000.',
   );
 });
 
-test('one seed has no deviation; no seed has no numbers; a reward may be negative', () => {
+test('one seed has no deviation; no seed has no numbers', () => {
   const one = makeRun('one', { curves: [[450]], errors: [3e-4] });
-  const negative = makeRun('negative', { curves: [[-200.04]] });
   const none = makeRun('none', { seeds: [0, 1], curves: [] });
-  const { text, files, notes, rows } = compareRuns([one, none, negative], { paper: false });
+  const { text, notes, rows } = compareRuns([one, none], { paper: false });
   assert.match(text, /\nOne +1 +450\.0 +450\.0 +3\.0e-4 +2,000 \(1 of 1\)\n/);
   assert.match(text, /\nNone +0 +– +– +– +–\n/);
-  assert.match(text, /\nNegative +1 +-200\.0 +-200\.0 +– +never\n/);
-  assert.ok(files['table1.tex']!.includes('\nNegative & 1 & $-$200.0 & $-$200.0 & -- & never '));
   assert.deepEqual(rows[1]!.finalReward, {
     mean: null,
     std: null,
@@ -297,6 +318,65 @@ test('one seed has no deviation; no seed has no numbers; a reward may be negativ
   const alone = compareRuns([none], { paper: true, seedValues: true });
   assert.match(alone.files['table1-seeds.csv']!, /^label,arm,run,seed,final_reward,[^\n]*\n$/);
   assert.match(alone.text, /\nNone +0 +– +– +–\n/);
+});
+
+test('a seed that lacks a number, or has one that cannot be, is left out and named', () => {
+  const dir = makeRun('faulty', {
+    curves: [
+      [400, 450],
+      [400, 500.5],
+      [400, 460],
+      [0, 500],
+      [400, 470],
+      [400, 480],
+    ],
+    errors: [1e-4, 1e-4, 1e-4, 1e-4, -1e-4],
+  });
+  const third = join(dir, 'seed-2', 'metrics.csv');
+  writeFileSync(third, readFileSync(third, 'utf8').replace('reward_mean', 'reward_median'));
+  const { rows, notes } = compareRuns([dir], { paper: false });
+  assert.deepEqual(notes, [
+    'Faulty: left out, reward_mean 500.5 at step 4,000, CartPole-v1 gives 1 to 500: seed 1.',
+    'Faulty: left out, no reward_mean at step 2,000: seed 2.',
+    'Faulty: left out, reward_mean 0 at step 2,000, CartPole-v1 gives 1 to 500: seed 3.',
+    'Faulty: left out, prediction_mse -0.0001 at step 2,000, an error has no sign: seed 4.',
+    'Faulty: prediction_mse is of the other seeds, missing: seed 5.',
+    'Faulty: prediction_mse_standardised is of the other seeds, missing: seed 5.',
+  ]);
+  const [row] = rows;
+  assert.deepEqual([row!.seeds, row!.finalReward.mean, row!.predictionMse.mean], [2, 465, 1e-4]);
+  assert.deepEqual(row!.stepsTo400, { mean: 2000, reached: 2 });
+});
+
+test('what shared a worker process is read from done.json and events.jsonl, and unknown where they differ', () => {
+  const seconds = (dir: string) => {
+    const { rows, notes } = compareRuns([dir], { paper: false });
+    return [rows[0]!.secondsPerSeed, rows[0]!.seedsPerWorker, rows[0]!.workers, notes];
+  };
+  const run = { curves: [[450], [450], [450], [450]], wallSeconds: [90, 90, 90, 20] };
+  const dir = makeRun('shared', { ...run, workers: [[0, 1, 2], [3]] });
+  const events = join(dir, 'events.jsonl');
+  const worker = (seeds: number[]) => `${JSON.stringify({ kind: 'worker', pid: 1, seeds })}\n`;
+  assert.deepEqual(seconds(dir), [27.5, [1, 3], 2, []]);
+  writeFileSync(events, `{"kind":"start"}\n${worker([0, 1, 2])}${worker([3])}{"ki`);
+  assert.deepEqual(seconds(dir), [27.5, [1, 3], 2, []], 'the same, a torn line aside');
+  // Runs made before done.json said it.
+  for (const seed of [0, 1, 2, 3]) {
+    const done = join(dir, `seed-${seed}`, 'done.json');
+    const { worker: _, ...rest } = JSON.parse(readFileSync(done, 'utf8'));
+    writeFileSync(done, JSON.stringify(rest));
+  }
+  assert.deepEqual(seconds(dir), [27.5, [1, 3], 2, []]);
+  const unknown = (seeds: string) => [
+    null,
+    [],
+    null,
+    [`Shared: seconds per seed unknown, what shared a worker is not recorded or changed: ${seeds}.`],
+  ];
+  writeFileSync(events, worker([0, 1, 2]) + worker([3]) + worker([1, 2]));
+  assert.deepEqual(seconds(dir), unknown('seeds 1, 2'));
+  rmSync(events);
+  assert.deepEqual(seconds(dir), unknown('seeds 0, 1, 2, 3'));
 });
 
 test('prediction errors of every size keep two digits of the mean', () => {
@@ -357,11 +437,83 @@ test('files that a pattern names beside run folders are passed over', () => {
   assert.throws(() => compareRuns([dream, 'a'.repeat(300)], { paper: false }), UserError);
 });
 
-test('a path that is no run folder is one sentence', () => {
-  const missing = join(runs, 'missing');
+test('a folder of runs stands for the runs in it, by name; other folders there are named', () => {
+  const folder = join(runs, 'several');
+  const make = runMaker(folder);
+  make('b', { curves: [[450]] });
+  make('a', { curves: [[460]] });
+  mkdirSync(join(folder, 'figures'));
+  mkdirSync(join(folder, '.git'));
+  writeFileSync(join(folder, 'README.md'), '');
+  const { rows, notes } = compareRuns([folder], { paper: false });
+  assert.deepEqual(
+    rows.map(({ run }) => run),
+    ['a', 'b'],
+  );
+  assert.deepEqual(notes, [`Passed over, no run folders: ${join(folder, 'figures')}.`]);
+});
+
+test('the same run twice is refused, however it is spelt', () => {
+  const link = join(runs, 'link');
+  symlinkSync(baseline, link, 'dir');
+  for (const [paths, message] of [
+    [[baseline, dream, baseline], `${baseline}: the same run folder twice; give it once`],
+    [[baseline, join(dream, '..', 'baseline')], `${baseline}: the same run folder twice; give it once`],
+    [[baseline, `${baseline}/`], `${baseline} and ${baseline}/: the same run folder twice; give it once`],
+    [[link, baseline], `${link} and ${baseline}: the same run folder twice; give it once`],
+  ] as const) {
+    assert.throws(() => compareRuns(paths, { paper: false }), new UserError(message));
+  }
+});
+
+test('a path that is no run folder is one sentence that says what it is', () => {
+  const place = (name: string) => join(runs, 'paths', name);
+  const put = (name: string, file: string, text: string) => {
+    mkdirSync(place(name), { recursive: true });
+    writeFileSync(join(place(name), file), text);
+    return place(name);
+  };
+  const missing = place('missing');
+  const seed = join(dream, 'seed-1');
+  const wandb = put('wandb', 'run.json', '{"project": "p", "entity": "e"}');
+  const torn = put('torn', 'run.json', '{"schemaVersion": 1,');
+  const other = put('other', 'run.json', '{"schemaVersion": 1, "wmVersion": 3}');
+  const notes = put('notes', 'notes.txt', '');
+  const lost = makeRun('lost', { curves: [[450]] });
+  rmSync(join(lost, 'config.yaml'));
+  const cases: [string, string][] = [
+    [missing, `${missing} does not exist; give a run folder, one that wm train made`],
+    [
+      join(notes, 'notes.txt'),
+      `${join(notes, 'notes.txt')} is a file, no run folder; give the folder that wm train made`,
+    ],
+    [seed, `${seed} is one seed's folder; give its run folder, ${dream}`],
+    [notes, `${notes} is no run folder: it holds no run.json; give a folder that wm train made`],
+    [
+      wandb,
+      `${join(wandb, 'run.json')}: not written by wm (it has no schemaVersion), so ${wandb} is no run folder; give another folder`,
+    ],
+    [
+      torn,
+      `${join(torn, 'run.json')}: damaged (not readable as JSON); restore it from a copy, or give another folder`,
+    ],
+    [
+      other,
+      `${join(other, 'run.json')}: wmVersion: Invalid input: expected string, received number; restore it from a copy, or give another folder`,
+    ],
+    [lost, `${join(lost, 'config.yaml')}: missing; restore it from a copy, or give another folder`],
+  ];
+  for (const [path, message] of cases) {
+    assert.throws(() => readRun(path), new UserError(message));
+    if (!path.endsWith('.txt'))
+      assert.throws(() => compareRuns([dream, path], { paper: false }), new UserError(message));
+  }
+  const several = join(runs, 'several');
   assert.throws(
-    () => compareRuns([dream, missing], { paper: false }),
-    (error) => error instanceof UserError && error.message.includes(missing),
+    () => readRun(several),
+    new UserError(
+      `${several} is no run folder, but holds 2 of them; give one, such as ${join(several, 'a')}`,
+    ),
   );
 });
 

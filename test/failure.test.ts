@@ -82,7 +82,7 @@ describe('an update after which something is not finite', () => {
     const cases: [string, RegExp][] = [
       ['runs/tiny', /expected the folder of a seed/],
       ['runs/tiny/seed-4', /holds no failure\.safetensors/],
-      ['runs/none/seed-4', /is no run folder/],
+      ['runs/none/seed-4', /runs\/none does not exist/],
     ];
     truncateSync(file, 500);
     cases.push([seedDir, /failure\.safetensors: cut short \(.*; train the seed again/]);

@@ -22,7 +22,7 @@ function finished(seed: number, rewards: number[], errors?: (number | null)[], m
       open_loop_mse_15: errors[i]! * 30,
     }),
   }));
-  return { seed, rows, done: { ...done, wallSeconds: 60 * minutes } };
+  return { seed, rows, done: { ...done, wallSeconds: 60 * minutes }, worker: [seed] };
 }
 
 const dream: Arm = {

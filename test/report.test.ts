@@ -186,10 +186,7 @@ test('whatever a run folder says stays text, and its command can be pasted into 
 test('a path that is no run folder is one sentence, and nothing is written', async () => {
   const { code, stdout, stderr } = await wm('report', published[0]!, 'missing', '--out', 'never/never.html');
   assert.deepEqual([code, stdout], [2, '']);
-  assert.equal(
-    stderr,
-    'wm: missing is no run folder: it holds no run.json; give a folder that wm train made\n',
-  );
+  assert.equal(stderr, 'wm: missing does not exist; give a run folder, one that wm train made\n');
   assert.ok(!existsSync(join(folder, 'never')), 'no folder is made');
 });
 

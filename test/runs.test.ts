@@ -649,9 +649,9 @@ test('run folder: another kind of folder, a damaged one and a newer one are refu
     assert.deepEqual(readdirSync(dir), before);
   };
   assert.throws(() => readRun(dir), userError(/is no run folder: it holds no run\.json/));
-  assert.throws(() => readRun(freshPath()), userError(/is no run folder/));
+  assert.throws(() => readRun(freshPath()), userError(/does not exist; give a run folder/));
   writeFileSync(join(dir, 'thesis.tex'), '');
-  assert.throws(() => readRun(join(dir, 'thesis.tex')), userError(/is no run folder/));
+  assert.throws(() => readRun(join(dir, 'thesis.tex')), userError(/is a file, no run folder/));
   refuses(/is no run folder: it holds thesis\.tex and no run\.json; use another --name/);
   rmSync(join(dir, 'thesis.tex'));
   open().close();

@@ -5,6 +5,7 @@ import { RandomStream } from '../src/random/stream.ts';
 import {
   bootstrapComparison,
   bootstrapInterval,
+  holm,
   type Interval,
   interquartileMean,
   mean,
@@ -135,6 +136,24 @@ test("the interval of a printed mean is scipy's t interval", () => {
     close(interval?.high, high, 1e-9);
   }
   assert.equal(studentInterval({ mean: 1, std: null }, 1), null);
+});
+
+test("Holm's correction is the closed test of all sets of tests, enumerated", () => {
+  const cases = [
+    [
+      [0.014243761954212637, 0.24134729956692796, 0.018847775417454984],
+      [0.04273128586263791, 0.24134729956692796, 0.04273128586263791],
+    ],
+    [
+      [0.04, 0.001, 0.6, 0.03, 0.02, 0.6, 0],
+      [0.12, 0.006, 1, 0.12, 0.1, 1, 0],
+    ],
+  ] as const;
+  for (const [values, expected] of cases) {
+    for (const [i, value] of holm(values).entries()) close(value, expected[i]!);
+  }
+  assert.deepEqual(holm([0.02]), [0.02], 'one test is not corrected');
+  assert.deepEqual(holm([]), []);
 });
 
 test("the probability of improvement is scipy's U over its greatest value; both ways make 1", () => {

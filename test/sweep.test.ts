@@ -550,7 +550,7 @@ describe('a sweep compared', () => {
 
   test('is drawn against the swept value, with intervals and seeds, the same every time', async () => {
     const dir = publishedSweep('s', '{lambda: [2, 0, 0.5]}');
-    const runs = readRuns([dir]);
+    const { runs } = readRuns([dir]);
     const drawn = figuresOf(runs);
     assert.deepEqual(
       drawn.map(({ name }) => name),
@@ -573,7 +573,10 @@ describe('a sweep compared', () => {
     for (const { low, mean, high } of bars.data.values) assert.ok(low <= mean && mean <= high, `${mean}`);
     assert.match(figure!.description, /Final reward: 0 gives 500 .*; 0\.5 gives [1-4]\d\d /);
     const svg = `${await renderSvg(figure!.spec, figure!.description)}`;
-    assert.equal(`${await renderSvg(figuresOf(readRuns([dir])).at(-1)!.spec, figure!.description)}`, svg);
+    assert.equal(
+      `${await renderSvg(figuresOf(readRuns([dir]).runs).at(-1)!.spec, figure!.description)}`,
+      svg,
+    );
     for (const label of ['>lambda<', '>0.5<', '>Final reward<']) assert.ok(svg.includes(label), label);
   });
 });

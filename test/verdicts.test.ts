@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pairsCsv } from '../src/compare/csv.ts';
 import { compareRuns } from '../src/compare/index.ts';
-import { type Contrast, contrast, pairRows } from '../src/compare/pairs.ts';
+import { type Contrast, contrasts, pairRows } from '../src/compare/pairs.ts';
 import { samplesOf } from '../src/compare/samples.ts';
 import { verdicts } from '../src/compare/verdicts.ts';
 import { loadExperiment } from '../src/config/load.ts';
@@ -16,13 +16,15 @@ const folder = temporaryFolder('verdicts');
 interface Made {
   errors?: number[];
   wallSeconds?: number[];
+  /** How many seeds, one after the other, each worker process trained. */
+  perWorker?: number;
   engine?: string;
   overrides?: string[];
 }
 
 /** A run as it is read from its folder; each seed has one evaluation, after 2000 steps. */
 function makeRun(arm: string, rewards: readonly number[], made: Made = {}): Run {
-  const { errors = [], wallSeconds = [], engine = 'wasm', overrides = [] } = made;
+  const { errors = [], wallSeconds = [], perWorker = 1, engine = 'wasm', overrides = [] } = made;
   const experiment = loadExperiment({ file: 'test', text: 'method: vae-lstm', overrides });
   return {
     dir: `runs/${arm}`,
@@ -57,8 +59,12 @@ function makeRun(arm: string, rewards: readonly number[], made: Made = {}): Run 
         device: 'cpu',
         end: '',
       },
+      worker: rewards
+        .map((_, i) => i)
+        .filter((i) => Math.floor(i / perWorker) === Math.floor(seed / perWorker)),
     })),
     unfinished: [],
+    faulty: [],
   };
 }
 
@@ -77,13 +83,12 @@ function verdictsOf(...runs: Run[]) {
 }
 
 test("a pair of runs has its difference, interval, Welch's test and probability of improvement", () => {
-  const pairs = pairRows(
-    samplesOf([
-      makeRun('dream-critic', five(500), { errors: [1e-4, 2e-4, 3e-4, 4e-4, 5e-4] }),
-      makeRun('baseline', rewards, { errors: [2e-4, 2e-4, 3e-4, 4e-4, 6e-4] }),
-      makeRun('shape-only', sevenRewards),
-    ]),
-  );
+  const runs = [
+    makeRun('dream-critic', five(500), { errors: [1e-4, 2e-4, 3e-4, 4e-4, 5e-4] }),
+    makeRun('baseline', rewards, { errors: [2e-4, 2e-4, 3e-4, 4e-4, 6e-4] }),
+    makeRun('shape-only', sevenRewards),
+  ];
+  const pairs = pairRows(runs, samplesOf(runs));
   assert.deepEqual(
     pairs.slice(0, 3).map(({ measure, label, against }) => [measure, label, against]),
     [
@@ -154,12 +159,78 @@ test('a difference is claimed only where interval and test agree, over five seed
     ],
   ];
   for (const [name, a, b, better, seen] of cases) {
-    const result = contrast(a, b, better);
-    assert.equal(result.seen, seen, name);
+    const [result] = contrasts([{ a, b }], better);
+    assert.equal(result!.seen, seen, name);
   }
-  assert.equal(contrast(five(500), five(490), 'higher').welch, null);
-  const interval = contrast(cases.at(-1)![1], cases.at(-1)![2], 'lower').interval!;
+  assert.equal(contrasts([{ a: five(500), b: five(490) }], 'higher')[0]!.welch, null);
+  const interval = contrasts([{ a: cases.at(-1)![1], b: cases.at(-1)![2] }], 'lower')[0]!.interval!;
   assert.ok(interval.low > 0, `the interval from ${interval.low} holds 0`);
+});
+
+test('the p-values of several pairs are corrected together, those that claim nothing left out', () => {
+  const pairs = [
+    { a: five(500), b: rewards },
+    { a: five(500), b: sevenRewards },
+    { a: rewards, b: sevenRewards },
+  ];
+  const seen = (more: typeof pairs) =>
+    contrasts([...pairs, ...more], 'higher')
+      .slice(0, 3)
+      .map(({ seen, adjustedP }) => [seen, adjustedP?.toFixed(6)]);
+  // scripts/statistics_reference.py
+  const three = [
+    ['better', '0.042731'],
+    ['none', '0.241347'],
+    ['worse', '0.042731'],
+  ];
+  assert.deepEqual(seen([]), three);
+  const bars = [
+    { a: five(500), b: rewards, unlike: true },
+    { a: five(500).slice(1), b: rewards },
+    { a: five(500), b: [] },
+  ];
+  assert.deepEqual(seen(bars), three, 'nothing can be claimed of these pairs');
+  assert.deepEqual(
+    contrasts(bars, 'higher').map(({ seen }) => seen),
+    ['unlike', 'too few', null],
+  );
+  // One pair more of arms that are all alike: three times 0.0188 and four times 0.0142 are above 0.05.
+  assert.deepEqual(seen([{ a: five(500), b: five(500) }]), [
+    ['none', '0.056975'],
+    ['none', '0.482695'],
+    ['none', '0.056975'],
+  ]);
+  // One that is apart without any spread comes first and costs the others nothing.
+  assert.deepEqual(seen([{ a: five(500), b: five(490) }]), three);
+});
+
+test('no claim is made of runs of another length, nor of the last three with other evaluation intervals', () => {
+  const claims = (...overrides: string[]) => {
+    const runs = [makeRun('dream-critic', five(500)), makeRun('baseline', five(100), { overrides })];
+    return pairRows(runs, samplesOf(runs))
+      .slice(0, 2)
+      .map(({ measure, seen }) => [measure, seen]);
+  };
+  assert.deepEqual(claims(), [
+    ['finalReward', 'better'],
+    ['finalRewardLastThree', 'better'],
+  ]);
+  assert.deepEqual(claims('steps=60000'), [
+    ['finalReward', 'unlike'],
+    ['finalRewardLastThree', 'unlike'],
+  ]);
+  assert.deepEqual(claims('evaluation.every=1000'), [
+    ['finalReward', 'better'],
+    ['finalRewardLastThree', 'unlike'],
+  ]);
+  const steps = verdictsOf(
+    makeRun('dream-critic', five(500)),
+    makeRun('baseline', five(100), { overrides: ['evaluation.every=1000'] }),
+  ).get('fewer steps to 400 of two');
+  assert.deepEqual(steps, {
+    verdict: 'not comparable',
+    reason: 'the two runs were evaluated every 2,000 and 1,000 steps',
+  });
 });
 
 test("a final reward is judged by its interval against the paper's, [383.427, 421.173] and [472.270, 493.130]", () => {
@@ -247,6 +318,50 @@ test('the time overhead is judged against 15 to 25 %, on one machine and engine 
     verdict: 'not comparable',
     reason: 'the two runs were not made by one engine on one machine',
   });
+});
+
+test('the seeds of one worker process are one time, and it takes five of them', () => {
+  const ten = (values: readonly number[]) => values.flatMap((value) => [value, value]);
+  const judged = (arm: string, seconds: readonly number[], perWorker: number) =>
+    makeRun(arm, Array<number>(seconds.length).fill(500), {
+      wallSeconds: ten(five(0)).map((_, i) => seconds[i]!),
+      perWorker,
+    });
+  const claim = (dream: Run, baseline: Run) =>
+    verdicts([dream, baseline]).find(({ claim }) => claim === 'about 20 % more time')!;
+  // Two workers of five: ten seeds look like ten times, and are two.
+  const fives = (first: number, second: number) => [...five(first), ...five(second)];
+  const two = claim(
+    judged('dream-critic', fives(444.5, 436.8), 5),
+    judged('baseline', fives(400.9, 397.9), 5),
+  );
+  assert.equal(two.verdict, 'not comparable');
+  assert.equal(
+    two.reason,
+    'worker processes: 2, it takes 5 to tell; seeds that share one are no independent times',
+  );
+  assert.ok(Math.abs(two.here.value! - (881.3 / 798.8 - 1)) < 1e-12);
+  assert.equal(two.here.interval, null);
+  // Five workers of two: as wide as the five times are apart, whatever they are divided by.
+  const times = [118, 119, 120, 121, 122];
+  const pairs = claim(judged('dream-critic', ten(times), 2), judged('baseline', ten(five(100)), 2));
+  const alone = claim(
+    makeRun('dream-critic', five(500), { wallSeconds: times }),
+    makeRun('baseline', five(500), { wallSeconds: five(100) }),
+  );
+  assert.equal(pairs.verdict, 'reproduced');
+  assert.deepEqual(
+    [pairs.here.interval!.low, pairs.here.interval!.high].map((end) => end.toFixed(9)),
+    [alone.here.interval!.low, alone.here.interval!.high].map((end) => end.toFixed(9)),
+  );
+  const mixed = claim(judged('dream-critic', ten(times), 2), judged('baseline', ten(five(100)), 1));
+  assert.equal(mixed.reason, 'a worker process trained 2 seeds of the one and 1 of the other at once');
+  const unknown = judged('baseline', five(100), 1);
+  unknown.seeds[3]!.worker = null;
+  assert.match(
+    claim(judged('dream-critic', times, 1), unknown).reason,
+    /^which seeds shared a worker process is not/,
+  );
 });
 
 test('verdicts stand between Table 1 and the statistics, each reason once', () => {

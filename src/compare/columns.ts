@@ -1,4 +1,11 @@
-import { formatInterval, formatMean, formatNumber, UNKNOWN, wholeNumber } from './numbers.ts';
+import {
+  formatInterval,
+  formatMean,
+  formatNumber,
+  formatProbability,
+  UNKNOWN,
+  wholeNumber,
+} from './numbers.ts';
 import type { PairRow } from './pairs.ts';
 import type { Measure, Sample, SeedValues } from './samples.ts';
 import type { Crossing, TableRow } from './table.ts';
@@ -36,7 +43,8 @@ export const furtherColumns: Column<TableRow>[] = [
     formatMean('error', predictionMseStandardised),
   ),
   number('First crossing', ({ firstCrossing400, seeds }) => formatCrossing(firstCrossing400, seeds)),
-  number('Seconds per seed', ({ wallSeconds }) => formatNumber('steps', wallSeconds)),
+  number('Seconds per seed', ({ secondsPerSeed }) => formatNumber('steps', secondsPerSeed)),
+  number('Per worker', ({ seedsPerWorker }) => seedsPerWorker.join(', ') || UNKNOWN),
   text('Engine', ({ engine }) => engine ?? UNKNOWN),
 ];
 
@@ -49,14 +57,16 @@ export const statisticsColumns = ({ key, name, unit }: Measure): Column<TableRow
   number('Interquartile mean', (row) => formatNumber(unit, row[key].interquartileMean)),
 ];
 
-/** How two arms differ in one measure. */
-export const pairColumns = ({ name, unit }: Measure): Column<PairRow>[] => [
+/** How two arms differ in one measure; of several pairs, p is corrected. */
+export const pairColumns = ({ name, unit }: Measure, pairs: number): Column<PairRow>[] => [
   text(name, ({ label }) => label),
   text('Against', ({ against }) => against),
   number('Difference', ({ difference }) => formatNumber(unit, difference)),
   number('95 % interval', ({ interval }) => formatInterval(unit, interval)),
   number('t', ({ welch }) => welch?.t.toFixed(1) ?? UNKNOWN),
-  number('p', ({ welch }) => (welch === null ? UNKNOWN : formatProbability(welch.p))),
+  pairs > 1
+    ? number('p (Holm)', ({ adjustedP }) => formatProbability(adjustedP))
+    : number('p', ({ welch }) => formatProbability(welch?.p ?? null)),
   number('P(better)', ({ probabilityOfImprovement: p }) => p?.toFixed(2) ?? UNKNOWN),
   text('Seen', ({ seen }) => seen ?? UNKNOWN),
 ];
@@ -79,16 +89,17 @@ export const seedColumns = ({ label }: Sample): Column<SeedValues>[] => [
   number('Prediction error', ({ predictionMse }) => formatNumber('error', predictionMse)),
   number('Standardised', ({ predictionMseStandardised }) => formatNumber('error', predictionMseStandardised)),
   number('Steps to 400', ({ stepsTo400 }) => (stepsTo400 === null ? 'never' : wholeNumber(stepsTo400))),
-  number('Seconds', ({ wallSeconds }) => wholeNumber(wallSeconds)),
+  number('Seconds', formatSeconds),
 ];
+
+/** `60`, of a worker process that trained several seeds at once `441 for 5` */
+function formatSeconds({ wallSeconds, seedsPerWorker }: SeedValues): string {
+  const seconds = wholeNumber(wallSeconds);
+  return seedsPerWorker === 1 ? seconds : `${seconds} for ${seedsPerWorker ?? UNKNOWN}`;
+}
 
 /** `12,200 (4 of 5)`, or `never` */
 function formatCrossing({ mean, reached }: Crossing, seeds: number): string {
   if (mean === null) return reached === 0 && seeds > 0 ? 'never' : UNKNOWN;
   return reached === null ? wholeNumber(mean) : `${wholeNumber(mean)} (${reached} of ${seeds})`;
-}
-
-/** `0.021`; `<0.001` where three decimals would show none. */
-function formatProbability(p: number): string {
-  return p < 0.0005 ? '<0.001' : p.toFixed(3);
 }

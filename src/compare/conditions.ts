@@ -1,21 +1,45 @@
 import { type Experiment, experimentOf } from '../config/schema.ts';
+import type { Run } from '../runs/read.ts';
 import { paperConditions, paperSettings } from './paper.ts';
+import type { Measure } from './samples.ts';
 
 /** What every experiment, and the paper's, is made under. */
 export type Conditions = Pick<Experiment, 'environment' | 'distractors' | 'steps'> & {
   evaluation: { episodes: number };
 };
 
-/** What should be equal for two numbers of the table to be comparable. */
+const count = (number: number) => number.toLocaleString('en-US');
+
+/** What should be equal for two numbers of the table to be comparable, and the paper states too. */
 export const CONDITIONS: { name: string; of: (conditions: Conditions) => string }[] = [
   {
     name: 'environment',
     of: ({ environment, distractors }) =>
       distractors === 0 ? environment : `${environment} with ${distractors} distractors`,
   },
-  { name: 'environment steps', of: ({ steps }) => steps.toLocaleString('en-US') },
-  { name: 'episodes per evaluation', of: ({ evaluation }) => evaluation.episodes.toLocaleString('en-US') },
+  { name: 'environment steps', of: ({ steps }) => count(steps) },
+  { name: 'episodes per evaluation', of: ({ evaluation }) => count(evaluation.episodes) },
 ];
+
+/** What should be equal besides, of which the paper says nothing. */
+export const EVALUATION_INTERVAL = {
+  name: 'steps between evaluations, on which steps to 400, first crossing and last three depend',
+  of: ({ evaluation }: Experiment) => count(evaluation.every),
+};
+
+/**
+ * Whether no claim of better or worse may be made of two runs' numbers: training of another length or in another
+ * environment; of an error, observations of other dimensions; of several evaluations, evaluations further apart.
+ */
+export function unlike(
+  { experiment: a }: Run,
+  { experiment: b }: Run,
+  { key, unit }: Pick<Measure, 'key' | 'unit'>,
+): boolean {
+  if (a.environment !== b.environment || a.steps !== b.steps) return true;
+  if (unit === 'error' && a.distractors !== b.distractors) return true;
+  return key === 'finalRewardLastThree' && a.evaluation.every !== b.evaluation.every;
+}
 
 /** In what an experiment of a world model departs from what the paper states, e.g. `environment steps 16,000, not 50,000`. */
 export function departures(experiment: Experiment): string[] {

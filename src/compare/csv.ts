@@ -32,6 +32,9 @@ export function tableCsv(rows: readonly TableRow[]): string {
       first_crossing_400: row.firstCrossing400.mean,
       first_crossing_400_reached: row.firstCrossing400.reached,
       wall_seconds: row.wallSeconds,
+      seconds_per_seed: row.secondsPerSeed,
+      seeds_per_worker: row.seedsPerWorker.length > 0 ? row.seedsPerWorker.join(', ') : null,
+      workers: row.workers,
       engine: row.engine,
     })),
   );
@@ -52,6 +55,7 @@ export function pairsCsv(pairs: readonly PairRow[]): string {
       welch_t: pair.welch?.t ?? null,
       welch_degrees_of_freedom: pair.welch?.degreesOfFreedom ?? null,
       welch_p: pair.welch?.p ?? null,
+      welch_p_holm: pair.adjustedP,
       probability_of_improvement: pair.probabilityOfImprovement,
       seen: pair.seen,
     })),
@@ -84,7 +88,7 @@ export function seedsCsv(samples: readonly Sample[]): string {
   return formatCsv(
     [
       ...[...swept.keys, 'label', 'arm', 'run', 'seed', ...columns],
-      ...['steps_to_400', 'first_crossing_400', 'wall_seconds'],
+      ...['steps_to_400', 'first_crossing_400', 'wall_seconds', 'seeds_per_worker'],
     ],
     samples.flatMap(({ label, arm, run, cell, seeds }) =>
       seeds.map((seed) => ({
@@ -97,6 +101,7 @@ export function seedsCsv(samples: readonly Sample[]): string {
         steps_to_400: seed.stepsTo400,
         first_crossing_400: seed.firstCrossing400,
         wall_seconds: seed.wallSeconds,
+        seeds_per_worker: seed.seedsPerWorker,
       })),
     ),
   );

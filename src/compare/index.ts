@@ -37,19 +37,20 @@ export interface Comparison {
 /**
  * Compares finished runs by their folders alone; nothing is written.
  *
- * @param dirs run folders and sweep folders, which stand for all their cells; at least one, in the table's order; files
- *   are passed over
- * @throws UserError when a path is neither or holds a damaged file
+ * @param dirs run folders, sweep folders, which stand for all their cells, and folders of those; at least one, in the
+ *   table's order; files are passed over
+ * @throws UserError when a path is none of these or holds a damaged file, or two lead to the same run
  */
 export function compareRuns(
   dirs: readonly string[],
   { paper, seedValues = false }: CompareOptions,
 ): Comparison {
-  const runs = readRuns(dirs);
+  const read = readRuns(dirs);
+  const { runs } = read;
   const samples = samplesOf(runs);
   const rows = tableRows(runs, paper);
-  const notes = tableNotes(runs, paper);
-  const pairs = pairRows(samples);
+  const notes = tableNotes(read, samples, paper);
+  const pairs = pairRows(runs, samples);
   const judged = paper ? verdicts(runs) : [];
   const sections = {
     results: [tableSection(rows, notes), ...(judged.length > 0 ? [verdictSection(judged)] : [])],

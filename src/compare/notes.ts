@@ -1,33 +1,81 @@
-import type { Run } from '../runs/read.ts';
-import { CONDITIONS, type Conditions } from './conditions.ts';
+import { printable } from '../printable.ts';
+import { originDifferences } from '../runs/provenance.ts';
+import type { ReadRuns, Run } from '../runs/read.ts';
+import { CONDITIONS, type Conditions, EVALUATION_INTERVAL } from './conditions.ts';
 import { PAPER_NOTE, paperConditions, paperResults } from './paper.ts';
-import { runLabels } from './samples.ts';
+import { measures, type Sample } from './samples.ts';
 
 /**
- * What a reader of the table must know, one sentence each: which seeds are left out, in what the runs (and the paper,
- * where it stands beside them) differ, and what the paper leaves unsaid.
+ * What a reader of the table must know, one sentence each: which folders, seeds and numbers are left out, in what the
+ * runs (and the paper, where it stands beside them) differ, and what the paper leaves unsaid.
  */
-export function tableNotes(runs: readonly Run[], paper: boolean): string[] {
-  const labels = runLabels(runs);
+export function tableNotes(
+  { runs, passedOver }: ReadRuns,
+  samples: readonly Sample[],
+  paper: boolean,
+): string[] {
   const besidePaper = paper && runs.some(({ info }) => paperResults.has(info.arm));
   const compared: { label: string; conditions: Conditions }[] = [
-    ...runs.map(({ experiment }, index) => ({ label: labels[index]!, conditions: experiment })),
+    ...runs.map(({ experiment }, index) => ({ label: samples[index]!.label, conditions: experiment })),
     ...(besidePaper ? [{ label: 'the paper', conditions: paperConditions }] : []),
   ];
   return [
-    ...runs.flatMap(({ unfinished }, index) => unfinishedNote(labels[index]!, unfinished)),
-    ...CONDITIONS.flatMap(({ name, of }) => {
-      const values = compared.map(({ conditions }) => of(conditions));
-      if (new Set(values).size <= 1) return [];
-      const list = compared.map(({ label }, index) => `${label} ${values[index]}`).join('; ');
-      return [`Not the same ${name}: ${list}.`];
-    }),
+    ...(passedOver.length > 0 ? [`Passed over, no run folders: ${passedOver.join(', ')}.`] : []),
+    ...runs.flatMap((run, index) => seedNotes(run, samples[index]!)),
+    ...CONDITIONS.flatMap(({ name, of }) =>
+      difference(
+        name,
+        compared.map(({ label, conditions }) => ({ label, value: of(conditions) })),
+      ),
+    ),
+    ...difference(
+      EVALUATION_INTERVAL.name,
+      runs.map(({ experiment }, index) => ({
+        label: samples[index]!.label,
+        value: EVALUATION_INTERVAL.of(experiment),
+      })),
+    ),
+    ...originNotes(runs, samples),
     ...(besidePaper ? [PAPER_NOTE] : []),
   ];
 }
 
-function unfinishedNote(label: string, unfinished: readonly number[]): string[] {
-  if (unfinished.length === 0) return [];
-  const seeds = unfinished.length === 1 ? 'seed' : 'seeds';
-  return [`${label}: left out, not finished: ${seeds} ${unfinished.join(', ')}.`];
+/** By what the runs were made, where that differs, sitting after sitting; but for the engine, which has a column. */
+function originNotes(runs: readonly Run[], samples: readonly Sample[]): string[] {
+  return originDifferences(runs.map(({ info }) => info))
+    .filter(({ name }) => name !== 'engine')
+    .map(({ name, values }) => {
+      const each = samples.map(
+        ({ label }, index) => `${label} ${values[index]!.join(', then ') || 'unknown'}`,
+      );
+      return `Not the same ${name}: ${printable(each.join('; '))}.`;
+    });
+}
+
+function difference(name: string, values: readonly { label: string; value: string }[]): string[] {
+  if (new Set(values.map(({ value }) => value)).size <= 1) return [];
+  return [`Not the same ${name}: ${values.map(({ label, value }) => `${label} ${value}`).join('; ')}.`];
+}
+
+/** The seeds and numbers of a run that no row or mean holds, and why. */
+function seedNotes({ unfinished, faulty }: Run, { label, seeds }: Sample): string[] {
+  const partly = measures.flatMap(({ key, column }) => {
+    const lacking = seeds.filter((seed) => seed[key] === null);
+    return lacking.length > 0 && lacking.length < seeds.length
+      ? [`${column} is of the other seeds, missing: ${seedWords(lacking.map(({ seed }) => seed))}`]
+      : [];
+  });
+  const unknown = seeds.filter(({ seedsPerWorker }) => seedsPerWorker === null).map(({ seed }) => seed);
+  return [
+    ...(unfinished.length > 0 ? [`left out, not finished: ${seedWords(unfinished)}`] : []),
+    ...faulty.map(({ seed, fault }) => `left out, ${fault}: ${seedWords([seed])}`),
+    ...partly,
+    ...(unknown.length > 0
+      ? [`seconds per seed unknown, what shared a worker is not recorded or changed: ${seedWords(unknown)}`]
+      : []),
+  ].map((note) => `${label}: ${note}.`);
+}
+
+function seedWords(seeds: readonly number[]): string {
+  return `${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}`;
 }

@@ -60,3 +60,9 @@ export function formatInterval(unit: Unit, interval: Interval | null): string {
 export function wholeNumber(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 0 });
 }
+
+/** `0.021`; `<0.001` where three decimals would show none; `–` for null. */
+export function formatProbability(p: number | null): string {
+  if (p === null) return UNKNOWN;
+  return p < 0.0005 ? '<0.001' : p.toFixed(3);
+}

@@ -1,11 +1,13 @@
-import { bootstrapComparison, type Interval, mean, probabilityOfImprovement } from '../statistics.ts';
+import type { Run } from '../runs/read.ts';
+import { bootstrapComparison, holm, type Interval, mean, probabilityOfImprovement } from '../statistics.ts';
 import { type WelchTest, welch } from '../student.ts';
+import { unlike } from './conditions.ts';
 import { bootstrapStream, type Measure, measures, type Sample, valuesOf } from './samples.ts';
 
 /** Under so many seeds in an arm no difference is claimed. */
 export const FEWEST_SEEDS = 5;
 
-/** The level of Welch's test above which no difference is claimed. */
+/** The level of Welch's test, corrected, above which no difference is claimed. */
 const LEVEL = 0.05;
 
 /** How the seeds of one run compare with those of another, in one number. */
@@ -16,13 +18,16 @@ export interface Contrast {
   interval: Interval | null;
   /** Null where the test is not defined: fewer than two seeds, or no spread in either arm. */
   welch: WelchTest | null;
+  /** Welch's p, corrected for the pairs that it stands among; null without the test, or where nothing can be claimed. */
+  adjustedP: number | null;
   /** Probability in [0, 1] that a seed is better than one of the other's; equal ones count half. */
   probabilityOfImprovement: number | null;
   /**
-   * The claim. Better or worse: the interval excludes 0 and Welch's p, where defined, is below 0.05. None: no difference
-   * is seen, which does not show that there is none. Too few: under 5 seeds in an arm. Null where a mean is not defined.
+   * The claim. Better or worse: the interval excludes 0 and the corrected p, where defined, is below 0.05. None: no
+   * difference is seen, which does not show that there is none. Too few: under 5 seeds in an arm. Unlike: measured under
+   * other conditions. Null where a mean is not defined.
    */
-  seen: 'better' | 'worse' | 'none' | 'too few' | null;
+  seen: 'better' | 'worse' | 'none' | 'too few' | 'unlike' | null;
 }
 
 /** One measure of one pair of runs. */
@@ -38,47 +43,90 @@ export interface PairRow extends Contrast {
 /**
  * Every measure of every pair of runs, the earlier one first, by measure. Not the pairs within a sweep: there are many,
  * some of which differ by chance, and what a sweep shows is the trend.
+ *
+ * @param samples of the runs, in their order
  */
-export function pairRows(samples: readonly Sample[]): PairRow[] {
-  return measures.flatMap(({ key, better }) =>
-    samples.flatMap((sample, index) =>
-      samples
-        .slice(index + 1)
-        .filter((other) => sample.cell === null || sample.cell.sweep !== other.cell?.sweep)
-        .map((other) => ({
-          measure: key,
-          label: sample.label,
-          run: sample.run,
-          against: other.label,
-          againstRun: other.run,
-          ...contrast(valuesOf(sample, key), valuesOf(other, key), better),
-        })),
-    ),
+export function pairRows(runs: readonly Run[], samples: readonly Sample[]): PairRow[] {
+  const members = samples.map((sample, index) => ({ sample, run: runs[index]! }));
+  const pairs = members.flatMap((a, index) =>
+    members
+      .slice(index + 1)
+      .filter((b) => a.sample.cell === null || a.sample.cell.sweep !== b.sample.cell?.sweep)
+      .map((b) => ({ a, b })),
   );
+  return measures.flatMap((measure) => {
+    const { key, better } = measure;
+    const compared = contrasts(
+      pairs.map(({ a, b }) => ({
+        a: valuesOf(a.sample, key),
+        b: valuesOf(b.sample, key),
+        unlike: unlike(a.run, b.run, measure),
+      })),
+      better,
+    );
+    return pairs.map(({ a, b }, index) => ({
+      measure: key,
+      label: a.sample.label,
+      run: a.sample.run,
+      against: b.sample.label,
+      againstRun: b.sample.run,
+      ...compared[index]!,
+    }));
+  });
 }
 
-/** Compares two samples that are not paired, one value a seed. */
-export function contrast(a: readonly number[], b: readonly number[], better: 'higher' | 'lower'): Contrast {
+/** Two samples that are not paired, one value a seed; `unlike` where they were measured under other conditions. */
+export interface Samples {
+  a: readonly number[];
+  b: readonly number[];
+  unlike?: boolean;
+}
+
+/** Compares the samples of each pair; their p-values are corrected together. */
+export function contrasts(pairs: readonly Samples[], better: 'higher' | 'lower'): Contrast[] {
+  const compared = pairs.map((pair) => ({ pair, numbers: contrast(pair, better) }));
+  // A pair that can be claimed nothing of is no test. One of arms that do not vary is, and its p is as good as known.
+  const family = compared.filter(({ pair, numbers }) => barred(pair, numbers.difference) === undefined);
+  const corrected = holm(
+    family.map(({ numbers: { welch, difference } }) => welch?.p ?? (difference === 0 ? 1 : 0)),
+  );
+  return compared.map((each) => {
+    const { pair, numbers } = each;
+    const place = family.indexOf(each);
+    const adjustedP = numbers.welch === null || place < 0 ? null : corrected[place]!;
+    return { ...numbers, adjustedP, seen: claim(pair, { ...numbers, adjustedP }, better) };
+  });
+}
+
+type Numbers = Omit<Contrast, 'seen' | 'adjustedP'>;
+
+function contrast({ a, b }: Samples, better: 'higher' | 'lower'): Numbers {
   const difference = (mean(a) ?? Number.NaN) - (mean(b) ?? Number.NaN);
-  const numbers = {
+  return {
     difference: Number.isFinite(difference) ? difference : null,
     interval: bootstrapComparison(a, b, (x, y) => x - y, bootstrapStream()),
     welch: welch(a, b),
     probabilityOfImprovement:
       better === 'higher' ? probabilityOfImprovement(a, b) : probabilityOfImprovement(b, a),
   };
-  return { ...numbers, seen: claim(numbers, Math.min(a.length, b.length), better) };
+}
+
+/** Why nothing can be claimed of a pair; undefined where something can. */
+function barred({ a, b, unlike }: Samples, difference: number | null): Contrast['seen'] | undefined {
+  if (difference === null) return null;
+  if (unlike) return 'unlike';
+  return Math.min(a.length, b.length) < FEWEST_SEEDS ? 'too few' : undefined;
 }
 
 function claim(
-  { difference, interval, welch }: Omit<Contrast, 'seen'>,
-  seeds: number,
+  pair: Samples,
+  { difference, interval, adjustedP }: Omit<Contrast, 'seen'>,
   better: 'higher' | 'lower',
 ): Contrast['seen'] {
-  if (difference === null) return null;
-  if (seeds < FEWEST_SEEDS) return 'too few';
-  if (interval === null) return null;
+  const bar = barred(pair, difference);
+  if (bar !== undefined) return bar;
+  if (difference === null || interval === null) return null;
   const excludesZero = interval.low > 0 || interval.high < 0;
-  if (!excludesZero || (welch !== null && welch.p >= LEVEL)) return 'none';
+  if (!excludesZero || (adjustedP !== null && adjustedP >= LEVEL)) return 'none';
   return difference > 0 === (better === 'higher') ? 'better' : 'worse';
 }

@@ -2,8 +2,9 @@ import { shown } from '../config/problems.ts';
 import type { CellSettings } from '../config/sweep.ts';
 import { printable } from '../printable.ts';
 import { RandomStream } from '../random/stream.ts';
-import type { Run } from '../runs/read.ts';
+import type { FinishedSeed, Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
+import { mean } from '../statistics.ts';
 import type { Unit } from './numbers.ts';
 
 /** What one finished seed came to; null where it is not defined. docs/metrics.md, summary.csv, defines the numbers. */
@@ -16,6 +17,10 @@ export interface SeedValues {
   stepsTo400: number | null;
   firstCrossing400: number | null;
   wallSeconds: number;
+  /** How many seeds its worker process trained side by side; null where that is not known or changed. */
+  seedsPerWorker: number | null;
+  /** Its share of that worker's time. */
+  secondsPerSeed: number | null;
 }
 
 /** One run folder as a sample: what each of its finished seeds came to. */
@@ -73,7 +78,7 @@ export function samplesOf(runs: readonly Run[]): Sample[] {
     arm: printable(info.arm),
     run: printable(name),
     cell,
-    seeds: seeds.map(({ seed, rows, done }) => {
+    seeds: seeds.map(({ seed, rows, done, worker }) => {
       const curve = summarise(rows);
       return {
         seed,
@@ -84,6 +89,8 @@ export function samplesOf(runs: readonly Run[]): Sample[] {
         stepsTo400: curve.steps_to_400,
         firstCrossing400: curve.first_crossing_400,
         wallSeconds: done.wallSeconds,
+        seedsPerWorker: worker?.length ?? null,
+        secondsPerSeed: worker && done.wallSeconds / worker.length,
       };
     }),
   }));
@@ -92,6 +99,19 @@ export function samplesOf(runs: readonly Run[]): Sample[] {
 /** One number of each seed for which it is defined. */
 export function valuesOf({ seeds }: Sample, key: keyof SeedValues): number[] {
   return seeds.map((seed) => seed[key]).filter((value) => value !== null);
+}
+
+/**
+ * The seconds per seed of each worker process. The seeds of one worker train in step and end together: they are one
+ * measurement of time, not several. Null where it is not known of every seed what it shared a worker with.
+ */
+export function secondsByWorker(seeds: readonly FinishedSeed[]): number[] | null {
+  const byWorker = new Map<string, number[]>();
+  for (const { worker, done } of seeds) {
+    if (worker === null) return null;
+    byWorker.set(`${worker}`, [...(byWorker.get(`${worker}`) ?? []), done.wallSeconds / worker.length]);
+  }
+  return [...byWorker.values()].map((seconds) => mean(seconds)!);
 }
 
 /** Where every bootstrap interval of a comparison starts to draw, so that each is the same whatever stands beside it. */

@@ -9,7 +9,15 @@ import {
   mean,
 } from '../statistics.ts';
 import { PAPER_SEEDS, paperResults } from './paper.ts';
-import { armTitle, bootstrapStream, type Sample, type SeedValues, samplesOf, valuesOf } from './samples.ts';
+import {
+  armTitle,
+  bootstrapStream,
+  type Sample,
+  type SeedValues,
+  samplesOf,
+  secondsByWorker,
+  valuesOf,
+} from './samples.ts';
 
 /** What a sample of seeds says of a mean. */
 export interface SeedStatistics extends Estimate {
@@ -46,6 +54,12 @@ export interface TableRow {
   firstCrossing400: Crossing;
   /** Mean over the seeds. */
   wallSeconds: number | null;
+  /** Mean over the seeds of their shares of their worker processes' time; null where one's is not known. */
+  secondsPerSeed: number | null;
+  /** How many seeds a worker process trained side by side, in ascending order; none where it is not known. */
+  seedsPerWorker: number[];
+  /** How many worker processes trained them: that many times were measured. Null where it is not known. */
+  workers: number | null;
   /** Every engine that a finished seed ended on. */
   engine: string | null;
 }
@@ -77,6 +91,7 @@ function runRow(sample: Sample, { seeds }: Run): TableRow {
     const steps = valuesOf(sample, key);
     return { mean: mean(steps), reached: steps.length };
   };
+  const workers = secondsByWorker(seeds);
   const engines = new Set(seeds.map(({ done }) => printable(done.engine)));
   return {
     label: sample.label,
@@ -91,6 +106,10 @@ function runRow(sample: Sample, { seeds }: Run): TableRow {
     stepsTo400: crossing('stepsTo400'),
     firstCrossing400: crossing('firstCrossing400'),
     wallSeconds: mean(valuesOf(sample, 'wallSeconds')),
+    secondsPerSeed: workers === null ? null : mean(valuesOf(sample, 'secondsPerSeed')),
+    seedsPerWorker:
+      workers === null ? [] : [...new Set(valuesOf(sample, 'seedsPerWorker'))].sort((a, b) => a - b),
+    workers: workers?.length ?? null,
     engine: engines.size > 0 ? [...engines].join(', ') : null,
   };
 }
@@ -120,6 +139,9 @@ function paperRow(arm: string): TableRow[] {
       stepsTo400: { mean: results.stepsTo400, reached: null },
       firstCrossing400: { mean: null, reached: null },
       wallSeconds: null,
+      secondsPerSeed: null,
+      seedsPerWorker: [],
+      workers: null,
       engine: null,
     },
   ];

@@ -1,11 +1,11 @@
 import type { Run } from '../runs/read.ts';
-import { bootstrapComparison, type Interval, mean } from '../statistics.ts';
+import { bootstrapComparison, type Interval } from '../statistics.ts';
 import { studentInterval } from '../student.ts';
 import { departures } from './conditions.ts';
-import { formatInterval, type Unit } from './numbers.ts';
-import { type Contrast, contrast, FEWEST_SEEDS } from './pairs.ts';
+import { formatInterval, formatProbability, type Unit, wholeNumber } from './numbers.ts';
+import { type Contrast, contrasts, FEWEST_SEEDS } from './pairs.ts';
 import { PAPER_SEEDS, paperOverhead, paperResults } from './paper.ts';
-import { bootstrapStream, type Sample, samplesOf, valuesOf } from './samples.ts';
+import { bootstrapStream, type Sample, samplesOf, secondsByWorker, valuesOf } from './samples.ts';
 import { type TableRow, tableRows } from './table.ts';
 
 /** A number with what is known of its uncertainty, 95 %. */
@@ -48,11 +48,13 @@ export function verdicts(runs: readonly Run[]): Verdict[] {
   const rows = tableRows(runs, false);
   const members = runs.map((run, index) => ({ run, sample: samples[index]!, row: rows[index]! }));
   const ofArm = (arm: string) => members.filter(({ run }) => run.info.arm === arm);
+  const pairs = ofArm('dream-critic').flatMap((dream) =>
+    ofArm('baseline').map((baseline) => ({ dream, baseline })),
+  );
+  const claims = orderClaims.map((claim) => claimVerdicts(claim, pairs));
   return [
     ...members.flatMap(cellVerdicts),
-    ...ofArm('dream-critic').flatMap((dream) =>
-      ofArm('baseline').flatMap((baseline) => claimVerdicts(dream, baseline)),
-    ),
+    ...pairs.flatMap((pair, index) => [...claims.map((verdicts) => verdicts[index]!), overhead(pair)]),
   ];
 }
 
@@ -98,64 +100,10 @@ function cellVerdicts(member: Member): Verdict[] {
   ];
 }
 
-function claimVerdicts(dream: Member, baseline: Member): Verdict[] {
-  const stated = paperResults.get('dream-critic')!;
-  const reference = paperResults.get('baseline')!;
-  const arms = { label: dream.row.label, against: baseline.row.label };
-  const barred = obstacle([dream, baseline]);
-  const order = (
-    { claim, unit, better, paper }: OrderClaim,
-    values: (member: Member) => number[],
-  ): Verdict => {
-    const { difference, interval, seen } = contrast(values(dream), values(baseline), better);
-    return {
-      ...arms,
-      claim,
-      unit,
-      paper: { value: paper, interval: null },
-      here: { value: difference, interval },
-      ...(barred ?? ordered(seen, formatInterval(unit, interval))),
-    };
-  };
-  return [
-    order(
-      {
-        claim: 'higher final reward',
-        unit: 'reward',
-        better: 'higher',
-        paper: stated.finalReward.mean - reference.finalReward.mean,
-      },
-      ({ sample }) => valuesOf(sample, 'finalReward'),
-    ),
-    order(
-      {
-        claim: 'lower prediction error',
-        unit: 'error',
-        better: 'lower',
-        paper: stated.predictionMse.mean - reference.predictionMse.mean,
-      },
-      ({ sample }) => valuesOf(sample, 'predictionMse'),
-    ),
-    order({ claim: 'lower standardised error', unit: 'error', better: 'lower', paper: null }, ({ sample }) =>
-      valuesOf(sample, 'predictionMseStandardised'),
-    ),
-    order(
-      {
-        claim: 'fewer steps to 400',
-        unit: 'steps',
-        better: 'lower',
-        paper: stated.stepsTo400 - reference.stepsTo400,
-      },
-      restrictedSteps,
-    ),
-    {
-      ...arms,
-      claim: 'about 20 % more time',
-      unit: 'share',
-      paper: { value: 0.2, interval: paperOverhead },
-      ...overhead(dream, baseline, barred),
-    },
-  ];
+/** The two arms of one claim. */
+interface Pair {
+  dream: Member;
+  baseline: Member;
 }
 
 /** That the dream critic is better in something. */
@@ -163,33 +111,130 @@ interface OrderClaim extends Pick<Verdict, 'claim' | 'unit'> {
   better: 'higher' | 'lower';
   /** The difference that the paper prints; null where it prints none. */
   paper: number | null;
+  values: (member: Member) => number[];
+  /** Whether the number depends on how far apart the evaluations are. */
+  ofEvaluations?: boolean;
 }
+
+const stated = paperResults.get('dream-critic')!;
+const reference = paperResults.get('baseline')!;
+
+const orderClaims: readonly OrderClaim[] = [
+  {
+    claim: 'higher final reward',
+    unit: 'reward',
+    better: 'higher',
+    paper: stated.finalReward.mean - reference.finalReward.mean,
+    values: ({ sample }) => valuesOf(sample, 'finalReward'),
+  },
+  {
+    claim: 'lower prediction error',
+    unit: 'error',
+    better: 'lower',
+    paper: stated.predictionMse.mean - reference.predictionMse.mean,
+    values: ({ sample }) => valuesOf(sample, 'predictionMse'),
+  },
+  {
+    claim: 'lower standardised error',
+    unit: 'error',
+    better: 'lower',
+    paper: null,
+    values: ({ sample }) => valuesOf(sample, 'predictionMseStandardised'),
+  },
+  {
+    claim: 'fewer steps to 400',
+    unit: 'steps',
+    better: 'lower',
+    paper: stated.stepsTo400 - reference.stepsTo400,
+    values: restrictedSteps,
+    ofEvaluations: true,
+  },
+];
+
+/** The verdicts on one claim about every pair of the two arms, their p-values corrected together. */
+function claimVerdicts(
+  { claim, unit, better, paper, ...rule }: OrderClaim,
+  pairs: readonly Pair[],
+): Verdict[] {
+  const bars = pairs.map(
+    (pair) => obstacle([pair.dream, pair.baseline]) ?? (rule.ofEvaluations ? otherIntervals(pair) : null),
+  );
+  const compared = contrasts(
+    pairs.map(({ dream, baseline }, index) => ({
+      a: rule.values(dream),
+      b: rule.values(baseline),
+      unlike: bars[index] !== null,
+    })),
+    better,
+  );
+  return pairs.map((pair, index) => {
+    const { difference, interval } = compared[index]!;
+    return {
+      ...armsOf(pair),
+      claim,
+      unit,
+      paper: { value: paper, interval: null },
+      here: { value: difference, interval },
+      ...(bars[index] ?? ordered(compared[index]!, formatInterval(unit, interval))),
+    };
+  });
+}
+
+const armsOf = ({ dream, baseline }: Pair) => ({ label: dream.row.label, against: baseline.row.label });
 
 /** Steps to 400 of every seed, one that never got there counted as the run's length: the restricted time to an event. */
 function restrictedSteps({ run, sample }: Member): number[] {
   return sample.seeds.map(({ stepsTo400 }) => stepsTo400 ?? run.experiment.steps);
 }
 
+function otherIntervals({ dream, baseline }: Pair): Judgement | null {
+  const [a, b] = [dream, baseline].map(({ run }) => run.experiment.evaluation.every);
+  if (a === b) return null;
+  return notComparable(`the two runs were evaluated every ${wholeNumber(a!)} and ${wholeNumber(b!)} steps`);
+}
+
 /** How much more time a seed of the dream critic takes, as a share of the baseline's. */
-function overhead(dream: Member, baseline: Member, barred: Judgement | null) {
-  const a = valuesOf(dream.sample, 'wallSeconds');
-  const b = valuesOf(baseline.sample, 'wallSeconds');
+function overhead(pair: Pair): Verdict {
+  const { dream, baseline } = pair;
+  const [a, b] = [dream, baseline].map(({ run }) => secondsByWorker(run.seeds));
   const share = (x: number, y: number) => x / y - 1;
-  const interval = bootstrapComparison(a, b, share, bootstrapStream());
-  const value = a.length > 0 && b.length > 0 ? share(mean(a)!, mean(b)!) : null;
+  const [x, y] = [dream, baseline].map(({ row }) => row.secondsPerSeed);
+  const few = a && b && Math.min(a.length, b.length) < FEWEST_SEEDS;
+  const interval = a && b && !few ? bootstrapComparison(a, b, share, bootstrapStream()) : null;
   return {
-    here: { value, interval },
-    ...(barred ?? elsewhere(dream.run, baseline.run) ?? overlap('share', interval, paperOverhead, 'lower')),
+    ...armsOf(pair),
+    claim: 'about 20 % more time',
+    unit: 'share',
+    paper: { value: 0.2, interval: paperOverhead },
+    here: { value: x && y ? share(x, y) : null, interval },
+    ...(obstacle([dream, baseline]) ??
+      elsewhere(dream, baseline) ??
+      (few
+        ? notComparable(
+            `worker processes: ${Math.min(a.length, b.length)}, it takes ${FEWEST_SEEDS} to tell; seeds that share one are no ` +
+              'independent times',
+          )
+        : overlap('share', interval, paperOverhead, 'lower'))),
   };
 }
 
 /** Why two runs' times cannot be compared; null if they can. */
-function elsewhere({ info: a }: Run, { info: b }: Run): Judgement | null {
-  const machine = ({ host, platform, cores, engine }: typeof a) =>
+function elsewhere({ run: a, row: rowOfA }: Member, { run: b, row: rowOfB }: Member): Judgement | null {
+  const machine = ({ info: { host, platform, cores, engine } }: Run) =>
     [host, platform, cores, engine.name, engine.device].join(' ');
-  if (machine(a) === machine(b)) return null;
-  return { verdict: 'not comparable', reason: 'the two runs were not made by one engine on one machine' };
+  if (machine(a) !== machine(b))
+    return notComparable('the two runs were not made by one engine on one machine');
+  if (rowOfA.workers === null || rowOfB.workers === null) {
+    return notComparable('which seeds shared a worker process is not recorded, or changed on the way');
+  }
+  const [perWorker, other] = [rowOfA, rowOfB].map(({ seedsPerWorker }) => seedsPerWorker.join(' and '));
+  if (perWorker === other) return null;
+  return notComparable(
+    `a worker process trained ${perWorker} seeds of the one and ${other} of the other at once`,
+  );
 }
+
+const notComparable = (reason: string): Judgement => ({ verdict: 'not comparable', reason });
 
 /** Why runs cannot be set against the paper at all: other conditions than it states, or too few seeds; null if they can. */
 function obstacle(members: readonly Member[]): Judgement | null {
@@ -199,12 +244,12 @@ function obstacle(members: readonly Member[]): Judgement | null {
     ...(departed.size > 0 ? [`other conditions than the paper's: ${[...departed].join('; ')}`] : []),
     ...(fewest < FEWEST_SEEDS ? [`finished seeds: ${fewest}, it takes ${FEWEST_SEEDS} to tell`] : []),
   ];
-  return reasons.length === 0 ? null : { verdict: 'not comparable', reason: reasons.join('; ') };
+  return reasons.length === 0 ? null : notComparable(reasons.join('; '));
 }
 
 /** Reproduced where the two intervals overlap; else by the side of the paper's on which ours lies. */
 function overlap(unit: Unit, ours: Interval | null, paper: Interval, better: 'higher' | 'lower'): Judgement {
-  if (ours === null) return { verdict: 'not comparable', reason: 'a seed has no finite number' };
+  if (ours === null) return notComparable('a seed has no finite number');
   const [here, there] = [formatInterval(unit, ours), formatInterval(unit, paper)];
   if (ours.low <= paper.high && ours.high >= paper.low)
     return { verdict: 'reproduced', reason: `${here} overlaps the paper's ${there}` };
@@ -216,15 +261,16 @@ function overlap(unit: Unit, ours: Interval | null, paper: Interval, better: 'hi
 }
 
 /** Reproduced where the difference is seen, see `Contrast`. */
-function ordered(seen: Contrast['seen'], interval: string): Judgement {
+function ordered({ seen, adjustedP }: Contrast, interval: string): Judgement {
+  const shown = adjustedP === null ? interval : `${interval}, p ${formatProbability(adjustedP)}`;
   switch (seen) {
     case 'better':
-      return { verdict: 'reproduced', reason: `the difference is seen, ${interval}` };
+      return { verdict: 'reproduced', reason: `the difference is seen, ${shown}` };
     case 'worse':
-      return { verdict: 'not reproduced', reason: `the opposite is seen, ${interval}` };
+      return { verdict: 'not reproduced', reason: `the opposite is seen, ${shown}` };
     case 'none':
-      return { verdict: 'not reproduced', reason: `no difference is seen, ${interval}` };
+      return { verdict: 'not reproduced', reason: `no difference is seen, ${shown}` };
     default:
-      return { verdict: 'not comparable', reason: 'too few seeds have a finite number' };
+      return notComparable('too few seeds have a finite number');
   }
 }

@@ -9,13 +9,13 @@ import type { BoxSpace, Space } from './spaces.ts';
 export class TimeLimit implements Environment {
   readonly observationSpace: BoxSpace;
   readonly actionSpace: Space;
+  readonly maxSteps: number;
   readonly #environment: Environment;
-  readonly #maxSteps: number;
   #elapsed = 0;
 
   constructor(environment: Environment, maxSteps: number) {
     this.#environment = environment;
-    this.#maxSteps = maxSteps;
+    this.maxSteps = maxSteps;
     this.observationSpace = environment.observationSpace;
     this.actionSpace = environment.actionSpace;
   }
@@ -26,14 +26,14 @@ export class TimeLimit implements Environment {
   }
 
   step(action: Action): StepResult {
-    if (this.#elapsed >= this.#maxSteps) {
+    if (this.#elapsed >= this.maxSteps) {
       throw new Error(
-        `the episode was truncated after ${this.#maxSteps} steps: reset the environment before a step`,
+        `the episode was truncated after ${this.maxSteps} steps: reset the environment before a step`,
       );
     }
     const result = this.#environment.step(action);
     this.#elapsed++;
-    return { ...result, truncated: result.truncated || this.#elapsed >= this.#maxSteps };
+    return { ...result, truncated: result.truncated || this.#elapsed >= this.maxSteps };
   }
 
   /** The environment's state, then the steps taken. */
@@ -43,9 +43,9 @@ export class TimeLimit implements Environment {
 
   setState(state: readonly number[]): Float32Array {
     const elapsed = state.at(-1);
-    if (elapsed === undefined || !Number.isInteger(elapsed) || elapsed < 0 || elapsed > this.#maxSteps) {
+    if (elapsed === undefined || !Number.isInteger(elapsed) || elapsed < 0 || elapsed > this.maxSteps) {
       throw new RangeError(
-        `expected the steps taken, 0 to ${this.#maxSteps}, at the end of the state, got ${elapsed}`,
+        `expected the steps taken, 0 to ${this.maxSteps}, at the end of the state, got ${elapsed}`,
       );
     }
     const observation = this.#environment.setState(state.slice(0, -1));

@@ -129,7 +129,7 @@ export async function trainSeeds(
   }
   beforeWrite();
   for (const { seed, folder, wallSeconds } of running) {
-    folder.markDone({ ...ended, wallSeconds: wallSeconds(), engine, device });
+    folder.markDone({ ...ended, wallSeconds: wallSeconds(), engine, device, worker: { seeds } });
     emit({ kind: 'done', seed });
   }
 }

@@ -90,9 +90,9 @@ function meanPoints(arm: string, points: readonly SeedPoint[]): MeanPoint[] {
 }
 
 /** `500 (interval 500 to 500, seeds: 5)`, each number to three significant digits. */
-export function meanWords({ mean, low, high, seeds }: MeanOverSeeds): string {
+export function meanWords({ mean, low, high, seeds }: MeanOverSeeds, counted = 'seeds'): string {
   const short = (value: number) => Number(value.toPrecision(3));
-  return `${short(mean)} (interval ${short(low)} to ${short(high)}, seeds: ${seeds})`;
+  return `${short(mean)} (interval ${short(low)} to ${short(high)}, ${counted}: ${seeds})`;
 }
 
 /** Six significant digits: more than a picture shows, and a specification that a reader can read. */

@@ -5,8 +5,8 @@ import { armChannels, type Drawing, page } from './theme.ts';
 const ROW = 26;
 
 /**
- * Wall time by arm: the mean over seeds as a bar from zero, its bootstrap 95 % interval as a line, and each seed as a
- * ring.
+ * Wall time by arm: the mean over worker processes as a bar from zero, its bootstrap 95 % interval as a line, and each
+ * worker as a ring.
  *
  * @param arms all compared arms; `series`, whose y is the time, may lack some
  */

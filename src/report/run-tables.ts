@@ -17,14 +17,14 @@ export function runsTable(runs: readonly LabelledRun[]): Table {
   return {
     head: ['Arm', 'Folder', 'Method', 'Environment', 'Steps', 'Seeds', 'Finished'],
     numeric: [false, false, false, false, true, false, false],
-    rows: runs.map(({ label, run: { name, experiment, seeds } }) => [
+    rows: runs.map(({ label, run: { name, experiment, seeds, faulty } }) => [
       label,
       printable(name),
       experiment.method,
       experiment.environment,
       experiment.steps.toLocaleString('en-US'),
       seedList(experiment.seeds),
-      `${seeds.length} of ${experiment.seeds.length}`,
+      `${seeds.length + faulty.length} of ${experiment.seeds.length}`,
     ]),
   };
 }

@@ -1,22 +1,27 @@
-import { statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { valueAt } from '../config/key-path.ts';
 import { loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { CellSettings } from '../config/sweep.ts';
+import { environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import type { Row } from '../training/events.ts';
 import { onDisk, readText } from './atomic.ts';
 import { numericRows, readCsv } from './csv.ts';
+import { faultOf } from './fault.ts';
 import { type DoneInfo, type RunInfo, readRunInfo } from './records.ts';
 import { SeedFolder } from './seed-folder.ts';
 import { isSweepFolder, readSweep } from './sweep-folder.ts';
+import { companions, readWorkers } from './workers.ts';
 
 /** A finished seed: its learning curve, row by row of metrics.csv, and what it ended with. */
 export interface FinishedSeed {
   seed: number;
   rows: Row[];
   done: DoneInfo;
+  /** The seeds that trained in its worker process, itself among them; null where that is not known or changed. */
+  worker: readonly number[] | null;
 }
 
 /** A run folder as its readers see it. */
@@ -33,6 +38,8 @@ export interface Run {
   seeds: FinishedSeed[];
   /** The config's seeds that are not finished. */
   unfinished: number[];
+  /** The finished seeds among runs to compare whose numbers cannot be right, and why; they are not among `seeds`. */
+  faulty: { seed: number; fault: string }[];
 }
 
 /**
@@ -41,39 +48,125 @@ export interface Run {
  * @throws UserError when `dir` is no run folder, is damaged or was made by a newer wm.
  */
 export function readRun(dir: string): Run {
+  requireFolder(dir);
   const info = readRunInfo(dir);
   const file = join(dir, 'config.yaml');
   const configText = readText(file);
-  if (info === undefined || configText === undefined) {
-    if (isSweepFolder(dir)) {
-      throw new UserError(`${dir} is a sweep of several runs; give one of the run folders in it`);
-    }
-    const missing = info === undefined ? 'run.json' : 'config.yaml';
-    throw new UserError(`${dir} is no run folder: it holds no ${missing}; give a folder that wm train made`);
-  }
+  if (info === undefined || configText === undefined) throw new UserError(whyNoRun(dir, info));
   const experiment = loadExperiment({ file, text: configText, overrides: [], flags: {} });
   const seeds: FinishedSeed[] = [];
   const unfinished: number[] = [];
+  const workers = readWorkers(dir);
   for (const seed of experiment.seeds) {
     const folder = new SeedFolder(dir, seed);
     const done = folder.done();
     if (done === undefined) unfinished.push(seed);
-    else seeds.push({ seed, rows: readMetrics(folder), done });
+    else seeds.push({ seed, rows: readMetrics(folder), done, worker: companions(seed, done, workers) });
   }
-  return { dir, name: basename(resolve(dir)), info, experiment, configText, cell: null, seeds, unfinished };
+  const name = basename(resolve(dir));
+  return { dir, name, info, experiment, configText, cell: null, seeds, unfinished, faulty: [] };
+}
+
+function requireFolder(dir: string): void {
+  const found = onDisk(dir, () => statSync(dir, { throwIfNoEntry: false }));
+  if (found === undefined) {
+    throw new UserError(`${dir} does not exist; give a run folder, one that wm train made`);
+  }
+  if (!found.isDirectory()) {
+    throw new UserError(`${dir} is a file, no run folder; give the folder that wm train made`);
+  }
+}
+
+/** What a folder is that is no run, in one sentence with what to give in its place. */
+function whyNoRun(dir: string, info: RunInfo | undefined): string {
+  if (info !== undefined)
+    return `${join(dir, 'config.yaml')}: missing; restore it from a copy, or give another folder`;
+  if (isSweepFolder(dir)) return `${dir} is a sweep of several runs; give one of the run folders in it`;
+  const run = dirname(resolve(dir));
+  if (/^seed-\d+$/.test(basename(resolve(dir))) && holds(run, RUN_FILES)) {
+    return `${dir} is one seed's folder; give its run folder, ${join(dir, '..')}`;
+  }
+  const [first, ...others] = foldersIn(dir).filter((each) => holds(each, RUN_FILES));
+  if (first !== undefined) {
+    return `${dir} is no run folder, but holds ${others.length === 0 ? 'one' : `${others.length + 1} of them`}; give one, such as ${first}`;
+  }
+  return `${dir} is no run folder: it holds no run.json; give a folder that wm train made`;
+}
+
+const RUN_FILES = ['run.json', 'sweep.yaml'];
+
+const holds = (dir: string, names: readonly string[]) =>
+  onDisk(dir, () => names.some((name) => statSync(join(dir, name), { throwIfNoEntry: false })));
+
+/** The folders in a folder, links to folders among them, hidden ones not, in the order of their names. */
+function foldersIn(dir: string): string[] {
+  const names = onDisk(dir, () => readdirSync(dir)).filter((name) => !name.startsWith('.'));
+  return names
+    .sort()
+    .map((name) => join(dir, name))
+    .filter((path) => onDisk(path, () => statSync(path, { throwIfNoEntry: false }))?.isDirectory());
+}
+
+/** Runs to compare. */
+export interface ReadRuns {
+  runs: Run[];
+  /** Folders beside the runs of a folder of runs that are no runs themselves. */
+  passedOver: string[];
 }
 
 /**
- * Reads run folders, and sweep folders as their cells in the order of their values. Files among the paths are passed
- * over, if not all are: a shell's `runs/table1/*` names what lies beside the run folders too.
+ * Reads run folders, sweep folders as their cells in the order of their values, and folders of such folders as what they
+ * hold. Files among the paths are passed over, if not all are: a shell's `runs/table1/*` names what lies beside the run
+ * folders too. Seeds whose numbers cannot be right are set apart.
  *
- * @throws UserError when a path is neither, or where `readRun` throws.
+ * @throws UserError when a path is none of these, when two lead to one run, or where `readRun` throws.
  */
-export function readRuns(paths: readonly string[]): Run[] {
+export function readRuns(paths: readonly string[]): ReadRuns {
   const folders = paths.filter(
     (path) => !onDisk(path, () => statSync(path, { throwIfNoEntry: false }))?.isFile(),
   );
-  return (folders.length > 0 ? folders : paths).flatMap(readRunOrCells);
+  const passedOver: string[] = [];
+  const runs = (folders.length > 0 ? folders : paths).flatMap((path) => {
+    requireFolder(path);
+    if (holds(path, RUN_FILES)) return readRunOrCells(path);
+    const inside = foldersIn(path);
+    const found = inside.filter((each) => holds(each, RUN_FILES));
+    if (found.length === 0) return [readRun(path)];
+    passedOver.push(...inside.filter((each) => !found.includes(each)));
+    return found.flatMap(readRunOrCells);
+  });
+  refuseRepetition(runs);
+  return { runs: runs.map(setFaultyApart), passedOver };
+}
+
+/** Twice the same seeds would stand as two runs that agree to the last digit. */
+function refuseRepetition(runs: readonly Run[]): void {
+  const seen = new Map<string, string>();
+  for (const { dir } of runs) {
+    const place = onDisk(dir, () => realpathSync(dir));
+    const other = seen.get(place);
+    if (other !== undefined) {
+      throw new UserError(
+        `${other === dir ? dir : `${other} and ${dir}`}: the same run folder twice; give it once`,
+      );
+    }
+    seen.set(place, dir);
+  }
+}
+
+function setFaultyApart(run: Run): Run {
+  const entry = environmentEntry(run.experiment.environment);
+  const faults = new Map(
+    run.seeds.map(({ seed, rows }) => [seed, faultOf(rows, run.experiment.environment, entry)]),
+  );
+  return {
+    ...run,
+    seeds: run.seeds.filter(({ seed }) => faults.get(seed) === null),
+    faulty: run.seeds.flatMap(({ seed }) => {
+      const fault = faults.get(seed);
+      return fault ? [{ seed, fault }] : [];
+    }),
+  };
 }
 
 function readRunOrCells(dir: string): Run[] {
@@ -104,7 +197,7 @@ function readMetrics(folder: SeedFolder): Row[] {
   const file = join(folder.dir, 'metrics.csv');
   const table = readCsv(file);
   if (table === undefined) {
-    throw new UserError(`${file}: missing; restore it, or delete ${folder.dir} and train again`);
+    throw new UserError(`${file}: missing; restore it from a copy, or give another folder`);
   }
   return numericRows(table.rows, file);
 }

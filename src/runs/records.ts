@@ -78,6 +78,8 @@ const doneInfo = z.object({
   wallSeconds: z.number().min(0),
   engine: z.string(),
   device: z.string(),
+  /** The worker process in which it ended: the seeds that trained there. Absent before it was recorded. */
+  worker: z.object({ seeds: z.array(z.int()) }).optional(),
   /** ISO 8601. */
   end: z.string(),
 });
@@ -86,10 +88,24 @@ export type DoneInfo = z.infer<typeof doneInfo>;
 /**
  * A run folder's run.json, or undefined where there is none.
  *
- * @throws UserError when it is damaged or made by a newer wm.
+ * @throws UserError when it is damaged, made by a newer wm, or by another program: run.json is a common name.
  */
 export function readRunInfo(dir: string): RunInfo | undefined {
-  return readRecord(join(dir, 'run.json'), runInfo, dir);
+  const file = join(dir, 'run.json');
+  const value = readJson(file);
+  if (value === undefined) return undefined;
+  const { success, data } = z.object({ schemaVersion: z.int() }).safeParse(value);
+  if (!success) {
+    throw new UserError(
+      `${file}: not written by wm (it has no schemaVersion), so ${dir} is no run folder; give another folder`,
+    );
+  }
+  if (data.schemaVersion > SCHEMA_VERSION) {
+    throw new UserError(
+      `${file}: made by a newer wm (schema ${data.schemaVersion}, this one knows ${SCHEMA_VERSION}); update wm`,
+    );
+  }
+  return checked(value, runInfo, file);
 }
 
 /** Replaces run.json in one step. @throws UserError when the operating system refuses. */
@@ -103,7 +119,9 @@ export function writeRunInfo(dir: string, info: RunInfo): void {
  * @throws UserError when it is damaged.
  */
 export function readDoneInfo(seedDir: string): DoneInfo | undefined {
-  return readRecord(join(seedDir, 'done.json'), doneInfo, seedDir);
+  const file = join(seedDir, 'done.json');
+  const value = readJson(file);
+  return value === undefined ? undefined : checked(value, doneInfo, file);
 }
 
 /** Writes done.json in one step. @throws UserError when the operating system refuses. */
@@ -118,24 +136,25 @@ function writeRecord(file: string, record: RunInfo | DoneInfo): void {
 /** Bytes of a record: room for 10,000 seeds that failed, each with its reason. */
 const LARGEST_RECORD = 2 ** 24;
 
-function readRecord<T>(file: string, schema: z.ZodType<T>, dir: string): T | undefined {
+/** What a file says, or undefined where there is none. @throws UserError when it is not JSON. */
+function readJson(file: string): unknown {
   const text = readText(file, LARGEST_RECORD);
   if (text === undefined) return undefined;
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
-    throw new UserError(`${file}: damaged (not readable as JSON); restore it or delete ${dir}`);
-  }
-  const version = z.object({ schemaVersion: z.int().gt(SCHEMA_VERSION) }).safeParse(value);
-  if (version.success) {
-    const { schemaVersion } = version.data;
     throw new UserError(
-      `${file}: made by a newer wm (schema ${schemaVersion}, this one knows ${SCHEMA_VERSION}); update wm`,
+      `${file}: damaged (not readable as JSON); restore it from a copy, or give another folder`,
     );
   }
+}
+
+/** @throws UserError naming the first field that is not as the schema has it. */
+function checked<T>(value: unknown, schema: z.ZodType<T>, file: string): T {
   const record = schema.safeParse(value);
   if (record.success) return record.data;
   const { path, message } = record.error.issues[0]!;
-  throw new UserError(`${file}: ${path.join('.')}: ${message}; restore it or delete ${dir}`);
+  throw new UserError(
+    `${file}: ${path.join('.')}: ${message}; restore it from a copy, or give another folder`,
+  );
 }

@@ -13,6 +13,8 @@ export interface TestRun {
   /** By seed: the last prediction error, the standardised one 20 times as large. */
   errors?: number[];
   wallSeconds?: number[];
+  /** The seeds that trained in one process, for each; unless said, each seed in its own. */
+  workers?: number[][];
   engine?: string;
   overrides?: string[];
 }
@@ -37,6 +39,7 @@ function makeRun(
   { arm = basename(dir), curves, errors = [], wallSeconds = [], ...run }: TestRun,
 ): string {
   const { seeds = curves.map((_, i) => i), engine = 'wasm', overrides = [] } = run;
+  const workers = run.workers ?? seeds.map((seed) => [seed]);
   const experiment = loadExperiment({
     file: 'test',
     text: 'method: vae-lstm',
@@ -73,6 +76,7 @@ function makeRun(
       wallSeconds: wallSeconds[i] ?? 60,
       engine,
       device: 'cpu',
+      worker: { seeds: workers.find((worker) => worker.includes(seeds[i]!))! },
     });
   }
   folder.close();

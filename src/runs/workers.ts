@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readText } from './atomic.ts';
+import { wholeLines } from './csv.ts';
+import type { DoneInfo } from './records.ts';
+
+const workerEvent = z.object({ kind: z.literal('worker'), seeds: z.array(z.int()) });
+
+/** The seeds of every worker process that a run has had, as events.jsonl tells; null where it cannot be read. */
+export function readWorkers(runDir: string): number[][] | null {
+  const text = readText(join(runDir, 'events.jsonl'));
+  if (text === undefined) return null;
+  const lines = wholeLines(text).split('\n').slice(0, -1);
+  try {
+    return lines.flatMap((line) => {
+      const event = workerEvent.safeParse(JSON.parse(line));
+      return event.success ? [event.data.seeds] : [];
+    });
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The seeds that a seed shared its worker process with in every sitting, itself among them; null where that changed on
+ * the way or is not recorded.
+ *
+ * @param workers as `readWorkers` gives them
+ */
+export function companions(
+  seed: number,
+  { worker }: Pick<DoneInfo, 'worker'>,
+  workers: readonly number[][] | null,
+): number[] | null {
+  const groups = [...(workers ?? []), ...(worker ? [worker.seeds] : [])]
+    .filter((seeds) => seeds.includes(seed))
+    .map((seeds) => [...seeds].sort((a, b) => a - b));
+  const [first] = groups;
+  if (first === undefined) return null;
+  return groups.every((group) => `${group}` === `${first}`) ? first : null;
+}
