@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { type ConfigOptions, configInput, refuseWords } from '../src/cli/config-file.ts';
 import { blamingVariable, engineOfVariable, requestedEngine } from '../src/cli/requested-engine.ts';
 import { findShippedConfig, nearestShippedConfig, shippedConfigs } from '../src/cli/shipped-configs.ts';
+import { methodNames } from '../src/config/schema.ts';
+import { environmentNames } from '../src/envs/index.ts';
 import { UserError } from '../src/errors.ts';
 import { run } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -109,6 +111,31 @@ describe('a config by its name, from any folder', () => {
       assert.match(about, /^[A-Z].*\.$/, 'the first line of a config is a sentence');
     }
   });
+});
+
+test('wm environments and wm methods list every one', async () => {
+  const list = async (what: string, ...rest: string[]) => (await run(elsewhere, what, ...rest)).stdout;
+  const environments = JSON.parse(await list('environments', '--json'));
+  assert.deepEqual(
+    environments.map(({ name }: { name: string }) => name),
+    environmentNames,
+  );
+  // Of Gymnasium's documentation of CartPole-v1.
+  assert.deepEqual(environments[0], {
+    name: 'CartPole-v1',
+    observations: [4],
+    observationNames: ['x', 'x_dot', 'theta', 'theta_dot'],
+    rewardRange: [1, 1],
+    threshold: { reward: 475, source: "Gymnasium 1.3.0's reward_threshold" },
+    actions: { kind: 'discrete', n: 2 },
+  });
+  assert.match(await list('environments'), /^CartPole-v1 +4 +2 choices +1 +475 \(Gymnasium/m);
+  const listed = JSON.parse(await list('methods', '--json'));
+  assert.deepEqual(
+    listed.map(({ name }: { name: string }) => name),
+    methodNames,
+  );
+  assert.ok(listed[0].arms.includes('baseline') && listed[0].keys.includes('lambda'));
 });
 
 test('a word that stands by itself is refused with the option that it lacks', () => {

@@ -388,7 +388,7 @@ describe('wm sweep', () => {
     assert.equal(grown.code, 0, grown.stderr);
     assert.match(
       grown.stderr,
-      /resuming runs\/sweeps\/tiny \(1 of 3 cells left, 1 seeds: in each cell seed 0\)/,
+      /resuming runs\/sweeps\/tiny \(1 of 3 cells left, 1 seed: in each cell seed 0\)/,
     );
     assert.equal(text(sweepDir(cwd), 'horizon=3', 'seed-0', 'metrics.csv'), curveBefore);
 

@@ -74,6 +74,18 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = (await import('./configs.ts')).configsCommand(options);
     });
 
+  command('environments', 'the environments that a config may name, with what counts as solved')
+    .option('--json', 'results as one JSON object')
+    .action(async (options) => {
+      code = (await import('./registries.ts')).environmentsCommand(options);
+    });
+
+  command('methods', 'the methods that a config may name, with their arms')
+    .option('--json', 'results as one JSON object')
+    .action(async (options) => {
+      code = (await import('./registries.ts')).methodsCommand(options);
+    });
+
   command('eval <run>', 'play greedy episodes with the checkpoints of a run folder')
     .option('--episodes <n>', 'episodes per seed', parseCount, 100)
     .option('--out <dir>', 'write eval.csv and episodes.csv there (default: into the run folder)')

@@ -58,7 +58,7 @@ export async function sweepCommand(
   return sessionExitCode(outcomes);
 }
 
-/** `training runs/sweeps/lambda (6 of 6 cells left, 30 seeds: in each seeds 0 to 4) on wasm …` */
+/** `training runs/sweeps/lambda (6 of 6 cells left, 30 seeds: in each cell seeds 0 to 4) on wasm …` */
 function openingWords(dir: string, runs: readonly Sitting[], finished: number, config: string): string {
   const next = runs.find(({ finished }) => !finished);
   if (!next) return finishedWords(dir, runs) + config;
@@ -66,7 +66,7 @@ function openingWords(dir: string, runs: readonly Sitting[], finished: number, c
   const count = runs.reduce((sum, { pending }) => sum + pending.length, 0);
   const seedsOf = new Set(runs.map(({ experiment }) => seedWords(experiment.seeds)));
   const each = seedsOf.size === 1 ? `: in each cell ${[...seedsOf]}` : '';
-  const left = `${runs.length - finished} of ${runs.length} cells left, ${count} seeds${each}`;
+  const left = `${runs.length - finished} of ${runs.length} cells left, ${count} seed${count === 1 ? '' : 's'}${each}`;
   return `${verb} ${dir} (${left}${config}) on ${engineWords(next)}`;
 }
 
