@@ -23,7 +23,15 @@ export class Contestant {
     this.#process.stderr!.setEncoding('utf8').on('data', complain);
     // Writing to a process that is gone: the answer that does not come tells why.
     this.#process.stdin!.on('error', () => {});
-    this.#closed = new Promise((resolve) => this.#process.once('close', () => resolve()));
+    const kill = () => this.kill();
+    // It would end its sample first, which can take a minute.
+    process.once('exit', kill);
+    this.#closed = new Promise((resolve) =>
+      this.#process.once('close', () => {
+        process.off('exit', kill);
+        resolve();
+      }),
+    );
     this.#answers = createInterface({ input: this.#process.stdout! })[Symbol.asyncIterator]();
   }
 
@@ -45,7 +53,7 @@ export class Contestant {
   }
 
   kill(): void {
-    this.#process.kill();
+    this.#process.kill('SIGKILL');
   }
 
   /** @throws UserError when the process refuses or has ended, with its own last words. */

@@ -4,9 +4,11 @@ import { loadExperiment } from '../config/load.ts';
 import { experimentOf } from '../config/schema.ts';
 import { type EngineName, engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
+import { GROUP_SIGNALS } from '../experiment/signals.ts';
 import { alignColumns } from './align.ts';
 import { readConfig } from './config-file.ts';
 import { hostInfo, sourceVersion } from './host.ts';
+import { leaveOn } from './leave.ts';
 
 interface BenchCommandOptions {
   config?: string;
@@ -22,6 +24,7 @@ interface BenchCommandOptions {
 
 /** `wm bench`: times updates, collecting and evaluating. Returns the exit code. */
 export async function benchCommand(options: BenchCommandOptions): Promise<number> {
+  leaveOn(GROUP_SIGNALS);
   const { config, set, rounds, threads, peers, python, json } = options;
   const members = listOf('--members', options.members, 'whole numbers from 1 to 10000', (text) => {
     const value = Number(text);

@@ -1,8 +1,10 @@
 import { isAutomatic, startEngine } from '../engine/engine.ts';
 import { type EngineName, engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
+import { GROUP_SIGNALS } from '../experiment/signals.ts';
 import { alignColumns } from './align.ts';
 import { buildTensorflow, type Installed, installTensorflow } from './install-tensorflow.ts';
+import { leaveOn } from './leave.ts';
 
 interface EngineStatus {
   engine: string;
@@ -42,13 +44,15 @@ export async function enginesCommand({ json }: { json?: boolean }): Promise<numb
 }
 
 /** `wm engines build --tensorflow DIR`. Returns the exit code. */
-export function buildCommand(library: string): number {
-  return announce(buildTensorflow(library, say));
+export async function buildCommand(library: string): Promise<number> {
+  leaveOn(GROUP_SIGNALS);
+  return announce(await buildTensorflow(library, say));
 }
 
 /** `wm engines install tensorflow`. Returns the exit code. */
-export function installCommand(): number {
-  return announce(installTensorflow(say));
+export async function installCommand(): Promise<number> {
+  leaveOn(GROUP_SIGNALS);
+  return announce(await installTensorflow(say));
 }
 
 const say = (step: string) => void process.stderr.write(`${step}\n`);

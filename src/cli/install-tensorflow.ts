@@ -1,4 +1,3 @@
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +12,8 @@ import {
   TFJS_CORE,
 } from '../engine/tensorflow-package.ts';
 import { UserError } from '../errors.ts';
+import { makeFolder } from '../runs/atomic.ts';
+import { type Ran, runProgram } from './run-program.ts';
 
 /** Headers of Node's C interface: stable over Node's versions, and as a package they need no other source. */
 const HEADERS_PACKAGE = 'node-api-headers';
@@ -39,29 +40,25 @@ export interface Installed {
  * @param say told what is being done
  * @throws UserError for whatever is missing, in one sentence with what mends it; nothing is left behind.
  */
-export function buildTensorflow(library: string, say: (step: string) => void): Installed {
+export async function buildTensorflow(library: string, say: (step: string) => void): Promise<Installed> {
   const builtAgainst = path.resolve(library);
   requireTensorflow(builtAgainst);
-  const compiler = requireCompiler();
-  return install({ kind: 'built', builtAgainst, compiler: compiler.version }, say, (folder) => {
+  const compiler = await requireCompiler();
+  return install({ kind: 'built', builtAgainst, compiler: compiler.version }, say, async (folder) => {
     say(`compiling against ${builtAgainst}`);
     const source = path.join(folder, 'node_modules', TENSORFLOW_PACKAGE);
     const target = path.join(source, 'lib', `napi-v${NAPI_VERSION}`);
-    mkdirSync(target, { recursive: true });
-    const compiled = spawnSync(
-      compiler.command,
-      [
-        ...['-std=c++17', '-O2', '-fPIC', '-shared', `-DNAPI_VERSION=${NAPI_VERSION}`],
-        ...['-I', path.join(folder, 'node_modules', HEADERS_PACKAGE, 'include')],
-        ...['-I', path.join(builtAgainst, 'include')],
-        ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => path.join(source, 'binding', file)),
-        ...['-o', path.join(target, 'tfjs_binding.node')],
-        ...LIBRARIES.map((file) => path.join(builtAgainst, file)),
-        // Where they stand now is where they are looked for, and from there what they need in turn (CUDA's, say).
-        `-Wl,-rpath,${builtAgainst}`,
-      ],
-      { encoding: 'utf8' },
-    );
+    makeFolder(target);
+    const compiled = await runProgram(compiler.command, [
+      ...['-std=c++17', '-O2', '-fPIC', '-shared', `-DNAPI_VERSION=${NAPI_VERSION}`],
+      ...['-I', path.join(folder, 'node_modules', HEADERS_PACKAGE, 'include')],
+      ...['-I', path.join(builtAgainst, 'include')],
+      ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => path.join(source, 'binding', file)),
+      ...['-o', path.join(target, 'tfjs_binding.node')],
+      ...LIBRARIES.map((file) => path.join(builtAgainst, file)),
+      // Where they stand now is where they are looked for, and from there what they need in turn (CUDA's, say).
+      `-Wl,-rpath,${builtAgainst}`,
+    ]);
     if (compiled.status === 0) return;
     throw new UserError(
       `engine tensorflow: the binding does not compile against ${builtAgainst} (${errorLine(compiled)}); try another version of TensorFlow (2.21 is known to work) or of ${compiler.command}`,
@@ -76,10 +73,10 @@ export function buildTensorflow(library: string, say: (step: string) => void): I
  *
  * @throws UserError for whatever is missing, in one sentence with what mends it; nothing is left behind.
  */
-export function installTensorflow(say: (step: string) => void): Installed {
-  return install({ kind: 'packaged', builtAgainst: null, compiler: null }, say, (folder) => {
+export async function installTensorflow(say: (step: string) => void): Promise<Installed> {
+  return install({ kind: 'packaged', builtAgainst: null, compiler: null }, say, async (folder) => {
     say('downloading TensorFlow, some hundred megabytes');
-    const ran = npm(path.join(folder, 'node_modules', TENSORFLOW_PACKAGE), ['run', 'install']);
+    const ran = await npm(path.join(folder, 'node_modules', TENSORFLOW_PACKAGE), ['run', 'install']);
     if (ran.status === 0) return;
     throw new UserError(
       `engine tensorflow: its library could not be downloaded (${errorLine(ran)}); check the network, or run \`wm engines build --tensorflow DIR\` with the folder of an installed Python tensorflow`,
@@ -90,19 +87,22 @@ export function installTensorflow(say: (step: string) => void): Installed {
 
 /**
  * Makes an installation in a side folder: fetches the package, has `makeLibrary` provide its native part, computes
- * one operation; then puts it in its place, replacing one of the same version.
+ * one operation; then puts it in its place, replacing one of the same version. Nothing is left of the side folder, also
+ * when a signal ends this process.
  */
-function install(
+async function install(
   origin: Omit<InstallationRecord, 'tensorflow' | 'madeAt'>,
   say: (step: string) => void,
-  makeLibrary: (folder: string) => void,
-): Installed {
-  const folder = makeFolder();
+  makeLibrary: (folder: string) => Promise<void>,
+): Promise<Installed> {
+  const folder = makeSideFolder();
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
   try {
-    fetchPackages(folder, say);
-    makeLibrary(folder);
+    await fetchPackages(folder, say);
+    await makeLibrary(folder);
     say('computing one operation');
-    const engine = tryOut({ ...origin, folder });
+    const engine = await tryOut({ ...origin, folder });
     const record: InstallationRecord = {
       ...origin,
       tensorflow: engine.version,
@@ -114,15 +114,16 @@ function install(
     renameSync(folder, place);
     return { engine, folder: place };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    remove();
+    process.off('exit', remove);
   }
 }
 
 /** A new side folder in the cache folder. @throws UserError where that cannot be written. */
-function makeFolder(): string {
+function makeSideFolder(): string {
   const cache = cacheFolder();
   try {
-    mkdirSync(cache, { recursive: true });
+    makeFolder(cache);
     return mkdtempSync(path.join(cache, 'unfinished-'));
   } catch (error) {
     throw new UserError(
@@ -132,7 +133,7 @@ function makeFolder(): string {
 }
 
 /** Fetches the binding's JavaScript and C++, with stand-ins for the packages that it shares with wm. */
-function fetchPackages(folder: string, say: (step: string) => void): void {
+async function fetchPackages(folder: string, say: (step: string) => void): Promise<void> {
   const version = packageVersion(TFJS_CORE);
   say(`fetching ${TENSORFLOW_PACKAGE} ${version} into ${folder}`);
   const dependencies: Record<string, string> = {
@@ -151,7 +152,7 @@ function fetchPackages(folder: string, say: (step: string) => void): void {
   }
   writeJson(path.join(folder, 'package.json'), { private: true, dependencies });
   const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  const fetched = npm(folder, ['install', ...options]);
+  const fetched = await npm(folder, ['install', ...options]);
   if (fetched.status === 0) return;
   throw new UserError(
     `engine tensorflow: npm could not fetch ${TENSORFLOW_PACKAGE} ${version} (${errorLine(fetched)}); check the network and npm's registry`,
@@ -160,11 +161,9 @@ function fetchPackages(folder: string, say: (step: string) => void): void {
 }
 
 /** Has the binding compute in a process of its own. @throws UserError where it does not. */
-function tryOut(binding: Binding): Engine {
+async function tryOut(binding: Binding): Promise<Engine> {
   const entry = fileURLToPath(new URL(`./check-tensorflow${path.extname(import.meta.url)}`, import.meta.url));
-  const child = spawnSync(process.execPath, [...process.execArgv, entry, JSON.stringify(binding)], {
-    encoding: 'utf8',
-  });
+  const child = await runProgram(process.execPath, [...process.execArgv, entry, JSON.stringify(binding)]);
   if (child.status !== 0) {
     throw new UserError(
       `engine tensorflow: the library ended its process (${child.signal ?? errorLine(child)}); try another version of TensorFlow (2.21 is known to work)`,
@@ -197,9 +196,9 @@ function requireTensorflow(folder: string): void {
 }
 
 /** The C++ compiler, $CXX or g++, and its version. @throws UserError where there is none. */
-function requireCompiler(): { command: string; version: string } {
+async function requireCompiler(): Promise<{ command: string; version: string }> {
   const command = process.env.CXX || 'g++';
-  const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' });
+  const { status, stdout } = await runProgram(command, ['--version']);
   if (status === 0) return { command, version: stdout.split('\n')[0]! };
   throw new UserError(
     `engine tensorflow: the C++ compiler ${command} is missing; install it (on Debian and Ubuntu: \`apt-get install g++\`), or set CXX to another`,
@@ -207,15 +206,15 @@ function requireCompiler(): { command: string; version: string } {
 }
 
 /** Runs npm in a folder. @throws UserError where there is no npm. */
-function npm(cwd: string, args: readonly string[]): SpawnSyncReturns<string> {
+async function npm(cwd: string, args: readonly string[]): Promise<Ran> {
   // On Windows npm is a script, which only a shell starts.
-  const ran = spawnSync('npm', args, { cwd, encoding: 'utf8', shell: process.platform === 'win32' });
+  const ran = await runProgram('npm', args, { cwd, shell: process.platform === 'win32' });
   if (!ran.error) return ran;
   throw new UserError(`engine tensorflow: npm does not start (${ran.error.message}); install npm`);
 }
 
 /** The line of a failed command's output that says why. */
-function errorLine({ stderr, stdout, status }: SpawnSyncReturns<string>): string {
+function errorLine({ stderr, stdout, status }: Ran): string {
   const lines = `${stderr}\n${stdout}`.split('\n').map((line) => line.trim());
   return (
     lines.find((line) => /\berror\b/i.test(line)) ?? lines.find(Boolean) ?? `it ended with code ${status}`

@@ -3,6 +3,8 @@ import { engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 import { alternatives } from '../words.ts';
 import { hostInfo } from './host.ts';
+import { leaveOn } from './leave.ts';
+import { watchOutput } from './output.ts';
 
 /** Exit codes: 0 done, 1 a run failed, 2 the command or config is wrong, 130 interrupted after saving. */
 type ExitCode = number;
@@ -12,8 +14,9 @@ const ENGINES = alternatives(['auto', ...engineNames]);
 
 /** The whole command line: declares the commands, runs one, sets the exit code. Each command loads on demand. */
 export async function main(argv: readonly string[]): Promise<void> {
-  // A reader that is gone (`| head`, a closed terminal) must not end a run before it has saved.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  // Node opens its debugger at this signal where nobody listens.
+  leaveOn(['SIGUSR1']);
+  watchOutput();
   process.exitCode = await run(argv);
 }
 
@@ -130,7 +133,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     .requiredOption('--tensorflow <dir>', 'its folder, e.g. .venv/lib/python3.11/site-packages/tensorflow')
     .exitOverride()
     .action(async ({ tensorflow }) => {
-      code = (await import('./engines.ts')).buildCommand(tensorflow);
+      code = await (await import('./engines.ts')).buildCommand(tensorflow);
     });
   engines
     .command('install')
@@ -138,7 +141,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     .addArgument(new Argument('<engine>').choices(['tensorflow']))
     .exitOverride()
     .action(async () => {
-      code = (await import('./engines.ts')).installCommand();
+      code = await (await import('./engines.ts')).installCommand();
     });
 
   command('bench', 'time updates, collecting and evaluating on each engine')

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { chooseEngine, startEngine } from '../engine/engine.ts';
 import { UserError } from '../errors.ts';
 import { replayUpdate } from '../experiment/failed-update.ts';
@@ -29,8 +30,11 @@ export async function replayFailureCommand(seedDir: string, options: ReplayFailu
   }
   const { engine } = await chooseEngine(requestedEngine(options.engine ?? info.engine.name));
   await startEngine(engine.name);
-  const never = async () => false;
-  const replayed = await replayUpdate(experiment, seed, failure.before, failure.update, never);
+  const replayed = await replayUpdate(experiment, seed, failure.before, failure.update, async () => {
+    // Lets signals in, which end this command.
+    await setImmediate();
+    return false;
+  });
   const inspected = replayed?.inspected;
   if (inspected === undefined) {
     throw new UserError(

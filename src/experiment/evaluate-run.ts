@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { chooseEngine, startEngine } from '../engine/engine.ts';
 import type { EngineName } from '../engine/names.ts';
 import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
@@ -71,7 +72,9 @@ export async function evaluateRun(
   agent.load(saved.map(({ state }) => state));
   begin(saved.map(({ seed }) => seed));
   const streams = saved.map(({ seed }) => RandomStream.named(seed, 'eval'));
-  const evaluations = await complete(evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams));
+  const playing = evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams);
+  // Lets signals in.
+  const evaluations = await complete(playing, () => setImmediate());
   const own = evaluations.map(({ recorded }) => recorded);
   const diagnoses = await agent.diagnose(heldOutSet(entry), own, 0);
   const seeds = saved.map(({ seed, state, fallback }, member) => ({

@@ -8,11 +8,13 @@ import {
   openSync,
   readFileSync,
   readSync,
+  realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, isAbsolute } from 'node:path';
 import { UserError } from '../errors.ts';
 
 /** Writes that happen whole or not at all, also when the process is killed or the disk fills up on the way. */
@@ -67,10 +69,30 @@ export function onDisk<T>(path: string, action: () => T): T {
   } catch (error) {
     if (!isSystemError(error)) throw error;
     const code = error.code ?? 'unknown';
-    const reason =
-      REASONS[code] ??
-      'the system refused to read or write it; check the disk and run the same command again';
-    throw new UserError(`${path}: ${reason} (${code})`, PATH_AT_FAULT.has(code) ? 2 : 1);
+    if (code === 'ENOENT' && !isAbsolute(path) && workingFolderIsGone()) {
+      throw new UserError(
+        `${path}: the working folder is gone; change into a folder that exists and run the same command again`,
+      );
+    }
+    throw new UserError(`${path}: ${whyRefused(error)}`, PATH_AT_FAULT.has(code) ? 2 : 1);
+  }
+}
+
+/** Why the operating system refuses to read or write, and what to do about it. */
+export function whyRefused({ code = 'unknown' }: NodeJS.ErrnoException): string {
+  const reason =
+    REASONS[code] ?? 'the system refused to read or write it; check the disk and run the same command again';
+  return `${reason} (${code})`;
+}
+
+/** Whether the folder that this process works in was deleted. */
+function workingFolderIsGone(): boolean {
+  try {
+    // Neither `process.cwd()`, which remembers, nor a look at `.`, which is there as long as somebody works in it.
+    realpathSync.native('.');
+    return false;
+  } catch (error) {
+    return isSystemError(error, 'ENOENT');
   }
 }
 
@@ -124,9 +146,42 @@ function sizeOfFile(handle: number, file: string): number {
   throw new UserError(`${file}: is a pipe or a device, not a file; move it away`);
 }
 
-/** Makes a folder and those above it. @throws UserError where that is impossible. */
+/**
+ * Makes a folder and those above it, as far as they are missing. Step by step: Node's own recursion never ends where a
+ * folder cannot be made though its parent is there, and takes a read-only file system for a missing parent.
+ *
+ * @throws UserError where that is impossible.
+ */
 export function makeFolder(dir: string): void {
-  onDisk(dir, () => mkdirSync(dir, { recursive: true }));
+  onDisk(dir, () => {
+    for (const missing of missingFolders(dir)) {
+      try {
+        mkdirSync(missing);
+      } catch (error) {
+        // Another process may have made it meanwhile.
+        if (!isSystemError(error, 'EEXIST') || !isFolder(missing)) throw refusal(error, missing);
+      }
+    }
+  });
+}
+
+/** The folders that have to be made for `dir` to be there, the uppermost first; `dir` itself where a file has its name. */
+function missingFolders(dir: string): string[] {
+  const missing: string[] = [];
+  for (let folder = dir; !isFolder(folder); folder = dirname(folder)) {
+    missing.unshift(folder);
+    if (dirname(folder) === folder) break;
+  }
+  return missing;
+}
+
+/** Throws what the system says of a path that cannot be looked at, a missing one aside. */
+const isFolder = (dir: string): boolean => statSync(dir, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/** What is wrong where a folder cannot be made: a parent that is there and counts as missing is none for folders. */
+function refusal(error: unknown, dir: string): unknown {
+  if (!isSystemError(error, 'ENOENT') || workingFolderIsGone()) return error;
+  return new UserError(`${dir}: no folder can be made there (ENOENT); choose another folder`);
 }
 
 /** Renames a file, over one that has the new name; without it, nothing happens. @throws UserError when the system refuses. */

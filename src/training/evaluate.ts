@@ -104,11 +104,15 @@ export async function* evaluate(
   }));
 }
 
-/** Does such work to its end, for a caller that has nothing else to do in between. */
-export async function complete<T>(work: AsyncGenerator<void, T, void>): Promise<T> {
+/** Does such work to its end, and something else in between, which may be nothing. */
+export async function complete<T>(
+  work: AsyncGenerator<void, T, void>,
+  between: () => Promise<void> = async () => {},
+): Promise<T> {
   for (;;) {
     const { done, value } = await work.next();
     if (done) return value;
+    await between();
   }
 }
 

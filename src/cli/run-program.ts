@@ -1,0 +1,46 @@
+import { type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+
+/** What a program came to. */
+export interface Ran {
+  /** Null where a signal ended it, or where it did not start. */
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+  /** Why it did not start. */
+  error?: Error;
+}
+
+/**
+ * Runs a program to its end, and meanwhile lets signals in: when this process exits, the program ends too, with whatever
+ * it has started (a compiler's passes, a downloader).
+ */
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  options: Pick<SpawnOptions, 'cwd' | 'shell'> = {},
+): Promise<Ran> {
+  const ownGroup = process.platform !== 'win32';
+  const stdio: SpawnOptions['stdio'] = ['ignore', 'pipe', 'pipe'];
+  const child = spawn(command, [...args], { ...options, stdio, detached: ownGroup });
+  const kill = () => {
+    try {
+      if (ownGroup) process.kill(-child.pid!, 'SIGKILL');
+      else child.kill('SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  };
+  process.once('exit', kill);
+  try {
+    const ended = [once(child, 'close'), text(child.stdout!), text(child.stderr!)] as const;
+    const [[status, signal], stdout, stderr] = await Promise.all(ended);
+    return { status, signal, stdout, stderr };
+  } catch (error) {
+    return { status: null, signal: null, stdout: '', stderr: '', error: error as Error };
+  } finally {
+    process.off('exit', kill);
+  }
+}
