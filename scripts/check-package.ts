@@ -49,7 +49,7 @@ replay: { batch: 2, length: 4 }
 
 /** What the package may hold; anything else is not needed to run it. */
 const shipped =
-  /^(package\.json|README\.md|LICENSE|bin\/wm\.js|bench\/\w+\.(py|txt)|configs\/[\w/-]+\.yaml|dist\/[\w/-]+\.(js|wasm))$/;
+  /^(package\.json|README\.md|LICENSE|bin\/wm\.js|bench\/\w+\.(py|txt)|configs\/[\w/-]+\.yaml|dist\/[\w/-]+\.(js|wasm)|scripts\/build\.js)$/;
 
 const done = (line: string) => process.stdout.write(`${line}\n`);
 const npm = (cwd: string, ...args: string[]) =>
