@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
+import { differingBytes, resultsOf } from './drills/results.ts';
 import { run, start } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { events, linesWithoutTime, text, tinyDreamCritic, waitFor } from './support/tiny-run.ts';
@@ -77,6 +78,7 @@ describe('train', () => {
       'summary.csv',
     ]);
     assert.deepEqual(readdirSync(path.join(dir, 'seed-0')).sort(), [
+      'checkpoint.best.safetensors',
       'checkpoint.previous.safetensors',
       'checkpoint.safetensors',
       'done.json',
@@ -107,6 +109,45 @@ describe('train', () => {
     assertSameResults(path.join(cwd, 'runs', 'tiny'), wanted, [0, 1]);
     assert.equal((await trainTiny(cwd, '--seeds', '1', '--name', 'alone')).code, 0);
     assertSameResults(path.join(cwd, 'runs', 'alone'), wanted, [1]);
+  });
+
+  test('a finished run is made longer and given more seeds: the bytes of a run of that length', async () => {
+    const wanted = await referenceRun();
+    const cwd = workplace();
+    const dir = path.join(cwd, 'runs', 'tiny');
+    // Its end is at no multiple of evaluation.every: that evaluation does not stand in the longer run.
+    assert.equal((await trainTiny(cwd, '--seeds', '1', '--steps', '250')).code, 0);
+    assert.equal(metricsOf(dir, 1).length, 4);
+    const longer = await trainTiny(cwd);
+    assert.equal(longer.code, 0, longer.stderr);
+    assert.match(longer.stderr, /^runs\/tiny goes on from 250 to 300 steps, with the seed 0 added$/m);
+    assert.equal(differingBytes(resultsOf(dir, [0, 1]), resultsOf(wanted, [0, 1])), 0);
+    assert.equal(text(dir, 'config.yaml'), text(wanted, 'config.yaml'));
+    const extended = events(dir).find(({ kind }) => kind === 'extended');
+    assert.deepEqual(
+      { ...extended, time: 0 },
+      { time: 0, kind: 'extended', steps: { from: 250, to: 300 }, seeds: [0] },
+    );
+    const again = await trainTiny(cwd);
+    assert.match(again.stderr, /runs\/tiny is finished: nothing to do\n$/);
+  });
+
+  test('stopWhen ends a seed early, and a kill before its mark changes nothing', async () => {
+    const wanted = await referenceRun();
+    const cwd = workplace({ 'tiny.yaml': `${tiny}stopWhen: { reward: 1, evaluations: 2 }\n` });
+    const dir = path.join(cwd, 'runs', 'tiny');
+    const { code, stderr } = await trainTiny(cwd);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^seed 1 {2}done: met stopWhen after 200 of 300 steps$/m);
+    const ended = JSON.parse(text(dir, 'seed-0', 'done.json'));
+    assert.deepEqual([ended.steps, ended.metStopWhen], [200, true]);
+    for (const seed of [0, 1]) assert.deepEqual(metricsOf(dir, seed), metricsOf(wanted, seed).slice(0, 3));
+    const before = text(dir, 'seed-0', 'losses.csv');
+    rmSync(path.join(dir, 'seed-0', 'done.json'));
+    const marked = await trainTiny(cwd);
+    assert.equal(marked.code, 0, marked.stderr);
+    assert.equal(JSON.parse(text(dir, 'seed-0', 'done.json')).steps, 200);
+    assert.equal(text(dir, 'seed-0', 'losses.csv'), before);
   });
 
   test('three seeds share two workers in turns, byte for byte as in one go', async () => {
@@ -331,6 +372,13 @@ describe('eval and compare', () => {
     }
     assert.match(first.stdout, /^held-out set +\S.* ± .*\nown episodes +\S.* ± .*\nopen loop, 1 step /m);
 
+    const best = await run(cwd, 'eval', 'runs/tiny', '--episodes', '1', '--checkpoint', 'best');
+    assert.equal(best.stderr, '');
+    const curve = metricsOf(dir, 0).map((line) => line.split(','));
+    const rewards = curve.slice(1).map((row) => Number(row[curve[0]!.indexOf('reward_mean')]));
+    const highest = 100 * (rewards.indexOf(Math.max(...rewards)) + 1);
+    assert.equal(text(dir, 'eval-best.csv').split('\n')[1]!.split(',')[1], `${highest}`);
+
     // Fewer episodes replace more only when told to, and what cannot be written is printed nevertheless.
     const table = text(dir, 'eval.csv');
     const fewer = await run(cwd, 'eval', 'runs/tiny', '--episodes', '2');
@@ -352,7 +400,7 @@ describe('eval and compare', () => {
     assert.equal(hindered.stdout, fewer.stdout);
     assert.match(hindered.stderr, /^wm: runs\/tiny\/episodes\.csv: a folder stands where a file is needed/);
     assert.equal(text(dir, 'eval.csv').split('\n')[1]!.split(',')[2], '2');
-    for (const file of ['eval.csv', 'episodes.csv', 'episodes.csv.tmp'])
+    for (const file of ['eval.csv', 'eval-best.csv', 'episodes.csv', 'episodes-best.csv', 'episodes.csv.tmp'])
       rmSync(path.join(dir, file), { recursive: true });
   });
 

@@ -351,7 +351,7 @@ test('a resolved config, written and read again, is the same', () => {
 });
 
 test('a resolved config is written with every key, in the order of the schema, lists on one line', () => {
-  const text = formatExperiment(load(method));
+  const text = formatExperiment(load(method, { overrides: ['stopWhen={reward: 475}'] }));
   assert.match(
     text,
     /^method: vae-lstm\nname: dream-critic\nenvironment: CartPole-v1\ndistractors: 0\nseeds: \[0\]\nsteps: 50000\n/,
@@ -363,6 +363,7 @@ test('a resolved config is written with every key, in the order of the schema, l
     [...text.matchAll(/^ *(\w+):(?= )/gm)].map((match) => match[1]),
     names,
   );
+  assert.doesNotMatch(formatExperiment(load(method)), /stopWhen/, 'a key without a value is left out');
 });
 
 test('differing keys are named from the top', () => {
@@ -384,7 +385,7 @@ test('every key of every method has words, a default and a description, and rule
     for (const { path, node } of leafKeys(root)) {
       assert.ok(node.description, `${path.join('.')} has no description`);
       assert.ok(
-        'default' in node || path[0] === 'method' || path[0] === 'name',
+        'default' in node || ['method', 'name', 'stopWhen.reward'].includes(path.join('.')),
         `${path.join('.')} has no default`,
       );
     }

@@ -91,8 +91,12 @@ describe("a checkpoint's metrics equal those computed in numpy", () => {
     copyFileSync(weights, path.join(seedFolder.dir, 'checkpoint.safetensors'));
     folder.close();
     const { returns, diagnosis } = expected.eval;
-    const options = { episodes: returns.length, engine: 'wasm' as const, begin: () => {} };
-    const { seeds } = await evaluateRun(dir, options);
+    const { seeds } = await evaluateRun(dir, {
+      checkpoint: 'last',
+      episodes: returns.length,
+      engine: 'wasm',
+      begin: () => {},
+    });
     assert.deepEqual(
       seeds[0]!.episodes.map((episode) => episode.return),
       returns,

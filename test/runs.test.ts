@@ -46,7 +46,7 @@ const userError = (message: RegExp, exitCode?: number) => (error: unknown) => {
   return true;
 };
 
-const configText = 'method: vae-lstm\nseeds: [3, 1, 2]\n';
+const configText = 'method: vae-lstm\nseeds: [3, 1, 2]\nsteps: 100\nrandomSteps: 8\n';
 const origin: Origin = {
   wmVersion: '0.1.0',
   gitCommit: null,
@@ -320,7 +320,7 @@ test('csv log: after a kill at any byte, cutting back and going on gives the sam
     const file = join(dir, 'killed.csv');
     writeFileSync(file, text.slice(0, length));
     const resumed = new CsvLog(file, columns);
-    resumed.cutAfter(200);
+    resumed.keep((step) => step <= 200);
     assert.equal(readFileSync(file, 'utf8'), text.slice(0, checkpoint));
     if (length % 9 === 0) for (const step of steps.slice(2)) resumed.append(step);
   }
@@ -328,7 +328,10 @@ test('csv log: after a kill at any byte, cutting back and going on gives the sam
   log.append(row(500, 1));
   assert.equal(readFileSync(whole, 'utf8'), `${text}1,500,1,\n`, 'a half-written line is cut off');
   writeFileSync(whole, `${text}1,x,1,\n`);
-  assert.throws(() => log.cutAfter(200), userError(/whole\.csv:6: env_step is not a number \(x\)/));
+  assert.throws(
+    () => log.keep((step) => step <= 200),
+    userError(/whole\.csv:6: env_step is not a number \(x\)/),
+  );
 });
 
 test('a write that finds no room is one sentence, and what was written stays readable', {

@@ -1,6 +1,11 @@
 import { formatMean } from '../compare/numbers.ts';
 import { UserError } from '../errors.ts';
-import { evaluateRun, type RunEvaluation, type SeedEvaluation } from '../experiment/evaluate-run.ts';
+import {
+  type CheckpointChoice,
+  evaluateRun,
+  type RunEvaluation,
+  type SeedEvaluation,
+} from '../experiment/evaluate-run.ts';
 import { EvaluationFiles, type PlannedEvaluation } from '../runs/evaluation-files.ts';
 import { estimate, formatEstimate } from '../statistics.ts';
 import { type Episode, returnStatistics } from '../training/evaluate.ts';
@@ -12,6 +17,7 @@ interface EvalOptions {
   engine?: string;
   out?: string;
   replace?: boolean;
+  checkpoint: CheckpointChoice;
   json?: boolean;
 }
 
@@ -31,12 +37,13 @@ const EPISODE_COLUMNS = ['seed', 'episode', 'return', 'length', 'terminated', 't
  * Returns the exit code.
  */
 export async function evalCommand(dir: string, options: EvalOptions): Promise<number> {
-  const { episodes } = options;
+  const { episodes, checkpoint } = options;
   const engine = requestedEngine(options.engine);
-  const files = new EvaluationFiles(options.out ?? dir);
+  const files = new EvaluationFiles(options.out ?? dir, checkpoint === 'best' ? '-best' : '');
   let keep = true;
   const evaluation = await blamingVariable(options.engine === undefined ? engine : undefined, () =>
     evaluateRun(dir, {
+      checkpoint,
       episodes,
       engine,
       begin: (seeds) => {
@@ -48,7 +55,11 @@ export async function evalCommand(dir: string, options: EvalOptions): Promise<nu
   );
   for (const { fallback } of evaluation.seeds) if (fallback) process.stderr.write(`${fallback}\n`);
   const { perSeed, perEpisode } = evaluationTables(evaluation);
-  process.stdout.write(options.json ? asJson(dir, perSeed.rows) : asText(evaluation, perSeed.rows, episodes));
+  process.stdout.write(
+    options.json
+      ? asJson({ run: dir, checkpoint }, perSeed.rows)
+      : asText(evaluation, perSeed.rows, episodes),
+  );
   if (keep) files.write(perSeed, perEpisode);
   return 0;
 }
@@ -109,8 +120,8 @@ function evaluationTables(evaluation: RunEvaluation) {
 
 const rewardOf = (rows: readonly EvalRow[]) => estimate(rows.map(({ reward_mean }) => reward_mean));
 
-function asJson(dir: string, rows: readonly EvalRow[]): string {
-  return `${JSON.stringify({ run: dir, reward: rewardOf(rows), seeds: rows })}\n`;
+function asJson(played: { run: string; checkpoint: CheckpointChoice }, rows: readonly EvalRow[]): string {
+  return `${JSON.stringify({ ...played, reward: rewardOf(rows), seeds: rows })}\n`;
 }
 
 function asText(evaluation: RunEvaluation, rows: readonly EvalRow[], episodes: number): string {

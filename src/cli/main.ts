@@ -1,4 +1,4 @@
-import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 import { alternatives } from '../words.ts';
@@ -91,6 +91,11 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
 
   command('eval <run>', 'play greedy episodes with the checkpoints of a run folder')
     .option('--episodes <n>', 'episodes per seed', parseCount, 100)
+    .addOption(
+      new Option('--checkpoint <which>', "each seed's last one, or that of its best evaluation")
+        .choices(['last', 'best'])
+        .default('last'),
+    )
     .option('--out <dir>', 'write eval.csv and episodes.csv there (default: into the run folder)')
     .option('--replace', 'replace an eval.csv that holds more episodes or other seeds')
     .option('--engine <name>', `${ENGINES} (also WM_ENGINE)`)

@@ -98,7 +98,8 @@ export async function trainSession(
         else if (message.kind === 'failed') {
           progress.status(index, 'failed', message.reason);
           if (message.stack) stacks.push(message.stack);
-        } else progress.status(index, message.kind);
+        } else if (message.kind === 'done') progress.status(index, 'done', message.reason);
+        else progress.status(index, message.kind);
       },
       runEnded: (run) => runEnded?.(run, progress),
     });

@@ -24,11 +24,13 @@ export const portableYaml: DocumentOptions & SchemaOptions = {
   customTags: (tags) => [number, ...tags],
 };
 
-/** The resolved config as YAML, every key present, in the schema's order. Reading it gives the same Experiment. */
+/** The resolved config as YAML, every key present that has a value, in the schema's order. Reading it gives the same Experiment. */
 export function formatExperiment(experiment: Experiment): string {
   const document = new Document({}, portableYaml);
   for (const { path } of leafKeys(schemaRoot(experiment.method))) {
-    const value = document.createNode(valueAt(experiment, path), { aliasDuplicateObjects: false });
+    const given = valueAt(experiment, path);
+    if (given === undefined) continue;
+    const value = document.createNode(given, { aliasDuplicateObjects: false });
     if (isCollection(value)) value.flow = true;
     document.setIn(path, value);
   }

@@ -77,6 +77,18 @@ const commonKeys = {
     })
     .prefault({})
     .describe('how the policy is evaluated'),
+  stopWhen: z
+    .strictObject({
+      reward: z
+        .number()
+        .describe('a seed is done early once reward_mean is at least this; unset: it never is'),
+      evaluations: positiveInteger
+        .max(1_000_000)
+        .default(1)
+        .describe('evaluations in a row that must reach that reward'),
+    })
+    .optional()
+    .describe('when a seed is done before `steps`'),
 };
 
 export const methodNames = Object.keys(methods) as MethodName[];

@@ -35,7 +35,11 @@ export interface SeedEvaluation {
   diagnosis: Row;
 }
 
+/** Which of a seed's checkpoints plays: its last one, or that of the best evaluation so far. */
+export type CheckpointChoice = 'last' | 'best';
+
 export interface EvaluationOptions {
+  checkpoint: CheckpointChoice;
   /** Episodes per seed. */
   episodes: number;
   engine: EngineName | 'auto';
@@ -44,22 +48,27 @@ export interface EvaluationOptions {
 }
 
 /**
- * Plays greedy episodes with the averaged policy of every checkpoint of a run, all seeds side by side, and measures the
+ * Plays greedy episodes with the averaged policy of a checkpoint of each seed of a run, all seeds side by side, and measures the
  * models. What is random comes from streams of each seed that training never draws from: `eval`, `diagnosis/0`.
  *
  * @throws UserError when `dir` is no run folder, holds no checkpoint or a damaged one, or the engine cannot load.
  */
 export async function evaluateRun(
   dir: string,
-  { episodes, engine: requested, begin }: EvaluationOptions,
+  { checkpoint: choice, episodes, engine: requested, begin }: EvaluationOptions,
 ): Promise<RunEvaluation> {
   const run = readRun(dir);
   const { experiment } = run;
   const saved = experiment.seeds.flatMap((seed) => {
-    const checkpoint = new SeedFolder(dir, seed).readCheckpoint();
-    return checkpoint ? [{ seed, state: checkpoint.state, fallback: checkpoint.fallback }] : [];
+    const folder = new SeedFolder(dir, seed);
+    if (choice === 'best') {
+      const best = folder.readBest();
+      return best ? [{ seed, state: best.state, fallback: null }] : [];
+    }
+    const last = folder.readCheckpoint();
+    return last ? [{ seed, state: last.state, fallback: last.fallback }] : [];
   });
-  if (saved.length === 0) throw new UserError(whyNoCheckpoint(run));
+  if (saved.length === 0) throw new UserError(whyNoCheckpoint(run, choice));
   const { engine } = await chooseEngine(requested);
   await startEngine(engine.name);
   const entry = environmentEntry(experiment.environment, experiment);
@@ -88,7 +97,10 @@ export async function evaluateRun(
 }
 
 /** What to do about a run that holds no checkpoint, in one sentence. */
-function whyNoCheckpoint({ dir, seeds }: Run): string {
+function whyNoCheckpoint({ dir, experiment, seeds }: Run, choice: CheckpointChoice): string {
+  if (choice === 'best' && experiment.seeds.some((seed) => new SeedFolder(dir, seed).hasCheckpoint())) {
+    return `${dir} holds no checkpoint of a best evaluation (its best came before wm kept them, or there was none yet); play the last one, --checkpoint last`;
+  }
   if (seeds.length === 0) return `${dir} holds no checkpoint yet; the wm train command that made it goes on`;
   const config = path.join(dir, 'config.yaml');
   return `${dir} holds no checkpoint (published runs come without); wm train --config ${config} --runs DIR trains it in another folder, for wm eval to play`;

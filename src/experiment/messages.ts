@@ -20,7 +20,8 @@ export type ParentMessage = { kind: 'job'; job: Job } | { kind: 'stop' };
 export type WorkerMessage =
   | { kind: 'step'; seed: number; step: number }
   | { kind: 'evaluation'; seed: number; row: Row }
-  | { kind: 'done'; seed: number }
+  /** `reason` where it is done before the end. */
+  | { kind: 'done'; seed: number; reason?: string }
   | { kind: 'interrupted'; seed: number }
   /** Saved at the end of its turn: another worker goes on. */
   | { kind: 'waiting'; seed: number; step: number }

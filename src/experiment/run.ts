@@ -56,7 +56,10 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
     }
     options.begin(runs);
     const byDir = new Map(runs.map((run) => [run.outcome.dir, run]));
-    for (const run of runs) run.sumUpIfLeft();
+    for (const run of runs) {
+      run.extendIfAsked();
+      run.sumUpIfLeft();
+    }
     const onGpu = runs.some(({ used }) => used.engine.isGpu);
     const workers = options.workers ?? (onGpu ? 1 : host.cores);
     const turns = fairTurns(runs.flatMap((run) => run.rides(workers)).length, workers);

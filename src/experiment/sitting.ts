@@ -3,12 +3,14 @@ import { formatExperiment } from '../config/format.ts';
 import { loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { Engine } from '../engine/description.ts';
+import { UserError } from '../errors.ts';
 import { courseRemarks } from '../methods/course.ts';
 import { methods } from '../methods/index.ts';
+import { type Extension, extensionOf, extensionWords } from '../runs/extension.ts';
 import { type OriginChange, originChanges } from '../runs/provenance.ts';
 import { readRun } from '../runs/read.ts';
-import { type Origin, sittingsOf } from '../runs/records.ts';
-import { RunFolder, refuseOtherConfig } from '../runs/run-folder.ts';
+import { isFinished, type Origin, sittingsOf } from '../runs/records.ts';
+import { RunFolder } from '../runs/run-folder.ts';
 import { summarise } from '../runs/summary.ts';
 import type { Job, WorkerMessage } from './messages.ts';
 
@@ -42,6 +44,7 @@ export class Sitting {
   readonly #steps: Map<number, number>;
   /** Why a seed does not stand at its newest checkpoint, where that is so. */
   readonly #fallbacks: ReadonlyMap<number, string>;
+  readonly #extension: Extension | null;
   readonly #folder: RunFolder;
   readonly #origin: Origin;
   /** What made the sitting before and no longer does. */
@@ -77,8 +80,9 @@ export class Sitting {
     });
     try {
       const file = path.join(dir, 'config.yaml');
-      refuseOtherConfig(dir, 'run', loadExperiment({ file, text: this.#folder.configText }), experiment);
-      const { steps, fallbacks } = pendingSteps(this.#folder, experiment.seeds);
+      const stored = loadExperiment({ file, text: this.#folder.configText });
+      this.#extension = extensionOf(dir, 'run', stored, experiment);
+      const { steps, fallbacks } = pendingSteps(this.#folder, experiment);
       this.#steps = steps;
       this.#fallbacks = fallbacks;
     } catch (error) {
@@ -108,7 +112,7 @@ export class Sitting {
   }
 
   /**
-   * What is worth a line: going on under another wm, Node, engine or processor; a checkpoint before the newest; that
+   * What is worth a line: a longer run, or more seeds; going on under another wm, Node, engine or processor; a checkpoint before the newest; that
    * nothing will be logged, or not all steps be learnt from.
    */
   get notes(): string[] {
@@ -117,6 +121,7 @@ export class Sitting {
     const goesOn = `${this.outcome.dir} goes on with ${changes.join(', ')}: its numbers may come out otherwise`;
     const remarks = courseRemarks(methods[experiment.method].course(experiment), experiment);
     return [
+      ...(this.#extension ? [`${this.outcome.dir} ${extensionWords(this.#extension)}`] : []),
       ...(changes.length > 0 ? [goesOn] : []),
       ...this.#fallbacks.values(),
       ...(this.pending.length > 0 ? remarks : []),
@@ -165,6 +170,13 @@ export class Sitting {
       together.set(ride, [...(together.get(ride) ?? []), seed]);
     }
     return [...together.values()];
+  }
+
+  /** Makes the folder that of the longer run, or of more seeds, where that is asked for: before any worker writes. */
+  extendIfAsked(): void {
+    if (this.#extension === null) return;
+    this.#folder.extend(formatExperiment(this.experiment), this.pending);
+    this.#folder.logEvent({ kind: 'extended', ...this.#extension });
   }
 
   /** Sums the run up where only that is left. */
@@ -253,17 +265,25 @@ function engineRecord({ engine, reason }: UsedEngine): Origin['engine'] {
 /**
  * The environment step at which each unfinished seed stands, and why it is not its newest checkpoint's, where that is so.
  * Reads every checkpoint, so that a damaged one is found now.
+ *
+ * @throws UserError when a seed that ended earlier than the run now does has no checkpoint to go on from.
  */
 function pendingSteps(
   folder: RunFolder,
-  seeds: readonly number[],
+  experiment: Experiment,
 ): { steps: Map<number, number>; fallbacks: Map<number, string> } {
   const steps = new Map<number, number>();
   const fallbacks = new Map<number, string>();
-  for (const seed of seeds) {
+  for (const seed of experiment.seeds) {
     const seedFolder = folder.seed(seed);
-    if (seedFolder.done()) continue;
+    const done = seedFolder.done();
+    if (done && isFinished(done, experiment)) continue;
     const checkpoint = seedFolder.readCheckpoint();
+    if (done && !checkpoint) {
+      throw new UserError(
+        `${seedFolder.dir} ended after ${done.steps} steps and holds no checkpoint to go on from (published runs come without); choose another --name or --runs`,
+      );
+    }
     steps.set(seed, checkpoint?.state.step ?? 0);
     if (checkpoint?.fallback) fallbacks.set(seed, checkpoint.fallback);
   }

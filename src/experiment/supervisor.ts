@@ -28,7 +28,10 @@ export async function supervise(
   const runner = async () => {
     for (let job = waiting.shift(); job && !broken.signal.aborted; job = waiting.shift()) {
       if (signal.aborted) for (const seed of job.seeds) handle({ kind: 'interrupted', seed }, job);
-      else if (await runJob(job, started, handle, signal, broken, hangSeconds)) waiting.push(job);
+      else {
+        const seeds = await runJob(job, started, handle, signal, broken, hangSeconds);
+        if (seeds.length > 0) waiting.push({ ...job, seeds });
+      }
     }
   };
   // Every worker has ended before this returns or throws: the caller may then give up the run's lock.
@@ -39,7 +42,7 @@ export async function supervise(
 }
 
 /**
- * @returns whether the job waits for another turn
+ * @returns the seeds that wait for another turn
  * @param broken aborted, here and by other jobs, when the caller cannot record what happens: then no worker may go on
  */
 function runJob(
@@ -49,11 +52,11 @@ function runJob(
   signal: AbortSignal,
   broken: AbortController,
   hangSeconds: number,
-): Promise<boolean> {
+): Promise<number[]> {
   return new Promise((resolve, reject) => {
     const worker = fork(entry, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     const open = new Set(job.seeds);
-    let waits = false;
+    const waiting: number[] = [];
     const complaint = lastWords(worker);
     let failure: { error: unknown } | undefined;
     const stop = () => send(worker, { kind: 'stop' });
@@ -85,14 +88,14 @@ function runJob(
       }
       open.clear();
       if (failure) reject(failure.error);
-      else resolve(waits);
+      else resolve(waiting);
     };
     signal.addEventListener('abort', stop);
     broken.signal.addEventListener('abort', kill);
     worker.on('message', (message: WorkerMessage) => {
       heartbeat.beat();
       if (isEnd(message)) open.delete(message.seed);
-      if (message.kind === 'waiting') waits = true;
+      if (message.kind === 'waiting') waiting.push(message.seed);
       guarded(() => handle(message, job));
     });
     worker.once('error', (error) => end(`could not start (${error.message})`));

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { startEngine } from '../engine/engine.ts';
-import { SeedFolder } from '../runs/seed-folder.ts';
-import { lossColumns } from '../training/loss-log.ts';
-import { metricColumns, train } from '../training/train.ts';
+import type { MemberState } from '../training/state.ts';
+import { train } from '../training/train.ts';
 import { createAgent } from './create-agent.ts';
 import { findFailure } from './failed-update.ts';
 import type { Job, WorkerMessage } from './messages.ts';
+import { SeedRecord } from './seed-record.ts';
 
 /** What surrounds the training of some seeds: a worker process, or a test. */
 export interface Surroundings {
@@ -41,18 +41,7 @@ export async function trainSeeds(
   const agent = await createAgent(experiment, seeds);
   const begin = clock();
   beforeWrite();
-  const members = seeds.map((seed) => {
-    const folder = new SeedFolder(runDir, seed);
-    const checkpoint = folder.resumeCheckpoint();
-    const metrics = folder.openMetrics(metricColumns(agent));
-    const losses = folder.openLosses(lossColumns(agent));
-    // What was written after the checkpoint is about to be written again.
-    const { step, evaluationDue } = checkpoint?.state ?? { step: 0, evaluationDue: false };
-    metrics.cutAfter(evaluationDue ? step - 1 : step);
-    losses.cutAfter(step);
-    const wallSeconds = () => (checkpoint?.wallSeconds ?? 0) + clock() - begin;
-    return { seed, folder, metrics, losses, state: checkpoint?.state, wallSeconds };
-  });
+  const members = seeds.map((seed) => new SeedRecord(runDir, seed, experiment, agent, () => clock() - begin));
   const states = members.flatMap(({ state }) => state ?? []);
   const running = new Set(members);
   let checkpointDue = false;
@@ -71,20 +60,40 @@ export async function trainSeeds(
   };
   let ended = { steps: states[0]?.step ?? 0, updates: states[0]?.update ?? 0 };
   const turnEnd = ended.steps + turn;
+  const finish = (finished: Iterable<SeedRecord>) => {
+    for (const member of finished) {
+      beforeWrite();
+      member.markDone({ ...ended, engine, device, worker: { seeds } });
+      running.delete(member);
+      const early = ended.steps < experiment.steps;
+      const reason = `met stopWhen after ${ended.steps} of ${experiment.steps} steps`;
+      emit({ kind: 'done', seed: member.seed, ...(early ? { reason } : {}) });
+    }
+  };
+  const enough = () => [...running].filter(({ metStopWhen }) => metStopWhen);
+  const save = async (states: readonly (MemberState | undefined)[]) => {
+    const played = [...running].some(({ bestDue }) => bestDue) ? await agent.save() : [];
+    for (const [i, state] of states.entries()) {
+      const member = members[i]!;
+      if (!running.has(member)) continue;
+      if (state) member.writeCheckpoint(state, played[i], beforeWrite);
+      else if (running.delete(member)) emit({ kind: 'failed', seed: member.seed, reason: NOT_FINITE });
+    }
+  };
 
+  // Those that were killed between their last checkpoint and their mark.
+  finish(enough());
+  if (running.size === 0) return;
   for await (const event of train(agent, experiment, seeds, states.length > 0 ? states : undefined)) {
     if (event.kind === 'step' || event.kind === 'alive') {
       await lookUp(event.step);
       ended = { steps: event.step, updates: event.update };
       const turnOver = event.kind === 'step' && event.step >= turnEnd && event.step < experiment.steps;
       if (checkpointDue || stopRequested() || turnOver) {
-        for (const [i, state] of (await event.save()).entries()) {
-          const member = members[i]!;
-          const { seed, folder, wallSeconds } = member;
-          if (state) folder.writeCheckpoint({ state, wallSeconds: wallSeconds() }, beforeWrite);
-          else if (running.delete(member)) emit({ kind: 'failed', seed, reason: NOT_FINITE });
-        }
+        await save(await event.save());
         checkpointDue = false;
+        finish(enough());
+        if (running.size === 0) return;
       }
       if (stopRequested()) {
         for (const { seed } of running) emit({ kind: 'interrupted', seed });
@@ -97,7 +106,9 @@ export async function trainSeeds(
       continue;
     }
     const member = members[event.member]!;
-    const { seed, metrics, losses, wallSeconds } = member;
+    const { seed } = member;
+    // One that had enough rides on with the others.
+    if (!running.has(member)) continue;
     if (event.kind === 'failure') {
       const { state } = member.folder.readCheckpoint() ?? {};
       const failure = await findFailure(experiment, seed, state, event, async () => {
@@ -119,17 +130,13 @@ export async function trainSeeds(
       });
     } else if (event.kind === 'losses') {
       beforeWrite();
-      losses.append({ seed, ...event.row });
+      member.appendLosses(event.row);
     } else {
       beforeWrite();
-      metrics.append({ seed, wall_seconds: wallSeconds(), ...event.row });
+      member.appendEvaluation(event.row);
       emit({ kind: 'evaluation', seed, row: event.row });
       checkpointDue = true;
     }
   }
-  beforeWrite();
-  for (const { seed, folder, wallSeconds } of running) {
-    folder.markDone({ ...ended, wallSeconds: wallSeconds(), engine, device, worker: { seeds } });
-    emit({ kind: 'done', seed });
-  }
+  finish(running);
 }

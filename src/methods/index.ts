@@ -13,6 +13,7 @@ export const methods = {
     arms,
     rules: replayRules,
     course: replayCourse,
+    keysOverSteps: () => [],
     load: async () => (await import('./vae-lstm/agent.ts')).vaeLstm,
   }),
   ppo: defineMethod(ppoSettings, {
@@ -20,6 +21,8 @@ export const methods = {
     arm: () => 'ppo',
     rules: ppoRules,
     course: ppoCourse,
+    // Its schedules have a length of their own, `over`.
+    keysOverSteps: () => [],
     load: async () => (await import('./ppo/agent.ts')).ppo,
   }),
 };
@@ -36,6 +39,11 @@ interface Definition<Settings> {
   /** What must hold between its keys. */
   rules: readonly Rule<Settings & RunLength>[];
   course: (config: Settings & RunLength) => Course;
+  /**
+   * The keys whose effect depends on `steps`, such as a schedule that ends with the run. A run with such a key cannot be
+   * made longer: it would not be the beginning of the longer one.
+   */
+  keysOverSteps: (settings: Settings) => readonly string[];
   load: () => Promise<Method<Settings>>;
 }
 
@@ -51,6 +59,7 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
     settings,
     arm: (config: object) => definition.arm(read(config)),
     arms: definition.arms ?? {},
+    keysOverSteps: (config: object) => definition.keysOverSteps(read(config)),
     rules: definition.rules.map(
       ({ keys, holds, says }): Rule<RunLength> => ({
         keys,

@@ -77,6 +77,18 @@ export function writeCheckpoint(files: CheckpointFiles, checkpoint: Checkpoint, 
   });
 }
 
+/** Replaces a checkpoint that is kept for itself. @throws UserError when the operating system refuses. */
+export function writeSingleCheckpoint(file: string, checkpoint: Checkpoint, permit: () => void): void {
+  replaceFile(file, encodeCheckpoint(checkpoint), permit);
+}
+
+/** Reads a checkpoint that is kept for itself; undefined where there is none. @throws UserError when it is damaged. */
+export function readSingleCheckpoint(file: string): Checkpoint | undefined {
+  const found = tryToRead(file);
+  if (typeof found === 'string') throw new UserError(`${found}; play another checkpoint`);
+  return found;
+}
+
 /**
  * Reads the newest checkpoint or, where that is damaged or missing, the one before; undefined where there is neither.
  * Nothing is written: who goes on from a fallback calls `dropDamaged` first.

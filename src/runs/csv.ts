@@ -84,7 +84,7 @@ export function writeCsv(file: string, columns: readonly string[], rows: readonl
   replaceFile(file, formatCsv(columns, rows));
 }
 
-/** A CSV file of numbers that grows by whole lines and can be cut back to an earlier environment step. */
+/** A CSV file of numbers that grows by whole lines and can be cut back to earlier environment steps. */
 export class CsvLog {
   readonly file: string;
   readonly columns: readonly string[];
@@ -119,17 +119,19 @@ export class CsvLog {
   }
 
   /**
-   * Drops the rows beyond an environment step and a half-written last line: on resume these are what a
-   * killed process wrote after its last checkpoint, and they will be written again.
+   * Keeps the rows at environment steps that still stand, and drops the others and a half-written last line: on resume
+   * these are what a killed process wrote after its last checkpoint, and they will be written again.
    *
+   * @returns the rows kept
    * @throws UserError when the file is not readable as numbers.
    */
-  cutAfter(step: number): void {
+  keep(stands: (step: number) => boolean): Row[] {
     const text = readText(this.file) ?? '';
     const { rows } = parseCsv(wholeLines(text), this.file);
-    const kept = numericRows(rows, this.file).filter((row) => row.env_step! <= step);
+    const kept = numericRows(rows, this.file).filter((row) => stands(row.env_step!));
     const cut = formatCsv(this.columns, kept);
     if (cut !== text) replaceFile(this.file, cut);
+    return kept;
   }
 }
 

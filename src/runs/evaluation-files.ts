@@ -16,16 +16,17 @@ export interface PlannedEvaluation {
   episodes: number;
 }
 
-/** The files `eval.csv` (one row per seed) and `episodes.csv` (one per episode) of a folder. */
+/** The files `eval.csv` (one row per seed) and `episodes.csv` (one per episode) of a folder, or `eval-best.csv` and so on. */
 export class EvaluationFiles {
   readonly dir: string;
   readonly #evaluation: string;
   readonly #episodes: string;
 
-  constructor(dir: string) {
+  /** @param suffix of both names, such as `-best` */
+  constructor(dir: string, suffix: string) {
     this.dir = dir;
-    this.#evaluation = join(dir, 'eval.csv');
-    this.#episodes = join(dir, 'episodes.csv');
+    this.#evaluation = join(dir, `eval${suffix}.csv`);
+    this.#episodes = join(dir, `episodes${suffix}.csv`);
   }
 
   /** Makes the folder. @throws UserError where that is impossible. */

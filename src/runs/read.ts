@@ -10,7 +10,7 @@ import type { Row } from '../training/events.ts';
 import { onDisk, readText } from './atomic.ts';
 import { numericRows, readCsv } from './csv.ts';
 import { faultOf } from './fault.ts';
-import { type DoneInfo, type RunInfo, readRunInfo } from './records.ts';
+import { type DoneInfo, isFinished, type RunInfo, readRunInfo } from './records.ts';
 import { SeedFolder } from './seed-folder.ts';
 import { isSweepFolder, readSweep } from './sweep-folder.ts';
 import { companions, readWorkers } from './workers.ts';
@@ -60,7 +60,7 @@ export function readRun(dir: string): Run {
   for (const seed of experiment.seeds) {
     const folder = new SeedFolder(dir, seed);
     const done = folder.done();
-    if (done === undefined) unfinished.push(seed);
+    if (done === undefined || !isFinished(done, experiment)) unfinished.push(seed);
     else seeds.push({ seed, rows: readMetrics(folder), done, worker: companions(seed, done, workers) });
   }
   const name = basename(resolve(dir));

@@ -80,10 +80,23 @@ const doneInfo = z.object({
   device: z.string(),
   /** The worker process in which it ended: the seeds that trained there. Absent before it was recorded. */
   worker: z.object({ seeds: z.array(z.int()) }).optional(),
+  /** Whether it ended because it met `stopWhen`. Absent where the config has no such key. */
+  metStopWhen: z.boolean().optional(),
   /** ISO 8601. */
   end: z.string(),
 });
 export type DoneInfo = z.infer<typeof doneInfo>;
+
+/**
+ * Whether a seed that ended like this is finished in a run of this length: the run may have been made longer since. One
+ * that met `stopWhen` is, unless it was at an end that does not stand in the longer run.
+ */
+export function isFinished(
+  { steps, metStopWhen = false }: DoneInfo,
+  plan: { steps: number; evaluation: { every: number } },
+): boolean {
+  return steps >= plan.steps || (metStopWhen && steps % plan.evaluation.every === 0);
+}
 
 /**
  * A run folder's run.json, or undefined where there is none.

@@ -1,7 +1,5 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { differingKeys } from '../config/format.ts';
-import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
 import { appendLines, makeFolder, onDisk, readText, replaceFile } from './atomic.ts';
 import { type CsvRow, wholeLines, writeCsv } from './csv.ts';
@@ -98,6 +96,20 @@ export class RunFolder {
   /** Whose stale lock was taken over, e.g. "process 1234"; null where there was none. */
   get takenOver(): string | null {
     return this.#lock.takenOver;
+  }
+
+  /**
+   * Makes the folder that of a longer run, or of one with more seeds. The config comes first, whole: from then on the
+   * folder is that run's, whatever of its seeds was finished in the shorter one.
+   *
+   * @param waiting the seeds that are to be trained
+   */
+  extend(configText: string, waiting: readonly number[]): void {
+    this.#lock.check();
+    replaceFile(join(this.dir, 'config.yaml'), configText);
+    const status = { ...this.#info.status };
+    for (const seed of waiting) status[seed] = 'waiting';
+    this.#writeInfo({ ...this.#info, status, end: null });
   }
 
   /** Notes in run.json that a sitting begins, and what it is made by. */
@@ -197,22 +209,6 @@ export function refuseOtherFolders(dir: string, kind: string, record: string): v
       `${dir} is no ${kind} folder: it holds ${other} and no ${record}; use another --name or --runs`,
     );
   }
-}
-
-/**
- * Keeps a folder from going on with another config than it was made with, the engine and the name aside: another engine
- * may go on where one has stopped, and a folder may have been renamed or copied.
- *
- * @param kind what the folder is of, in words
- * @throws UserError that names the keys in which the two differ.
- */
-export function refuseOtherConfig(dir: string, kind: string, stored: Experiment, given: Experiment): void {
-  const keys = differingKeys(stored, given).filter((key) => key !== 'engine' && key !== 'name');
-  if (keys.length === 0) return;
-  const verb = keys.length === 1 ? 'differs' : 'differ';
-  throw new UserError(
-    `${dir} holds a ${kind} of another config (${keys.join(', ')} ${verb}); choose another --name, or delete that folder`,
-  );
 }
 
 /** What stands in a run folder, its seeds' folders looked into as well. @throws UserError when one is a symbolic link. */

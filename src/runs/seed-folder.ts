@@ -6,8 +6,10 @@ import {
   type CheckpointFiles,
   dropDamaged,
   readCheckpoint,
+  readSingleCheckpoint,
   type StoredCheckpoint,
   writeCheckpoint,
+  writeSingleCheckpoint,
 } from './checkpoint.ts';
 import { CsvLog } from './csv.ts';
 import { type FailedUpdate, readFailure, writeFailure } from './failure.ts';
@@ -87,6 +89,24 @@ export class SeedFolder {
    */
   writeCheckpoint(checkpoint: Checkpoint, permit: () => void): void {
     writeCheckpoint(this.#checkpoints, checkpoint, permit);
+  }
+
+  /**
+   * The state that its best evaluation played, as far as it takes to play it again; undefined where none is kept.
+   *
+   * @throws UserError when it is damaged.
+   */
+  readBest(): Checkpoint | undefined {
+    return readSingleCheckpoint(this.#best);
+  }
+
+  /** Replaces what `readBest` gives. @throws UserError when the operating system refuses. */
+  writeBest(checkpoint: Checkpoint, permit: () => void): void {
+    writeSingleCheckpoint(this.#best, checkpoint, permit);
+  }
+
+  get #best(): string {
+    return join(this.dir, 'checkpoint.best.safetensors');
   }
 
   get #checkpoints(): CheckpointFiles {

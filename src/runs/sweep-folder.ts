@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { loadSweep, type Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
 import { makeFolder, readText, replaceFile } from './atomic.ts';
+import { extensionOf } from './extension.ts';
 import { acquireLock } from './lock.ts';
-import { refuseOtherConfig, refuseOtherFolders } from './run-folder.ts';
+import { refuseOtherFolders } from './run-folder.ts';
 
 /** A sweep folder is a folder of run folders, one per cell and named as the cell, with sweep.yaml beside them. */
 const RECORD = 'sweep.yaml';
@@ -23,7 +24,8 @@ export function readSweep(dir: string): Sweep | undefined {
 
 /**
  * Opens the sweep folder `dir` for this process alone, until `close`, or makes it. Cells may be added to a sweep that
- * is there, and taken out once their folders are deleted; nothing else may change.
+ * is there, and taken out once their folders are deleted; its cells may be made longer, or given more seeds; nothing
+ * else may change.
  *
  * @throws UserError, before anything is written, when the folder holds something else, is in use, or not writable.
  */
@@ -43,7 +45,7 @@ export function openSweepFolder(dir: string, sweep: Sweep): { close(): void } {
 }
 
 function requireExtension(dir: string, stored: Sweep, sweep: Sweep): void {
-  refuseOtherConfig(dir, 'sweep', stored.base, sweep.base);
+  extensionOf(dir, 'sweep', stored.base, sweep.base);
   const names = new Set(sweep.cells.map(({ experiment }) => experiment.name));
   for (const { experiment } of stored.cells) {
     const cell = join(dir, experiment.name);

@@ -24,6 +24,12 @@ export interface TrainingPlan {
   evaluation: { every: number; episodes: number };
 }
 
+/** Whether an evaluation stands at an environment step: at every multiple of `evaluation.every` and at the end. */
+export const isEvaluated = (
+  { steps, evaluation }: Pick<TrainingPlan, 'steps' | 'evaluation'>,
+  step: number,
+) => step % evaluation.every === 0 || step === steps;
+
 /** Own evaluation episodes that are recorded for the model's metrics. */
 export const RECORDED_EPISODES = 20;
 
@@ -70,8 +76,10 @@ export async function* train(
   const losses = new LossLog(agent, seeds.length);
   const failed = new Set<number>();
   let { step, update } = states?.[0] ?? { step: 0, update: 0 };
-  /** Members whose evaluation at this step is still to be made. */
-  let owing = new Set([...seeds.keys()].filter((member) => states?.[member]?.evaluationDue));
+  /** Members whose evaluation at this step is still to be made, where one stands there: a run may have become longer. */
+  let owing = new Set(
+    [...seeds.keys()].filter((member) => states?.[member]?.evaluationDue && isEvaluated(plan, step)),
+  );
 
   const save = async (): Promise<(MemberState | undefined)[]> => {
     await losses.drain();
@@ -117,7 +125,7 @@ export async function* train(
     update += updates;
     // Where a round makes several updates, the row comes after the last of them.
     const logDue = update % plan.logEvery < updates;
-    const evaluationDue = step % plan.evaluation.every === 0 || step === plan.steps;
+    const evaluationDue = isEvaluated(plan, step);
     if (logDue || evaluationDue) {
       await losses.drain();
       for (const { member, ...failure } of losses.failures()) {

@@ -17,19 +17,24 @@ export function linesSoFar(file: string): string[] {
 export const growing = (seeds: readonly number[]): string[] =>
   seeds.flatMap((seed) => ['metrics.csv', 'losses.csv'].map((name) => `seed-${seed}/${name}`));
 
-/** Every result of a finished run: its CSVs, and all that its last checkpoints hold but the time. */
+/** Every result of a finished run: its CSVs, and all that its last and best checkpoints hold but the time. */
 export function resultsOf(dir: string, seeds: readonly number[]): Results {
   const results: Results = new Map();
   for (const name of [...growing(seeds), 'metrics.csv', 'summary.csv']) {
     results.set(name, linesSoFar(path.join(dir, name)).join('\n'));
   }
   for (const seed of seeds) {
-    const checkpoint = new SeedFolder(dir, seed).readCheckpoint();
-    const { step, update, streams, arrays } = checkpoint!.state;
-    results.set(`seed-${seed}: counters`, JSON.stringify({ step, update, streams }));
-    for (const [name, { shape, data }] of Object.entries(arrays)) {
-      const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-      results.set(`seed-${seed}: ${name} [${shape}]`, bytes.toString('latin1'));
+    const folder = new SeedFolder(dir, seed);
+    for (const [which, checkpoint] of Object.entries({
+      last: folder.readCheckpoint(),
+      best: folder.readBest(),
+    })) {
+      const { step, update, streams, arrays } = checkpoint!.state;
+      results.set(`seed-${seed} ${which}: counters`, JSON.stringify({ step, update, streams }));
+      for (const [name, { shape, data }] of Object.entries(arrays)) {
+        const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+        results.set(`seed-${seed} ${which}: ${name} [${shape}]`, bytes.toString('latin1'));
+      }
     }
   }
   return results;

@@ -221,7 +221,7 @@ const csvFiles: Target<Uint8Array> = {
     writeFileSync(file, bytes);
     const [header = ''] = text(bytes).split('\n');
     const log = new CsvLog(file, ['seed', 'env_step', 'update', ...header.split(',').slice(3)]);
-    log.cutAfter(6000);
+    log.keep((step) => step <= 6000);
   },
 };
 
@@ -314,7 +314,7 @@ function writeInto(dir: string): void {
       'metrics.csv',
     ).columns;
     const metrics = seed.openMetrics(columns);
-    metrics.cutAfter(4000);
+    metrics.keep((step) => step <= 4000);
     metrics.append(Object.fromEntries(columns.map((column) => [column, 1])));
     const { end: _, ...done } = readDoneInfo(path.join(published, 'seed-100'))!;
     seed.markDone(done);

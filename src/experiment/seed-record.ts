@@ -1,0 +1,95 @@
+import type { Experiment } from '../config/schema.ts';
+import type { CsvLog } from '../runs/csv.ts';
+import type { DoneInfo } from '../runs/records.ts';
+import { SeedFolder } from '../runs/seed-folder.ts';
+import type { Agent, AgentState } from '../training/agent.ts';
+import type { Row } from '../training/events.ts';
+import { lossColumns } from '../training/loss-log.ts';
+import type { MemberState } from '../training/state.ts';
+import { isEvaluated, metricColumns } from '../training/train.ts';
+
+/** One seed's folder while it is trained: where it stands, its rows and checkpoints, and when it has had enough. */
+export class SeedRecord {
+  readonly seed: number;
+  readonly folder: SeedFolder;
+  /** Where it stands at first; undefined for the start. */
+  readonly state: MemberState | undefined;
+  readonly #metrics: CsvLog;
+  readonly #losses: CsvLog;
+  readonly #stopWhen: Experiment['stopWhen'];
+  /** Seconds of training so far, summed over all sittings. */
+  readonly #wallSeconds: () => number;
+  /** `reward_mean` of every evaluation, oldest first. */
+  readonly #rewards: number[];
+  /** Whether the last evaluation, which no checkpoint holds yet, is the best so far. */
+  #bestDue = false;
+
+  /**
+   * Opens the folder, or makes it, and drops the rows that will be written again or that do not stand in a run of this
+   * length: an evaluation at the end of a shorter one.
+   *
+   * @param seconds since training began in this process
+   * @throws UserError when something in it is damaged or cannot be written.
+   */
+  constructor(runDir: string, seed: number, experiment: Experiment, agent: Agent, seconds: () => number) {
+    this.seed = seed;
+    this.folder = new SeedFolder(runDir, seed);
+    const checkpoint = this.folder.resumeCheckpoint();
+    this.state = checkpoint?.state;
+    this.#metrics = this.folder.openMetrics(metricColumns(agent));
+    this.#losses = this.folder.openLosses(lossColumns(agent));
+    const { step, evaluationDue } = this.state ?? { step: 0, evaluationDue: false };
+    const written = (at: number) => at < step || (at === step && !evaluationDue);
+    const rows = this.#metrics.keep((at) => written(at) && isEvaluated(experiment, at));
+    this.#losses.keep((at) => at <= step);
+    this.#rewards = rows.flatMap(({ reward_mean }) => reward_mean ?? []);
+    this.#stopWhen = experiment.stopWhen;
+    this.#wallSeconds = () => (checkpoint?.wallSeconds ?? 0) + seconds();
+  }
+
+  /** Whether the last evaluations were as good as `stopWhen` asks for. */
+  get metStopWhen(): boolean {
+    if (!this.#stopWhen) return false;
+    const { reward, evaluations } = this.#stopWhen;
+    const last = this.#rewards.slice(-evaluations);
+    return last.length === evaluations && last.every((each) => each >= reward);
+  }
+
+  /** Whether the next checkpoint is to be kept as that of the best evaluation too. */
+  get bestDue(): boolean {
+    return this.#bestDue;
+  }
+
+  appendLosses(row: Row): void {
+    this.#losses.append({ seed: this.seed, ...row });
+  }
+
+  appendEvaluation(row: Row): void {
+    this.#metrics.append({ seed: this.seed, wall_seconds: this.#wallSeconds(), ...row });
+    const reward = row.reward_mean ?? Number.NEGATIVE_INFINITY;
+    this.#bestDue = this.#rewards.every((earlier) => reward > earlier);
+    this.#rewards.push(reward);
+  }
+
+  /**
+   * Writes a checkpoint, the best evaluation's before it: after a kill between the two, the evaluation is made again and
+   * is the best again.
+   *
+   * @param played what plays the last evaluation again, where that is the best so far
+   * @param permit see `SeedFolder.writeCheckpoint`
+   */
+  writeCheckpoint(state: MemberState, played: AgentState | undefined, permit: () => void): void {
+    const wallSeconds = this.#wallSeconds();
+    if (played && this.#bestDue) {
+      this.folder.writeBest({ state: { ...state, ...played }, wallSeconds }, permit);
+    }
+    this.#bestDue = false;
+    this.folder.writeCheckpoint({ state, wallSeconds }, permit);
+  }
+
+  /** Marks the seed as finished; to be called after everything else is written. */
+  markDone(ended: Omit<DoneInfo, 'end' | 'wallSeconds' | 'metStopWhen'>): void {
+    const metStopWhen = this.#stopWhen && { metStopWhen: this.metStopWhen };
+    this.folder.markDone({ ...ended, wallSeconds: this.#wallSeconds(), ...metStopWhen });
+  }
+}
