@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { compareRuns } from '../src/compare/index.ts';
+import { compareByEnvironment, compareRuns } from '../src/compare/index.ts';
 import { formatMean } from '../src/compare/numbers.ts';
 import { armTitle } from '../src/compare/samples.ts';
 import { UserError } from '../src/errors.ts';
@@ -377,6 +377,60 @@ test('what shared a worker process is read from done.json and events.jsonl, and 
   assert.deepEqual(seconds(dir), unknown('seeds 1, 2'));
   rmSync(events);
   assert.deepEqual(seconds(dir), unknown('seeds 0, 1, 2, 3'));
+});
+
+test("rewards below zero: the threshold is the environment's, and tables name it", () => {
+  const acrobot = { overrides: ['environment=Acrobot-v1'] };
+  const a = makeRun('costs', {
+    ...acrobot,
+    curves: [
+      [-500, -100, -120, -90],
+      [-500, -99, -99.5, -100],
+      [-500, -500, -480.25, -100.04],
+    ],
+  });
+  const b = makeRun('costs-too', {
+    ...acrobot,
+    curves: [
+      [-500, -500],
+      [-499.98, -499.99],
+      [0, -0.04],
+    ],
+  });
+  const { text, rows, files, notes } = compareRuns([a, b], { paper: false, seedValues: true });
+  assert.deepEqual(notes, []);
+  assert.match(text, /^Arm +Seeds +Final reward +Last three +Prediction error +Steps to -100\n/);
+  assert.match(text, /\nCosts +3 +-96\.7 ± 5\.8 +-187\.6 .* 6,000 \(2 of 3\)\n/);
+  assert.match(text.replaceAll('\n', ' '), /at or above -100 \(Gymnasium 1\.3\.0's reward_threshold\);/);
+  assert.match(text, /\nseed 2 +0\.0 +0\.0 .* 2,000 +60\n/);
+  assert.ok(
+    files['table1.tex']!.includes('\nCosts & 3 & $-$96.7 $\\pm$ 5.8 & $-$187.6 & '),
+    files['table1.tex'],
+  );
+  assert.deepEqual([rows[0]!.stepsTo400.reached, rows[0]!.stepsToThreshold], [0, { mean: 6000, reached: 2 }]);
+  const [csvRow] = parseCsv(files['table1.csv']!, 'table1.csv').rows;
+  assert.deepEqual(
+    [
+      csvRow!.steps_to_threshold,
+      csvRow!.steps_to_threshold_reached,
+      csvRow!.first_crossing,
+      csvRow!.steps_to_400,
+    ],
+    [6000, 2, 4000, undefined],
+  );
+  const mixed = [baseline, a];
+  assert.throws(() => compareRuns(mixed, { paper: false }), {
+    name: 'UserError',
+    message: /^the runs are of several environments \(CartPole-v1, Acrobot-v1\), .* --by-environment$/,
+  });
+  const parts = compareByEnvironment(mixed, { paper: false });
+  assert.deepEqual(
+    parts.map(({ environment, comparison }) => [environment, comparison.text]),
+    [
+      ['CartPole-v1', compareRuns([baseline], { paper: false }).text],
+      ['Acrobot-v1', compareRuns([a], { paper: false }).text],
+    ],
+  );
 });
 
 test('prediction errors of every size keep two digits of the mean', () => {

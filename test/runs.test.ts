@@ -532,7 +532,10 @@ test('run folder: is made, gone on with, and read', () => {
   appendFileSync(logs[1]!.file, '1,2');
   folder.joinMetrics();
   folder.seed(3).markDone({ steps: 100, updates: 7, wallSeconds: 1.5, engine: 'cpu', device: 'a processor' });
-  const curve = summarise(readCsv(logs[0]!.file)!.rows.map(() => row(100, 20)));
+  const curve = summarise(
+    readCsv(logs[0]!.file)!.rows.map(() => row(100, 20)),
+    'CartPole-v1',
+  );
   const done = { method: 'dream-critic', seed: 3, env_steps: 100, updates: 7, wall_seconds: 1.5 };
   folder.writeSummary([{ ...done, ...curve, engine: 'cpu', device: 'a processor' }]);
   folder.close();
@@ -677,7 +680,10 @@ test('run folder: another kind of folder, a damaged one and a newer one are refu
 test('summarise: learning curves by hand', () => {
   const summary = (...rewards: number[]) => {
     const rows = rewards.map((reward, i) => ({ ...row(1000 * (i + 1), reward), reward_std: i }));
-    const { final_reward, final_reward_last_three, steps_to_400, first_crossing_400 } = summarise(rows);
+    const { final_reward, final_reward_last_three, steps_to_400, first_crossing_400 } = summarise(
+      rows,
+      'CartPole-v1',
+    );
     return [final_reward, final_reward_last_three, steps_to_400, first_crossing_400];
   };
   assert.deepEqual(summary(20, 399.9, 400, 450, 500), [500, 450, 3000, 3000]);
@@ -687,7 +693,7 @@ test('summarise: learning curves by hand', () => {
   assert.deepEqual(summary(500), [500, 500, 1000, 1000]);
   assert.deepEqual(summary(), [null, null, null, null]);
   const errors = { prediction_mse: 0.5, prediction_mse_standardised: 0.25, reward_std: 3 };
-  const last = summarise([row(1, 2), { ...row(2, 3), ...errors }]);
+  const last = summarise([row(1, 2), { ...row(2, 3), ...errors }], 'CartPole-v1');
   assert.equal(last.prediction_mse, 0.5);
   assert.equal(last.prediction_mse_standardised, 0.25);
   assert.equal(last.final_reward_std, 3);

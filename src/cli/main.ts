@@ -114,6 +114,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
   command('compare <runs...>', 'print Table 1 of finished runs, and how sure it is')
     .option('--paper', "set the paper's printed numbers beside, with a verdict on each")
     .option('--seed-values', "print each seed's values too")
+    .option('--by-environment', 'compare runs of several environments, those of each in tables of their own')
     .option('--out <dir>', 'write the tables there as CSV, Markdown and LaTeX, and the figures as SVG')
     .option('--json', 'results as one JSON object')
     .action(async (dirs, options) => {

@@ -17,8 +17,8 @@ export interface RunResult {
 
 /** Sums up a run and its sitting from its folder. @throws UserError when the folder is damaged. */
 export function runResult({ dir, failed, interrupted }: RunOutcome): RunResult {
-  const { info, seeds } = readRun(dir);
-  const summaries = seeds.map(({ seed, rows }) => ({ seed, ...summarise(rows) }));
+  const { info, experiment, seeds } = readRun(dir);
+  const summaries = seeds.map(({ seed, rows }) => ({ seed, ...summarise(rows, experiment.environment) }));
   return {
     run: dir,
     arm: info.arm,

@@ -9,6 +9,7 @@ import {
 import type { PairRow } from './pairs.ts';
 import type { Measure, Sample, SeedValues } from './samples.ts';
 import type { Crossing, TableRow } from './table.ts';
+import type { ShownThreshold } from './threshold.ts';
 import type { Verdict } from './verdicts.ts';
 
 /** A column as it is read, rounded: text that every format shows, after its own escaping. */
@@ -27,22 +28,22 @@ const number = <Row>(head: string, cell: (row: Row) => string): Column<Row> => (
 });
 
 /** What the paper's Table 1 has. */
-export const mainColumns: Column<TableRow>[] = [
+export const mainColumns = ({ reward, steps }: ShownThreshold): Column<TableRow>[] => [
   text('Arm', ({ label }) => label),
   number('Seeds', ({ seeds }) => `${seeds}`),
   number('Final reward', ({ finalReward }) => formatMean('reward', finalReward)),
   number('Last three', ({ finalRewardLastThree }) => formatNumber('reward', finalRewardLastThree.mean)),
   number('Prediction error', ({ predictionMse }) => formatMean('error', predictionMse)),
-  number('Steps to 400', ({ stepsTo400, seeds }) => formatCrossing(stepsTo400, seeds)),
+  number(`Steps to ${reward}`, (row) => formatCrossing(row[steps], row.seeds)),
 ];
 
 /** What it lacks. */
-export const furtherColumns: Column<TableRow>[] = [
+export const furtherColumns = ({ first }: ShownThreshold): Column<TableRow>[] => [
   text('Arm', ({ label }) => label),
   number('Standardised error', ({ predictionMseStandardised }) =>
     formatMean('error', predictionMseStandardised),
   ),
-  number('First crossing', ({ firstCrossing400, seeds }) => formatCrossing(firstCrossing400, seeds)),
+  number('First crossing', (row) => formatCrossing(row[first], row.seeds)),
   number('Seconds per seed', ({ secondsPerSeed }) => formatNumber('steps', secondsPerSeed)),
   number('Per worker', ({ seedsPerWorker }) => seedsPerWorker.join(', ') || UNKNOWN),
   text('Engine', ({ engine }) => engine ?? UNKNOWN),
@@ -82,13 +83,13 @@ export const verdictColumns = (reasons: readonly string[]): Column<Verdict>[] =>
 ];
 
 /** Every seed of a run. */
-export const seedColumns = ({ label }: Sample): Column<SeedValues>[] => [
+export const seedColumns = ({ label }: Sample, { reward, steps }: ShownThreshold): Column<SeedValues>[] => [
   text(label, ({ seed }) => `seed ${seed}`),
   number('Final reward', ({ finalReward }) => formatNumber('reward', finalReward)),
   number('Last three', ({ finalRewardLastThree }) => formatNumber('reward', finalRewardLastThree)),
   number('Prediction error', ({ predictionMse }) => formatNumber('error', predictionMse)),
   number('Standardised', ({ predictionMseStandardised }) => formatNumber('error', predictionMseStandardised)),
-  number('Steps to 400', ({ stepsTo400 }) => (stepsTo400 === null ? 'never' : wholeNumber(stepsTo400))),
+  number(`Steps to ${reward}`, ({ [steps]: step }) => (step === null ? 'never' : wholeNumber(step))),
   number('Seconds', formatSeconds),
 ];
 

@@ -2,12 +2,13 @@ import { type CsvRow, formatCsv } from '../runs/csv.ts';
 import type { PairRow } from './pairs.ts';
 import { measures, type Sample } from './samples.ts';
 import type { TableRow } from './table.ts';
+import type { ShownThreshold } from './threshold.ts';
 import type { Verdict } from './verdicts.ts';
 
 /** Every number in full precision in a column of its own; docs/metrics.md defines the columns. */
 
 /** Table 1, as in table1.csv. */
-export function tableCsv(rows: readonly TableRow[]): string {
+export function tableCsv(rows: readonly TableRow[], { steps, first, columns }: ShownThreshold): string {
   const swept = sweptColumns(rows);
   return csv(
     rows.map((row) => ({
@@ -27,10 +28,10 @@ export function tableCsv(rows: readonly TableRow[]): string {
           [`${column}_interquartile_mean`]: row[key].interquartileMean,
         })),
       ),
-      steps_to_400: row.stepsTo400.mean,
-      steps_to_400_reached: row.stepsTo400.reached,
-      first_crossing_400: row.firstCrossing400.mean,
-      first_crossing_400_reached: row.firstCrossing400.reached,
+      [columns.steps]: row[steps].mean,
+      [`${columns.steps}_reached`]: row[steps].reached,
+      [columns.first]: row[first].mean,
+      [`${columns.first}_reached`]: row[first].reached,
       wall_seconds: row.wallSeconds,
       seconds_per_seed: row.secondsPerSeed,
       seeds_per_worker: row.seedsPerWorker.length > 0 ? row.seedsPerWorker.join(', ') : null,
@@ -82,13 +83,13 @@ export function verdictsCsv(verdicts: readonly Verdict[]): string {
 }
 
 /** Every seed of every run, as in table1-seeds.csv. */
-export function seedsCsv(samples: readonly Sample[]): string {
+export function seedsCsv(samples: readonly Sample[], threshold: ShownThreshold): string {
   const swept = sweptColumns(samples);
   const columns = measures.map(({ column }) => column);
   return formatCsv(
     [
       ...[...swept.keys, 'label', 'arm', 'run', 'seed', ...columns],
-      ...['steps_to_400', 'first_crossing_400', 'wall_seconds', 'seeds_per_worker'],
+      ...[threshold.columns.steps, threshold.columns.first, 'wall_seconds', 'seeds_per_worker'],
     ],
     samples.flatMap(({ label, arm, run, cell, seeds }) =>
       seeds.map((seed) => ({
@@ -98,8 +99,8 @@ export function seedsCsv(samples: readonly Sample[]): string {
         run,
         seed: seed.seed,
         ...Object.fromEntries(measures.map(({ key, column }) => [column, seed[key]])),
-        steps_to_400: seed.stepsTo400,
-        first_crossing_400: seed.firstCrossing400,
+        [threshold.columns.steps]: seed[threshold.steps],
+        [threshold.columns.first]: seed[threshold.first],
         wall_seconds: seed.wallSeconds,
         seeds_per_worker: seed.seedsPerWorker,
       })),

@@ -1,4 +1,5 @@
-import { type Run, readRuns } from '../runs/read.ts';
+import { UserError } from '../errors.ts';
+import { type ReadRuns, type Run, readRuns } from '../runs/read.ts';
 import { pairsCsv, seedsCsv, tableCsv, verdictsCsv } from './csv.ts';
 import { tableNotes } from './notes.ts';
 import { type PairRow, pairRows } from './pairs.ts';
@@ -6,6 +7,7 @@ import { renderLatex, renderMarkdown, renderText } from './render.ts';
 import { type Sample, samplesOf } from './samples.ts';
 import { type Section, seedSection, statisticsSection, tableSection, verdictSection } from './sections.ts';
 import { type TableRow, tableRows } from './table.ts';
+import { shownThreshold } from './threshold.ts';
 import { type Verdict, verdicts } from './verdicts.ts';
 
 /** What to compare beside the runs themselves. */
@@ -39,23 +41,49 @@ export interface Comparison {
  *
  * @param dirs run folders, sweep folders, which stand for all their cells, and folders of those; at least one, in the
  *   table's order; files are passed over
- * @throws UserError when a path is none of these or holds a damaged file, or two lead to the same run
+ * @throws UserError when a path is none of these or holds a damaged file, two lead to the same run, or the runs are of
+ *   several environments
  */
-export function compareRuns(
-  dirs: readonly string[],
-  { paper, seedValues = false }: CompareOptions,
-): Comparison {
+export function compareRuns(dirs: readonly string[], options: CompareOptions): Comparison {
   const read = readRuns(dirs);
+  const environments = environmentsOf(read.runs);
+  if (environments.length > 1) {
+    throw new UserError(
+      `the runs are of several environments (${environments.join(', ')}), whose rewards do not compare; give those of one, or let wm compare print a table each with --by-environment`,
+    );
+  }
+  return comparison(read, options);
+}
+
+/** Like `compareRuns`, a comparison of its own for the runs of each environment, in the order in which they come. */
+export function compareByEnvironment(
+  dirs: readonly string[],
+  options: CompareOptions,
+): { environment: string; comparison: Comparison }[] {
+  const { runs, passedOver } = readRuns(dirs);
+  return environmentsOf(runs).map((environment) => {
+    const ofIt = runs.filter(({ experiment }) => experiment.environment === environment);
+    return { environment, comparison: comparison({ runs: ofIt, passedOver }, options) };
+  });
+}
+
+const environmentsOf = (runs: readonly Run[]) => [
+  ...new Set(runs.map(({ experiment }) => experiment.environment)),
+];
+
+/** @param read runs of one environment */
+function comparison(read: ReadRuns, { paper, seedValues = false }: CompareOptions): Comparison {
   const { runs } = read;
+  const threshold = shownThreshold(runs[0]!.experiment.environment);
   const samples = samplesOf(runs);
   const rows = tableRows(runs, paper);
   const notes = tableNotes(read, samples, paper);
   const pairs = pairRows(runs, samples);
   const judged = paper ? verdicts(runs) : [];
   const sections = {
-    results: [tableSection(rows, notes), ...(judged.length > 0 ? [verdictSection(judged)] : [])],
+    results: [tableSection(rows, notes, threshold), ...(judged.length > 0 ? [verdictSection(judged)] : [])],
     statistics: statisticsSection(rows, pairs),
-    seeds: seedSection(samples),
+    seeds: seedSection(samples, threshold),
   };
   const shown = [...sections.results, sections.statistics, ...(seedValues ? [sections.seeds] : [])];
   return {
@@ -68,12 +96,12 @@ export function compareRuns(
     sections,
     text: renderText(shown),
     files: {
-      'table1.csv': tableCsv(rows),
+      'table1.csv': tableCsv(rows, threshold),
       'table1.md': renderMarkdown(shown),
       'table1.tex': renderLatex(shown),
       ...(pairs.length > 0 ? { 'table1-pairs.csv': pairsCsv(pairs) } : {}),
       ...(judged.length > 0 ? { 'table1-paper.csv': verdictsCsv(judged) } : {}),
-      ...(seedValues ? { 'table1-seeds.csv': seedsCsv(samples) } : {}),
+      ...(seedValues ? { 'table1-seeds.csv': seedsCsv(samples, threshold) } : {}),
     },
   };
 }

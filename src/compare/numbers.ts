@@ -15,8 +15,8 @@ interface Digits {
 /** Writes numbers with the precision that suits the first of them. */
 function digitsOf(unit: Unit, values: readonly number[]): Digits {
   if (unit === 'error') return significant(values);
-  if (unit === 'share') return { digits: values.map((value) => (100 * value).toFixed(1)), suffix: ' %' };
-  const digits = values.map((value) => (unit === 'steps' ? wholeNumber(value) : value.toFixed(1)));
+  if (unit === 'share') return { digits: values.map((value) => fixed(100 * value, 1)), suffix: ' %' };
+  const digits = values.map((value) => (unit === 'steps' ? wholeNumber(value) : fixed(value, 1)));
   return { digits, suffix: '' };
 }
 
@@ -27,7 +27,7 @@ function significant(values: readonly number[]): Digits {
   const scientific = magnitude < -2 || magnitude > 3;
   const decimals = scientific ? 1 : Math.max(0, 1 - magnitude);
   return {
-    digits: values.map((value) => (scientific ? value / 10 ** magnitude : value).toFixed(decimals)),
+    digits: values.map((value) => fixed(scientific ? value / 10 ** magnitude : value, decimals)),
     suffix: scientific ? `e${magnitude}` : '',
   };
 }
@@ -58,11 +58,18 @@ export function formatInterval(unit: Unit, interval: Interval | null): string {
 
 /** `12,200`. */
 export function wholeNumber(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: 0 });
+  return withoutZeroSign(value.toLocaleString('en-US', { maximumFractionDigits: 0 }));
 }
 
 /** `0.021`; `<0.001` where three decimals would show none; `–` for null. */
 export function formatProbability(p: number | null): string {
   if (p === null) return UNKNOWN;
   return p < 0.0005 ? '<0.001' : p.toFixed(3);
+}
+
+const fixed = (value: number, decimals: number) => withoutZeroSign(value.toFixed(decimals));
+
+/** A negative number that rounds to zero is shown as zero. */
+function withoutZeroSign(digits: string): string {
+  return /^-[0.]+$/.test(digits) ? digits.slice(1) : digits;
 }

@@ -16,6 +16,8 @@ export interface SeedValues {
   predictionMseStandardised: number | null;
   stepsTo400: number | null;
   firstCrossing400: number | null;
+  stepsToThreshold: number | null;
+  firstCrossing: number | null;
   wallSeconds: number;
   /** How many seeds its worker process trained side by side; null where that is not known or changed. */
   seedsPerWorker: number | null;
@@ -73,13 +75,13 @@ export const measures: readonly Measure[] = [
 /** Each run as a sample, in the order given. Runs are never merged, even of one arm. */
 export function samplesOf(runs: readonly Run[]): Sample[] {
   const labels = runLabels(runs);
-  return runs.map(({ name, info, cell, seeds }, index) => ({
+  return runs.map(({ name, info, experiment, cell, seeds }, index) => ({
     label: labels[index]!,
     arm: printable(info.arm),
     run: printable(name),
     cell,
     seeds: seeds.map(({ seed, rows, done, worker }) => {
-      const curve = summarise(rows);
+      const curve = summarise(rows, experiment.environment);
       return {
         seed,
         finalReward: curve.final_reward,
@@ -88,6 +90,8 @@ export function samplesOf(runs: readonly Run[]): Sample[] {
         predictionMseStandardised: curve.prediction_mse_standardised,
         stepsTo400: curve.steps_to_400,
         firstCrossing400: curve.first_crossing_400,
+        stepsToThreshold: curve.steps_to_threshold,
+        firstCrossing: curve.first_crossing,
         wallSeconds: done.wallSeconds,
         seedsPerWorker: worker?.length ?? null,
         secondsPerSeed: worker && done.wallSeconds / worker.length,

@@ -10,6 +10,7 @@ import {
 import { FEWEST_SEEDS, type PairRow } from './pairs.ts';
 import { measures, type Sample } from './samples.ts';
 import type { TableRow } from './table.ts';
+import type { ShownThreshold } from './threshold.ts';
 import type { Verdict } from './verdicts.ts';
 
 /** A table as it is read: rounded text, not yet escaped for any format. */
@@ -25,9 +26,9 @@ export interface Section {
   notes: string[];
 }
 
-const TABLE_1 =
+const table1Note = ({ reward, source }: ShownThreshold) =>
   'Mean ± standard deviation (n - 1) over seeds. Prediction error: one step ahead, on the held-out set, raw units. ' +
-  'Steps to 400: environment steps until the reward stays at or above 400; first crossing: until it first is there; ' +
+  `Steps to ${reward}: environment steps until the reward stays at or above ${reward}${source}; first crossing: until it first is there; ` +
   'both over the seeds that got there. Seconds per seed: wall time of a worker process divided by the seeds that it ' +
   'trains side by side (per worker).';
 
@@ -49,7 +50,7 @@ const PAIRS =
   `none, the interval says how large it may be; too few: under ${FEWEST_SEEDS} seeds nothing is claimed`;
 
 const UNLIKE =
-  '; unlike: nor is it of runs of different length or environment, or, of the last three, other evaluation intervals';
+  '; unlike: nor is it of runs of different length or environment, of errors with other distractors, or of the last three with other evaluation intervals';
 
 const VERDICTS =
   "Final reward: reproduced where the 95 % interval of the mean here overlaps the paper's (by Student's t, from its mean, " +
@@ -59,16 +60,20 @@ const VERDICTS =
   'never stays at 400 counts with the length of the run. Time: by worker process, whose seeds end together.';
 
 /** Table 1 itself; where a page is narrow it is two: what the paper's has, and what it lacks. */
-export function tableSection(rows: readonly TableRow[], notes: readonly string[]): Section {
+export function tableSection(
+  rows: readonly TableRow[],
+  notes: readonly string[],
+  threshold: ShownThreshold,
+): Section {
   return {
     tables: [
-      tabulate(mainColumns, rows),
+      tabulate(mainColumns(threshold), rows),
       tabulate(
-        furtherColumns,
+        furtherColumns(threshold),
         rows.filter(({ run }) => run !== null),
       ),
     ],
-    notes: [TABLE_1, ...notes],
+    notes: [table1Note(threshold), ...notes],
   };
 }
 
@@ -102,8 +107,11 @@ export function verdictSection(verdicts: readonly Verdict[]): Section {
 }
 
 /** Every seed's values, run by run. */
-export function seedSection(samples: readonly Sample[]): Section {
-  return { tables: samples.map((sample) => tabulate(seedColumns(sample), sample.seeds)), notes: [] };
+export function seedSection(samples: readonly Sample[], threshold: ShownThreshold): Section {
+  return {
+    tables: samples.map((sample) => tabulate(seedColumns(sample, threshold), sample.seeds)),
+    notes: [],
+  };
 }
 
 function tabulate<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Table {

@@ -26,7 +26,7 @@ export interface SeedStatistics extends Estimate {
   interquartileMean: number | null;
 }
 
-/** When a reward of 400 was reached, over the seeds that reached it. */
+/** When a threshold was reached, over the seeds that reached it. */
 export interface Crossing {
   /** Mean environment step; null where no seed reached it. */
   mean: number | null;
@@ -52,6 +52,8 @@ export interface TableRow {
   /** Sustained to the end. */
   stepsTo400: Crossing;
   firstCrossing400: Crossing;
+  stepsToThreshold: Crossing;
+  firstCrossing: Crossing;
   /** Mean over the seeds. */
   wallSeconds: number | null;
   /** Mean over the seeds of their shares of their worker processes' time; null where one's is not known. */
@@ -105,6 +107,8 @@ function runRow(sample: Sample, { seeds }: Run): TableRow {
     predictionMseStandardised: statistics('predictionMseStandardised'),
     stepsTo400: crossing('stepsTo400'),
     firstCrossing400: crossing('firstCrossing400'),
+    stepsToThreshold: crossing('stepsToThreshold'),
+    firstCrossing: crossing('firstCrossing'),
     wallSeconds: mean(valuesOf(sample, 'wallSeconds')),
     secondsPerSeed: workers === null ? null : mean(valuesOf(sample, 'secondsPerSeed')),
     seedsPerWorker:
@@ -138,6 +142,8 @@ function paperRow(arm: string): TableRow[] {
       predictionMseStandardised: notPrinted,
       stepsTo400: { mean: results.stepsTo400, reached: null },
       firstCrossing400: { mean: null, reached: null },
+      stepsToThreshold: { mean: null, reached: null },
+      firstCrossing: { mean: null, reached: null },
       wallSeconds: null,
       secondsPerSeed: null,
       seedsPerWorker: [],

@@ -292,13 +292,13 @@ function pendingSteps(
 
 /** One row of summary.csv per finished seed. */
 function summaryRows(dir: string) {
-  const { info, seeds } = readRun(dir);
+  const { info, experiment, seeds } = readRun(dir);
   return seeds.map(({ seed, rows, done }) => ({
     method: info.arm,
     seed,
     env_steps: done.steps,
     updates: done.updates,
-    ...summarise(rows),
+    ...summarise(rows, experiment.environment),
     wall_seconds: done.wallSeconds,
     engine: done.engine,
     device: done.device,

@@ -115,7 +115,7 @@ export function figuresOf(runs: readonly Run[]): Figure[] {
 
 /** `400 from step 4,400 (10 of 10)`: mean over the seeds that stay at or above it, and how many do. */
 function crossingWords(seeds: Run['seeds']): string {
-  const steps = seeds.flatMap(({ rows }) => summarise(rows).steps_to_400 ?? []);
+  const steps = seeds.flatMap(({ rows }) => summarise(rows, paperConditions.environment).steps_to_400 ?? []);
   const from = steps.length > 0 ? `from step ${Math.round(mean(steps)!).toLocaleString('en-US')} ` : '';
   return seeds.length === 0 ? '' : `400 ${from}(${steps.length} of ${seeds.length})`;
 }

@@ -25,6 +25,7 @@ const PLOT = { width: 276, height: 132 };
 /** A cell on paper: its value of the key along the axis, and what sets it apart from others of that value. */
 interface Place {
   seeds: Run['seeds'];
+  environment: string;
   value: string;
   arm: string;
 }
@@ -50,9 +51,9 @@ function sweepFigure(cells: readonly Run[]): Figure | null {
   const key = Object.keys(settings[0]!).at(-1)!;
   const values = settings.map((cell) => cell[key]);
   if (values.every((value) => typeof value === 'number')) values.sort((a, b) => a - b);
-  const places = cells.map(({ seeds }, index): Place => {
+  const places = cells.map(({ seeds, experiment }, index): Place => {
     const { [key]: value, ...others } = settings[index]!;
-    return { seeds, value: shown(value), arm: settingsTitle(others) };
+    return { seeds, environment: experiment.environment, value: shown(value), arm: settingsTitle(others) };
   });
   const panels = PANELS.map((panel) => ({ ...panel, ...points(places, panel) })).filter(
     ({ means }) => means.length > 0,
@@ -86,8 +87,8 @@ function sweepFigure(cells: readonly Run[]): Figure | null {
 type Points = ReturnType<typeof points>;
 
 function points(places: readonly Place[], { column, logarithmic }: (typeof PANELS)[number]) {
-  const parts = places.map(({ seeds, value, arm }) => {
-    const read = ({ rows }: Run['seeds'][number]) => [{ x: 0, y: summarise(rows)[column] }];
+  const parts = places.map(({ seeds, environment, value, arm }) => {
+    const read = ({ rows }: Run['seeds'][number]) => [{ x: 0, y: summarise(rows, environment)[column] }];
     const data = series([{ label: arm, seeds }], { logarithmic }, read);
     return {
       seeds: data.seeds.map(({ arm, seed, y }) => ({ arm, value, seed, y })),
