@@ -115,6 +115,76 @@ export const readOnly: Drill = {
   },
 };
 
+/** The file system is read-only before the run starts, or becomes so while it runs. */
+export const readOnlySystem: Drill = {
+  kind: 'read-only file system',
+  weight: 2,
+  unavailable: () => (mountable() ? undefined : 'a small tmpfs cannot be mounted (not root)'),
+  async run(model, random) {
+    const ground = new Ground(model);
+    const runs = path.dirname(ground.dir);
+    mkdirSync(runs);
+    const before = random.uniform() < 0.3;
+    run('mount', '-t', 'tmpfs', '-o', `size=16m,${before ? 'ro' : 'rw'}`, 'tmpfs', runs);
+    try {
+      const { ended: going } = ground.start();
+      if (!before && (await ground.instant(random, going))) {
+        // Refused while a file is being written.
+        for (let tries = 0; tries < 200 && !run('mount', '-o', 'remount,ro', runs); tries++) {
+          await setTimeout(1);
+        }
+      }
+      const ended = await going;
+      ground.check(ended, before ? [2] : [0, 1, 2]);
+      expectCause(ground, ended, /the file system is read-only; choose a writable folder \(EROFS\)/);
+      run('mount', '-o', 'remount,rw', runs);
+      await ground.finish();
+      return { ground, tried: Number(ended.code !== 0) };
+    } finally {
+      run('umount', '-l', runs);
+    }
+  },
+};
+
+/** The run is started in a folder that was deleted, and perhaps made anew. */
+export const workingFolderGone: Drill = {
+  kind: 'working folder deleted',
+  weight: 1,
+  unavailable: () => (process.platform === 'win32' ? 'it cannot be deleted on Windows' : undefined),
+  async run(model, random) {
+    const ground = new Ground(model);
+    const again = random.uniform() < 0.5 ? '&& mkdir ../gone' : '';
+    const script = `mkdir gone && cd gone && rmdir ../gone ${again}; exec "$@"`;
+    const ended = await ground.start({ wrap: (command) => ['sh', '-c', script, 'sh', ...command] }).ended;
+    ground.check(ended, [2]);
+    expectCause(ground, ended, /the working folder is gone; change into a folder that exists/);
+    await ground.finish();
+    return { ground, tried: 1 };
+  },
+};
+
+/** The disk is full behind the `>` of results or messages: the run is whole nevertheless, and says that they are lost. */
+export const outputFull: Drill = {
+  kind: 'full disk behind the output',
+  weight: 1,
+  unavailable: () => (existsSync('/dev/full') ? undefined : 'there is no /dev/full'),
+  async run(model, random) {
+    const ground = new Ground(model);
+    const [script, cause] = [
+      [
+        'exec "$@" >/dev/full',
+        /the results could not be written to standard output: the disk is full/,
+      ] as const,
+      ['exec "$@" 2>/dev/full', /^$/] as const,
+    ][random.integer(2)]!;
+    const ended = await ground.start({ wrap: (command) => ['sh', '-c', script, 'sh', ...command] }).ended;
+    ground.check(ended, [1]);
+    expectCause(ground, ended, cause);
+    await ground.finish();
+    return { ground, tried: 1 };
+  },
+};
+
 /** The run's folder is deleted or moved away while it runs. */
 export const deleted: Drill = {
   kind: 'folder deleted',

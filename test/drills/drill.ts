@@ -1,8 +1,16 @@
 import { RandomStream } from '../../src/random/stream.ts';
-import { deleted, diskFull, fileLimit, readOnly } from './disks.ts';
+import {
+  deleted,
+  diskFull,
+  fileLimit,
+  outputFull,
+  readOnly,
+  readOnlySystem,
+  workingFolderGone,
+} from './disks.ts';
 import { bothDamaged, clock, everyByte, newestDamaged, staleLock, together } from './files.ts';
 import { type Ground, type Model, makeModel } from './ground.ts';
-import { hang, killParent, killWorker, memory, signals, terminal } from './processes.ts';
+import { hang, killParent, killWorker, memory, phases, signals, terminal } from './processes.ts';
 
 /** One kind of fault. */
 export interface Drill {
@@ -36,13 +44,17 @@ export const drills: readonly Drill[] = [
   killParent,
   killWorker,
   signals,
+  phases,
   terminal,
   hang,
   memory,
   diskFull,
   fileLimit,
   readOnly,
+  readOnlySystem,
   deleted,
+  workingFolderGone,
+  outputFull,
   together,
   clock,
   staleLock,

@@ -31,6 +31,8 @@ export interface Model {
   seconds: number;
   /** Runs that were stopped on their way. */
   stopped: Ground[];
+  /** What the command line adds to the config. */
+  args: readonly string[];
 }
 
 /** Lines that a run may write to stderr, off a terminal. */
@@ -55,9 +57,12 @@ export class Ground {
   /** Whether the run could not be brought to its end. */
   lost = false;
   readonly #model: Model | undefined;
+  readonly #args: readonly string[];
   readonly #running = new Set<ChildProcess>();
 
-  constructor(model?: Model) {
+  /** @param args of the command line, for a ground without a model */
+  constructor(model?: Model, args: readonly string[] = []) {
+    this.#args = args;
     this.cwd = mkdtempSync(path.join(tmpdir(), 'wm-drill-'));
     this.dir = path.join(this.cwd, 'runs', 'tiny');
     this.#model = model;
@@ -78,7 +83,8 @@ export class Ground {
 
   /** Starts `wm train` in a process group of its own. */
   start({ env, wrap = (command) => command }: StartOptions = {}): ReturnType<typeof launch> {
-    const command = wrap([...wm, 'train', '--config', 'tiny.yaml']);
+    const config = path.join(this.cwd, 'tiny.yaml');
+    const command = wrap([...wm, 'train', '--config', config, ...(this.#model?.args ?? this.#args)]);
     const { child, ended } = launch(command, { cwd: this.cwd, detached: true, env });
     this.#running.add(child);
     void ended.then(() => this.#running.delete(child));
@@ -198,13 +204,17 @@ async function until(holds: () => boolean, ended: Promise<unknown>): Promise<boo
 }
 
 /** Runs undisturbed once, and `stopped` times up to a random instant at which no seed is done. */
-export async function makeModel(random: RandomStream, stopped: number): Promise<Model> {
-  const ground = new Ground();
+export async function makeModel(
+  random: RandomStream,
+  stopped: number,
+  args: readonly string[] = [],
+): Promise<Model> {
+  const ground = new Ground(undefined, args);
   const begin = performance.now();
   const { code, stderr } = await ground.start().ended;
   if (code !== 0) throw new Error(`the undisturbed run failed: ${stderr}`);
   const seconds = (performance.now() - begin) / 1000;
-  const model: Model = { results: resultsOf(ground.dir, SEEDS), seconds, stopped: [] };
+  const model: Model = { results: resultsOf(ground.dir, SEEDS), seconds, stopped: [], args };
   await ground.clear();
   while (model.stopped.length < stopped) {
     const half = new Ground(model);

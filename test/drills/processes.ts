@@ -1,9 +1,9 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { GROUP_SIGNALS } from '../../src/experiment/signals.ts';
 import type { RandomStream } from '../../src/random/stream.ts';
 import type { Drill } from './drill.ts';
-import { Ground } from './ground.ts';
+import { Ground, type Model, makeModel } from './ground.ts';
 
 /** Faults of processes: killed, signalled, hanging, out of memory. */
 
@@ -51,16 +51,41 @@ export const killWorker: Drill = {
   }),
 };
 
-/** SIGINT, SIGTERM, SIGHUP, to the parent alone or to the whole group. */
+/** Signals that save and stop, to the parent alone or to the whole group. */
 export const signals: Drill = {
-  kind: 'SIGINT, SIGTERM, SIGHUP',
+  kind: 'signals that save and stop',
   weight: 5,
-  run: strikes((_, child, random) => {
-    const name = GROUP_SIGNALS[random.integer(GROUP_SIGNALS.length)]!;
-    signal(random.uniform() < 0.5 ? child.pid! : -child.pid!, name);
-    // Before its handlers stand, a signal ends the program as it ends any other.
-    return [130, 0, null];
-  }),
+  run: strikes(saveAndStop),
+};
+
+function saveAndStop(ground: Ground, child: ChildProcess, random: RandomStream): (number | null)[] {
+  // Before its handlers stand, a signal ends the program as it ends any other; SIGUSR1 is Node's own until then.
+  const known = existsSync(ground.dir) ? GROUP_SIGNALS : (['SIGINT', 'SIGTERM'] as const);
+  signal(random.uniform() < 0.5 ? child.pid! : -child.pid!, known[random.integer(known.length)]!);
+  return [130, 0, null];
+}
+
+/** A run that spends its time in its random phase and in evaluations of some thousand episodes. */
+const LONG_PHASES = [
+  ...['--steps', '200060', '--set', 'randomSteps=200000', '--set', 'replay.capacity=1000'],
+  ...['--set', 'evaluation.every=60000', '--set', 'evaluation.episodes=1500'],
+];
+let longPhases: Promise<Model> | undefined;
+
+/** The same signals, or SIGKILL of the parent, in a random phase or in an evaluation. */
+export const phases: Drill = {
+  kind: 'signals in a random phase or an evaluation',
+  weight: 6,
+  async run(_, random, faults) {
+    longPhases ??= makeModel(random, 0, LONG_PHASES);
+    const kill = random.uniform() < 0.25;
+    const strike = strikes((ground, child, random) => {
+      if (!kill) return saveAndStop(ground, child, random);
+      child.kill('SIGKILL');
+      return [null, 0];
+    });
+    return strike(await longPhases, random, faults);
+  },
 };
 
 /** The terminal that the run was started in goes away. */
