@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { compareRuns } from '../src/compare/index.ts';
 import { formatExperiment } from '../src/config/format.ts';
 import { loadExperiment } from '../src/config/load.ts';
 import { type HostInfo, Sitting, type UsedEngine } from '../src/experiment/sitting.ts';
@@ -136,4 +137,22 @@ test('a seed that met stopWhen stays done in a longer run, unless its end does n
     () => sit('stopped', 'seeds=[0, 1]'),
     /another config \(stopWhen\.reward, stopWhen\.evaluations differ\)/,
   );
+});
+
+test('a comparison names the seeds that stopWhen ended early, and claims nothing against runs without it', () => {
+  const curves = [1, 2, 3, 4, 5].map((x) => [100 + x, 500]);
+  const dir = makeRun('early', { curves, overrides: ['stopWhen={reward: 475}'] });
+  const done = { updates: 1, wallSeconds: 1, engine: 'wasm', device: 'cpu', metStopWhen: true };
+  for (const seed of [0, 3]) new SeedFolder(dir, seed).markDone({ ...done, steps: 4000 });
+  const whole = makeRun('whole', { curves: curves.map(([first]) => [first!, 10 + first!]) });
+  const { notes, pairs } = compareRuns([dir, whole], { paper: false });
+  assert.ok(
+    notes.some((note) =>
+      note.endsWith(': ended early by stopWhen (reward 475 in 1 evaluation): seeds 0, 3.'),
+    ),
+    `${notes}`,
+  );
+  const verdicts = pairs.filter(({ measure }) => measure === 'finalReward').map(({ seen }) => seen);
+  assert.equal(verdicts.length, 1);
+  assert.ok(!['better', 'worse'].includes(`${verdicts[0]}`), `${verdicts[0]}`);
 });

@@ -404,6 +404,12 @@ describe('wm sweep', () => {
     assert.match(other.stderr, /^wm: runs\/sweeps\/tiny holds a sweep of another config \(gamma differs\); /);
     assert.equal(text(sweepDir(cwd), 'sweep.yaml'), before);
     rmSync(path.join(sweepDir(cwd), 'horizon=4'), { recursive: true });
+    const { runs, missing } = readRuns([sweepDir(cwd)]);
+    assert.deepEqual(
+      runs.map(({ name }) => name),
+      ['horizon=3', 'horizon=10'],
+    );
+    assert.deepEqual(missing, [path.join(sweepDir(cwd), 'horizon=4')]);
     const without = await run(cwd, ...small);
     assert.equal(without.code, 0, without.stderr);
     assert.match(without.stderr, /runs\/sweeps\/tiny is finished: nothing to do\n$/);

@@ -27,9 +27,16 @@ export const EVALUATION_INTERVAL = {
   of: ({ evaluation }: Experiment) => count(evaluation.every),
 };
 
+/** When a run's seeds end before its length: `reward 475 in 3 evaluations`, or `never`. */
+export function stopWords({ stopWhen }: Experiment): string {
+  if (!stopWhen) return 'never';
+  const { reward, evaluations } = stopWhen;
+  return `reward ${reward} in ${evaluations} evaluation${evaluations === 1 ? '' : 's'}`;
+}
+
 /**
  * Whether no claim of better or worse may be made of two runs' numbers: training of another length or in another
- * environment; of an error, observations of other dimensions; of several evaluations, evaluations further apart.
+ * environment, or ended early by another rule, which picks good evaluations as the last; of an error, observations of other dimensions; of several evaluations, evaluations further apart.
  */
 export function unlike(
   { experiment: a }: Run,
@@ -37,6 +44,7 @@ export function unlike(
   { key, unit }: Pick<Measure, 'key' | 'unit'>,
 ): boolean {
   if (a.environment !== b.environment || a.steps !== b.steps) return true;
+  if (stopWords(a) !== stopWords(b)) return true;
   if (unit === 'error' && a.distractors !== b.distractors) return true;
   return key === 'finalRewardLastThree' && a.evaluation.every !== b.evaluation.every;
 }
@@ -50,7 +58,8 @@ export function departures(experiment: Experiment): string[] {
   const settings = Object.entries(paperSettings).map(
     ([key, stated]) => [key, `${used[key as keyof typeof used]}`, `${stated}`] as const,
   );
-  return [...conditions, ...settings]
+  const stop = ['early end', stopWords(experiment), 'never'] as const;
+  return [...conditions, stop, ...settings]
     .filter(([, here, stated]) => here !== stated)
     .map(([name, here, stated]) => `${name} ${here}, not ${stated}`);
 }

@@ -60,10 +60,10 @@ export function compareByEnvironment(
   dirs: readonly string[],
   options: CompareOptions,
 ): { environment: string; comparison: Comparison }[] {
-  const { runs, passedOver } = readRuns(dirs);
+  const { runs, ...leftOut } = readRuns(dirs);
   return environmentsOf(runs).map((environment) => {
     const ofIt = runs.filter(({ experiment }) => experiment.environment === environment);
-    return { environment, comparison: comparison({ runs: ofIt, passedOver }, options) };
+    return { environment, comparison: comparison({ runs: ofIt, ...leftOut }, options) };
   });
 }
 

@@ -1,7 +1,7 @@
 import { printable } from '../printable.ts';
 import { originDifferences } from '../runs/provenance.ts';
 import type { ReadRuns, Run } from '../runs/read.ts';
-import { CONDITIONS, type Conditions, EVALUATION_INTERVAL } from './conditions.ts';
+import { CONDITIONS, type Conditions, EVALUATION_INTERVAL, stopWords } from './conditions.ts';
 import { PAPER_NOTE, paperConditions, paperResults } from './paper.ts';
 import { measures, type Sample } from './samples.ts';
 
@@ -10,7 +10,7 @@ import { measures, type Sample } from './samples.ts';
  * runs (and the paper, where it stands beside them) differ, and what the paper leaves unsaid.
  */
 export function tableNotes(
-  { runs, passedOver }: ReadRuns,
+  { runs, passedOver, missing }: ReadRuns,
   samples: readonly Sample[],
   paper: boolean,
 ): string[] {
@@ -21,6 +21,7 @@ export function tableNotes(
   ];
   return [
     ...(passedOver.length > 0 ? [`Passed over, no run folders: ${passedOver.join(', ')}.`] : []),
+    ...(missing.length > 0 ? [`Left out, cells of a sweep without a folder: ${missing.join(', ')}.`] : []),
     ...runs.flatMap((run, index) => seedNotes(run, samples[index]!)),
     ...CONDITIONS.flatMap(({ name, of }) =>
       difference(
@@ -58,18 +59,25 @@ function difference(name: string, values: readonly { label: string; value: strin
 }
 
 /** The seeds and numbers of a run that no row or mean holds, and why. */
-function seedNotes({ unfinished, faulty }: Run, { label, seeds }: Sample): string[] {
+function seedNotes(
+  { unfinished, faulty, experiment, seeds: finished }: Run,
+  { label, seeds }: Sample,
+): string[] {
   const partly = measures.flatMap(({ key, column }) => {
     const lacking = seeds.filter((seed) => seed[key] === null);
     return lacking.length > 0 && lacking.length < seeds.length
       ? [`${column} is of the other seeds, missing: ${seedWords(lacking.map(({ seed }) => seed))}`]
       : [];
   });
+  const early = finished.filter(({ done }) => done.metStopWhen && done.steps < experiment.steps);
   const unknown = seeds.filter(({ seedsPerWorker }) => seedsPerWorker === null).map(({ seed }) => seed);
   return [
     ...(unfinished.length > 0 ? [`left out, not finished: ${seedWords(unfinished)}`] : []),
     ...faulty.map(({ seed, fault }) => `left out, ${fault}: ${seedWords([seed])}`),
     ...partly,
+    ...(early.length > 0
+      ? [`ended early by stopWhen (${stopWords(experiment)}): ${seedWords(early.map(({ seed }) => seed))}`]
+      : []),
     ...(unknown.length > 0
       ? [`seconds per seed unknown, what shared a worker is not recorded or changed: ${seedWords(unknown)}`]
       : []),

@@ -1,4 +1,4 @@
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { valueAt } from '../config/key-path.ts';
 import { loadExperiment } from '../config/load.ts';
@@ -112,6 +112,8 @@ export interface ReadRuns {
   runs: Run[];
   /** Folders beside the runs of a folder of runs that are no runs themselves. */
   passedOver: string[];
+  /** Cells of a sweep whose folders are not there: deleted, or not begun. */
+  missing: string[];
 }
 
 /**
@@ -126,17 +128,18 @@ export function readRuns(paths: readonly string[]): ReadRuns {
     (path) => !onDisk(path, () => statSync(path, { throwIfNoEntry: false }))?.isFile(),
   );
   const passedOver: string[] = [];
+  const missing: string[] = [];
   const runs = (folders.length > 0 ? folders : paths).flatMap((path) => {
     requireFolder(path);
-    if (holds(path, RUN_FILES)) return readRunOrCells(path);
+    if (holds(path, RUN_FILES)) return readRunOrCells(path, missing);
     const inside = foldersIn(path);
     const found = inside.filter((each) => holds(each, RUN_FILES));
     if (found.length === 0) return [readRun(path)];
     passedOver.push(...inside.filter((each) => !found.includes(each)));
-    return found.flatMap(readRunOrCells);
+    return found.flatMap((each) => readRunOrCells(each, missing));
   });
   refuseRepetition(runs);
-  return { runs: runs.map(setFaultyApart), passedOver };
+  return { runs: runs.map(setFaultyApart), passedOver, missing };
 }
 
 /** Twice the same seeds would stand as two runs that agree to the last digit. */
@@ -169,12 +172,17 @@ function setFaultyApart(run: Run): Run {
   };
 }
 
-function readRunOrCells(dir: string): Run[] {
+/** @param missing where the cells of a sweep whose folders are not there are added */
+function readRunOrCells(dir: string, missing: string[]): Run[] {
   const sweep = readSweep(dir);
   if (sweep === undefined) return [readRun(dir)];
   const keys = [...new Set(sweep.cells.flatMap(({ settings }) => Object.keys(settings)))];
-  const runs = sweep.cells.map(({ experiment }) => {
-    const run = readRun(join(dir, experiment.name));
+  const cells = sweep.cells.map(({ experiment }) => join(dir, experiment.name));
+  const there = cells.filter((cell) => existsSync(cell));
+  // A sweep of which nothing is there is a mistake: the first cell says so.
+  if (there.length > 0) missing.push(...cells.filter((cell) => !there.includes(cell)));
+  const runs = (there.length > 0 ? there : cells).map((cell) => {
+    const run = readRun(cell);
     const settings = keys.map((key) => [key, valueAt(run.experiment, key.split('.'))]);
     return { ...run, cell: { sweep: dir, settings: Object.fromEntries(settings) } };
   });
