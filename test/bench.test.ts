@@ -17,7 +17,7 @@ import { experimentOf } from '../src/config/schema.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { RandomStream } from '../src/random/stream.ts';
-import { agentSpaces } from '../src/training/train.ts';
+import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { runSync } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 

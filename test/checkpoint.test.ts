@@ -13,7 +13,7 @@ import { networks } from '../src/methods/vae-lstm/networks.ts';
 import { encode } from '../src/models/vae-lstm/encoder.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { SeedFolder } from '../src/runs/seed-folder.ts';
-import { agentSpaces } from '../src/training/train.ts';
+import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { runSync } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 

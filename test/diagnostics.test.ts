@@ -6,8 +6,8 @@ import { environmentEntry } from '../src/envs/index.ts';
 import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
 import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { emptyBatch, type Sequences } from '../src/training/replay.ts';
-import { agentSpaces } from '../src/training/train.ts';
 
 const spaces = agentSpaces(environmentEntry('CartPole-v1'));
 const settings = vaeLstmSettings.parse({

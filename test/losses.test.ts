@@ -27,8 +27,8 @@ import { value } from '../src/models/vae-lstm/heads.ts';
 import { biasCorrection, zeroMoments } from '../src/nn/adam.ts';
 import type { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { memberMean } from '../src/training/reduce.ts';
-import { agentSpaces } from '../src/training/train.ts';
 import { assertClose } from './support/tensors.ts';
 
 const MEMBERS = 2;

@@ -14,11 +14,12 @@ import type { VaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { readCheckpoint } from '../src/runs/checkpoint.ts';
 import { RunFolder } from '../src/runs/run-folder.ts';
 import type { Agent } from '../src/training/agent.ts';
+import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { complete } from '../src/training/evaluate.ts';
 import type { Row } from '../src/training/events.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
 import { emptyBatch } from '../src/training/replay.ts';
-import { agentSpaces, measure } from '../src/training/train.ts';
+import { measure } from '../src/training/train.ts';
 import { runInfo } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 

@@ -18,10 +18,11 @@ import { orthogonal } from '../src/nn/initialisers.ts';
 import { mlp, mlpSpecs } from '../src/nn/mlp.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import { agentSpaces } from '../src/training/agent-spaces.ts';
 import type { TrainingEvent } from '../src/training/events.ts';
 import type { Batch } from '../src/training/replay.ts';
 import type { MemberState } from '../src/training/state.ts';
-import { agentSpaces, type TrainingPlan, train } from '../src/training/train.ts';
+import { type TrainingPlan, train } from '../src/training/train.ts';
 import { assertClose } from './support/tensors.ts';
 
 const cartPole = environmentEntry('CartPole-v1');

@@ -10,6 +10,7 @@ import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
 import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import type { Agent, PolicyName } from '../src/training/agent.ts';
+import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { complete, type Evaluation, evaluate, returnStatistics } from '../src/training/evaluate.ts';
 import type { Row, TrainingEvent } from '../src/training/events.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
@@ -19,7 +20,7 @@ import { type ReplayAgent, ReplayLearner, type ReplaySettings } from '../src/tra
 import { lambdaReturn, quantileRange } from '../src/training/returns.ts';
 import { scheduleAt } from '../src/training/schedule.ts';
 import type { MemberState } from '../src/training/state.ts';
-import { agentSpaces, metricColumns, type TrainingPlan, train } from '../src/training/train.ts';
+import { metricColumns, type TrainingPlan, train } from '../src/training/train.ts';
 import { assertClose } from './support/tensors.ts';
 
 const cartPole = environmentEntry('CartPole-v1');

@@ -12,7 +12,7 @@ import { toWindows, uploadBatch } from '../src/methods/vae-lstm/windows.ts';
 import { biasCorrection } from '../src/nn/adam.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { type Batch, emptyBatch } from '../src/training/replay.ts';
-import { agentSpaces } from '../src/training/train.ts';
+import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { assertClose } from './support/tensors.ts';
 
 const spaces = agentSpaces(environmentEntry('CartPole-v1'));

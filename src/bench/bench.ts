@@ -5,7 +5,7 @@ import type { EngineName } from '../engine/names.ts';
 import { environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
-import { agentSpaces } from '../training/train.ts';
+import { agentSpaces } from '../training/agent-spaces.ts';
 import { Contestant } from './contestant.ts';
 import { updateFlops } from './flops.ts';
 import { type Measure, measures, type Setup, type Timed, updateParts } from './protocol.ts';

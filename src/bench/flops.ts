@@ -1,6 +1,6 @@
 import { hasCritic } from '../methods/vae-lstm/networks.ts';
 import type { VaeLstmSettings } from '../methods/vae-lstm/settings.ts';
-import type { AgentSpaces } from '../training/agent.ts';
+import type { AgentSpaces } from '../training/agent-spaces.ts';
 
 /** Floating-point operations of one update of one member, by part. */
 export interface UpdateFlops {

@@ -23,7 +23,7 @@ import { logPolicy } from '../models/actor.ts';
 import { value } from '../models/vae-lstm/heads.ts';
 import { biasCorrection } from '../nn/adam.ts';
 import { RandomStream } from '../random/stream.ts';
-import type { AgentSpaces } from '../training/agent.ts';
+import type { AgentSpaces } from '../training/agent-spaces.ts';
 import type { Batch } from '../training/replay.ts';
 import type { UpdatePart } from './protocol.ts';
 

@@ -2,7 +2,7 @@ import type { Experiment } from '../config/schema.ts';
 import { environmentEntry } from '../envs/index.ts';
 import { methods } from '../methods/index.ts';
 import type { Agent } from '../training/agent.ts';
-import { agentSpaces } from '../training/train.ts';
+import { agentSpaces } from '../training/agent-spaces.ts';
 
 /** A fresh agent of an experiment's method, with one member per seed, on the engine that has been started. */
 export async function createAgent(experiment: Experiment, seeds: readonly number[]): Promise<Agent> {

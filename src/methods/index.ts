@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Agent, AgentSpaces, Member, Method } from '../training/agent.ts';
+import type { Agent, Member, Method } from '../training/agent.ts';
+import type { AgentSpaces } from '../training/agent-spaces.ts';
 import { type Course, replayCourse } from './course.ts';
 import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
 import { type Rule, type RunLength, replayRules } from './rules.ts';

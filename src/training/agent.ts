@@ -1,4 +1,5 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
+import type { AgentSpaces } from './agent-spaces.ts';
 import type { Row } from './events.ts';
 import type { Sequences } from './replay.ts';
 import type { NamedArray } from './state.ts';
@@ -97,18 +98,6 @@ export interface Learner {
 export interface Member<Settings> {
   seed: number;
   settings: Settings;
-}
-
-/** What an agent must know of the environment. */
-export interface AgentSpaces {
-  /** Elements of an observation. */
-  observation: number;
-  /** s: observations are divided by it, one number per element. */
-  observationScale: readonly number[];
-  /** Least and largest reward of a step. */
-  rewardRange: readonly [number, number];
-  /** Number of discrete actions. */
-  actions: number;
 }
 
 /** What a method's folder exports. */

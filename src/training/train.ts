@@ -1,7 +1,6 @@
 import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
-import { spaceSize } from '../envs/spaces.ts';
 import { RandomStream } from '../random/stream.ts';
-import type { Agent, AgentSpaces } from './agent.ts';
+import type { Agent } from './agent.ts';
 import { evaluate, returnStatistics } from './evaluate.ts';
 import type { Row, TrainingEvent } from './events.ts';
 import { heldOutSet } from './held-out.ts';
@@ -42,17 +41,6 @@ export const metricColumns = (agent: Agent): string[] => [
   ...['reward_mean', 'reward_std', 'reward_min', 'reward_max', 'reward_mean_online', 'episodes'],
   ...agent.diagnostics,
 ];
-
-/** What an agent must know of an environment with discrete actions. */
-export function agentSpaces({ make, observationScale, rewardRange }: EnvironmentEntry): AgentSpaces {
-  const { observationSpace, actionSpace } = make();
-  return {
-    observation: spaceSize(observationSpace),
-    observationScale,
-    rewardRange,
-    actions: spaceSize(actionSpace),
-  };
-}
 
 /**
  * Trains all members of an agent side by side, round by round of its learner, with an evaluation at every multiple of

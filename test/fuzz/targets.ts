@@ -29,8 +29,9 @@ import { readDoneInfo, readRunInfo } from '../../src/runs/records.ts';
 import { RunFolder } from '../../src/runs/run-folder.ts';
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from '../../src/runs/safetensors.ts';
 import { SeedFolder } from '../../src/runs/seed-folder.ts';
+import { agentSpaces } from '../../src/training/agent-spaces.ts';
 import type { MemberState } from '../../src/training/state.ts';
-import { agentSpaces, train } from '../../src/training/train.ts';
+import { train } from '../../src/training/train.ts';
 import { runSync } from '../support/program.ts';
 import { mutationsOf, tokenSoup } from './mutations.ts';
 

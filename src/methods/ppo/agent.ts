@@ -1,15 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { scope } from '../../engine/scope.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/actor.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
-import { RandomStream } from '../../random/stream.ts';
-import type { AgentSpaces, AgentState, Member, Method, PolicyName } from '../../training/agent.ts';
+import type { AgentState, Member, Method, PolicyName } from '../../training/agent.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
-import { PendingTerms } from '../../training/pending-terms.ts';
+import { memberScalars } from '../../training/member-scalars.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import { scheduleAt } from '../../training/schedule.ts';
-import { loadWeights, saveWeights } from '../../training/weights.ts';
+import { TrainingState } from '../../training/training-state.ts';
 import {
   initialWeights,
   namedWeights,
@@ -46,28 +45,29 @@ class PpoAgent implements RolloutAgent {
   readonly #settings: PpoSettings;
   readonly #spaces: AgentSpaces;
   readonly #layout: ParameterLayout;
-  readonly #pending: PendingTerms<LossTerm>;
-  #weights: Weights;
+  readonly #state: TrainingState<Weights, 'minibatches', LossTerm>;
   readonly #acting: Acting<Pick<Weights, 'parameters'>>;
-  /** Per member: which transitions come into which minibatch. */
-  #minibatchStreams: RandomStream[];
 
   constructor(members: readonly Member<PpoSettings>[], spaces: AgentSpaces) {
     this.#members = members;
     this.#settings = members[0]!.settings;
     this.#spaces = spaces;
     this.#layout = networks(this.#settings, spaces);
-    this.#pending = new PendingTerms(LOSS_TERMS, members.length);
     this.#acting = new Acting(members.length, spaces.observation, ({ parameters }, observations) =>
       policyLogits(this.#layout.unpack(parameters), this.#settings, observations),
     );
-    const streams = (name: string) => members.map(({ seed }) => RandomStream.named(seed, name));
-    this.#weights = initialWeights(this.#layout, streams('policy-weights'));
-    this.#minibatchStreams = streams('minibatches');
+    this.#state = new TrainingState({
+      seeds: members.map(({ seed }) => seed),
+      names: { named: namedWeights, from: weightsFrom },
+      initial: (streams) => initialWeights(this.#layout, streams('policy-weights')),
+      // Which transitions come into which minibatch.
+      streams: ['minibatches'],
+      lossTerms: LOSS_TERMS,
+    });
   }
 
   act(observations: Float32Array, _policy: PolicyName, gumbel?: Float32Array): Promise<Int32Array> {
-    return this.#acting.choose({ parameters: this.#weights.parameters }, observations, gumbel);
+    return this.#acting.choose({ parameters: this.#state.weights.parameters }, observations, gumbel);
   }
 
   learner(environment: EnvironmentEntry): RolloutLearner {
@@ -82,14 +82,16 @@ class PpoAgent implements RolloutAgent {
     let made = 0;
     tf.tidy(() => {
       const transitions = assess(
-        this.#layout.unpack(this.#weights.parameters),
+        this.#layout.unpack(this.#state.weights.parameters),
         rollout,
         this.#spaces.actions,
         this.#settings,
       );
       const scalars = this.#scalars(step);
       for (let epoch = 0; epoch < epochs; epoch++) {
-        const orders = this.#minibatchStreams.map((random) => random.permutation(size));
+        const orders = this.#members.map((_, member) =>
+          this.#state.streams(member).minibatches.permutation(size),
+        );
         for (let start = 0; start < size; start += batch) {
           const indices = orders.flatMap((order, member) =>
             Array.from(order.subarray(start, start + batch), (i) => member * size + i),
@@ -102,66 +104,47 @@ class PpoAgent implements RolloutAgent {
   }
 
   #update(transitions: Transitions, indices: number[], update: number, scalars: MemberScalars): void {
-    const previous = this.#weights;
-    scope(() => {
+    this.#state.update((weights) => {
       const rows = tf.tensor2d(indices, [this.#members.length, this.#settings.batch], 'int32');
       const { gradient, parts } = gradients(
         this.#layout,
-        previous.parameters,
+        weights.parameters,
         minibatch(transitions, rows),
         scalars,
         this.#settings,
       );
-      const next = applyGradients(previous, gradient, parts, update, scalars, this.#settings);
-      for (const [, tensor] of namedWeights(next.weights)) tf.keep(tensor);
-      this.#pending.push(next.terms);
-      this.#weights = next.weights;
+      return applyGradients(weights, gradient, parts, update, scalars, this.#settings);
     });
-    this.#discard(previous);
   }
 
   drainLosses(): Promise<Row[][]> {
-    return this.#pending.drain();
+    return this.#state.drainLosses();
   }
 
   async diagnose(_heldOut: Sequences, own: readonly Sequences[]): Promise<Row[]> {
     return own.map(() => ({}));
   }
 
-  async save(): Promise<AgentState[]> {
-    const arrays = await saveWeights(namedWeights(this.#weights));
-    return arrays.map((own, member) => ({
-      arrays: own,
-      streams: { minibatches: this.#minibatchStreams[member]!.state() },
-    }));
+  save(): Promise<AgentState[]> {
+    return this.#state.save();
   }
 
   load(states: readonly AgentState[]): void {
-    const previous = this.#weights;
-    this.#weights = weightsFrom(loadWeights(namedWeights(previous), states));
-    this.#discard(previous);
-    this.#minibatchStreams = states.map(({ streams }) => RandomStream.fromState(streams.minibatches!));
+    this.#state.load(states);
   }
 
   dispose(): void {
     this.#acting.dispose();
-    this.#pending.dispose();
-    this.#discard(this.#weights);
-  }
-
-  #discard(weights: Weights): void {
-    for (const [, tensor] of namedWeights(weights)) tensor.dispose();
+    this.#state.dispose();
   }
 
   #scalars(step: number): MemberScalars {
-    const each = (of: (settings: PpoSettings) => number) => this.#members.map(({ settings }) => of(settings));
-    const column = (of: (settings: PpoSettings) => number) =>
-      tf.tensor2d(each(of), [this.#members.length, 1]);
+    const { vector, column } = memberScalars(this.#members);
     return {
       learningRate: column(({ learningRate }) => scheduleAt(learningRate, step)),
       clipRange: column(({ clipRange }) => scheduleAt(clipRange, step)),
-      entropy: tf.tensor1d(each(({ entropy }) => entropy)),
-      valueWeight: tf.tensor1d(each(({ valueWeight }) => valueWeight)),
+      entropy: vector(({ entropy }) => entropy),
+      valueWeight: vector(({ valueWeight }) => valueWeight),
     };
   }
 }

@@ -4,7 +4,7 @@ import { orthogonal } from '../../nn/initialisers.ts';
 import { type HiddenLayers, mlp, mlpSpecs } from '../../nn/mlp.ts';
 import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
-import type { AgentSpaces } from '../../training/agent.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { PpoSettings } from './settings.ts';
 
 /** Orthogonal weights, √2 times in hidden layers: the initialisation that PPO is usually run with. */

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
 import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
-import { scope } from '../../engine/scope.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, policyLogits } from '../../models/actor.ts';
 import { encode } from '../../models/vae-lstm/encoder.ts';
@@ -9,14 +8,15 @@ import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import { polynomialDecayRate } from '../../nn/moving-average.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import { RandomStream } from '../../random/stream.ts';
-import type { AgentSpaces, AgentState, InspectedUpdate, Member, PolicyName } from '../../training/agent.ts';
+import type { AgentState, InspectedUpdate, Member, PolicyName } from '../../training/agent.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberPart } from '../../training/member-part.ts';
-import { PendingTerms } from '../../training/pending-terms.ts';
+import { memberScalars } from '../../training/member-scalars.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { scheduleAt } from '../../training/schedule.ts';
-import { loadWeights, saveWeights } from '../../training/weights.ts';
+import { TrainingState } from '../../training/training-state.ts';
 import { DIAGNOSTICS, diagnose } from './diagnostics.ts';
 import { inspectFirst } from './inspection.ts';
 import { LATENT_TERMS, latentTerms } from './latents.ts';
@@ -49,6 +49,10 @@ export const vaeLstm = {
 /** Members whose models are measured in one batch: each needs some 700 MB for its long sequences. */
 const DIAGNOSED_AT_ONCE = 4;
 
+/** Posterior noise, and the imagination's start states and actions. */
+const STREAMS = ['posterior', 'imagination'] as const;
+type StreamName = (typeof STREAMS)[number];
+
 /** Everything that an update is computed from. */
 interface UpdateInputs {
   weights: Weights;
@@ -77,11 +81,7 @@ class VaeLstmAgent implements ReplayAgent {
   readonly #spaces: AgentSpaces;
   readonly #networks: Networks;
   readonly #encoderLayout: ParameterLayout;
-  #weights: Weights;
-  /** Per member: posterior noise, and the imagination's start states and actions. */
-  #posteriorStreams: RandomStream[];
-  #imaginationStreams: RandomStream[];
-  readonly #pending: PendingTerms<LossTerm>;
+  readonly #state: TrainingState<Weights, StreamName, LossTerm>;
   /** What the last update learnt from. */
   #lastBatch: Batch | undefined;
   #inspector: ((inspected: Promise<InspectedUpdate>) => void) | undefined;
@@ -91,29 +91,28 @@ class VaeLstmAgent implements ReplayAgent {
     this.#members = members;
     this.#settings = members[0]!.settings;
     this.#spaces = spaces;
-    this.#pending = new PendingTerms(LOSS_TERMS, members.length);
     this.#networks = networks(this.#settings, spaces);
     this.#encoderLayout = this.#networks.model.only('encoder');
     this.#acting = new Acting(members.length, spaces.observation, (weights, observations) =>
       this.#logits(weights, observations),
     );
-    const streams = (name: string) => members.map(({ seed }) => RandomStream.named(seed, name));
-    this.#posteriorStreams = streams('posterior');
-    this.#imaginationStreams = streams('imagination');
-    this.#weights = scope(() => {
-      const weights = initialWeights(
-        this.#networks,
-        streams('model-weights'),
-        streams('actor-weights'),
-        hasCritic(this.#settings),
-      );
-      for (const [, tensor] of namedWeights(weights)) tf.keep(tensor);
-      return weights;
+    this.#state = new TrainingState({
+      seeds: members.map(({ seed }) => seed),
+      names: { named: namedWeights, from: weightsFrom },
+      initial: (streams) =>
+        initialWeights(
+          this.#networks,
+          streams('model-weights'),
+          streams('actor-weights'),
+          hasCritic(this.#settings),
+        ),
+      streams: STREAMS,
+      lossTerms: LOSS_TERMS,
     });
   }
 
   act(observations: Float32Array, policyName: PolicyName, gumbel?: Float32Array): Promise<Int32Array> {
-    const { model, averageEncoder, actor, averageActor } = this.#weights;
+    const { model, averageEncoder, actor, averageActor } = this.#state.weights;
     const weights =
       policyName === 'online' ? { model, actor } : { encoder: averageEncoder, actor: averageActor };
     return this.#acting.choose(weights, observations, gumbel);
@@ -125,23 +124,19 @@ class VaeLstmAgent implements ReplayAgent {
   }
 
   update(batch: Batch, step: number, update: number): void {
-    const previous = this.#weights;
     this.#lastBatch = batch;
-    scope(() => {
+    this.#state.update((weights) => {
       const next = this.#update.run({
-        weights: previous,
+        weights,
         batch: uploadBatch(batch, this.#spaces),
         noise: this.#noise(batch),
         scalars: this.#scalars(step, update),
         correction: biasCorrection(update),
       });
-      for (const [, tensor] of namedWeights(next.weights)) tf.keep(tensor);
-      this.#pending.push(next.terms);
-      this.#weights = next.weights;
-      this.#inspector?.(inspectFirst(this.#networks, batch, previous, next.gradient, next.terms));
+      this.#inspector?.(inspectFirst(this.#networks, batch, weights, next.gradient, next.terms));
       this.#inspector = undefined;
+      return next;
     });
-    for (const [, tensor] of namedWeights(previous)) tensor.dispose();
   }
 
   readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
@@ -161,7 +156,7 @@ class VaeLstmAgent implements ReplayAgent {
   });
 
   drainLosses(): Promise<Row[][]> {
-    return this.#pending.drain();
+    return this.#state.drainLosses();
   }
 
   async describeLatents(): Promise<Row[]> {
@@ -169,7 +164,9 @@ class VaeLstmAgent implements ReplayAgent {
     const { observation: size, observationScale } = this.#spaces;
     const stacked = tf.tidy(() => {
       const observations = tf.tensor4d(observation, [members, batch, time, size]);
-      const encoder = this.#encoderLayout.unpack(this.#networks.model.slice(this.#weights.model, 'encoder'));
+      const encoder = this.#encoderLayout.unpack(
+        this.#networks.model.slice(this.#state.weights.model, 'encoder'),
+      );
       return latentTerms(
         encoder,
         this.#settings.model.hidden.length,
@@ -196,7 +193,7 @@ class VaeLstmAgent implements ReplayAgent {
       const to = from + DIAGNOSED_AT_ONCE;
       const measured = await diagnose(
         this.#networks,
-        this.#weights,
+        this.#state.weights,
         from,
         this.#settings,
         this.#spaces,
@@ -210,30 +207,18 @@ class VaeLstmAgent implements ReplayAgent {
     return rows;
   }
 
-  async save(): Promise<AgentState[]> {
-    const arrays = await saveWeights(namedWeights(this.#weights));
-    return arrays.map((own, member) => ({
-      arrays: own,
-      streams: {
-        posterior: this.#posteriorStreams[member]!.state(),
-        imagination: this.#imaginationStreams[member]!.state(),
-      },
-    }));
+  save(): Promise<AgentState[]> {
+    return this.#state.save();
   }
 
   load(states: readonly AgentState[]): void {
-    const previous = namedWeights(this.#weights);
-    this.#weights = weightsFrom(loadWeights(previous, states));
-    for (const [, tensor] of previous) tensor.dispose();
-    this.#posteriorStreams = states.map(({ streams }) => RandomStream.fromState(streams.posterior!));
-    this.#imaginationStreams = states.map(({ streams }) => RandomStream.fromState(streams.imagination!));
+    this.#state.load(states);
   }
 
   dispose(): void {
     this.#acting.dispose();
     this.#update.dispose();
-    this.#pending.dispose();
-    for (const [, tensor] of namedWeights(this.#weights)) tensor.dispose();
+    this.#state.dispose();
   }
 
   /** The policy's logits: [members, environments, observation], raw units -> [members, environments, actions]. */
@@ -247,14 +232,11 @@ class VaeLstmAgent implements ReplayAgent {
   }
 
   #scalars(step: number, update: number): MemberScalars {
-    const each = (of: (settings: VaeLstmSettings) => number) =>
-      this.#members.map(({ settings }) => of(settings));
-    const column = (of: (settings: VaeLstmSettings) => number) =>
-      tf.tensor2d(each(of), [this.#members.length, 1]);
+    const { vector, column } = memberScalars(this.#members);
     return {
-      beta: tf.tensor1d(each(({ beta }) => scheduleAt(beta, step))),
-      lambda: tf.tensor1d(each(({ lambda }) => lambda)),
-      entropy: tf.tensor1d(each(({ actor }) => actor.entropy)),
+      beta: vector(({ beta }) => scheduleAt(beta, step)),
+      lambda: vector(({ lambda }) => lambda),
+      entropy: vector(({ actor }) => actor.entropy),
       learningRate: column(({ learningRate }) => learningRate),
       actorLearningRate: column(({ actor }) => actor.learningRate),
       policyAverage: column(({ policyAverage }) => polynomialDecayRate(update, policyAverage)),
@@ -270,8 +252,9 @@ class VaeLstmAgent implements ReplayAgent {
     const starts = new Int32Array(members * imaginationStarts);
     const gumbel = new Float32Array(members * imaginationStarts * horizon * this.#spaces.actions);
     for (let member = 0; member < members; member++) {
-      this.#posteriorStreams[member]!.fillNormal(memberPart(posterior, members, member));
-      const random = this.#imaginationStreams[member]!;
+      const streams = this.#state.streams(member);
+      streams.posterior.fillNormal(memberPart(posterior, members, member));
+      const random = streams.imagination;
       const ownStarts = memberPart(starts, members, member);
       for (let i = 0; i < ownStarts.length; i++) ownStarts[i] = member * rows + random.integer(rows);
       random.fillGumbel(memberPart(gumbel, members, member));

@@ -7,7 +7,7 @@ import { encode } from '../../models/vae-lstm/encoder.ts';
 import { continueLogit, type ValueFunction, value } from '../../models/vae-lstm/heads.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
-import type { AgentSpaces } from '../../training/agent.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { PendingTerms } from '../../training/pending-terms.ts';
 import { memberMean, memberSum } from '../../training/reduce.ts';

@@ -13,7 +13,7 @@ import {
 import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
-import type { AgentSpaces } from '../../training/agent.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { VaeLstmSettings } from './settings.ts';
 
 /** Where every parameter of the method stands: two flat vectors, because model and actor have an optimizer each. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { oneHot } from '../../engine/one-hot.ts';
-import type { AgentSpaces } from '../../training/agent.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Batch } from '../../training/replay.ts';
 import type { Windows } from './losses.ts';
 
