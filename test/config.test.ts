@@ -52,10 +52,6 @@ const badFiles: [string, string][] = [
     'environment: Pong',
     'c.yaml:2:14: environment: expected CartPole-v1, Acrobot-v1, MountainCar-v0, MountainCarContinuous-v0 or Pendulum-v1, got "Pong"',
   ],
-  [
-    'environment: Pendulum-v1',
-    'c.yaml:2:14: environment: no method takes the continuous actions of Pendulum-v1 so far, use CartPole-v1, Acrobot-v1 or MountainCar-v0',
-  ],
   ['engine: gpu', 'c.yaml:2:9: engine: expected auto, tensorflow, webgpu, wasm or cpu, got "gpu"'],
   [
     `engine: ${'x'.repeat(99)}`,

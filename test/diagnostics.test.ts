@@ -8,6 +8,7 @@ import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { emptyBatch, type Sequences } from '../src/training/replay.ts';
+import { stepSpaces } from './support/agents.ts';
 
 const spaces = agentSpaces(environmentEntry('CartPole-v1'));
 const settings = vaeLstmSettings.parse({
@@ -19,7 +20,7 @@ const settings = vaeLstmSettings.parse({
 
 /** Random episodes, the later ones cut short by the mask. */
 function sequences(random: RandomStream, time: number): Sequences {
-  const batch = emptyBatch(1, 2, time, 4);
+  const batch = emptyBatch(1, 2, time, stepSpaces(4));
   random.fillNormal(batch.observation);
   random.fillNormal(batch.nextObservation);
   batch.action.forEach((_, at) => {

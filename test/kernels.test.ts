@@ -295,14 +295,15 @@ describe('fat operations on our kernels equal their portable forms, gradients in
       ({ members, starts, horizon, latent, actions, units, hidden, isGiven, seed }) => {
         const parameters = (layout: ParameterLayout, name: string) =>
           layout.unpack(tf.mul(upload(normals(seed, name, [members, layout.size])), 0.3) as tf.Tensor2D);
+        const actionSpace = { kind: 'discrete', n: actions } as const;
         const model = parameters(new ParameterLayout(dynamicsSpecs(latent, actions, units)), 'model');
-        const actor = parameters(new ParameterLayout(actorSpecs(latent, hidden, actions)), 'actor');
+        const actor = parameters(new ParameterLayout(actorSpecs(latent, hidden, actionSpace)), 'actor');
         const start = (name: string, width: number) =>
           upload(normals(seed, name, [members, starts, width])) as tf.Tensor3D;
         const path = upload(normals(seed, 'path', [members, starts, horizon, actions])) as tf.Tensor4D;
         const behaviour: Behaviour = isGiven
           ? { actions: path }
-          : { actor, layers: hidden.length, gumbel: tf.mul(path, 100) as tf.Tensor4D };
+          : { actor, layers: hidden.length, actionSpace, noise: tf.mul(path, 100) as tf.Tensor4D };
         const from = {
           latent: start('latent', latent),
           hidden: start('hidden', units),

@@ -612,7 +612,12 @@ describe('members do not influence each other', () => {
               [count, STARTS],
               'int32',
             ),
-            behaviour: (actor) => ({ actor, layers: LAYERS, gumbel: part(gumbel) as tf.Tensor4D }),
+            behaviour: (actor) => ({
+              actor,
+              layers: LAYERS,
+              actionSpace: spaces.actionSpace,
+              noise: part(gumbel) as tf.Tensor4D,
+            }),
           };
           const gradient = gradients(layouts, own, ownWindows, noise, ownScalars, settings);
           const after = applyGradients(layouts, own, gradient, biasCorrection(1), ownScalars, settings);

@@ -20,6 +20,7 @@ import type { Row } from '../src/training/events.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
 import { emptyBatch } from '../src/training/replay.ts';
 import { measure } from '../src/training/train.ts';
+import { stepSpaces } from './support/agents.ts';
 import { runInfo } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -107,7 +108,7 @@ describe("a checkpoint's metrics equal those computed in numpy", () => {
 
   test('of an arm whose critic does not end the imagined return', async () => {
     const agent = loadAgent({ ...settings, critic: { ...settings.critic, bootstrapsActor: false } });
-    const own = { ...emptyBatch(1, 1, 1, 4), mask: Float32Array.of(1) };
+    const own = { ...emptyBatch(1, 1, 1, stepSpaces(4)), mask: Float32Array.of(1) };
     const [row] = await agent.diagnose(heldOutSet(entry), [own], 0);
     agent.dispose();
     const { dream_return_without_bootstrap } = expected.eval;

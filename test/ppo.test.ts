@@ -10,6 +10,7 @@ import { UserError } from '../src/errors.ts';
 import { generalisedAdvantage } from '../src/methods/ppo/advantage.ts';
 import { ppo } from '../src/methods/ppo/agent.ts';
 import { networks } from '../src/methods/ppo/networks.ts';
+import { policyOver } from '../src/methods/ppo/policy.ts';
 import { RolloutLearner } from '../src/methods/ppo/rollout-learner.ts';
 import { type PpoSettings, ppoSettings } from '../src/methods/ppo/settings.ts';
 import { applyGradients, gradients, type LossTerm } from '../src/methods/ppo/update.ts';
@@ -23,6 +24,7 @@ import type { TrainingEvent } from '../src/training/events.ts';
 import type { Batch } from '../src/training/replay.ts';
 import type { MemberState } from '../src/training/state.ts';
 import { type TrainingPlan, train } from '../src/training/train.ts';
+import { memoryless } from './support/agents.ts';
 import { assertClose } from './support/tensors.ts';
 
 const cartPole = environmentEntry('CartPole-v1');
@@ -131,7 +133,8 @@ test('loss and gradient equal those of jax, each member with its own numbers', (
   ];
   const settings = ppoSettings.parse({ actor: { hidden: [3] }, critic: { hidden: [3] }, gradientClip: 1e9 });
   const [batch, observation, actions] = [6, 2, 2];
-  const layout = networks(settings, { observation, actions, observationScale: [5, 5], rewardRange: [0, 1] });
+  const policy = policyOver({ kind: 'discrete', n: actions }, 0);
+  const layout = networks(settings, observation, policy);
   const both = (of: (member: number) => Float32Array) => [...of(0), ...of(1)];
   tf.tidy(() => {
     const weights = tf.tensor2d(
@@ -164,7 +167,7 @@ test('loss and gradient equal those of jax, each member with its own numbers', (
       entropy: tf.tensor1d([0.01, 0.03]),
       valueWeight: tf.tensor1d([0.5, 0.7]),
     };
-    const { gradient, parts } = gradients(layout, weights, transitions, scalars, settings);
+    const { gradient, parts } = gradients(layout, weights, transitions, scalars, policy, settings);
     const moments = zeroMoments(2, layout.size);
     const { terms, weights: next } = applyGradients(
       { parameters: weights, moments },
@@ -265,8 +268,9 @@ test("roll-outs hold every environment's steps in order, from one to the next", 
   const random = RandomStream.named(1, 'actions');
   const learner = new RolloutLearner(
     {
-      act: async (observations) =>
+      ...memoryless(({ observations }) =>
         Int32Array.from({ length: observations.length / size }, () => random.integer(2)),
+      ),
       learn: (rollout) => {
         rollouts.push(structuredClone(rollout));
         return 5;

@@ -19,6 +19,7 @@ import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { emptyBatch } from '../src/training/replay.ts';
+import { stepSpaces } from './support/agents.ts';
 import { testCompiledFunctions } from './support/compiled-functions.ts';
 import { engineHere } from './support/engine-here.ts';
 import { runSync } from './support/program.ts';
@@ -214,7 +215,7 @@ describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` 
     const settings = vaeLstmSettings.parse({ imaginationStarts: 16, horizon: 5 });
     const spaces = agentSpaces(environmentEntry('CartPole-v1'));
     const { batch: windows, length } = settings.replay;
-    const batch = emptyBatch(1, windows, length, 4);
+    const batch = emptyBatch(1, windows, length, stepSpaces(4));
     const random = RandomStream.named(0, 'batch');
     for (const values of [batch.observation, batch.nextObservation]) random.fillNormal(values);
     const create = () => vaeLstm.create([{ seed: 0, settings }], spaces);

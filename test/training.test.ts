@@ -9,7 +9,8 @@ import { type EnvironmentEntry, environmentEntry } from '../src/envs/index.ts';
 import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
 import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
-import type { Agent, PolicyName } from '../src/training/agent.ts';
+import type { Actor, PolicyName } from '../src/training/acting.ts';
+import type { Agent } from '../src/training/agent.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { complete, type Evaluation, evaluate, returnStatistics } from '../src/training/evaluate.ts';
 import type { Row, TrainingEvent } from '../src/training/events.ts';
@@ -21,6 +22,7 @@ import { lambdaReturn, quantileRange } from '../src/training/returns.ts';
 import { scheduleAt } from '../src/training/schedule.ts';
 import type { MemberState } from '../src/training/state.ts';
 import { metricColumns, type TrainingPlan, train } from '../src/training/train.ts';
+import { memoryless, stepSpaces } from './support/agents.ts';
 import { assertClose } from './support/tensors.ts';
 
 const cartPole = environmentEntry('CartPole-v1');
@@ -96,7 +98,7 @@ function fill(replay: Replay, start: number, count: number): void {
   for (let i = start; i < start + count; i++) {
     replay.add({
       observation: [i, -i],
-      action: i,
+      action: [i],
       reward: i / 2,
       nextObservation: [i + 1, -i - 1],
       terminated: i % 5 === 4,
@@ -114,12 +116,12 @@ describe('replay', () => {
     });
     fc.assert(
       fc.property(shapes, ({ capacity, added, time }) => {
-        const replay = new Replay(capacity, 2);
+        const replay = new Replay(capacity, stepSpaces(2, 100));
         fill(replay, 0, added);
         const held = Math.min(capacity, added);
         assert.equal(replay.size, held);
         const windows = 6;
-        const batch = emptyBatch(2, windows, time, 2);
+        const batch = emptyBatch(2, windows, time, stepSpaces(2, 100));
         const sample = () => replay.sample(RandomStream.named(1, 'replay'), batch, 1);
         if (held < time) {
           assert.throws(sample, /^RangeError: replay holds \d+ steps, fewer than a window of \d+$/);
@@ -145,10 +147,10 @@ describe('replay', () => {
   });
 
   test('every window is equally likely, whether or not it crosses the end of the ring', () => {
-    const replay = new Replay(13, 2);
+    const replay = new Replay(13, stepSpaces(2, 100));
     fill(replay, 0, 20);
     const draws = 40_000;
-    const batch = emptyBatch(1, draws, 4, 2);
+    const batch = emptyBatch(1, draws, 4, stepSpaces(2, 100));
     replay.sample(RandomStream.named(1, 'replay'), batch, 0);
     const counts = new Map<number, number>();
     for (let row = 0; row < draws * 4; row += 4) {
@@ -165,14 +167,14 @@ describe('replay', () => {
 
   for (const added of [5, 29]) {
     test(`a replay of ${added} steps goes on from its checkpoint as if nothing had happened`, () => {
-      const original = new Replay(12, 2);
+      const original = new Replay(12, stepSpaces(2, 100));
       fill(original, 0, added);
-      const restored = new Replay(12, 2);
+      const restored = new Replay(12, stepSpaces(2, 100));
       restored.load(structuredClone(original.save()));
       assert.deepEqual(restored.save(), original.save());
       const sampled = [original, restored].map((replay) => {
         fill(replay, added, 4);
-        const batch = emptyBatch(1, 50, 3, 2);
+        const batch = emptyBatch(1, 50, 3, stepSpaces(2, 100));
         replay.sample(RandomStream.named(1, 'replay'), batch, 0);
         return batch;
       });
@@ -189,15 +191,15 @@ test('experience is drawn from streams of their names, as many random steps firs
   const learner = new ReplayLearner(
     {
       // Always the same push lets the pole fall, so that episodes follow each other.
-      act: async (_observations, policy, gumbel) => {
-        acted.push({ policy, gumbel: [...gumbel!] });
+      ...memoryless(({ noise }, policy) => {
+        acted.push({ policy, gumbel: [...noise] });
         return Int32Array.of(1, 0);
-      },
+      }),
       update: (batch) => batches.push(structuredClone(batch)),
     },
     cartPole,
     seeds,
-    { randomSteps, updateEvery: 4, replay: { capacity: 60, batch: 3, length } },
+    { randomSteps, randomHold: 1, updateEvery: 4, replay: { capacity: 60, batch: 3, length } },
   );
   for (let step = 1; step <= steps; step++) await learner.round(step, 0);
 
@@ -295,7 +297,7 @@ test('the held-out set is fixed: 32 controllers from balancing to random, 300 st
 const stubAgent = (parts: Partial<Agent>): Agent => ({
   lossTerms: ['loss', 'kl'],
   diagnostics: [],
-  act: async () => new Int32Array(),
+  ...memoryless(() => new Int32Array()),
   learner: () => assert.fail('it is not to learn'),
   drainLosses: async () => [],
   diagnose: async (_heldOut, own) => own.map(() => ({})),
@@ -353,17 +355,19 @@ describe('evaluation', () => {
     const policies = new Set<PolicyName>();
     // Member 0 always takes action 1, member 1 action 0, in 4 episodes each.
     const agent = stubAgent({
-      act: async (observations, policy, gumbel) => {
+      ...memoryless(({ observations, noise }, policy, mode) => {
         assert.equal(observations.length, 8);
-        assert.equal(gumbel, undefined);
+        assert.deepEqual([mode, noise.length], ['greedy', 0]);
         policies.add(policy);
         return Int32Array.of(1, 1, 1, 1, 0, 0, 0, 0);
-      },
+      }),
     });
     const streams = () => [RandomStream.named(3, 'starts'), RandomStream.named(4, 'starts')];
     const lengths = streams().map((stream) => Array.from({ length: 4 }, () => 1 + stream.integer(5)));
     assert.ok(new Set(lengths.flat()).size > 2, 'episodes of several lengths');
-    const evaluations = await complete(evaluate(agent, countdown, 'average', 4, 2, streams()));
+    const evaluations = await complete(
+      evaluate(agent, countdown, 'average', 4, 2, { starts: streams(), noise: [] }),
+    );
     assert.deepEqual([...policies], ['average']);
     assert.equal(evaluations.length, 2);
     for (const [member, { episodes, recorded }] of evaluations.entries()) {
@@ -420,15 +424,17 @@ describe('evaluation', () => {
   test('plays a thousand episodes at a time, in the order of their starts', async () => {
     const seen = new Set<number>();
     const agent = stubAgent({
-      act: async (observations) => {
+      ...memoryless(({ observations }) => {
         seen.add(observations.length);
         return new Int32Array(observations.length).fill(1);
-      },
+      }),
     });
     const stream = () => RandomStream.named(3, 'starts');
     const starts = stream();
     const lengths = Array.from({ length: 2003 }, () => 1 + starts.integer(5));
-    const [evaluation] = await complete(evaluate(agent, countdown, 'online', 2003, 1001, [stream()]));
+    const [evaluation] = await complete(
+      evaluate(agent, countdown, 'online', 2003, 1001, { starts: [stream()], noise: [] }),
+    );
     assert.deepEqual([...seen], [1000, 3]);
     assert.deepEqual(
       evaluation!.episodes.map(({ length }) => length),
@@ -442,12 +448,12 @@ describe('evaluation', () => {
   });
 
   test('records nothing where nothing is to be recorded', async () => {
-    const agent = stubAgent({ act: async () => Int32Array.of(1, 1) });
+    const agent = stubAgent(memoryless(() => Int32Array.of(1, 1)));
     const [{ episodes, recorded }] = (await complete(
-      evaluate(agent, countdown, 'online', 2, 0, [RandomStream.named(3, 'starts')]),
+      evaluate(agent, countdown, 'online', 2, 0, { starts: [RandomStream.named(3, 'starts')], noise: [] }),
     )) as [Evaluation];
     assert.equal(episodes.length, 2);
-    assert.deepEqual(recorded, { ...emptyBatch(1, 0, 0, 1), mask: new Float32Array() });
+    assert.deepEqual(recorded, { ...emptyBatch(1, 0, 0, stepSpaces(1)), mask: new Float32Array() });
   });
 
   test('returnStatistics: the standard deviation of a sample, null of one episode', () => {
@@ -493,6 +499,7 @@ const plan: TrainingPlan = {
 };
 const replaySettings: ReplaySettings = {
   randomSteps: 20,
+  randomHold: 1,
   updateEvery: 2,
   replay: { capacity: 40, batch: 4, length: 4 },
 };
@@ -725,20 +732,22 @@ describe('train with a scripted agent', () => {
   ): Agent {
     const pending: Row[][] = [];
     const observation = 4;
-    const learning: Pick<ReplayAgent, 'act' | 'update'> = {
-      act: async (observations) =>
-        Int32Array.from(
-          { length: observations.length / observation },
-          (_, i) =>
-            cartPole.controller(observations.subarray(i * observation, (i + 1) * observation)) as number,
-        ),
+    const actor = memoryless(({ observations }) =>
+      Int32Array.from(
+        { length: observations.length / observation },
+        (_, i) =>
+          cartPole.controller(observations.subarray(i * observation, (i + 1) * observation)) as number,
+      ),
+    );
+    const learning: Actor & Pick<ReplayAgent, 'update'> = {
+      ...actor,
       update: (_batch, _step, update) => {
         const row = (_: unknown, member: number) => ({ loss: update, kl: 1, ...bad(member, update) }) as Row;
         pending.push(Array.from({ length: members }, row));
       },
     };
     return stubAgent({
-      act: learning.act,
+      ...actor,
       learner: (environment) => {
         const seeds = Array.from({ length: members }, (_, member) => member + 1);
         return new ReplayLearner(learning, environment, seeds, settings);
@@ -834,7 +843,7 @@ describe('train with a scripted agent', () => {
 
   test('a truncation starts an episode but is no termination', async () => {
     const replay = { ...replaySettings.replay, capacity: 1100 };
-    const agent = scripted(1, () => ({}), { randomSteps: 4, updateEvery: 1096, replay });
+    const agent = scripted(1, () => ({}), { randomSteps: 4, randomHold: 1, updateEvery: 1096, replay });
     const long = { ...plan, steps: 1100, evaluation: { every: 1100, episodes: 1 } };
     const states: MemberState[] = [];
     await collect(train(agent, long, [1]), async ({ save }) => {

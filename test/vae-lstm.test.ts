@@ -11,8 +11,8 @@ import { applyGradients, gradients, LOSS_TERMS } from '../src/methods/vae-lstm/u
 import { toWindows, uploadBatch } from '../src/methods/vae-lstm/windows.ts';
 import { biasCorrection } from '../src/nn/adam.ts';
 import { RandomStream } from '../src/random/stream.ts';
-import { type Batch, emptyBatch } from '../src/training/replay.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
+import { type Batch, emptyBatch } from '../src/training/replay.ts';
 import { assertClose } from './support/tensors.ts';
 
 const spaces = agentSpaces(environmentEntry('CartPole-v1'));
@@ -40,7 +40,7 @@ const layouts = networks(settings[0], spaces);
 const streams = (name: string) => seeds.map((seed) => RandomStream.named(seed, name));
 
 function randomBatch(): Batch {
-  const batch = emptyBatch(seeds.length, BATCH, TIME, spaces.observation);
+  const batch = emptyBatch(seeds.length, BATCH, TIME, spaces);
   const random = RandomStream.named(1, 'batch');
   random.fillNormal(batch.observation);
   random.fillNormal(batch.nextObservation);
@@ -99,7 +99,7 @@ function expectedUpdate(batch: Batch, step: number, update: number) {
     {
       posterior: all(posterior, [BATCH, 2 * TIME, LATENT]),
       starts: tf.tensor2d(starts, [seeds.length, STARTS], 'int32'),
-      behaviour: (actor) => ({ actor, layers: 1, gumbel: noise }),
+      behaviour: (actor) => ({ actor, layers: 1, actionSpace: spaces.actionSpace, noise }),
     },
     scalars,
     settings[0],

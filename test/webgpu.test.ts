@@ -11,6 +11,7 @@ import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
 import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { emptyBatch, type Sequences } from '../src/training/replay.ts';
+import { stepSpaces } from './support/agents.ts';
 import { engineHere } from './support/engine-here.ts';
 import { runSync } from './support/program.ts';
 import { assertUpdateEqualsReference } from './support/reference-update.ts';
@@ -107,7 +108,7 @@ describe('webgpu', { skip: typeof found === 'string' && `skipped: ${found}` }, (
     const agent = vaeLstm.create([{ seed: 0, settings }], spaces);
     const sequences = (time: number): Sequences => {
       const mask = new Float32Array(2 * time).fill(1);
-      return { ...emptyBatch(1, 2, time, 4), mask };
+      return { ...emptyBatch(1, 2, time, stepSpaces(4)), mask };
     };
     const heldOut = sequences(40);
     const allocated: number[] = [];

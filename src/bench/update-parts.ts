@@ -19,7 +19,7 @@ import {
 import type { VaeLstmSettings } from '../methods/vae-lstm/settings.ts';
 import { applyGradients, type Gradients, type MemberScalars } from '../methods/vae-lstm/update.ts';
 import { toWindows, uploadBatch } from '../methods/vae-lstm/windows.ts';
-import { logPolicy } from '../models/actor.ts';
+import { actionNoise, logPolicy } from '../models/actor.ts';
 import { value } from '../models/vae-lstm/heads.ts';
 import { biasCorrection } from '../nn/adam.ts';
 import { RandomStream } from '../random/stream.ts';
@@ -71,7 +71,8 @@ export function timedParts(
     cell: normal(members, imaginationStarts, model.lstm) as tf.Tensor3D,
   };
   const imaginedShape = [members, imaginationStarts, horizon];
-  const gumbel = normal(...imaginedShape, spaces.actions) as tf.Tensor4D;
+  const { actionSpace } = spaces;
+  const ofAction = normal(...imaginedShape, actionNoise(actionSpace).size) as tf.Tensor4D;
   const imagined = {
     latent: normal(...imaginedShape, model.latent),
     action: oneHot(tf.zeros(imaginedShape, 'int32'), spaces.actions),
@@ -92,7 +93,7 @@ export function timedParts(
     noise,
     scalars,
     start,
-    gumbel,
+    ofAction,
     imagined,
     gradient,
     correction: biasCorrection(1),
@@ -146,10 +147,15 @@ export function timedParts(
   return {
     model: part((given) => gradientsOf((flat) => modelLoss(given)(flat!), given.weights.model)),
     imagination: part((given) => {
-      const { weights, start, gumbel, imagined } = given;
+      const { weights, start, ofAction, imagined } = given;
       const parameters = layout.model.unpack(weights.model);
       const policy = layout.actor.unpack(weights.actor);
-      const imagination = imagine(parameters, start, { actor: policy, layers: actor.hidden.length, gumbel });
+      const imagination = imagine(parameters, start, {
+        actor: policy,
+        layers: actor.hidden.length,
+        actionSpace,
+        noise: ofAction,
+      });
       const ofLatent = weights.target && imagined.value;
       const returns = imaginedReturns(parameters, target(given), imagination, ofLatent, settings);
       return [returns.weight, returns.advantage];

@@ -1,7 +1,9 @@
 import { Scalar } from 'yaml';
 import { z } from 'zod';
+import { environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
+import { refusal } from '../methods/takes.ts';
 import { alternatives, closest } from '../words.ts';
 import { schemaRoot } from './describe.ts';
 import { dotted, valueAt } from './key-path.ts';
@@ -101,6 +103,12 @@ export function validate(source: ConfigSource): Experiment {
   const parsed = experimentSchema(method).safeParse(values);
   if (!parsed.success) fail(source, problemsOf(parsed.error, values, schemaRoot(method)));
   const experiment = resolveName(parsed.data);
+  const why = refusal(methods[method].takes, environmentEntry(experiment.environment).make());
+  if (why !== undefined) {
+    const says = `method ${method} ${why}, which ${experiment.environment} asks for; choose another environment or method`;
+    const path = source.has(['environment']) ? ['environment'] : ['method'];
+    fail(source, [{ kind: 'value', path, says }]);
+  }
   const broken = methods[method].rules.filter((rule) => !rule.holds(experiment));
   if (broken.length > 0) {
     fail(

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { engineNames } from '../engine/names.ts';
-import { environmentEntry, environmentNames } from '../envs/index.ts';
+import { environmentNames } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { count, positiveInteger } from '../methods/fields.ts';
 import { type MethodName, methods } from '../methods/index.ts';
-import { alternatives, enumeration } from '../words.ts';
+import { enumeration } from '../words.ts';
 import { MOST_SEEDS } from './seeds.ts';
 
 /** What Windows takes for a device, with any ending, wherever it stands in a path. */
@@ -41,22 +41,10 @@ const seeds = z
   })
   .meta({ uniqueItems: true });
 
-/** The environments that act on choices: the methods take no box of actions so far. */
-const choosable = environmentNames.filter(
-  (name) => environmentEntry(name).make().actionSpace.kind === 'discrete',
-);
-
 /** The keys that every method has. */
 const commonKeys = {
   name: folderName.optional().describe("name of the run's folder; default: the arm, e.g. dream-critic"),
-  environment: z
-    .enum(environmentNames)
-    .refine((name) => choosable.includes(name), {
-      error: ({ input }) =>
-        `no method takes the continuous actions of ${input} so far, use ${alternatives(choosable)}`,
-    })
-    .default('CartPole-v1')
-    .describe('environment to act in'),
+  environment: z.enum(environmentNames).default('CartPole-v1').describe('environment to act in'),
   distractors: count
     .max(1000)
     .default(0)

@@ -24,6 +24,11 @@ export function spaceSize(space: Space): number {
   return space.kind === 'discrete' ? space.n : space.shape.reduce((product, extent) => product * extent, 1);
 }
 
+/** The numbers of an action of the space in an array of actions: 1 for a choice, the size of a box. */
+export function actionSize(space: Space): number {
+  return space.kind === 'discrete' ? 1 : spaceSize(space);
+}
+
 /** Whether `point` lies in `space`. NaN lies nowhere. */
 export function contains(space: Space, point: Point): boolean {
   if (space.kind === 'discrete') {

@@ -1,6 +1,6 @@
 import type { RandomStream } from '../random/stream.ts';
 import type { Action, Environment } from './environment.ts';
-import { type BoxSpace, type Space, spaceSize } from './spaces.ts';
+import { actionSize, type BoxSpace, type Space, spaceSize } from './spaces.ts';
 
 /**
  * n environments of one kind, stepped in one call. The typed arrays are allocated once, belong to this object and are
@@ -37,7 +37,7 @@ export class VectorEnvironment {
     this.observationSpace = first.observationSpace;
     this.actionSpace = first.actionSpace;
     this.#size = spaceSize(first.observationSpace);
-    this.actionSize = first.actionSpace.kind === 'discrete' ? 1 : spaceSize(first.actionSpace);
+    this.actionSize = actionSize(first.actionSpace);
     this.#boxAction = new Float32Array(this.actionSize);
     this.observations = new Float32Array(this.count * this.#size);
     this.nextObservations = new Float32Array(this.count * this.#size);

@@ -4,10 +4,9 @@ import { chooseEngine, startEngine } from '../engine/engine.ts';
 import type { EngineName } from '../engine/names.ts';
 import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
-import { RandomStream } from '../random/stream.ts';
 import { type Run, readRun } from '../runs/read.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
-import { complete, type Episode, evaluate } from '../training/evaluate.ts';
+import { complete, type Episode, evaluate, evaluationStreams } from '../training/evaluate.ts';
 import type { Row } from '../training/events.ts';
 import { heldOutSet } from '../training/held-out.ts';
 import { roundRow } from '../training/round-row.ts';
@@ -80,7 +79,10 @@ export async function evaluateRun(
   for (const [member, { seed, state }] of saved.entries()) requireFitting(seed, state, fresh[member]!);
   agent.load(saved.map(({ state }) => state));
   begin(saved.map(({ seed }) => seed));
-  const streams = saved.map(({ seed }) => RandomStream.named(seed, 'eval'));
+  const streams = evaluationStreams(
+    saved.map(({ seed }) => seed),
+    'eval',
+  );
   const playing = evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams);
   // Lets signals in.
   const evaluations = await complete(playing, () => setImmediate());

@@ -23,6 +23,12 @@ export const schedule = z.union([
 /** The keys of learning from replay (`ReplayLearner`): spread them into the settings of a method that does. */
 export const replayKeys = {
   randomSteps: count.default(1000).describe('environment steps with random actions before the first update'),
+  randomHold: z
+    .number()
+    .min(1)
+    .max(10_000)
+    .default(1)
+    .describe('mean environment steps for which a random action is held; 1: another one at every step'),
   updateEvery: positiveInteger.default(4).describe('environment steps K per update'),
   replay: z
     .strictObject({

@@ -4,6 +4,7 @@ import type { AgentSpaces } from '../training/agent-spaces.ts';
 import { type Course, replayCourse } from './course.ts';
 import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
 import { type Rule, type RunLength, replayRules } from './rules.ts';
+import { type Takes, vectorsAndAnyAction } from './takes.ts';
 import { arm, arms, vaeLstmSettings } from './vae-lstm/settings.ts';
 
 /** The registry: one line per method. Settings load at once (they feed the config schema), agents on demand. */
@@ -12,6 +13,7 @@ export const methods = {
     title: 'VAE + LSTM world model: baseline, dream critic and the two arms between',
     arm,
     arms,
+    takes: vectorsAndAnyAction,
     rules: replayRules,
     course: replayCourse,
     keysOverSteps: () => [],
@@ -20,6 +22,7 @@ export const methods = {
   ppo: defineMethod(ppoSettings, {
     title: 'PPO, proximal policy optimisation: the model-free yardstick',
     arm: () => 'ppo',
+    takes: vectorsAndAnyAction,
     rules: ppoRules,
     course: ppoCourse,
     // Its schedules have a length of their own, `over`.
@@ -37,6 +40,8 @@ interface Definition<Settings> {
   arm: (settings: Settings) => string;
   /** The arms that a config may name in place of the method: of each, the dotted keys that make it. */
   arms?: Readonly<Record<string, Readonly<Record<string, boolean>>>>;
+  /** In what environments it can act. */
+  takes: Takes;
   /** What must hold between its keys. */
   rules: readonly Rule<Settings & RunLength>[];
   course: (config: Settings & RunLength) => Course;
@@ -58,6 +63,7 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
   return {
     title: definition.title,
     settings,
+    takes: definition.takes,
     arm: (config: object) => definition.arm(read(config)),
     arms: definition.arms ?? {},
     keysOverSteps: (config: object) => definition.keysOverSteps(read(config)),

@@ -1,18 +1,26 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../engine/compiled.ts';
 import { oneHot } from '../engine/one-hot.ts';
+import { type BoxSpace, type Space, spaceSize } from '../envs/spaces.ts';
 import { numberedLayers } from '../nn/linear.ts';
 import { mlp, mlpLayers, mlpSpecs } from '../nn/mlp.ts';
 import type { ParameterSpec, Parameters } from '../nn/parameters.ts';
+import type { Noise } from '../training/acting.ts';
 
 /** The last layer starts near zero: a policy that is uniform at first. */
 const LAST_SCALE = 0.01;
 
-export const actorSpecs = (latent: number, hidden: readonly number[], actions: number): ParameterSpec[] =>
-  mlpSpecs('actor', latent, hidden, actions, LAST_SCALE);
+/** What the actor's network gives per state: a logit for each choice, or mean and spread of each dimension of a box. */
+export const policyOutputs = (space: Space): number =>
+  space.kind === 'discrete' ? space.n : 2 * spaceSize(space);
 
-/** log π(a | z) up to a constant per state: [members, …, latent] -> [members, …, actions]. The latent is a constant to it. */
-export function policyLogits(parameters: Parameters, hiddenLayers: number, latent: tf.Tensor): tf.Tensor {
+export const actorSpecs = (latent: number, hidden: readonly number[], space: Space): ParameterSpec[] =>
+  mlpSpecs('actor', latent, hidden, policyOutputs(space), LAST_SCALE);
+
+/**
+ * The actor's outputs: for choices log π(a | z) up to a constant per state, for a box what `squashedGaussian` takes.
+ * [members, …, latent] -> [members, …, outputs]. The latent is a constant to it.
+ */
+export function policyOutput(parameters: Parameters, hiddenLayers: number, latent: tf.Tensor): tf.Tensor {
   return mlp(parameters, 'actor', hiddenLayers, latent, false);
 }
 
@@ -20,9 +28,9 @@ export function policyLogits(parameters: Parameters, hiddenLayers: number, laten
 export const actorLayers = (parameters: Parameters, hiddenLayers: number): Record<string, tf.Tensor> =>
   numberedLayers(mlpLayers(parameters, 'actor', hiddenLayers));
 
-/** log π(a | z) of every discrete action: [members, …, latent] -> [members, …, actions]. The latent is a constant to it. */
+/** log π(a | z) of every choice: [members, …, latent] -> [members, …, actions]. The latent is a constant to it. */
 export function logPolicy(parameters: Parameters, hiddenLayers: number, latent: tf.Tensor): tf.Tensor {
-  return tf.logSoftmax(policyLogits(parameters, hiddenLayers, latent));
+  return tf.logSoftmax(policyOutput(parameters, hiddenLayers, latent));
 }
 
 /**
@@ -35,58 +43,83 @@ export function sampleAction(logits: tf.Tensor, gumbel: tf.Tensor): tf.Tensor {
   return oneHot(tf.argMax(tf.add(logits, gumbel), -1), logits.shape.at(-1)!);
 }
 
-/** What a choice of actions is computed from. */
-interface Choice<Weights> {
-  weights: Weights;
-  /** [members, environments, observation] */
-  observations: tf.Tensor3D;
-  /** Noise, [members, environments, actions]; without it the choice is greedy. */
-  gumbel: tf.Tensor3D | undefined;
+/** Where the mean of u saturates: tanh beyond is as good as ±1. */
+const MEAN_SCALE = 5;
+const [LEAST_STD, LARGEST_STD] = [0.1, 1];
+/** Shifts the spread's logit: an actor that gives 0 has σ = 0.89. */
+const STD_SHIFT = 2;
+
+/**
+ * The policy over a box, scaled to [−1, 1]: a = tanh(u), u ~ N(μ, σ), each dimension by itself. From the network's outputs
+ * m and s
+ *
+ *   μ = 5 tanh(m / 5)      σ = 0.1 + 0.9 sigmoid(s + 2)
+ *
+ * (the mean of Dreamer, Hafner et al. 2020; the spread of DreamerV3, Hafner et al. 2023).
+ *
+ * @param outputs [members, …, 2 · dimensions], m then s
+ * @returns μ and log σ, [members, …, dimensions] each
+ */
+export function squashedGaussian(outputs: tf.Tensor): { mean: tf.Tensor; logStd: tf.Tensor } {
+  const [m, s] = tf.split(outputs, 2, -1) as [tf.Tensor, tf.Tensor];
+  const spread = tf.sigmoid(tf.add(s, STD_SHIFT));
+  return {
+    mean: tf.mul(MEAN_SCALE, tf.tanh(tf.div(m, MEAN_SCALE))),
+    logStd: tf.log(tf.add(LEAST_STD, tf.mul(LARGEST_STD - LEAST_STD, spread))),
+  };
 }
 
-/** Acts for an agent: actions sampled where there is noise (by the Gumbel-max trick), else the likeliest. */
-export class Acting<Weights extends object> {
-  readonly #members: number;
-  readonly #observation: number;
-  readonly #choose: Compiled<Choice<Weights>, { actions: tf.Tensor }>;
+/** u = μ + σ ε, before it is squashed: ε and u are [members, …, dimensions]. */
+export function beforeSquashing(
+  { mean, logStd }: { mean: tf.Tensor; logStd: tf.Tensor },
+  noise: tf.Tensor,
+): tf.Tensor {
+  return tf.add(mean, tf.mul(tf.exp(logStd), noise));
+}
 
-  /**
-   * @param observation elements of an observation
-   * @param logits the policy's, up to a constant per state: [members, environments, actions]
-   */
-  constructor(
-    members: number,
-    observation: number,
-    logits: (weights: Weights, observations: tf.Tensor3D) => tf.Tensor,
-  ) {
-    this.#members = members;
-    this.#observation = observation;
-    this.#choose = new Compiled(({ weights, observations, gumbel }) => {
-      const scores = logits(weights, observations);
-      return { actions: tf.argMax(gumbel ? tf.add(scores, gumbel) : scores, -1) };
-    });
-  }
+/** What an action is sampled with: Gumbel noise of each choice, or ε ~ N(0, 1) of each dimension of a box. */
+export const actionNoise = (space: Space): Noise =>
+  space.kind === 'discrete'
+    ? { distribution: 'gumbel', size: space.n }
+    : { distribution: 'normal', size: spaceSize(space) };
 
-  /** @returns [members, environments] */
-  async choose(weights: Weights, observations: Float32Array, gumbel?: Float32Array): Promise<Int32Array> {
-    const environments = observations.length / (this.#members * this.#observation);
-    const upload = (values: Float32Array) =>
-      tf.tensor3d(values, [this.#members, environments, values.length / (this.#members * environments)]);
-    const chosen = tf.tidy(
-      () =>
-        this.#choose.run({
-          weights,
-          observations: upload(observations),
-          gumbel: gumbel && upload(gumbel),
-        }).actions,
-    );
-    const actions = await chosen.data<'int32'>();
-    chosen.dispose();
-    return actions;
-  }
+/**
+ * A sample of the policy as networks see actions: one-hot, or in [−1, 1].
+ *
+ * @param output the actor's: [members, …, outputs]
+ * @param noise [members, …, numbers of `actionNoise`]
+ */
+export function sampleEncoded(space: Space, output: tf.Tensor, noise: tf.Tensor): tf.Tensor {
+  if (space.kind === 'discrete') return sampleAction(output, noise);
+  return tf.tanh(beforeSquashing(squashedGaussian(output), noise));
+}
 
-  /** Frees what the engine keeps of it. */
-  dispose(): void {
-    this.#choose.dispose();
-  }
+/**
+ * The actions to take: the index of the sampled or likeliest choice, int32 [members, environments], or numbers in the
+ * box, sampled or the mean μ squashed, [members, environments, dimensions].
+ *
+ * @param output the actor's: [members, environments, outputs]
+ * @param noise [members, environments, numbers of `actionNoise`]; undefined: greedy
+ */
+export function decide(space: Space, output: tf.Tensor, noise: tf.Tensor | undefined): tf.Tensor {
+  if (space.kind === 'discrete') return tf.argMax(noise ? tf.add(output, noise) : output, -1);
+  const policy = squashedGaussian(output);
+  const u = noise ? beforeSquashing(policy, noise) : policy.mean;
+  const { centre, halfWidth } = boxScale(space);
+  return tf.add(centre, tf.mul(halfWidth, tf.tanh(u)));
+}
+
+/** The middle of a box and half its widths: [dimensions] each. */
+function boxScale({ low, high }: BoxSpace): { centre: tf.Tensor1D; halfWidth: tf.Tensor1D } {
+  return {
+    centre: tf.tensor1d(low.map((x, i) => (x + high[i]!) / 2)),
+    halfWidth: tf.tensor1d(low.map((x, i) => (high[i]! - x) / 2)),
+  };
+}
+
+/** Actions as networks see them: one-hot choices from indices, int32 [members, …], or numbers in a box scaled to [−1, 1]. */
+export function encodeActions(space: Space, actions: tf.Tensor): tf.Tensor {
+  if (space.kind === 'discrete') return oneHot(actions, space.n);
+  const { centre, halfWidth } = boxScale(space);
+  return tf.div(tf.sub(actions, centre), halfWidth);
 }

@@ -1,5 +1,5 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
-import { spaceSize } from '../envs/spaces.ts';
+import { type Space, spaceSize } from '../envs/spaces.ts';
 
 /** What an agent must know of the environment. */
 export interface AgentSpaces {
@@ -9,7 +9,10 @@ export interface AgentSpaces {
   observationScale: readonly number[];
   /** Least and largest reward of a step. */
   rewardRange: readonly [number, number];
-  /** Number of discrete actions. */
+  /** The largest |reward| of a step, 1 at least where all are 0: what rewards are divided by before a model sees them. */
+  rewardScale: number;
+  actionSpace: Space;
+  /** Numbers that a network sees of an action: one for each choice, or for each dimension of the box. */
   actions: number;
 }
 
@@ -20,6 +23,8 @@ export function agentSpaces({ make, observationScale, rewardRange }: Environment
     observation: spaceSize(observationSpace),
     observationScale,
     rewardRange,
+    rewardScale: Math.max(...rewardRange.map(Math.abs)) || 1,
+    actionSpace,
     actions: spaceSize(actionSpace),
   };
 }

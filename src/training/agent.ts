@@ -1,11 +1,9 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
+import type { Actor } from './acting.ts';
 import type { AgentSpaces } from './agent-spaces.ts';
 import type { Row } from './events.ts';
 import type { Sequences } from './replay.ts';
 import type { NamedArray } from './state.ts';
-
-/** Which weights act: the ones being trained, or their slow moving average (which evaluation plays). */
-export type PolicyName = 'online' | 'average';
 
 /** One update of one member, laid open. */
 export interface InspectedUpdate {
@@ -27,20 +25,11 @@ export interface AgentState {
  * What a method gives the training loop: how it acts, what it reports, and how it learns. All members ride on the
  * leading axis of every array and none influences another. An agent knows nothing of files, workers or evaluation.
  */
-export interface Agent {
+export interface Agent extends Actor {
   /** Names of the terms that an update reports, in order: columns of losses.csv. */
   readonly lossTerms: readonly string[];
   /** Names of the model's own metrics, in order: columns of metrics.csv. */
   readonly diagnostics: readonly string[];
-
-  /**
-   * Chooses a discrete action for each observation.
-   *
-   * @param observations raw units, [members, environments, observation]
-   * @param gumbel noise to sample with, [members, environments, actions]; omitted: greedy
-   * @returns [members, environments]
-   */
-  act(observations: Float32Array, policy: PolicyName, gumbel?: Float32Array): Promise<Int32Array>;
 
   /** Begins to learn in an environment, every member from an episode's start; the weights stay the agent's. */
   learner(environment: EnvironmentEntry): Learner;

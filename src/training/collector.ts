@@ -1,8 +1,10 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
 import { VectorEnvironment } from '../envs/vector.ts';
 import { RandomStream } from '../random/stream.ts';
-import type { Agent, AgentState } from './agent.ts';
-import { memberPart } from './member-part.ts';
+import { ActingLoop, type Actions, type Actor } from './acting.ts';
+import type { AgentState } from './agent.ts';
+import { RandomActions } from './random-actions.ts';
+import { emptyActions } from './replay.ts';
 
 /** One step of every environment of every member, raw units. The arrays are overwritten by the next step. */
 export interface Step {
@@ -10,8 +12,9 @@ export interface Step {
   observation: Float32Array;
   /** o′, where an episode ended its last observation: [members, environments, observation] */
   nextObservation: Float32Array;
+  /** [members, environments, actionSize] */
+  action: Actions;
   /** [members, environments] each */
-  action: Int32Array;
   reward: Float32Array;
   /** 1 where o′ is terminal; a truncation is not a termination. */
   terminated: Uint8Array;
@@ -25,7 +28,7 @@ interface Streams {
   environment: RandomStream;
   /** Uniformly random actions, before training. */
   exploration: RandomStream;
-  /** Gumbel noise of the policy's actions. */
+  /** Noise of the policy's actions. */
   acting: RandomStream;
 }
 
@@ -35,25 +38,34 @@ export class Collector {
   readonly environments: number;
   readonly #vector: VectorEnvironment;
   readonly #streams: Streams[];
-  readonly #actions: number;
-  readonly #gumbel: Float32Array;
+  readonly #acting: ActingLoop;
+  readonly #random: RandomActions;
   readonly #step: Step;
   /** 1 where the next step starts an episode: [members, environments] */
   readonly #starts: Uint8Array;
 
-  constructor({ make }: EnvironmentEntry, seeds: readonly number[], environments: number) {
+  /**
+   * @param environments of each member
+   * @param randomHold mean steps for which a random action is held
+   */
+  constructor(
+    actor: Actor,
+    { make }: EnvironmentEntry,
+    seeds: readonly number[],
+    environments: number,
+    randomHold = 1,
+  ) {
     this.environments = environments;
     const count = seeds.length * environments;
     this.#vector = new VectorEnvironment(Array.from({ length: count }, make));
     const { actionSpace, observations, nextObservations, rewards, terminated } = this.#vector;
-    if (actionSpace.kind !== 'discrete') throw new Error('collecting needs a discrete action space');
-    this.#actions = actionSpace.n;
-    this.#gumbel = new Float32Array(count * actionSpace.n);
+    this.#acting = new ActingLoop(actor, 'online', 'sampled', seeds.length, environments);
+    this.#random = new RandomActions(actionSpace, count, randomHold);
     this.#starts = new Uint8Array(count).fill(1);
     this.#step = {
       observation: new Float32Array(observations.length),
       nextObservation: nextObservations,
-      action: new Int32Array(count),
+      action: emptyActions(actionSpace, count),
       reward: rewards,
       terminated: new Uint8Array(terminated.length),
       first: new Uint8Array(count),
@@ -66,19 +78,16 @@ export class Collector {
     for (let i = 0; i < count; i++) this.#reset(i);
   }
 
-  /** One step with uniformly random actions. */
+  /** One step with uniformly random actions; what an agent carries stays as it is. */
   stepRandomly(): Step {
-    const { action } = this.#step;
-    for (let i = 0; i < action.length; i++) action[i] = this.#of(i).exploration.integer(this.#actions);
+    this.#step.action.set(this.#random.next((i) => this.#of(i).exploration));
     return this.#take();
   }
 
   /** One step with actions sampled from the online policy. */
-  async step(agent: Pick<Agent, 'act'>): Promise<Step> {
-    for (const [member, { acting }] of this.#streams.entries()) {
-      acting.fillGumbel(memberPart(this.#gumbel, this.#streams.length, member));
-    }
-    this.#step.action.set(await agent.act(this.#vector.observations, 'online', this.#gumbel));
+  async step(): Promise<Step> {
+    const streams = this.#streams.map(({ acting }) => acting);
+    this.#step.action.set(await this.#acting.act(this.#vector.observations, streams));
     return this.#take();
   }
 
@@ -98,6 +107,8 @@ export class Collector {
 
   #reset(index: number): void {
     this.#vector.reset(index, this.#of(index).environment);
+    this.#acting.forget(index);
+    this.#random.release(index);
   }
 
   /** The streams of the member that environment `index` is of. */
@@ -108,9 +119,10 @@ export class Collector {
   /** One member's environments and streams. */
   save(member: number): AgentState {
     const { environment, exploration, acting } = this.#streams[member]!;
-    const from = member * this.environments;
+    const [from, to] = [member * this.environments, (member + 1) * this.environments];
+    const { carry, carrySize } = this.#acting;
     const states = Array.from({ length: this.environments }, (_, i) => this.#vector.state(from + i));
-    const first = this.#starts.slice(from, from + this.environments);
+    const first = this.#starts.slice(from, to);
     return {
       arrays: {
         'environment.state': {
@@ -118,6 +130,13 @@ export class Collector {
           data: Float64Array.from(states.flat()),
         },
         'environment.first': { shape: [this.environments], data: first },
+        ...(carrySize > 0 && {
+          'acting.carry': {
+            shape: [this.environments, carrySize],
+            data: carry.slice(from * carrySize, to * carrySize),
+          },
+        }),
+        ...this.#random.save(from, to),
       },
       streams: {
         environment: environment.state(),
@@ -136,6 +155,9 @@ export class Collector {
     };
     const from = member * this.environments;
     this.#starts.set(arrays['environment.first']!.data, from);
+    const { carry, carrySize } = this.#acting;
+    if (carrySize > 0) carry.set(arrays['acting.carry']!.data, from * carrySize);
+    this.#random.load(arrays, from);
     const states = [...arrays['environment.state']!.data];
     const size = states.length / this.environments;
     for (let i = 0; i < this.environments; i++) {

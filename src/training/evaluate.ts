@@ -1,9 +1,11 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
+import { actionSize } from '../envs/spaces.ts';
 import { VectorEnvironment } from '../envs/vector.ts';
-import type { RandomStream } from '../random/stream.ts';
+import { RandomStream } from '../random/stream.ts';
 import { mean, standardDeviation } from '../statistics.ts';
-import type { Agent, PolicyName } from './agent.ts';
-import { emptyBatch, type Sequences } from './replay.ts';
+import { ActingLoop, type Actor, type PolicyName } from './acting.ts';
+import { agentSpaces } from './agent-spaces.ts';
+import { emptyBatch, type Sequences, type StepSpaces } from './replay.ts';
 
 /** One played episode. */
 export interface Episode {
@@ -32,37 +34,55 @@ interface Trace {
   rewards: number[];
 }
 
+/** What is random in an evaluation, one stream per member each. */
+export interface EvaluationStreams {
+  /** Start states of episodes. */
+  starts: readonly RandomStream[];
+  /** Noise of an agent that needs some even to act greedily. */
+  noise: readonly RandomStream[];
+}
+
+/** The streams of an evaluation of that name; each member's are the same wherever it is evaluated. */
+export const evaluationStreams = (seeds: readonly number[], name: string): EvaluationStreams => ({
+  starts: seeds.map((seed) => RandomStream.named(seed, name)),
+  noise: seeds.map((seed) => RandomStream.named(seed, `${name}/acting`)),
+});
+
 /** Episodes of each member that are played at once: they bound what one step of all costs, in time and memory. */
 const AT_ONCE = 1000;
 
 /**
- * Plays whole episodes greedily, those of all members side by side; the only randomness is where episodes start. Yields
+ * Plays whole episodes greedily, those of all members side by side; what is random is where episodes start, and the
+ * noise of an agent that needs some to act greedily. Yields
  * after every step of the episodes that are played at once, so that its caller may do something else in between.
  *
  * @param episodes episodes per member
  * @param record how many of each member's first episodes to record
- * @param streams each member's stream of start states
+ * @param actor acts greedily
  */
 export async function* evaluate(
-  agent: Agent,
-  { make }: EnvironmentEntry,
+  actor: Actor,
+  entry: EnvironmentEntry,
   policy: PolicyName,
   episodes: number,
   record: number,
-  streams: readonly RandomStream[],
+  streams: EvaluationStreams,
 ): AsyncGenerator<void, Evaluation[], void> {
-  const played = streams.map((): Episode[] => []);
-  const traces = streams.map((): Trace[] => []);
-  let size = 0;
+  const { make } = entry;
+  const { starts, noise } = streams;
+  const spaces = agentSpaces(entry);
+  const [size, width] = [spaces.observation, actionSize(spaces.actionSpace)];
+  const played = starts.map((): Episode[] => []);
+  const traces = starts.map((): Trace[] => []);
   for (let first = 0; first < episodes; first += AT_ONCE) {
     const each = Math.min(AT_ONCE, episodes - first);
-    const environments = new VectorEnvironment(Array.from({ length: streams.length * each }, make));
+    const environments = new VectorEnvironment(Array.from({ length: starts.length * each }, make));
     const { count, observations, nextObservations, rewards, terminated, truncated } = environments;
-    size = observations.length / count;
+    const acting = new ActingLoop(actor, policy, 'greedy', starts.length, each);
     const open: Episode[] = [];
     for (let i = 0; i < count; i++) {
       const member = Math.floor(i / each);
-      environments.reset(i, streams[member]!);
+      environments.reset(i, starts[member]!);
       open.push({ return: 0, length: 0, terminated: false, truncated: false, lastObservation: [] });
       if (first + (i % each) < record) {
         traces[member]!.push({ observations: [], nextObservations: [], actions: [], rewards: [] });
@@ -71,7 +91,7 @@ export async function* evaluate(
 
     const active = new Uint8Array(count).fill(1);
     for (let left = count; left > 0; ) {
-      const actions = await agent.act(observations, policy);
+      const actions = await acting.act(observations, noise);
       const before = observations.slice();
       environments.step(actions, active);
       for (let i = 0; i < count; i++) {
@@ -83,7 +103,7 @@ export async function* evaluate(
         if (trace) {
           trace.observations.push(...before.subarray(i * size, (i + 1) * size));
           trace.nextObservations.push(...nextObservations.subarray(i * size, (i + 1) * size));
-          trace.actions.push(actions[i]!);
+          trace.actions.push(...actions.subarray(i * width, (i + 1) * width));
           trace.rewards.push(rewards[i]!);
         }
         if (terminated[i] || truncated[i]) {
@@ -100,7 +120,7 @@ export async function* evaluate(
   }
   return played.map((own, member) => ({
     episodes: own,
-    recorded: toSequences(own.slice(0, record), traces[member]!, size),
+    recorded: toSequences(own.slice(0, record), traces[member]!, spaces),
   }));
 }
 
@@ -116,16 +136,17 @@ export async function complete<T>(
   }
 }
 
-function toSequences(episodes: readonly Episode[], traces: readonly Trace[], size: number): Sequences {
+function toSequences(episodes: readonly Episode[], traces: readonly Trace[], spaces: StepSpaces): Sequences {
+  const [size, width] = [spaces.observation, actionSize(spaces.actionSpace)];
   const time = Math.max(0, ...episodes.map(({ length }) => length));
-  const batch = emptyBatch(1, episodes.length, time, size);
+  const batch = emptyBatch(1, episodes.length, time, spaces);
   const mask = new Float32Array(episodes.length * time);
   for (const [i, { length, terminated }] of episodes.entries()) {
     const trace = traces[i]!;
     const start = i * time;
     batch.observation.set(trace.observations, start * size);
     batch.nextObservation.set(trace.nextObservations, start * size);
-    batch.action.set(trace.actions, start);
+    batch.action.set(trace.actions, start * width);
     batch.reward.set(trace.rewards, start);
     batch.terminated[start + length - 1] = Number(terminated);
     batch.first[start] = 1;

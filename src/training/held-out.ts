@@ -1,6 +1,7 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
-import { spaceSize } from '../envs/spaces.ts';
+import { actionSize, randomAction } from '../envs/spaces.ts';
 import { RandomStream } from '../random/stream.ts';
+import { agentSpaces } from './agent-spaces.ts';
 import { emptyBatch, type Sequences } from './replay.ts';
 
 const CONTROLLERS = 32;
@@ -12,12 +13,13 @@ const SEED = 777;
  * The fixed held-out set on which models are compared: 32 controllers, the environment's own with a share ε of random
  * actions from 0 (does well) to 1 (random) in equal steps, 300 steps each over as many episodes as that takes.
  */
-export function heldOutSet({ make, controller }: EnvironmentEntry): Sequences {
+export function heldOutSet(entry: EnvironmentEntry): Sequences {
+  const { make, controller } = entry;
   const environment = make();
   const { actionSpace } = environment;
-  if (actionSpace.kind !== 'discrete') throw new Error('the held-out set needs a discrete action space');
-  const size = spaceSize(environment.observationSpace);
-  const set = emptyBatch(1, CONTROLLERS, STEPS, size);
+  const spaces = agentSpaces(entry);
+  const [size, width] = [spaces.observation, actionSize(actionSpace)];
+  const set = emptyBatch(1, CONTROLLERS, STEPS, spaces);
   const random = RandomStream.named(SEED, 'held-out');
   for (let sequence = 0; sequence < CONTROLLERS; sequence++) {
     const epsilon = sequence / (CONTROLLERS - 1);
@@ -25,12 +27,11 @@ export function heldOutSet({ make, controller }: EnvironmentEntry): Sequences {
     let first = true;
     for (let t = 0; t < STEPS; t++) {
       const at = sequence * STEPS + t;
-      const action =
-        random.uniform() < epsilon ? random.integer(actionSpace.n) : (controller(observation) as number);
+      const action = random.uniform() < epsilon ? randomAction(actionSpace, random) : controller(observation);
       const result = environment.step(action);
       set.observation.set(observation, at * size);
       set.nextObservation.set(result.observation, at * size);
-      set.action[at] = action;
+      set.action.set(typeof action === 'number' ? [action] : action, at * width);
       set.reward[at] = result.reward;
       set.terminated[at] = Number(result.terminated);
       set.first[at] = Number(first);

@@ -1,13 +1,17 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
-import { spaceSize } from '../envs/spaces.ts';
+import type { Space } from '../envs/spaces.ts';
 import { RandomStream } from '../random/stream.ts';
+import type { Actor } from './acting.ts';
 import type { Agent, AgentState, Learner } from './agent.ts';
+import { agentSpaces } from './agent-spaces.ts';
 import { Collector, type Step } from './collector.ts';
+import { requireActions } from './random-actions.ts';
 import { type Batch, emptyBatch, Replay } from './replay.ts';
 
 /** When to update, and on what; the method's config keys of the same names describe them. */
 export interface ReplaySettings {
   randomSteps: number;
+  randomHold: number;
   updateEvery: number;
   replay: { capacity: number; batch: number; length: number };
 }
@@ -29,31 +33,30 @@ export interface ReplayAgent extends Agent {
  */
 export class ReplayLearner implements Learner {
   readonly environments = 1;
-  readonly #agent: Pick<ReplayAgent, 'act' | 'update'>;
+  readonly #agent: Pick<ReplayAgent, 'update'>;
   readonly #settings: ReplaySettings;
   readonly #collector: Collector;
   readonly #replays: Replay[];
-  readonly #actions: number;
+  readonly #actionSpace: Space;
   /** Per member: which windows are drawn. */
   readonly #samplers: RandomStream[];
   readonly #batch: Batch;
 
   constructor(
-    agent: Pick<ReplayAgent, 'act' | 'update'>,
+    agent: Actor & Pick<ReplayAgent, 'update'>,
     environment: EnvironmentEntry,
     seeds: readonly number[],
     settings: ReplaySettings,
   ) {
     const { capacity, batch, length } = settings.replay;
-    const { observationSpace, actionSpace } = environment.make();
-    const observationSize = spaceSize(observationSpace);
-    this.#actions = spaceSize(actionSpace);
+    const spaces = agentSpaces(environment);
+    this.#actionSpace = spaces.actionSpace;
     this.#agent = agent;
     this.#settings = settings;
-    this.#collector = new Collector(environment, seeds, this.environments);
-    this.#replays = seeds.map(() => new Replay(capacity, observationSize));
+    this.#collector = new Collector(agent, environment, seeds, this.environments, settings.randomHold);
+    this.#replays = seeds.map(() => new Replay(capacity, spaces));
     this.#samplers = seeds.map((seed) => RandomStream.named(seed, 'replay'));
-    this.#batch = emptyBatch(seeds.length, batch, length, observationSize);
+    this.#batch = emptyBatch(seeds.length, batch, length, spaces);
   }
 
   async round(step: number, update: number): Promise<number> {
@@ -73,7 +76,7 @@ export class ReplayLearner implements Learner {
 
   /** One step of every member with an action sampled from its online policy, into its replay. */
   async collect(): Promise<void> {
-    this.#remember(await this.#collector.step(this.#agent));
+    this.#remember(await this.#collector.step());
   }
 
   /** Windows drawn from every member's replay; the next call overwrites them. */
@@ -86,10 +89,10 @@ export class ReplayLearner implements Learner {
 
   #remember({ observation, nextObservation, action, reward, terminated, first }: Step): void {
     for (const [i, replay] of this.#replays.entries()) {
-      const size = replay.observationSize;
+      const { observationSize: size, actionSize: width } = replay;
       replay.add({
         observation: observation.subarray(i * size, (i + 1) * size),
-        action: action[i]!,
+        action: action.subarray(i * width, (i + 1) * width),
         reward: reward[i]!,
         nextObservation: nextObservation.subarray(i * size, (i + 1) * size),
         terminated: terminated[i] === 1,
@@ -107,10 +110,7 @@ export class ReplayLearner implements Learner {
   }
 
   load(member: number, state: AgentState): void {
-    const unknown = state.arrays['replay.action']!.data.find(
-      (action) => action < 0 || action >= this.#actions,
-    );
-    if (unknown !== undefined) throw new RangeError(`there is no action ${unknown}`);
+    requireActions(this.#actionSpace, state.arrays['replay.action']!.data);
     this.#collector.load(member, state);
     this.#replays[member]!.load(state.arrays);
     this.#samplers[member] = RandomStream.fromState(state.streams.replay!);

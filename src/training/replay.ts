@@ -1,5 +1,20 @@
+import { actionSize, type Space } from '../envs/spaces.ts';
 import type { RandomStream } from '../random/stream.ts';
+import type { Actions } from './acting.ts';
 import type { NamedArray } from './state.ts';
+
+/** What fixes the arrays of a step. */
+export interface StepSpaces {
+  /** Elements of an observation. */
+  observation: number;
+  actionSpace: Space;
+}
+
+/** Room for the actions of so many steps. */
+export function emptyActions(space: Space, steps: number): Actions {
+  const length = steps * actionSize(space);
+  return space.kind === 'discrete' ? new Int32Array(length) : new Float32Array(length);
+}
 
 /** Windows of experience of all members, raw units, row-major. */
 export interface Batch {
@@ -12,8 +27,9 @@ export interface Batch {
   observation: Float32Array;
   /** o′: [members, batch, time, observation] */
   nextObservation: Float32Array;
+  /** [members, batch, time, actionSize]: indices of choices, or numbers in a box */
+  action: Actions;
   /** [members, batch, time] each */
-  action: Int32Array;
   reward: Float32Array;
   /** 1 where o′ is terminal; a truncation is not a termination. */
   terminated: Float32Array;
@@ -38,15 +54,15 @@ export const BATCH_FIELDS = [
 ] as const satisfies readonly (keyof Batch)[];
 
 /** A batch of these extents, all zero. */
-export function emptyBatch(members: number, batch: number, time: number, observationSize: number): Batch {
+export function emptyBatch(members: number, batch: number, time: number, spaces: StepSpaces): Batch {
   const steps = members * batch * time;
   return {
     members,
     batch,
     time,
-    observation: new Float32Array(steps * observationSize),
-    nextObservation: new Float32Array(steps * observationSize),
-    action: new Int32Array(steps),
+    observation: new Float32Array(steps * spaces.observation),
+    nextObservation: new Float32Array(steps * spaces.observation),
+    action: emptyActions(spaces.actionSpace, steps),
     reward: new Float32Array(steps),
     terminated: new Float32Array(steps),
     first: new Float32Array(steps),
@@ -58,11 +74,11 @@ export function emptyBatch(members: number, batch: number, time: number, observa
  *
  * @param each sequences of one member each, as many of every member
  */
-export function stackSequences(each: readonly Sequences[], observationSize: number): Sequences {
+export function stackSequences(each: readonly Sequences[], spaces: StepSpaces): Sequences {
   const { batch } = each[0]!;
   const time = Math.max(...each.map((sequences) => sequences.time));
   const steps = each.length * batch * time;
-  const stacked = { ...emptyBatch(each.length, batch, time, observationSize), mask: new Float32Array(steps) };
+  const stacked = { ...emptyBatch(each.length, batch, time, spaces), mask: new Float32Array(steps) };
   for (const [member, sequences] of each.entries()) {
     for (let b = 0; b < batch; b++) {
       const from = b * sequences.time;
@@ -80,7 +96,8 @@ export function stackSequences(each: readonly Sequences[], observationSize: numb
 /** One transition of one member. */
 export interface Transition {
   observation: ArrayLike<number>;
-  action: number;
+  /** [actionSize] */
+  action: ArrayLike<number>;
   reward: number;
   nextObservation: ArrayLike<number>;
   terminated: boolean;
@@ -94,21 +111,23 @@ export interface Transition {
 export class Replay {
   readonly capacity: number;
   readonly observationSize: number;
+  readonly actionSize: number;
   /** Transitions ever added; the newest stands at (added − 1) mod capacity. */
   #added = 0;
   readonly #observation: Float32Array;
   readonly #nextObservation: Float32Array;
-  readonly #action: Int32Array;
+  readonly #action: Actions;
   readonly #reward: Float32Array;
   readonly #terminated: Uint8Array;
   readonly #first: Uint8Array;
 
-  constructor(capacity: number, observationSize: number) {
+  constructor(capacity: number, { observation, actionSpace }: StepSpaces) {
     this.capacity = capacity;
-    this.observationSize = observationSize;
-    this.#observation = new Float32Array(capacity * observationSize);
-    this.#nextObservation = new Float32Array(capacity * observationSize);
-    this.#action = new Int32Array(capacity);
+    this.observationSize = observation;
+    this.actionSize = actionSize(actionSpace);
+    this.#observation = new Float32Array(capacity * observation);
+    this.#nextObservation = new Float32Array(capacity * observation);
+    this.#action = emptyActions(actionSpace, capacity);
     this.#reward = new Float32Array(capacity);
     this.#terminated = new Uint8Array(capacity);
     this.#first = new Uint8Array(capacity);
@@ -123,7 +142,7 @@ export class Replay {
     const at = this.#added % this.capacity;
     this.#observation.set(transition.observation, at * this.observationSize);
     this.#nextObservation.set(transition.nextObservation, at * this.observationSize);
-    this.#action[at] = transition.action;
+    this.#action.set(transition.action, at * this.actionSize);
     this.#reward[at] = transition.reward;
     this.#terminated[at] = Number(transition.terminated);
     this.#first[at] = Number(transition.first);
@@ -152,7 +171,8 @@ export class Replay {
       batch.observation[row * n + i] = this.#observation[at * n + i]!;
       batch.nextObservation[row * n + i] = this.#nextObservation[at * n + i]!;
     }
-    batch.action[row] = this.#action[at]!;
+    const a = this.actionSize;
+    for (let i = 0; i < a; i++) batch.action[row * a + i] = this.#action[at * a + i]!;
     batch.reward[row] = this.#reward[at]!;
     batch.terminated[row] = this.#terminated[at]!;
     batch.first[row] = this.#first[at]!;
@@ -167,7 +187,10 @@ export class Replay {
       'replay.added': { shape: [1], data: Float64Array.of(this.#added) },
       'replay.observation': { shape: observations, data: this.#observation.subarray(0, end) },
       'replay.next_observation': { shape: observations, data: this.#nextObservation.subarray(0, end) },
-      'replay.action': { shape: [rows], data: this.#action.subarray(0, rows) },
+      'replay.action': {
+        shape: this.#action instanceof Int32Array ? [rows] : [rows, this.actionSize],
+        data: this.#action.subarray(0, rows * this.actionSize),
+      },
       'replay.reward': { shape: [rows], data: this.#reward.subarray(0, rows) },
       'replay.terminated': { shape: [rows], data: this.#terminated.subarray(0, rows) },
       'replay.first': { shape: [rows], data: this.#first.subarray(0, rows) },

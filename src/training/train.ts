@@ -1,7 +1,6 @@
 import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
-import { RandomStream } from '../random/stream.ts';
 import type { Agent } from './agent.ts';
-import { evaluate, returnStatistics } from './evaluate.ts';
+import { evaluate, evaluationStreams, returnStatistics } from './evaluate.ts';
 import type { Row, TrainingEvent } from './events.ts';
 import { heldOutSet } from './held-out.ts';
 import { LossLog } from './loss-log.ts';
@@ -145,9 +144,9 @@ export async function* measure(
   seeds: readonly number[],
   step: number,
 ): AsyncGenerator<void, Row[], void> {
-  const starts = () => seeds.map((seed) => RandomStream.named(seed, `evaluation/${step}`));
-  const average = yield* evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, starts());
-  const online = yield* evaluate(agent, entry, 'online', episodes, 0, starts());
+  const streams = () => evaluationStreams(seeds, `evaluation/${step}`);
+  const average = yield* evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams());
+  const online = yield* evaluate(agent, entry, 'online', episodes, 0, streams());
   const own = average.map(({ recorded }) => recorded);
   const diagnoses = await agent.diagnose(heldOut, own, step);
   return diagnoses.map((diagnosis, member) => ({

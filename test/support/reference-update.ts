@@ -11,6 +11,7 @@ import { applyGradients, gradients, type MemberScalars } from '../../src/methods
 import { toWindows, uploadBatch } from '../../src/methods/vae-lstm/windows.ts';
 import { biasCorrection, zeroMoments } from '../../src/nn/adam.ts';
 import type { ParameterLayout } from '../../src/nn/parameters.ts';
+import type { AgentSpaces } from '../../src/training/agent-spaces.ts';
 import type { Batch } from '../../src/training/replay.ts';
 
 /**
@@ -56,7 +57,14 @@ const integers = ({ i32 }: Packed) => new Int32Array(new Uint8Array(Buffer.from(
 
 /** The reference bounds no value. */
 const rewardRange: [number, number] = [-Infinity, Infinity];
-const spaces = { observation: 4, observationScale: [1, 1, 0.1, 1], rewardRange, actions: 2 };
+const spaces: AgentSpaces = {
+  observation: 4,
+  observationScale: [1, 1, 0.1, 1],
+  rewardRange,
+  rewardScale: 1,
+  actionSpace: { kind: 'discrete', n: 2 },
+  actions: 2,
+};
 const dreamCritic = vaeLstmSettings.parse({});
 const baselineActor = vaeLstmSettings.parse({ critic: { bootstrapsActor: false } });
 const layout = networks(dreamCritic, spaces);

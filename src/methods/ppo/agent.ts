@@ -1,22 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { EnvironmentEntry } from '../../envs/index.ts';
-import { Acting } from '../../models/actor.ts';
+import { Acting } from '../../models/acting.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
-import type { AgentState, Member, Method, PolicyName } from '../../training/agent.ts';
+import type { Decision, Situation } from '../../training/acting.ts';
+import type { AgentState, Member, Method } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import { scheduleAt } from '../../training/schedule.ts';
 import { TrainingState } from '../../training/training-state.ts';
-import {
-  initialWeights,
-  namedWeights,
-  networks,
-  policyLogits,
-  type Weights,
-  weightsFrom,
-} from './networks.ts';
+import { initialWeights, namedWeights, networks, policyAt, type Weights, weightsFrom } from './networks.ts';
+import { type Policy, policyOver } from './policy.ts';
 import { type RolloutAgent, RolloutLearner } from './rollout-learner.ts';
 import type { PpoSettings } from './settings.ts';
 import {
@@ -39,11 +34,13 @@ export const ppo: Method<PpoSettings> = {
 class PpoAgent implements RolloutAgent {
   readonly lossTerms = LOSS_TERMS;
   readonly diagnostics = [];
+  readonly carrySize = 0;
+  readonly noise;
 
   readonly #members: readonly Member<PpoSettings>[];
   /** The first member's: all agree in what fixes a shape. */
   readonly #settings: PpoSettings;
-  readonly #spaces: AgentSpaces;
+  readonly #policy: Policy;
   readonly #layout: ParameterLayout;
   readonly #state: TrainingState<Weights, 'minibatches', LossTerm>;
   readonly #acting: Acting<Pick<Weights, 'parameters'>>;
@@ -51,11 +48,14 @@ class PpoAgent implements RolloutAgent {
   constructor(members: readonly Member<PpoSettings>[], spaces: AgentSpaces) {
     this.#members = members;
     this.#settings = members[0]!.settings;
-    this.#spaces = spaces;
-    this.#layout = networks(this.#settings, spaces);
-    this.#acting = new Acting(members.length, spaces.observation, ({ parameters }, observations) =>
-      policyLogits(this.#layout.unpack(parameters), this.#settings, observations),
-    );
+    this.#policy = policyOver(spaces.actionSpace, this.#settings.actor.logStd);
+    this.#layout = networks(this.#settings, spaces.observation, this.#policy);
+    this.noise = { sampled: [this.#policy.noise], greedy: [] };
+    this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations, noise }) => {
+      const parameters = this.#layout.unpack(weights.parameters);
+      const distribution = policyAt(this.#policy, parameters, this.#settings, observations);
+      return { actions: distribution.choose(noise) };
+    });
     this.#state = new TrainingState({
       seeds: members.map(({ seed }) => seed),
       names: { named: namedWeights, from: weightsFrom },
@@ -66,8 +66,8 @@ class PpoAgent implements RolloutAgent {
     });
   }
 
-  act(observations: Float32Array, _policy: PolicyName, gumbel?: Float32Array): Promise<Int32Array> {
-    return this.#acting.choose({ parameters: this.#state.weights.parameters }, observations, gumbel);
+  act(situation: Situation): Promise<Decision> {
+    return this.#acting.decide({ parameters: this.#state.weights.parameters }, situation);
   }
 
   learner(environment: EnvironmentEntry): RolloutLearner {
@@ -84,7 +84,7 @@ class PpoAgent implements RolloutAgent {
       const transitions = assess(
         this.#layout.unpack(this.#state.weights.parameters),
         rollout,
-        this.#spaces.actions,
+        this.#policy,
         this.#settings,
       );
       const scalars = this.#scalars(step);
@@ -111,6 +111,7 @@ class PpoAgent implements RolloutAgent {
         weights.parameters,
         minibatch(transitions, rows),
         scalars,
+        this.#policy,
         this.#settings,
       );
       return applyGradients(weights, gradient, parts, update, scalars, this.#settings);

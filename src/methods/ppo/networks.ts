@@ -4,7 +4,7 @@ import { orthogonal } from '../../nn/initialisers.ts';
 import { type HiddenLayers, mlp, mlpSpecs } from '../../nn/mlp.ts';
 import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
-import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import type { ActionDistribution, Policy } from './policy.ts';
 import type { PpoSettings } from './settings.ts';
 
 /** Orthogonal weights, √2 times in hidden layers: the initialisation that PPO is usually run with. */
@@ -13,22 +13,32 @@ const hiddenLayers: HiddenLayers = { weights: orthogonal, scale: Math.SQRT2 };
 const ACTOR_SCALE = 0.01;
 const CRITIC_SCALE = 1;
 
-/** Actor and critic, two networks that share nothing, in one flat vector: they have one optimizer. */
-export function networks({ actor, critic }: PpoSettings, spaces: AgentSpaces): ParameterLayout {
-  const { observation, actions } = spaces;
+/**
+ * Actor and critic, two networks that share nothing, in one flat vector: they have one optimizer.
+ *
+ * @param observation elements of an observation
+ */
+export function networks(
+  { actor, critic }: PpoSettings,
+  observation: number,
+  policy: Policy,
+): ParameterLayout {
   return new ParameterLayout([
-    ...mlpSpecs('actor', observation, actor.hidden, actions, ACTOR_SCALE, hiddenLayers),
+    ...mlpSpecs('actor', observation, actor.hidden, policy.outputs, ACTOR_SCALE, hiddenLayers),
+    ...policy.specs,
     ...mlpSpecs('critic', observation, critic.hidden, 1, CRITIC_SCALE, hiddenLayers),
   ]);
 }
 
-/** log π(a | o) up to a constant per observation: [members, …, observation] -> [members, …, actions]. */
-export function policyLogits(
+/** π(· | o): observations are [members, …, observation]. */
+export function policyAt(
+  policy: Policy,
   parameters: Parameters,
   { actor }: PpoSettings,
   observation: tf.Tensor,
-): tf.Tensor {
-  return mlp(parameters, 'actor', actor.hidden.length, observation, false, 'tanh');
+): ActionDistribution {
+  const output = mlp(parameters, 'actor', actor.hidden.length, observation, false, 'tanh');
+  return policy.distribution(parameters, output);
 }
 
 /** V(o), in reward units: [members, …, observation] -> [members, …]. */

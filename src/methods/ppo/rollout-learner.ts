@@ -1,6 +1,7 @@
 import type { EnvironmentEntry } from '../../envs/index.ts';
-import { spaceSize } from '../../envs/spaces.ts';
+import type { Actor } from '../../training/acting.ts';
 import type { Agent, AgentState, Learner } from '../../training/agent.ts';
+import { agentSpaces } from '../../training/agent-spaces.ts';
 import { Collector, type Step } from '../../training/collector.ts';
 import { memberPart } from '../../training/member-part.ts';
 import { BATCH_FIELDS, type Batch, emptyBatch } from '../../training/replay.ts';
@@ -22,7 +23,7 @@ export interface RolloutAgent extends Agent {
 /** On-policy learning: several environments per member, some steps in each, then the updates, and all is forgotten. */
 export class RolloutLearner implements Learner {
   readonly environments: number;
-  readonly #agent: Pick<RolloutAgent, 'act' | 'learn'>;
+  readonly #agent: Pick<RolloutAgent, 'learn'>;
   readonly #collector: Collector;
   readonly #rollout: Batch;
   /** Steps of each environment in the roll-out so far. */
@@ -33,7 +34,7 @@ export class RolloutLearner implements Learner {
    * @param steps of each environment in a roll-out
    */
   constructor(
-    agent: Pick<RolloutAgent, 'act' | 'learn'>,
+    agent: Actor & Pick<RolloutAgent, 'learn'>,
     environment: EnvironmentEntry,
     seeds: readonly number[],
     environments: number,
@@ -41,13 +42,12 @@ export class RolloutLearner implements Learner {
   ) {
     this.environments = environments;
     this.#agent = agent;
-    this.#collector = new Collector(environment, seeds, environments);
-    const observationSize = spaceSize(environment.make().observationSpace);
-    this.#rollout = emptyBatch(seeds.length, environments, steps, observationSize);
+    this.#collector = new Collector(agent, environment, seeds, environments);
+    this.#rollout = emptyBatch(seeds.length, environments, steps, agentSpaces(environment));
   }
 
   async round(step: number, update: number): Promise<number> {
-    this.#remember(await this.#collector.step(this.#agent));
+    this.#remember(await this.#collector.step());
     if (this.#filled < this.#rollout.time) return 0;
     this.#filled = 0;
     return this.#agent.learn(this.#rollout, step, update);
@@ -56,7 +56,7 @@ export class RolloutLearner implements Learner {
   /** Writes the step of environment i to row i, column `filled`. */
   #remember(step: Step): void {
     const { time } = this.#rollout;
-    const count = step.action.length;
+    const count = step.reward.length;
     for (const field of BATCH_FIELDS) {
       const [from, to] = [step[field], this.#rollout[field]];
       const size = from.length / count;

@@ -28,7 +28,15 @@ export const ppoSettings = z.strictObject({
   valueWeight: nonNegative.default(0.5).describe("weight of the critic's squared error"),
   gradientClip: positive.default(0.5).describe('largest global gradient norm'),
   actor: z
-    .strictObject({ hidden: widths.default([64, 64]).describe('hidden layers of the actor, with tanh') })
+    .strictObject({
+      hidden: widths.default([64, 64]).describe('hidden layers of the actor, with tanh'),
+      logStd: z
+        .number()
+        .min(-20)
+        .max(2)
+        .default(0)
+        .describe('log σ of the actions at first, where they are numbers in a box'),
+    })
     .prefault({})
     .describe('the actor'),
   critic: z

@@ -1,14 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { oneHot } from '../../engine/one-hot.ts';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { adam, biasCorrection, globalNorm } from '../../nn/adam.ts';
-import { categoricalEntropy } from '../../nn/distributions.ts';
 import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
 import type { Batch } from '../../training/replay.ts';
 import { generalisedAdvantage } from './advantage.ts';
 import { clippedSurrogate, policyChange, standardise } from './losses.ts';
-import { policyLogits, value, type Weights } from './networks.ts';
+import { policyAt, value, type Weights } from './networks.ts';
+import type { Policy } from './policy.ts';
 import type { PpoSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order. */
@@ -43,18 +42,12 @@ export interface MemberScalars {
 export interface Transitions {
   /** o, raw units: [members, batch, observation] */
   observation: tf.Tensor;
-  /** One-hot: [members, batch, actions] */
+  /** As `Policy.encode` gives them: [members, batch, …] */
   action: tf.Tensor;
   /** log π_old(a | o), A and R: [members, batch] each */
   logProbability: tf.Tensor;
   advantage: tf.Tensor;
   returns: tf.Tensor;
-}
-
-/** log π of every action, and of those taken: [members, batch, actions], [members, batch]. */
-function logPolicy(parameters: Parameters, settings: PpoSettings, observation: tf.Tensor, action: tf.Tensor) {
-  const all = tf.logSoftmax(policyLogits(parameters, settings, observation));
-  return { all, taken: tf.sum(tf.mul(all, action), -1) };
 }
 
 /**
@@ -65,7 +58,7 @@ function logPolicy(parameters: Parameters, settings: PpoSettings, observation: t
 export function assess(
   parameters: Parameters,
   rollout: Batch,
-  actions: number,
+  policy: Policy,
   settings: PpoSettings,
 ): Transitions {
   const { members, batch: environments, time } = rollout;
@@ -73,7 +66,7 @@ export function assess(
   const observationSize = rollout.observation.length / (members * environments * time);
   const upload = (values: Float32Array) => tf.tensor4d(values, [...steps, observationSize]);
   const observation = upload(rollout.observation);
-  const action = oneHot(tf.tensor3d(rollout.action, steps, 'int32'), actions);
+  const action = policy.encode(rollout.action, steps);
   const { advantage, returns } = generalisedAdvantage(
     {
       reward: tf.tensor3d(rollout.reward, steps),
@@ -89,7 +82,7 @@ export function assess(
   return {
     observation: flat(observation),
     action: flat(action),
-    logProbability: flat(logPolicy(parameters, settings, observation, action).taken),
+    logProbability: flat(policyAt(policy, parameters, settings, observation).logProbability(action)),
     advantage: flat(advantage),
     returns: flat(returns),
   };
@@ -125,16 +118,18 @@ export function gradients(
   weights: tf.Tensor2D,
   { observation, action, logProbability, advantage, returns }: Transitions,
   { learningRate, clipRange, entropy, valueWeight }: MemberScalars,
+  policy: Policy,
   settings: PpoSettings,
 ): { gradient: tf.Tensor2D; parts: LossParts } {
   const found: LossParts[] = [];
   const standardised = standardise(advantage);
   const { value: total, grad } = tf.valueAndGrad((flat) => {
     const parameters = layout.unpack(flat as tf.Tensor2D);
-    const { all, taken } = logPolicy(parameters, settings, observation, action);
+    const distribution = policyAt(policy, parameters, settings, observation);
+    const taken = distribution.logProbability(action);
     const policyLoss = clippedSurrogate(taken, logProbability, standardised, clipRange);
     const valueLoss = meanSquaredError(value(parameters, settings, observation), returns);
-    const meanEntropy = memberMean(categoricalEntropy(all));
+    const meanEntropy = memberMean(distribution.entropy());
     const weighted = tf.sub(tf.mul(valueWeight, valueLoss), tf.mul(entropy, meanEntropy));
     const loss = tf.add(policyLoss, weighted);
     const change = stopGradient(() => policyChange(taken, logProbability, clipRange));

@@ -2,13 +2,16 @@ import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
 import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
-import { Acting, policyLogits } from '../../models/actor.ts';
+import { Acting } from '../../models/acting.ts';
+import { actionNoise, decide, policyOutput } from '../../models/actor.ts';
 import { encode } from '../../models/vae-lstm/encoder.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import { polynomialDecayRate } from '../../nn/moving-average.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import { RandomStream } from '../../random/stream.ts';
-import type { AgentState, InspectedUpdate, Member, PolicyName } from '../../training/agent.ts';
+import type { Decision, PolicyName, Situation } from '../../training/acting.ts';
+import { fillNoise } from '../../training/acting.ts';
+import type { AgentState, InspectedUpdate, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberPart } from '../../training/member-part.ts';
@@ -63,8 +66,8 @@ interface UpdateInputs {
 }
 
 interface NoiseTensors extends Pick<UpdateNoise, 'posterior' | 'starts'> {
-  /** Of the imagined actions: [members, starts, horizon, actions] */
-  gumbel: tf.Tensor4D;
+  /** Of the imagined actions: [members, starts, horizon, numbers of `actionNoise`] */
+  action: tf.Tensor4D;
 }
 
 /** The weights that act: the encoder is a part of the model that is trained, and an average of its own. */
@@ -73,6 +76,8 @@ type PolicyWeights = { actor: tf.Tensor2D } & ({ model: tf.Tensor2D } | { encode
 class VaeLstmAgent implements ReplayAgent {
   readonly lossTerms = LOSS_TERMS;
   readonly latentTerms = LATENT_TERMS;
+  readonly carrySize = 0;
+  readonly noise;
   readonly diagnostics = DIAGNOSTICS;
 
   readonly #members: readonly Member<VaeLstmSettings>[];
@@ -93,9 +98,10 @@ class VaeLstmAgent implements ReplayAgent {
     this.#spaces = spaces;
     this.#networks = networks(this.#settings, spaces);
     this.#encoderLayout = this.#networks.model.only('encoder');
-    this.#acting = new Acting(members.length, spaces.observation, (weights, observations) =>
-      this.#logits(weights, observations),
-    );
+    this.noise = { sampled: [actionNoise(spaces.actionSpace)], greedy: [] };
+    this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations, noise }) => ({
+      actions: decide(spaces.actionSpace, this.#output(weights, observations), noise),
+    }));
     this.#state = new TrainingState({
       seeds: members.map(({ seed }) => seed),
       names: { named: namedWeights, from: weightsFrom },
@@ -111,11 +117,11 @@ class VaeLstmAgent implements ReplayAgent {
     });
   }
 
-  act(observations: Float32Array, policyName: PolicyName, gumbel?: Float32Array): Promise<Int32Array> {
+  act(situation: Situation, policyName: PolicyName): Promise<Decision> {
     const { model, averageEncoder, actor, averageActor } = this.#state.weights;
     const weights =
       policyName === 'online' ? { model, actor } : { encoder: averageEncoder, actor: averageActor };
-    return this.#acting.choose(weights, observations, gumbel);
+    return this.#acting.decide(weights, situation);
   }
 
   learner(environment: EnvironmentEntry): ReplayLearner {
@@ -141,13 +147,14 @@ class VaeLstmAgent implements ReplayAgent {
 
   readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
     const settings = this.#settings;
-    const { posterior, starts, gumbel } = noise;
+    const { posterior, starts, action } = noise;
+    const { actionSpace } = this.#spaces;
     const layers = settings.actor.hidden.length;
     const gradient = gradients(
       this.#networks,
       weights,
       toWindows(batch, this.#spaces),
-      { posterior, starts, behaviour: (actor) => ({ actor, layers, gumbel }) },
+      { posterior, starts, behaviour: (actor) => ({ actor, layers, actionSpace, noise: action }) },
       scalars,
       settings,
     );
@@ -221,14 +228,14 @@ class VaeLstmAgent implements ReplayAgent {
     this.#state.dispose();
   }
 
-  /** The policy's logits: [members, environments, observation], raw units -> [members, environments, actions]. */
-  #logits(weights: PolicyWeights, observations: tf.Tensor3D): tf.Tensor {
+  /** The actor's outputs: [members, environments, observation], raw units -> [members, environments, outputs]. */
+  #output(weights: PolicyWeights, observations: tf.Tensor3D): tf.Tensor {
     const { model, actor } = this.#settings;
     const encoder =
       'model' in weights ? this.#networks.model.slice(weights.model, 'encoder') : weights.encoder;
     const scaled = tf.div(observations, [...this.#spaces.observationScale]);
     const { mean } = encode(this.#encoderLayout.unpack(encoder), model.hidden.length, scaled);
-    return policyLogits(this.#networks.actor.unpack(weights.actor), actor.hidden.length, mean);
+    return policyOutput(this.#networks.actor.unpack(weights.actor), actor.hidden.length, mean);
   }
 
   #scalars(step: number, update: number): MemberScalars {
@@ -250,19 +257,20 @@ class VaeLstmAgent implements ReplayAgent {
 
     const posterior = new Float32Array(members * 2 * rows * model.latent);
     const starts = new Int32Array(members * imaginationStarts);
-    const gumbel = new Float32Array(members * imaginationStarts * horizon * this.#spaces.actions);
+    const ofAction = actionNoise(this.#spaces.actionSpace);
+    const action = new Float32Array(members * imaginationStarts * horizon * ofAction.size);
     for (let member = 0; member < members; member++) {
       const streams = this.#state.streams(member);
       streams.posterior.fillNormal(memberPart(posterior, members, member));
       const random = streams.imagination;
       const ownStarts = memberPart(starts, members, member);
       for (let i = 0; i < ownStarts.length; i++) ownStarts[i] = member * rows + random.integer(rows);
-      random.fillGumbel(memberPart(gumbel, members, member));
+      fillNoise(random, ofAction, memberPart(action, members, member));
     }
     return {
       posterior: tf.tensor4d(posterior, [members, batch, 2 * time, model.latent]),
       starts: tf.tensor2d(starts, [members, imaginationStarts], 'int32'),
-      gumbel: tf.tensor4d(gumbel, [members, imaginationStarts, horizon, this.#spaces.actions]),
+      action: tf.tensor4d(action, [members, imaginationStarts, horizon, ofAction.size]),
     };
   }
 }

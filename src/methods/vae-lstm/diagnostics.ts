@@ -1,21 +1,23 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { oneHot } from '../../engine/one-hot.ts';
 import { scope } from '../../engine/scope.ts';
+import { actionSize } from '../../envs/spaces.ts';
+import { actionNoise, encodeActions } from '../../models/actor.ts';
 import { decode } from '../../models/vae-lstm/decoder.ts';
 import { predictSequence, stateBefore } from '../../models/vae-lstm/dynamics.ts';
 import { encode } from '../../models/vae-lstm/encoder.ts';
 import { continueLogit, type ValueFunction, value } from '../../models/vae-lstm/heads.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
+import { fillNoise } from '../../training/acting.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { PendingTerms } from '../../training/pending-terms.ts';
 import { memberMean, memberSum } from '../../training/reduce.ts';
-import { type Sequences, stackSequences } from '../../training/replay.ts';
+import { emptyActions, type Sequences, stackSequences } from '../../training/replay.ts';
 import { imagine, imaginedReturns } from './imagination.ts';
 import { type Networks, targetCritic, type Weights } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
-import { toWindows, uploadBatch } from './windows.ts';
+import { toWindows, uploadActions, uploadBatch } from './windows.ts';
 
 /** Steps after a warmed start at which the open-loop error is measured. */
 const OPEN_LOOP_STEPS = [1, 5, 15] as const;
@@ -72,7 +74,7 @@ export async function diagnose(
       actor: networks.actor.unpack(these(weights.actor)),
       target: weights.target && targetCritic(networks, these(weights.target), settings),
     };
-    const stack = (each: readonly Sequences[]) => stackSequences(each, spaces.observation);
+    const stack = (each: readonly Sequences[]) => stackSequences(each, spaces);
     const heldOutOfEach = stack(own.map(() => heldOut));
     // What a roll leaves behind is ten times what it gives: one at a time.
     const onHeldOut = tf.tidy(() => roll(models.model, heldOutOfEach, settings, spaces));
@@ -85,10 +87,11 @@ export async function diagnose(
       prediction_mse_own_standardised: memberMean(tf.div(onOwn.squaredError, variance)),
       ...openLoop(models.model, onHeldOut, heldOut, settings, spaces),
       dream_return: dreamReturn(models, onHeldOut, heldOut, settings, spaces, randoms),
-      ...(models.target && { value_bias: valueBias(models.model, onOwn, own, settings) }),
-      ...(settings.model.continueHead && {
-        continue_accuracy: continueAccuracy(models.model, onHeldOut, heldOutOfEach, settings),
-      }),
+      ...(models.target && { value_bias: valueBias(models.model, onOwn, own, settings, spaces) }),
+      ...(settings.model.continueHead &&
+        heldOut.terminated.includes(1) && {
+          continue_accuracy: continueAccuracy(models.model, onHeldOut, heldOutOfEach, settings),
+        }),
     };
     terms.push(columns);
   });
@@ -178,19 +181,16 @@ function openLoop(
   rolled: Roll,
   sequences: Sequences,
   settings: VaeLstmSettings,
-  { observation, observationScale, actions }: AgentSpaces,
+  { observation, observationScale, actionSpace }: AgentSpaces,
 ): Record<string, tf.Tensor1D> {
   const members = rolled.mean.shape[0]!;
   const starts = warmedStarts(sequences, true);
-  const taken = starts.map((at) => [...sequences.action.subarray(at, at + LONGEST)]);
-  const given = oneHot(
-    tf.tensor3d(
-      Array.from({ length: members }, () => taken),
-      [members, starts.length, LONGEST],
-      'int32',
-    ),
-    actions,
-  ) as tf.Tensor4D;
+  const width = actionSize(actionSpace);
+  const taken = starts.flatMap((at) => [...sequences.action.subarray(at * width, (at + LONGEST) * width)]);
+  const actions = emptyActions(actionSpace, members * starts.length * LONGEST);
+  for (let member = 0; member < members; member++) actions.set(taken, member * taken.length);
+  const shape = [members, starts.length, LONGEST];
+  const given = encodeActions(actionSpace, uploadActions(actions, shape, actionSpace)) as tf.Tensor4D;
   const { nextLatent } = imagine(model, startAt(rolled, starts), { actions: given });
   const decoded = tf.mul(
     decode(model, settings.model.hidden.length, nextLatent),
@@ -215,23 +215,24 @@ function dreamReturn(
   rolled: Roll,
   sequences: Sequences,
   settings: VaeLstmSettings,
-  { actions }: AgentSpaces,
+  { actionSpace, rewardScale }: AgentSpaces,
   randoms: readonly RandomStream[],
 ): tf.Tensor1D {
   const starts = warmedStarts(sequences, false);
-  const shape: [number, number, number] = [starts.length, settings.horizon, actions];
-  const gumbel = tf.stack(
+  const ofAction = actionNoise(actionSpace);
+  const shape: [number, number, number] = [starts.length, settings.horizon, ofAction.size];
+  const noise = tf.stack(
     randoms.map((random) =>
-      tf.tensor3d(random.fillGumbel(new Float32Array(shape[0] * shape[1] * shape[2])), shape),
+      tf.tensor3d(fillNoise(random, ofAction, new Float32Array(shape[0] * shape[1] * shape[2])), shape),
     ),
   ) as tf.Tensor4D;
-  const behaviour = { actor, layers: settings.actor.hidden.length, gumbel };
+  const behaviour = { actor, layers: settings.actor.hidden.length, actionSpace, noise };
   const imagination = imagine(model, startAt(rolled, starts), behaviour);
   const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent);
   const { returns } = imaginedReturns(model, target, imagination, valueOfLatent, settings);
   return tf.div(
     memberMean(tf.slice(returns, [0, 0, 0], [randoms.length, starts.length, 1])),
-    1 - settings.gamma,
+    (1 - settings.gamma) / rewardScale,
   );
 }
 
@@ -241,10 +242,11 @@ function valueBias(
   rolled: Roll,
   own: readonly Sequences[],
   { critic, gamma }: VaeLstmSettings,
+  { rewardScale }: AgentSpaces,
 ): tf.Tensor1D {
   const [members, batch, , latents] = rolled.mean.shape as [number, number, number, number];
   const latent = tf.slice(rolled.mean, [0, 0, 0, 0], [members, batch, 1, latents]);
-  const predicted = tf.div(memberMean(value(model, critic.hidden.length, latent)), 1 - gamma);
+  const predicted = tf.div(memberMean(value(model, critic.hidden.length, latent)), (1 - gamma) / rewardScale);
   const obtained = own.map(({ reward, mask, time }) => {
     let sum = 0;
     for (let at = 0; at < reward.length; at++) sum += mask[at]! * reward[at]! * gamma ** (at % time);

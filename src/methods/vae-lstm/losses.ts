@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../../engine/custom-gradient.ts';
 import { stopGradient } from '../../engine/stop-gradient.ts';
+import { beforeSquashing, squashedGaussian } from '../../models/actor.ts';
 import { decode } from '../../models/vae-lstm/decoder.ts';
 import { predictSequence } from '../../models/vae-lstm/dynamics.ts';
 import { encode } from '../../models/vae-lstm/encoder.ts';
@@ -11,6 +12,7 @@ import {
   klToStandardNormal,
   sampleNormal,
 } from '../../nn/distributions.ts';
+import { logTanhSlope, normalEntropy, normalLogProbability } from '../../nn/gaussian.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { meanSquaredError, memberMean, memberSum, perMember, weightedSum } from '../../training/reduce.ts';
 import type { VaeLstmSettings } from './settings.ts';
@@ -222,4 +224,34 @@ export function actorLoss(
     };
   });
   return { loss, entropy: memberMean(entropies) };
+}
+
+/**
+ * The same for a box. With u = μ + σ ε as it was when the action tanh(u) was taken, a constant, and ε its noise:
+ *
+ *   log π(a | z) = log N(u; μ, σ) − Σ log(1 − tanh²(u))      H = entropy of N(μ, σ) + Σ log(1 − tanh²(μ + σ ε))
+ *
+ * the entropy estimated from the sample, with its gradient through u.
+ *
+ * @param output the actor's: [members, starts, horizon, outputs]
+ * @param noise ε: [members, starts, horizon, dimensions]
+ */
+export function squashedActorLoss(
+  output: tf.Tensor,
+  noise: tf.Tensor,
+  weight: tf.Tensor,
+  advantage: tf.Tensor,
+  entropyWeight: tf.Tensor1D,
+): { loss: tf.Tensor1D; entropy: tf.Tensor1D } {
+  const policy = squashedGaussian(output);
+  const u = beforeSquashing(policy, noise);
+  const taken = stopGradient(() => tf.clone(u));
+  const logProbability = tf.sub(
+    normalLogProbability(policy.mean, policy.logStd, taken),
+    stopGradient(() => logTanhSlope(taken)),
+  );
+  const entropy = tf.add(normalEntropy(policy.logStd), logTanhSlope(u));
+  const bonus = tf.mul(perMember(entropyWeight, advantage.rank), entropy);
+  const objective = tf.mul(weight, tf.add(tf.mul(logProbability, advantage), bonus));
+  return { loss: memberMean(objective, -1), entropy: stopGradient(() => memberMean(entropy)) };
 }

@@ -42,8 +42,11 @@ export function networks(settings: VaeLstmSettings, spaces: AgentSpaces): Networ
       ...(model.continueHead ? continueSpecs(model.latent, model.hidden) : []),
       ...(hasCritic(settings) ? criticSpecs(model.latent, critic.hidden) : []),
     ]),
-    actor: new ParameterLayout(actorSpecs(model.latent, actor.hidden, spaces.actions)),
-    valueRange: [Math.min(0, spaces.rewardRange[0]), Math.max(0, spaces.rewardRange[1])],
+    actor: new ParameterLayout(actorSpecs(model.latent, actor.hidden, spaces.actionSpace)),
+    valueRange: [
+      Math.min(0, spaces.rewardRange[0] / spaces.rewardScale),
+      Math.max(0, spaces.rewardRange[1] / spaces.rewardScale),
+    ],
   };
 }
 

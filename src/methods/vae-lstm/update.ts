@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { logPolicy } from '../../models/actor.ts';
+import { policyOutput } from '../../models/actor.ts';
 import { type DynamicsState, stateBefore } from '../../models/vae-lstm/dynamics.ts';
 import { value } from '../../models/vae-lstm/heads.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
@@ -15,6 +15,7 @@ import {
   criticLoss,
   type Inference,
   imaginedCriticLoss,
+  squashedActorLoss,
   type Windows,
 } from './losses.ts';
 import { type Networks, targetCritic, type Weights } from './networks.ts';
@@ -129,9 +130,10 @@ export function gradients(
     terms.loss = modelLoss;
     const losses: [tf.Tensor1D, tf.Tensor1D | number][] = [[modelLoss, 1]];
 
+    const behaviour = noise.behaviour(actor);
     const imagination = stopGradient(() => {
       const start = startStates(inference, windows.first, noise.starts);
-      return imagine(model, start, noise.behaviour(actor));
+      return imagine(model, start, behaviour);
     });
     const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent, false);
     const imagined = stopGradient(() => imaginedReturns(model, target, imagination, valueOfLatent, settings));
@@ -141,14 +143,12 @@ export function gradients(
       terms.imagined_critic = critic;
     }
 
-    const logProbabilities = logPolicy(actor, settings.actor.hidden.length, imagination.latent);
-    const { loss: policyLoss, entropy } = actorLoss(
-      logProbabilities,
-      imagination.action,
-      imagined.weight,
-      imagined.advantage,
-      scalars.entropy,
-    );
+    const output = policyOutput(actor, settings.actor.hidden.length, imagination.latent);
+    const { weight, advantage } = imagined;
+    const { loss: policyLoss, entropy } =
+      'actor' in behaviour && behaviour.actionSpace.kind === 'box'
+        ? squashedActorLoss(output, behaviour.noise, weight, advantage, scalars.entropy)
+        : actorLoss(tf.logSoftmax(output), imagination.action, weight, advantage, scalars.entropy);
     losses.push([policyLoss, 1]);
     terms.actor = policyLoss;
     terms.entropy = entropy;

@@ -1,0 +1,29 @@
+import type { Environment } from '../envs/environment.ts';
+import type { Space } from '../envs/spaces.ts';
+
+/** In what environments a method can act. */
+export interface Takes {
+  /** Kinds of action spaces. */
+  actions: readonly Space['kind'][];
+  /** Ranks of observations: 1 for vectors. */
+  observations: readonly number[];
+}
+
+/** Vectors of observations, choices or numbers as actions. */
+export const vectorsAndAnyAction: Takes = { actions: ['discrete', 'box'], observations: [1] };
+
+const actionsOf: Record<Space['kind'], string> = {
+  discrete: 'choices as actions',
+  box: 'continuous actions',
+};
+
+/** Why a method cannot act in an environment, as a phrase that follows its name; undefined where it can. */
+export function refusal(
+  { actions, observations }: Takes,
+  { actionSpace, observationSpace }: Pick<Environment, 'actionSpace' | 'observationSpace'>,
+): string | undefined {
+  const { shape } = observationSpace;
+  if (!actions.includes(actionSpace.kind)) return `takes no ${actionsOf[actionSpace.kind]}`;
+  if (!observations.includes(shape.length)) return `takes no observations of shape [${shape.join(', ')}]`;
+  return undefined;
+}

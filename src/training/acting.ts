@@ -1,0 +1,108 @@
+import type { RandomStream } from '../random/stream.ts';
+import { memberPart } from './member-part.ts';
+
+/** Which weights act: the ones being trained, or their slow moving average (which evaluation plays). */
+export type PolicyName = 'online' | 'average';
+
+/** How actions are chosen: by sampling, as experience is collected, or the best, as an evaluation plays. */
+export type ActingMode = 'sampled' | 'greedy';
+
+/** Actions of a row of environments: an index each where they are choices (int32), else numbers in a box. */
+export type Actions = Int32Array | Float32Array;
+
+/** Independent numbers of one distribution, so many for each environment: standard Gumbel, N(0, 1), or uniform in [0, 1). */
+export interface Noise {
+  distribution: 'gumbel' | 'normal' | 'uniform';
+  size: number;
+}
+
+/** What an agent acts on. */
+export interface Situation {
+  /** Raw units: [members, environments, observation] */
+  observations: Float32Array;
+  /** What the agent gave at the step before, zero where an episode starts: [members, environments, carry] */
+  carry: Float32Array;
+  /** What the agent asks for in this mode, one noise after the other: [members, environments, sum of sizes] */
+  noise: Float32Array;
+}
+
+/** What an agent does. The arrays are the caller's. */
+export interface Decision {
+  /** [members, environments, actionSize] */
+  actions: Actions;
+  /** [members, environments, carry] */
+  carry: Float32Array;
+}
+
+/** How an agent acts, for all members side by side: a function of what it is given and of its weights. */
+export interface Actor {
+  /** Numbers that the agent carries from step to step in each environment (recurrent state, a plan); 0 without memory. */
+  readonly carrySize: number;
+  /** The noise that each mode needs. */
+  readonly noise: Readonly<Record<ActingMode, readonly Noise[]>>;
+  act(situation: Situation, policy: PolicyName, mode: ActingMode): Promise<Decision>;
+}
+
+/** Fills `out` with a noise's numbers. */
+export function fillNoise(random: RandomStream, { distribution }: Noise, out: Float32Array): Float32Array {
+  if (distribution === 'gumbel') return random.fillGumbel(out);
+  return distribution === 'normal' ? random.fillNormal(out) : random.fillUniform(out);
+}
+
+const noiseSize = (noises: readonly Noise[]) => noises.reduce((sum, { size }) => sum + size, 0);
+
+/**
+ * Acts in a row of environments step after step: draws the noise, and keeps what the agent carries.
+ *
+ * Each member's noise comes from its own stream, environment by environment, however many members there are.
+ */
+export class ActingLoop {
+  /** [members, environments, carry] */
+  readonly carry: Float32Array;
+  readonly carrySize: number;
+  readonly #actor: Actor;
+  readonly #mode: ActingMode;
+  readonly #policy: PolicyName;
+  readonly #members: number;
+  readonly #noise: Float32Array;
+
+  /** @param environments of each member */
+  constructor(actor: Actor, policy: PolicyName, mode: ActingMode, members: number, environments: number) {
+    this.#actor = actor;
+    this.#mode = mode;
+    this.#policy = policy;
+    this.#members = members;
+    this.carrySize = actor.carrySize;
+    this.carry = new Float32Array(members * environments * this.carrySize);
+    this.#noise = new Float32Array(members * environments * noiseSize(actor.noise[mode]));
+  }
+
+  /**
+   * The actions of the next step.
+   *
+   * @param observations [members, environments, observation]
+   * @param streams each member's, for noise
+   */
+  async act(observations: Float32Array, streams: readonly RandomStream[]): Promise<Actions> {
+    for (const [member, random] of streams.entries()) this.#draw(random, member);
+    const situation = { observations, carry: this.carry, noise: this.#noise };
+    const { actions, carry } = await this.#actor.act(situation, this.#policy, this.#mode);
+    this.carry.set(carry);
+    return actions;
+  }
+
+  /** Forgets what is carried in one environment, an index into members × environments: its next step starts an episode. */
+  forget(index: number): void {
+    this.carry.fill(0, index * this.carrySize, (index + 1) * this.carrySize);
+  }
+
+  #draw(random: RandomStream, member: number): void {
+    const own = memberPart(this.#noise, this.#members, member);
+    for (let at = 0; at < own.length; ) {
+      for (const noise of this.#actor.noise[this.#mode]) {
+        fillNoise(random, noise, own.subarray(at, at + noise.size));
+        at += noise.size;
+      }
+    }
+  }
+}

@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs-core';
+import { startEngine } from '../src/engine/engine.ts';
+import { environmentEntry } from '../src/envs/index.ts';
+import { ppo } from '../src/methods/ppo/agent.ts';
+import { ppoSettings } from '../src/methods/ppo/settings.ts';
+import { refusal, vectorsAndAnyAction } from '../src/methods/takes.ts';
+import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
+import { squashedActorLoss } from '../src/methods/vae-lstm/losses.ts';
+import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
+import { decide, encodeActions } from '../src/models/actor.ts';
+import { logTanhSlope, normalEntropy, normalLogProbability } from '../src/nn/gaussian.ts';
+import { RandomStream } from '../src/random/stream.ts';
+import { ActingLoop } from '../src/training/acting.ts';
+import type { Agent } from '../src/training/agent.ts';
+import { agentSpaces } from '../src/training/agent-spaces.ts';
+import { complete, evaluate, evaluationStreams } from '../src/training/evaluate.ts';
+import type { TrainingEvent } from '../src/training/events.ts';
+import { heldOutSet } from '../src/training/held-out.ts';
+import { RandomActions } from '../src/training/random-actions.ts';
+import type { MemberState } from '../src/training/state.ts';
+import { type TrainingPlan, train } from '../src/training/train.ts';
+import { recurrentAgent } from './support/agents.ts';
+import { assertClose } from './support/tensors.ts';
+
+const seeds = [1, 5];
+const box = { kind: 'box', shape: [2], low: [-2, 0], high: [2, 1] } as const;
+
+before(() => startEngine('wasm'));
+
+const plan = (environment: string, steps: number): TrainingPlan => ({
+  environment,
+  steps,
+  logEvery: 3,
+  evaluation: { every: steps, episodes: 2 },
+});
+
+/** Every event of a training, and every member's states at every step it may be stopped at. */
+async function trained(agent: Agent, of: TrainingPlan, from?: MemberState[]) {
+  const events: TrainingEvent[] = [];
+  const states: MemberState[][] = [];
+  for await (const event of train(agent, of, seeds, from)) {
+    if (event.kind === 'step') states.push(structuredClone((await event.save()) as MemberState[]));
+    else if (event.kind !== 'alive') events.push(event);
+  }
+  agent.dispose();
+  return { events, states };
+}
+
+const members = <Settings>(settings: Settings) => seeds.map((seed) => ({ seed, settings }));
+const tiny = { hidden: [8] };
+const worldModel = (environment: string, changes: object = {}) => {
+  const settings = vaeLstmSettings.parse({
+    ...{ randomSteps: 20, randomHold: 4, horizon: 3, imaginationStarts: 4, updateEvery: 2 },
+    ...{ model: { latent: 4, hidden: [8], lstm: 8 }, critic: tiny, actor: tiny },
+    replay: { batch: 4, length: 4, capacity: 100 },
+    ...changes,
+  });
+  return vaeLstm.create(members(settings), agentSpaces(environmentEntry(environment)));
+};
+const yardstick = (environment: string) => {
+  const settings = ppoSettings.parse({
+    ...{ environments: 2, rolloutSteps: 8, epochs: 2, batch: 8, entropy: 0.01 },
+    ...{ actor: { hidden: [8], logStd: -0.5 }, critic: tiny },
+  });
+  return ppo.create(members(settings), agentSpaces(environmentEntry(environment)));
+};
+
+describe('what is begun goes on from a checkpoint to the byte', () => {
+  const kinds: [string, string, () => Agent][] = [
+    [
+      'a world model with continuous actions and held random ones',
+      'Pendulum-v1',
+      () => worldModel('Pendulum-v1'),
+    ],
+    ['PPO with continuous actions', 'Pendulum-v1', () => yardstick('Pendulum-v1')],
+    [
+      'an agent with memory that needs noise even to act greedily',
+      'CartPole-v1',
+      () => recurrentAgent(seeds),
+    ],
+  ];
+  for (const [name, environment, create] of kinds) {
+    test(name, async () => {
+      const whole = await trained(create(), plan(environment, 48));
+      assert.ok(whole.states.length >= 3);
+      const middle = Math.floor(whole.states.length / 2);
+      for (const at of [0, middle]) {
+        const rest = await trained(create(), plan(environment, 48), structuredClone(whole.states[at]!));
+        assert.deepEqual(rest.states, whole.states.slice(at + 1));
+        assert.deepEqual(rest.events.at(-1), whole.events.at(-1));
+      }
+    });
+  }
+
+  test('in the middle of the random phase, with an action held', async () => {
+    const create = () => worldModel('Pendulum-v1', { randomSteps: 40, randomHold: 8 });
+    const evaluated = { ...plan('Pendulum-v1', 48), evaluation: { every: 15, episodes: 1 } };
+    const whole = await trained(create(), evaluated);
+    const [state] = whole.states[0]!;
+    assert.equal(state!.step, 15);
+    assert.ok(state!.arrays['exploration.held'] && state!.arrays['exploration.action']);
+    const rest = await trained(create(), evaluated, structuredClone(whole.states[0]!));
+    assert.deepEqual(rest.states, whole.states.slice(1));
+  });
+
+  test('a checkpoint without what an agent remembers is refused in one sentence', async () => {
+    const { states } = await trained(recurrentAgent(seeds), plan('CartPole-v1', 48));
+    const [first] = states;
+    for (const { arrays } of first!) delete arrays['acting.carry'];
+    await assert.rejects(
+      trained(recurrentAgent(seeds), plan('CartPole-v1', 48), first),
+      /^UserError: the checkpoint of seed 1 is of another config or damaged \(its array acting\.carry is missing, not float32 \[1, 2\]\); delete/,
+    );
+  });
+});
+
+test('what an agent carries is its own per environment, and forgotten where an episode starts', async () => {
+  const agent = recurrentAgent(seeds);
+  const loop = new ActingLoop(agent, 'online', 'sampled', 2, 2);
+  const streams = seeds.map((seed) => RandomStream.named(seed, 'acting'));
+  const observations = Float32Array.from({ length: 16 }, (_, i) => i);
+  for (let step = 0; step < 3; step++) await loop.act(observations, streams);
+  // It carries the steps of the episode, and the sum of the observations' first elements.
+  assert.deepEqual([...loop.carry], [3, 0, 3, 12, 3, 24, 3, 36]);
+  loop.forget(2);
+  await loop.act(observations, streams);
+  assert.deepEqual([...loop.carry], [4, 0, 4, 16, 1, 8, 4, 48]);
+});
+
+test("an evaluation's noise is each member's own, whoever is evaluated beside it", async () => {
+  const entry = environmentEntry('CartPole-v1');
+  const play = (own: number[]) =>
+    complete(evaluate(recurrentAgent(own), entry, 'average', 3, 1, evaluationStreams(own, 'evaluation/7')));
+  const [together, alone] = [await play([4, 9]), await play([9])];
+  assert.deepEqual(together[1]!.episodes, alone[0]!.episodes);
+  assert.notDeepEqual(together[0]!.episodes, alone[0]!.episodes);
+});
+
+test('random actions are held for a geometric number of steps, or for one', () => {
+  const draw = (mean: number, steps: number) => {
+    const random = RandomStream.named(3, 'exploration');
+    const actions = new RandomActions(box, 1, mean);
+    return Array.from({ length: steps }, () => [...actions.next(() => random)]);
+  };
+  const changes = draw(8, 40_000).filter((action, i, all) => i > 0 && action[0] !== all[i - 1]![0]);
+  // 5,000 ± 66 draws.
+  assert.ok(Math.abs(changes.length - 5000) < 260, `${changes.length} draws`);
+  assert.ok(changes.every(([a, b]) => a! >= -2 && a! < 2 && b! >= 0 && b! < 1));
+  const redrawn = draw(1, 50);
+  const random = RandomStream.named(3, 'exploration');
+  const uniform = (low: number, high: number) => random.fillUniform(new Float32Array(1), low, high)[0]!;
+  assert.deepEqual(
+    redrawn,
+    Array.from({ length: 50 }, () => [uniform(-2, 2), uniform(0, 1)]),
+  );
+});
+
+test('the held-out set of an environment with continuous actions holds them in its box', () => {
+  const { action, reward, terminated } = heldOutSet(environmentEntry('Pendulum-v1'));
+  assert.ok(action instanceof Float32Array && action.length === reward.length);
+  assert.ok(action.every((a) => a >= -2 && a <= 2) && new Set(action).size > 1000);
+  assert.ok(!terminated.includes(1));
+});
+
+describe('the policy over a box', () => {
+  // By SciPy: norm.logpdf, norm.entropy, and log(1 - tanh(u)^2) in extended precision.
+  test('densities and entropies', () => {
+    const row = (values: number[]) => tf.tensor(values, [1, values.length]);
+    const density = normalLogProbability(row([0, 1]), row([0, -1]), row([1, 0.5]));
+    assertClose(density.dataSync(), [-0.9189385 - 0.5 - 0.9189385 + 1 - 0.5 * (0.5 * Math.E) ** 2]);
+    assertClose(normalEntropy(row([0, -1])).dataSync(), [2 * 1.4189385 - 1]);
+    assertClose(logTanhSlope(row([0])).dataSync(), [0]);
+    assertClose(logTanhSlope(row([-0.5])).dataSync(), [Math.log(1 - Math.tanh(0.5) ** 2)]);
+    assertClose(logTanhSlope(row([20])).dataSync(), [-40 + 2 * Math.LN2]);
+  });
+
+  test('actions lie in the box, the greedy one is the mean, and networks see them in [-1, 1]', () => {
+    const output = tf.tensor([0, 100, 0, 0], [1, 1, 4]);
+    assertClose(decide(box, output, undefined).dataSync(), [0, 0.5 + 0.5 * Math.tanh(5)]);
+    const sampled = decide(box, output, tf.tensor([1, 0], [1, 1, 2]));
+    const std = 0.1 + 0.9 / (1 + Math.exp(-2));
+    assertClose(sampled.dataSync(), [2 * Math.tanh(std), 0.5 + 0.5 * Math.tanh(5)]);
+    assertClose(encodeActions(box, sampled).dataSync(), [Math.tanh(std), Math.tanh(5)]);
+  });
+
+  test("the actor's loss has the gradient of its definition", () => {
+    const random = RandomStream.named(2, 'loss');
+    const fill = (...shape: number[]) =>
+      tf.tensor(random.fillNormal(new Float32Array(tf.util.sizeFromShape(shape))), shape);
+    const [noise, advantage, weight] = [fill(2, 3, 2, 2), fill(2, 3, 2), tf.abs(fill(2, 3, 2))];
+    const [eta, output] = [tf.tensor1d([0.1, 0.3]), fill(2, 3, 2, 4)];
+    const loss = (x: tf.Tensor) =>
+      tf.sum(squashedActorLoss(x, noise, weight, advantage, eta).loss) as tf.Scalar;
+    const gradient = tf.grad(loss)(output).dataSync();
+    /** In float64, with u of the action fixed at the outputs where it was taken. */
+    const reference = (x: Float64Array) => {
+      const [n, w, a, e, x0] = [noise, weight, advantage, eta, output].map((t) => t.dataSync());
+      let sum = 0;
+      for (let state = 0; state < 12; state++) {
+        let [logP, entropy] = [0, 0];
+        for (let d = 0; d < 2; d++) {
+          const policy = (at: ArrayLike<number>) => ({
+            mean: 5 * Math.tanh(at[state * 4 + d]! / 5),
+            std: 0.1 + 0.9 / (1 + Math.exp(-at[state * 4 + 2 + d]! - 2)),
+          });
+          const epsilon = n![state * 2 + d]!;
+          const [before, now] = [policy(x0!), policy(x)];
+          const taken = before.mean + before.std * epsilon;
+          const u = now.mean + now.std * epsilon;
+          logP +=
+            -0.5 * ((taken - now.mean) / now.std) ** 2 - Math.log(now.std) - 0.5 * Math.log(2 * Math.PI);
+          logP -= Math.log(1 - Math.tanh(taken) ** 2);
+          entropy +=
+            Math.log(now.std) + 0.5 * Math.log(2 * Math.PI * Math.E) + Math.log(1 - Math.tanh(u) ** 2);
+        }
+        sum -= (w![state]! * (logP * a![state]! + e![Math.floor(state / 6)]! * entropy)) / 6;
+      }
+      return sum;
+    };
+    const at = Float64Array.from(output.dataSync());
+    const h = 1e-5;
+    const differences = Array.from(at, (_, i) => {
+      const [up, down] = [at.slice(), at.slice()];
+      up[i]! += h;
+      down[i]! -= h;
+      return (reference(up) - reference(down)) / (2 * h);
+    });
+    assertClose(loss(output).dataSync(), [reference(at)], 1e-4);
+    assertClose(gradient, differences, 1e-3);
+  });
+});
+
+test('a method says what it cannot act in', () => {
+  const pendulum = environmentEntry('Pendulum-v1').make();
+  assert.equal(refusal(vectorsAndAnyAction, pendulum), undefined);
+  assert.equal(
+    refusal({ actions: ['discrete'], observations: [1] }, pendulum),
+    'takes no continuous actions',
+  );
+  assert.equal(
+    refusal({ actions: ['box'], observations: [3] }, pendulum),
+    'takes no observations of shape [3]',
+  );
+});
