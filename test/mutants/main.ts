@@ -37,7 +37,7 @@ const chosen = all.filter(
     !(values.untried && verdicts.has(keyOf(mutant))),
 );
 
-const scratches = Array.from({ length: Number(values.jobs) }, () => new Scratch());
+const scratches: Scratch[] = [];
 const removeAll = () => {
   for (const scratch of scratches) scratch.remove();
 };
@@ -47,6 +47,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.exit(130);
   });
 }
+
+// After the signals are heeded, so that no copy stays behind.
+while (scratches.length < Number(values.jobs)) scratches.push(new Scratch());
 
 /** Runs a task for each item, as many at once as there are copies of the tree. */
 async function each<T, R>(

@@ -21,7 +21,7 @@ export function mutantsPage(
   const killed = mutants.length - survivors - untried;
   const head = `# Mutants
 
-Changes of one place each that would make a result wrong without making the program fail, and the test that notices. \`npm run mutants\` makes each in a copy of the tree, runs the tests meant to notice it, and writes this page; \`npm run mutants -- --only WORD\` tries those whose area, file or description holds the word again. The list is in \`test/mutants/\`. What the tests compare with was computed elsewhere: by numpy, JAX or scipy (\`scripts/*_reference.py\`), by hand, or by another implementation in the test.
+Changes of one place each that would make a result wrong without making the program fail, and the test that notices. \`npm run mutants\` makes each in a copy of the tree, runs the tests meant to notice it, and writes this page; \`npm run mutants -- --only WORD\` tries those whose area, file or description holds the word again, \`-- --untried\` those that no run has tried as they stand. The list is in \`test/mutants/\`. What the tests compare with was computed elsewhere: by numpy, JAX or scipy (\`scripts/*_reference.py\`), by hand, or by another implementation in the test.
 
 Of ${mutants.length} mutants ${killed} are killed, ${survivors} survive, ${untried} were not tried.
 `;
