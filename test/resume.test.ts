@@ -28,16 +28,15 @@ interface Sitting {
   from?: number;
   /** Environment steps after which it gives its core away. */
   turn?: number;
-  /** Asked to stop once this holds of the messages so far, or killed. */
+  /** Asked to stop once this holds of the messages so far, or killed at the next write. */
   stopAfter?: (messages: readonly WorkerMessage[]) => boolean;
-  killAtWrite?: number;
+  killAfter?: (messages: readonly WorkerMessage[]) => boolean;
 }
 
 /** Trains in this process, a second of its clock for every evaluation; gives what it says but for single steps. */
-async function sit(dir: string, { from = 0, turn = steps, stopAfter, killAtWrite }: Sitting = {}) {
+async function sit(dir: string, { from = 0, turn = steps, stopAfter, killAfter }: Sitting = {}) {
   const messages: WorkerMessage[] = [];
   let seconds = from;
-  let writes = 0;
   await trainSeeds(
     { runDir: dir, experiment, engine: 'wasm', seeds, turn },
     {
@@ -48,7 +47,7 @@ async function sit(dir: string, { from = 0, turn = steps, stopAfter, killAtWrite
       },
       stopRequested: () => stopAfter?.(messages) ?? false,
       beforeWrite: () => {
-        if (++writes === killAtWrite) throw new Error('killed');
+        if (killAfter?.(messages)) throw new Error('killed');
       },
       clock: () => seconds,
     },
@@ -103,9 +102,10 @@ test('a run that was never stopped has its rows, its checkpoint at the end and i
 
 test('killed after rows beyond its checkpoint, it writes them again, and once', async () => {
   const dir = folder('killed');
-  // One write at the start, then of each seed 6 rows of losses, 2 evaluations and 1 checkpoint; not the second.
-  const writes = 1 + seeds.length * (6 + 2 + 1);
-  await assert.rejects(sit(dir, { killAtWrite: writes + 1 }), /^Error: killed$/);
+  // After the last evaluation of each seed the next write is a checkpoint.
+  const evaluations = 2 * seeds.length;
+  const killAfter = (messages: readonly WorkerMessage[]) => messages.length === evaluations;
+  await assert.rejects(sit(dir, { killAfter }), /^Error: killed$/);
   for (const seed of seeds) {
     assert.equal(new SeedFolder(dir, seed).readCheckpoint()!.state.step, 40);
     for (const file of ['metrics.csv', 'losses.csv']) {
