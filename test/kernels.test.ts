@@ -7,9 +7,9 @@ import { scope } from '../src/engine/scope.ts';
 import type { Build } from '../src/engine/wasm/heap.ts';
 import { registerKernels } from '../src/engine/wasm/kernels.ts';
 import { hasRelaxedSimd } from '../src/engine/wasm/relaxed-simd.ts';
-import { type Behaviour, imagine } from '../src/methods/vae-lstm/imagination.ts';
 import { actorSpecs } from '../src/models/actor.ts';
-import { dynamicsSpecs } from '../src/models/vae-lstm/dynamics.ts';
+import { type Behaviour, rollOut } from '../src/models/roll-out.ts';
+import { dynamicsSpecs, vaeLstmDynamics } from '../src/models/vae-lstm/dynamics.ts';
 import { adam, biasCorrection, globalNorm } from '../src/nn/adam.ts';
 import { dense } from '../src/nn/linear.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
@@ -278,7 +278,7 @@ describe('fat operations on our kernels equal their portable forms, gradients in
     );
   });
 
-  test('imagine, by an actor and with given actions', async () => {
+  test('rollOut, by an actor and with given actions', async () => {
     const arbitrary = fc.record({
       members,
       starts: extent,
@@ -309,7 +309,7 @@ describe('fat operations on our kernels equal their portable forms, gradients in
           hidden: start('hidden', units),
           cell: start('cell', units),
         };
-        return Object.values(imagine(model, from, behaviour));
+        return Object.values(rollOut(vaeLstmDynamics(model), from, behaviour));
       },
       2e-4,
     );

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../engine/compiled.ts';
 import { oneHot } from '../engine/one-hot.ts';
-import { imagine, imaginedReturns } from '../methods/vae-lstm/imagination.ts';
+import { imaginedReturns } from '../methods/vae-lstm/imagination.ts';
 import {
   actorLoss,
   baseLoss,
@@ -20,6 +20,8 @@ import type { VaeLstmSettings } from '../methods/vae-lstm/settings.ts';
 import { applyGradients, type Gradients, type MemberScalars } from '../methods/vae-lstm/update.ts';
 import { toWindows, uploadBatch } from '../methods/vae-lstm/windows.ts';
 import { actionNoise, logPolicy } from '../models/actor.ts';
+import { rollOut } from '../models/roll-out.ts';
+import { vaeLstmDynamics } from '../models/vae-lstm/dynamics.ts';
 import { value } from '../models/vae-lstm/heads.ts';
 import { biasCorrection } from '../nn/adam.ts';
 import { RandomStream } from '../random/stream.ts';
@@ -150,7 +152,7 @@ export function timedParts(
       const { weights, start, ofAction, imagined } = given;
       const parameters = layout.model.unpack(weights.model);
       const policy = layout.actor.unpack(weights.actor);
-      const imagination = imagine(parameters, start, {
+      const imagination = rollOut(vaeLstmDynamics(parameters), start, {
         actor: policy,
         layers: actor.hidden.length,
         actionSpace,

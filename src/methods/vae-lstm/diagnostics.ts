@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { scope } from '../../engine/scope.ts';
 import { actionSize } from '../../envs/spaces.ts';
 import { actionNoise, encodeActions } from '../../models/actor.ts';
+import { rollOut } from '../../models/roll-out.ts';
 import { decode } from '../../models/vae-lstm/decoder.ts';
-import { predictSequence, stateBefore } from '../../models/vae-lstm/dynamics.ts';
+import { predictSequence, stateBefore, vaeLstmDynamics } from '../../models/vae-lstm/dynamics.ts';
 import { encode } from '../../models/vae-lstm/encoder.ts';
 import { continueLogit, type ValueFunction, value } from '../../models/vae-lstm/heads.ts';
 import type { Parameters } from '../../nn/parameters.ts';
@@ -14,7 +15,7 @@ import type { Row } from '../../training/events.ts';
 import { PendingTerms } from '../../training/pending-terms.ts';
 import { memberMean, memberSum } from '../../training/reduce.ts';
 import { emptyActions, type Sequences, stackSequences } from '../../training/replay.ts';
-import { imagine, imaginedReturns } from './imagination.ts';
+import { imaginedReturns } from './imagination.ts';
 import { type Networks, targetCritic, type Weights } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
 import { toWindows, uploadActions, uploadBatch } from './windows.ts';
@@ -191,7 +192,7 @@ function openLoop(
   for (let member = 0; member < members; member++) actions.set(taken, member * taken.length);
   const shape = [members, starts.length, LONGEST];
   const given = encodeActions(actionSpace, uploadActions(actions, shape, actionSpace)) as tf.Tensor4D;
-  const { nextLatent } = imagine(model, startAt(rolled, starts), { actions: given });
+  const { nextLatent } = rollOut(vaeLstmDynamics(model), startAt(rolled, starts), { actions: given });
   const decoded = tf.mul(
     decode(model, settings.model.hidden.length, nextLatent),
     tf.tensor1d([...observationScale]),
@@ -227,7 +228,7 @@ function dreamReturn(
     ),
   ) as tf.Tensor4D;
   const behaviour = { actor, layers: settings.actor.hidden.length, actionSpace, noise };
-  const imagination = imagine(model, startAt(rolled, starts), behaviour);
+  const imagination = rollOut(vaeLstmDynamics(model), startAt(rolled, starts), behaviour);
   const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent);
   const { returns } = imaginedReturns(model, target, imagination, valueOfLatent, settings);
   return tf.div(

@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { policyOutput } from '../../models/actor.ts';
-import { type DynamicsState, stateBefore } from '../../models/vae-lstm/dynamics.ts';
+import { type Behaviour, rollOut } from '../../models/roll-out.ts';
+import { type DynamicsState, stateBefore, vaeLstmDynamics } from '../../models/vae-lstm/dynamics.ts';
 import { value } from '../../models/vae-lstm/heads.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
-import { type Behaviour, imagine, imaginedReturns } from './imagination.ts';
+import { imaginedReturns } from './imagination.ts';
 import {
   actorLoss,
   baseLoss,
@@ -133,7 +134,7 @@ export function gradients(
     const behaviour = noise.behaviour(actor);
     const imagination = stopGradient(() => {
       const start = startStates(inference, windows.first, noise.starts);
-      return imagine(model, start, behaviour);
+      return rollOut(vaeLstmDynamics(model), start, behaviour);
     });
     const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent, false);
     const imagined = stopGradient(() => imaginedReturns(model, target, imagination, valueOfLatent, settings));

@@ -1,8 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { ownKernel } from '../../engine/own-kernel.ts';
 import { fanIn, openForgetGate, zeros } from '../../nn/initialisers.ts';
 import { dense, linear, linearSpecs } from '../../nn/linear.ts';
 import { type LstmState, lstmSequence, lstmStep } from '../../nn/lstm.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
+import { actorLayers } from '../actor.ts';
+import type { Behaviour, Dynamics, Imagination } from '../roll-out.ts';
 
 /**
  * The LSTM dynamics: h', c' = LSTM([z, onehot(a)], h, c) and the next latent ẑ' = z + W h' + b, deterministic and
@@ -72,9 +75,7 @@ export interface DynamicsState extends LstmState {
 }
 
 /** The one-step function (z, h, c, a) -> (ẑ', h', c') of a roll-out; forward only. */
-export function dynamicsStep(
-  parameters: Parameters,
-): (state: DynamicsState, action: tf.Tensor) => DynamicsState {
+function dynamicsStep(parameters: Parameters): (state: DynamicsState, action: tf.Tensor) => DynamicsState {
   const step = lstmStep(
     parameters.get('dynamics.input.weight'),
     parameters.get('dynamics.recurrent.weight'),
@@ -87,8 +88,36 @@ export function dynamicsStep(
   };
 }
 
+/** The dynamics of a roll-out; the latent is all that policy and heads see. */
+export function vaeLstmDynamics(parameters: Parameters): Dynamics<DynamicsState> {
+  let made: ReturnType<typeof dynamicsStep> | undefined;
+  // Where a roll-out is one call, no step is ever made.
+  const step = () => (made ??= dynamicsStep(parameters));
+  return {
+    features: ({ latent }) => latent,
+    step: (state, action) => step()(state, action),
+    rollOut: (start, behaviour) => fusedRollOut(parameters, start, behaviour),
+  };
+}
+
+/** In one call, where the engine has a kernel for it: with given actions, or with choices. */
+function fusedRollOut(
+  parameters: Parameters,
+  start: DynamicsState,
+  behaviour: Behaviour,
+): Imagination | undefined {
+  const own = ownKernel('RollOut');
+  if (!own || ('actor' in behaviour && behaviour.actionSpace.kind !== 'discrete')) return undefined;
+  const choice =
+    'actor' in behaviour
+      ? { gumbel: behaviour.noise, ...actorLayers(behaviour.actor, behaviour.layers) }
+      : behaviour;
+  const [latent, action, nextLatent] = own({ ...start, ...dynamicsWeights(parameters), ...choice });
+  return { latent: latent!, action: action!, nextLatent: nextLatent! };
+}
+
 /** All parameters of the dynamics as an engine's roll-out takes them. */
-export const dynamicsWeights = (parameters: Parameters): Record<string, tf.Tensor> => ({
+const dynamicsWeights = (parameters: Parameters): Record<string, tf.Tensor> => ({
   inputWeight: parameters.get('dynamics.input.weight'),
   recurrentWeight: parameters.get('dynamics.recurrent.weight'),
   gateBias: gateBias(parameters),
