@@ -430,6 +430,10 @@ describe('wm sweep', () => {
     child.kill('SIGINT');
     const { code, stderr } = await ended;
     assert.equal(code, 130, stderr);
+    // What was not begun leaves no trace.
+    assert.deepEqual(readdirSync(sweepDir(cwd)).sort(), ['horizon=10', 'sweep.yaml']);
+    assert.match(stderr, /^horizon=10 seed 0 {2}interrupted$/m);
+    assert.doesNotMatch(stderr, /^horizon=3/m);
     const resumed = await run(cwd, ...command);
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.match(resumed.stderr, /^resuming runs\/sweeps\/tiny /m);

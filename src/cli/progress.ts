@@ -149,9 +149,10 @@ export function createProgress({ seeds, stream, quiet, plain, clock }: ProgressO
     status(index, status, message = '') {
       const state = stateOf(index);
       if (state.status === status && state.message === message) return;
+      // Of a stopped session, those that were trained: a thousand may not have begun.
+      const isEnd = status === 'done' || (status === 'interrupted' && state.status === 'running');
       state.status = status;
       state.message = message;
-      const isEnd = status === 'done' || status === 'interrupted';
       const matters = status === 'failed' || (!quiet && (message !== '' || (isEnd && !bars)));
       if (matters) print(`${state.label}  ${message ? `${status}: ${message}` : status}`);
     },

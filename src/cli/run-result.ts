@@ -1,5 +1,7 @@
 import type { RunOutcome } from '../experiment/sitting.ts';
-import { readRun } from '../runs/read.ts';
+import { methods } from '../methods/index.ts';
+import { readMetrics } from '../runs/read.ts';
+import { SeedFolder } from '../runs/seed-folder.ts';
 import { type CurveSummary, summarise } from '../runs/summary.ts';
 import { type Estimate, estimate, formatEstimate } from '../statistics.ts';
 
@@ -15,13 +17,18 @@ export interface RunResult {
   interrupted: number[];
 }
 
-/** Sums up a run and its sitting from its folder. @throws UserError when the folder is damaged. */
-export function runResult({ dir, failed, interrupted }: RunOutcome): RunResult {
-  const { info, experiment, seeds } = readRun(dir);
-  const summaries = seeds.map(({ seed, rows }) => ({ seed, ...summarise(rows, experiment.environment) }));
+/** Sums up a run and its sitting from the curves of its finished seeds. @throws UserError when one is damaged. */
+export function runResult({ dir, experiment, done, failed, interrupted }: RunOutcome): RunResult {
+  const finished = new Set(done);
+  const summaries = experiment.seeds
+    .filter((seed) => finished.has(seed))
+    .map((seed) => {
+      const rows = readMetrics(new SeedFolder(dir, seed));
+      return { seed, ...summarise(rows, experiment.environment) };
+    });
   return {
     run: dir,
-    arm: info.arm,
+    arm: methods[experiment.method].arm(experiment),
     final_reward: estimate(finalRewards({ seeds: summaries })),
     seeds: summaries,
     failed: Object.fromEntries(failed),

@@ -59,8 +59,10 @@ export async function trainSession(
     plain: process.env.TERM === 'dumb' || Boolean(process.env.NO_COLOR),
     clock: () => performance.now(),
   });
-  const indexOf = (run: Sitting, seed: number) =>
-    members.findIndex((member) => member.experiment === run.experiment && member.seed === seed);
+  const indices = new Map(
+    members.map(({ experiment, seed }, index) => [`${experiment.name} ${seed}`, index]),
+  );
+  const indexOf = ({ experiment }: Sitting, seed: number) => indices.get(`${experiment.name} ${seed}`)!;
   const stopping = stopOnSignals(
     clock,
     () => progress.note('saving every seed; once more to stop at once'),

@@ -11,7 +11,10 @@ export interface RunOptions {
   experiments: readonly Experiment[];
   /** The folder of run folders. */
   runsDir: string;
-  /** Opens what keeps the runs together, once every engine is known to load; what it gives is closed in the end. */
+  /**
+   * Opens what keeps the runs together, once every engine is known to load, and others out of their folder; what it
+   * gives is closed in the end. A run in it has no folder until its first seed begins: a thousand take long to make.
+   */
   openParent?: (() => { close(): void }) | undefined;
   /** Worker processes at once; undefined: one per core, or one in all on a GPU. */
   workers: number | undefined;
@@ -52,7 +55,8 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
       if (options.signal.aborted) {
         throw new UserError('stopped before anything was trained; the same command goes on from here', 130);
       }
-      runs.push(new Sitting(runsDir, experiment, engines.get(experiment.engine)!, host, clock));
+      const used = engines.get(experiment.engine)!;
+      runs.push(new Sitting(runsDir, experiment, used, host, clock, parent !== undefined));
     }
     options.begin(runs);
     const byDir = new Map(runs.map((run) => [run.outcome.dir, run]));

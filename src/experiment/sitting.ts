@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { formatExperiment } from '../config/format.ts';
 import { loadExperiment } from '../config/load.ts';
@@ -11,6 +12,7 @@ import { type OriginChange, originChanges } from '../runs/provenance.ts';
 import { readRun } from '../runs/read.ts';
 import { isFinished, type Origin, sittingsOf } from '../runs/records.ts';
 import { RunFolder } from '../runs/run-folder.ts';
+import { SeedFolder } from '../runs/seed-folder.ts';
 import { summarise } from '../runs/summary.ts';
 import type { Job, WorkerMessage } from './messages.ts';
 
@@ -26,6 +28,7 @@ export interface UsedEngine {
 /** How a run ended; `failed` by seed. */
 export interface RunOutcome {
   dir: string;
+  experiment: Experiment;
   done: number[];
   failed: Map<number, string>;
   interrupted: number[];
@@ -33,7 +36,8 @@ export interface RunOutcome {
 
 /**
  * One sitting of a run: its folder held open, the seeds that are left to train, and the record of what becomes of
- * them. Until the first seed begins, nothing is written but what makes the folder.
+ * them. Until the first seed begins, nothing is written but what makes the folder, and a folder that is made `late` not
+ * even that.
  */
 export class Sitting {
   readonly experiment: Experiment;
@@ -45,7 +49,8 @@ export class Sitting {
   /** Why a seed does not stand at its newest checkpoint, where that is so. */
   readonly #fallbacks: ReadonlyMap<number, string>;
   readonly #extension: Extension | null;
-  readonly #folder: RunFolder;
+  /** Undefined until it is made. */
+  #folder: RunFolder | undefined;
   readonly #origin: Origin;
   /** What made the sitting before and no longer does. */
   readonly #changes: readonly OriginChange[];
@@ -58,6 +63,8 @@ export class Sitting {
   /**
    * Opens a run's folder in `runsDir`, or makes it.
    *
+   * @param late whether a folder that is not there is made when the first seed begins: to be asked for where a lock
+   *   above keeps others out until then
    * @throws UserError when the folder is not this experiment's, in use, damaged, or cannot be written.
    */
   constructor(
@@ -66,10 +73,37 @@ export class Sitting {
     used: UsedEngine,
     host: HostInfo,
     clock: () => number,
+    late = false,
   ) {
     const dir = path.join(runsDir, experiment.name);
+    this.experiment = experiment;
+    this.used = used;
+    this.#clock = clock;
     this.#origin = { ...host, engine: engineRecord(used) };
-    this.#folder = RunFolder.open(dir, {
+    this.outcome = { dir, experiment, done: [], failed: new Map(), interrupted: [] };
+    const folder = late && !existsSync(dir) ? undefined : this.#openFolder();
+    try {
+      this.#extension = folder?.resumed
+        ? extensionOf(dir, 'run', storedExperiment(folder), experiment)
+        : null;
+      const { steps, fallbacks } = pendingSteps(dir, experiment);
+      this.#steps = steps;
+      this.#fallbacks = fallbacks;
+    } catch (error) {
+      folder?.close();
+      throw error;
+    }
+    this.#folder = folder;
+    this.resumed = folder?.resumed ?? false;
+    this.#open = new Set(this.#steps.keys());
+    this.outcome.done.push(...experiment.seeds.filter((seed) => !this.#steps.has(seed)));
+    const before = folder && sittingsOf(folder.info).at(-1);
+    this.#changes = before && this.pending.length > 0 ? originChanges(before, this.#origin) : [];
+  }
+
+  #openFolder(): RunFolder {
+    const { experiment } = this;
+    return RunFolder.open(this.outcome.dir, {
       configText: formatExperiment(experiment),
       info: {
         ...this.#origin,
@@ -78,26 +112,21 @@ export class Sitting {
         arm: methods[experiment.method].arm(experiment),
       },
     });
-    try {
-      const file = path.join(dir, 'config.yaml');
-      const stored = loadExperiment({ file, text: this.#folder.configText });
-      this.#extension = extensionOf(dir, 'run', stored, experiment);
-      const { steps, fallbacks } = pendingSteps(this.#folder, experiment);
-      this.#steps = steps;
-      this.#fallbacks = fallbacks;
-    } catch (error) {
-      this.#folder.close();
-      throw error;
+  }
+
+  /** The folder, to write into: made now, where it is not there. */
+  #made(): RunFolder {
+    if (this.#folder) return this.#folder;
+    const folder = this.#openFolder();
+    if (folder.resumed) {
+      folder.close();
+      throw new UserError(
+        `${this.outcome.dir} was made by another process meanwhile; run the same command again`,
+        1,
+      );
     }
-    this.experiment = experiment;
-    this.used = used;
-    this.resumed = this.#folder.resumed;
-    this.#clock = clock;
-    this.#open = new Set(this.#steps.keys());
-    const done = experiment.seeds.filter((seed) => !this.#steps.has(seed));
-    this.outcome = { dir, done, failed: new Map(), interrupted: [] };
-    const before = sittingsOf(this.#folder.info).at(-1);
-    this.#changes = before && this.pending.length > 0 ? originChanges(before, this.#origin) : [];
+    this.#folder = folder;
+    return folder;
   }
 
   /** The seeds that were not finished when the sitting began. */
@@ -107,6 +136,7 @@ export class Sitting {
 
   /** Whether there is nothing to do. A kill can come between the last seed and the summary: then that is left. */
   get finished(): boolean {
+    if (!this.#folder) return false;
     const { end, status } = this.#folder.info;
     return this.#steps.size === 0 && end !== null && Object.values(status).every((each) => each === 'done');
   }
@@ -130,7 +160,7 @@ export class Sitting {
 
   /** Whether a seed can be gone on with or played: published runs come without checkpoints. */
   get holdsCheckpoints(): boolean {
-    return this.experiment.seeds.some((seed) => this.#folder.seed(seed).hasCheckpoint());
+    return this.experiment.seeds.some((seed) => new SeedFolder(this.outcome.dir, seed).hasCheckpoint());
   }
 
   /** The environment step at which a pending seed stands. */
@@ -175,8 +205,9 @@ export class Sitting {
   /** Makes the folder that of the longer run, or of more seeds, where that is asked for: before any worker writes. */
   extendIfAsked(): void {
     if (this.#extension === null) return;
-    this.#folder.extend(formatExperiment(this.experiment), this.pending);
-    this.#folder.logEvent({ kind: 'extended', ...this.#extension });
+    const folder = this.#made();
+    folder.extend(formatExperiment(this.experiment), this.pending);
+    folder.logEvent({ kind: 'extended', ...this.#extension });
   }
 
   /** Sums the run up where only that is left. */
@@ -189,12 +220,13 @@ export class Sitting {
   /** Records that a worker has begun to train some seeds. */
   begin(seeds: readonly number[], pid: number | undefined): void {
     if (this.#begin === undefined) this.#start();
-    this.#folder.logEvent({ kind: 'worker', pid, seeds });
-    for (const seed of seeds) this.#folder.setStatus(seed, 'running');
+    const folder = this.#made();
+    folder.logEvent({ kind: 'worker', pid, seeds });
+    for (const seed of seeds) folder.setStatus(seed, 'running');
   }
 
   #start(): void {
-    const folder = this.#folder;
+    const folder = this.#made();
     this.#begin = this.#clock();
     if (folder.takenOver) folder.logEvent({ kind: 'lock-taken-over', from: folder.takenOver });
     const { wmVersion, gitCommit, gitChanges, node, engine } = this.#origin;
@@ -219,19 +251,19 @@ export class Sitting {
     const { done, failed, interrupted } = this.outcome;
     if (message.kind === 'done') {
       done.push(seed);
-      this.#folder.setStatus(seed, 'done');
+      this.#made().setStatus(seed, 'done');
     } else if (message.kind === 'failed') {
       failed.set(seed, message.reason);
-      this.#folder.setStatus(seed, 'failed', message.reason);
-      this.#folder.logEvent(message);
+      this.#made().setStatus(seed, 'failed', message.reason);
+      this.#made().logEvent(message);
     } else if (message.kind === 'interrupted') {
       interrupted.push(seed);
       // A run stopped before its first seed began stands where it stood.
-      if (this.#begin !== undefined) this.#folder.setStatus(seed, 'interrupted');
+      if (this.#begin !== undefined) this.#made().setStatus(seed, 'interrupted');
     } else {
       if (message.kind === 'waiting') {
         this.#steps.set(seed, message.step);
-        this.#folder.setStatus(seed, 'waiting');
+        this.#made().setStatus(seed, 'waiting');
       }
       return false;
     }
@@ -244,15 +276,16 @@ export class Sitting {
   #sumUp(): void {
     if (this.#begin === undefined) return;
     const { dir, done, failed, interrupted } = this.outcome;
-    this.#folder.joinMetrics();
-    this.#folder.writeSummary(summaryRows(dir));
-    this.#folder.markEnd(this.#clock() - this.#begin);
-    this.#folder.logEvent({ kind: 'end', done, failed: [...failed.keys()], interrupted });
+    const folder = this.#made();
+    folder.joinMetrics();
+    folder.writeSummary(summaryRows(dir));
+    folder.markEnd(this.#clock() - this.#begin);
+    folder.logEvent({ kind: 'end', done, failed: [...failed.keys()], interrupted });
   }
 
   /** Gives the folder back to other processes. */
   close(): void {
-    this.#folder.close();
+    this.#folder?.close();
   }
 }
 
@@ -262,6 +295,11 @@ function engineRecord({ engine, reason }: UsedEngine): Origin['engine'] {
   return { name, device, version, reason };
 }
 
+/** The experiment that a folder was made with. @throws UserError when its config is damaged. */
+function storedExperiment({ dir, configText }: RunFolder): Experiment {
+  return loadExperiment({ file: path.join(dir, 'config.yaml'), text: configText });
+}
+
 /**
  * The environment step at which each unfinished seed stands, and why it is not its newest checkpoint's, where that is so.
  * Reads every checkpoint, so that a damaged one is found now.
@@ -269,13 +307,13 @@ function engineRecord({ engine, reason }: UsedEngine): Origin['engine'] {
  * @throws UserError when a seed that ended earlier than the run now does has no checkpoint to go on from.
  */
 function pendingSteps(
-  folder: RunFolder,
+  dir: string,
   experiment: Experiment,
 ): { steps: Map<number, number>; fallbacks: Map<number, string> } {
   const steps = new Map<number, number>();
   const fallbacks = new Map<number, string>();
   for (const seed of experiment.seeds) {
-    const seedFolder = folder.seed(seed);
+    const seedFolder = new SeedFolder(dir, seed);
     const done = seedFolder.done();
     if (done && isFinished(done, experiment)) continue;
     const checkpoint = seedFolder.readCheckpoint();

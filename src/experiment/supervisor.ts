@@ -106,8 +106,9 @@ function runJob(
       const early = signal.aborted && (GROUP_SIGNALS as readonly unknown[]).includes(killedBy);
       end(killedBy ? `was ended by ${killedBy}` : `ended with code ${code}`, early);
     });
-    send(worker, { kind: 'job', job });
+    // What a worker begins with has to stand: the run's folder, and its lock.
     guarded(() => started(job, worker.pid));
+    send(worker, { kind: 'job', job });
     if (signal.aborted) stop();
   });
 }

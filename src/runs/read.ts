@@ -201,7 +201,8 @@ function byValues<R extends { cell: { settings: CellSettings } }>(runs: R[], key
   return runs.sort((a, b) => rankers.map((rank) => rank(a) - rank(b)).find((x) => x !== 0) ?? 0);
 }
 
-function readMetrics(folder: SeedFolder): Row[] {
+/** The rows of a finished seed's metrics.csv. @throws UserError when it is missing or damaged. */
+export function readMetrics(folder: SeedFolder): Row[] {
   const file = join(folder.dir, 'metrics.csv');
   const table = readCsv(file);
   if (table === undefined) {
