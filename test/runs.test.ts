@@ -692,6 +692,20 @@ test('summarise: learning curves by hand', () => {
   assert.deepEqual(summary(20, 30), [30, 25, null, null]);
   assert.deepEqual(summary(500), [500, 500, 1000, 1000]);
   assert.deepEqual(summary(), [null, null, null, null]);
+  const crossings = (environment: string, ...rewards: number[]) => {
+    const rows = rewards.map((reward, i) => row(1000 * (i + 1), reward));
+    const { steps_to_400, first_crossing_400, steps_to_threshold, first_crossing } = summarise(
+      rows,
+      environment,
+    );
+    return [steps_to_400, first_crossing_400, steps_to_threshold, first_crossing];
+  };
+  assert.deepEqual(crossings('CartPole-v1', 410, 475, 474, 480), [1000, 1000, 4000, 2000]);
+  assert.deepEqual(
+    crossings('Acrobot-v1', -101, -100, 500),
+    [null, null, 2000, 2000],
+    "the paper's is CartPole's",
+  );
   const errors = { prediction_mse: 0.5, prediction_mse_standardised: 0.25, reward_std: 3 };
   const last = summarise([row(1, 2), { ...row(2, 3), ...errors }], 'CartPole-v1');
   assert.equal(last.prediction_mse, 0.5);

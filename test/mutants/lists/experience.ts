@@ -109,8 +109,8 @@ export const experience: readonly Group[] = [
       ["'environment')", "'environments')", 'starts from another stream'],
       ["'exploration')", "'environment')", 'random actions from the stream of starts'],
       ["'acting')", "'exploration')", 'sampled actions from the stream of random ones'],
-      ["'online', this.#gumbel", "'average', this.#gumbel", 'collects with the averaged policy'],
-      ["'online', this.#gumbel)", "'online')", 'collects greedily'],
+      ["'online', 'sampled'", "'average', 'sampled'", 'collects with the averaged policy'],
+      ["'online', 'sampled'", "'online', 'greedy'", 'collects greedily'],
       ['observation.set(this.#vector.observations);', '', 'the first observation for ever'],
       ['first.set(this.#starts);', '', 'starts not marked'],
       ['Math.floor(index / this.environments)', '0', "every member's episodes from the first one's stream"],
@@ -133,7 +133,11 @@ export const experience: readonly Group[] = [
     file: source.train,
     by: tests.training('at their multiples'),
     changes: [
-      ['|| step === plan.steps;', ';', 'no evaluation at the end'],
+      [
+        'step % evaluation.every === 0 || step === steps',
+        'step % evaluation.every === 0',
+        'no evaluation at the end',
+      ],
       [
         'update % plan.logEvery < updates',
         'update % plan.logEvery === 0',

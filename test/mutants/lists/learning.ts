@@ -74,7 +74,7 @@ export const learning: readonly Group[] = [
         'masked predictions count in the mean',
       ],
       ['[onPrediction, 1]', '[onPrediction, 0.5]', "half the critic's loss on predictions"],
-      ['memberMean(objective, -1)', 'memberMean(objective)', "the actor's loss negated"],
+      ['value: memberMean(objective, -1)', 'value: memberMean(objective)', "the actor's loss negated"],
       ['-dy.size / perState[0]!.size', 'dy.size / perState[0]!.size', "the actor's gradient negated"],
       [
         'tf.sub(tf.mul(advantage!, action), bonus)',
@@ -154,12 +154,12 @@ export const learning: readonly Group[] = [
   },
   {
     area: 'Imagination',
-    file: source.imagination,
+    file: source.rollOut,
     by: portableUpdateByJax,
     changes: [
       [
-        'latent: tf.stack(latents.slice(0, -1), 2)',
-        'latent: tf.stack(latents.slice(1), 2)',
+        'latent: tf.stack(features.slice(0, -1), 2)',
+        'latent: tf.stack(features.slice(1), 2)',
         'the state after an action for the one before',
       ],
     ],
@@ -179,7 +179,11 @@ export const learning: readonly Group[] = [
     by: tests.losses('bootstrap promises'),
     changes: [
       ['critic.boundedTarget ?', '!critic.boundedTarget ?', 'the bootstrap unbounded'],
-      ['Math.min(0, spaces.rewardRange[0])', 'spaces.rewardRange[0]', 'no value below the least reward'],
+      [
+        'Math.min(0, spaces.rewardRange[0] / spaces.rewardScale)',
+        'spaces.rewardRange[0] / spaces.rewardScale',
+        'no value below the least reward',
+      ],
     ],
   },
   {
@@ -251,10 +255,14 @@ export const learning: readonly Group[] = [
       ],
       ['biasCorrection(update)', 'biasCorrection(update + 1)', "Adam's correction an update late"],
       ['random.integer(rows)', 'random.integer(rows - 1)', 'no imagination from the last state'],
-      ["streams('posterior')", "streams('imagination')", 'posterior noise from another stream'],
       [
-        "this.#imaginationStreams = streams('imagination')",
-        "this.#imaginationStreams = streams('imagined')",
+        'streams.posterior.fillNormal',
+        'streams.imagination.fillNormal',
+        'posterior noise from another stream',
+      ],
+      [
+        'const random = streams.imagination',
+        'const random = streams.posterior',
         'imagination from another stream',
       ],
       ["streams('model-weights')", "streams('weights')", 'initial weights from another stream'],
@@ -264,14 +272,31 @@ export const learning: readonly Group[] = [
         "the actor's initial weights from another stream",
       ],
       [
-        'each(({ actor }) => actor.entropy)',
-        'each(({ lambda }) => lambda)',
+        'vector(({ actor }) => actor.entropy)',
+        'vector(({ lambda }) => lambda)',
         'λ for the weight of the entropy',
       ],
       [
         'tf.div(observations, [...observationScale])',
         'observations',
         'latent terms of unscaled observations',
+      ],
+    ],
+  },
+  {
+    area: 'Updates',
+    file: source.trainingState,
+    by: tests.vaeLstm('begins with|an update'),
+    changes: [
+      [
+        'this.#byName((name) => RandomStream.named(seed, name))',
+        'this.#byName((name) => RandomStream.named(seeds[0]!, name))',
+        "every member's noise from the first one's streams",
+      ],
+      [
+        'seeds.map((seed) => RandomStream.named(seed, name))',
+        'seeds.map(() => RandomStream.named(seeds[0]!, name))',
+        'all members begin alike',
       ],
     ],
   },

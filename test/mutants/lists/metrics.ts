@@ -61,11 +61,11 @@ export const metrics: readonly Group[] = [
         'dream return from unbroken starts alone',
       ],
       [
-        'sequences.action.subarray(at, at + LONGEST)',
-        'sequences.action.subarray(at + 1, at + 1 + LONGEST)',
+        'subarray(at * width, (at + LONGEST) * width)',
+        'subarray((at + 1) * width, (at + 1 + LONGEST) * width)',
         'actions of the open loop shifted by one',
       ],
-      ['1 - settings.gamma,', '1,', 'dream return unscaled'],
+      ['(1 - settings.gamma) / rewardScale', '1 / rewardScale', 'dream return unscaled'],
       [
         'tf.slice(returns, [0, 0, 0], [randoms.length, starts.length, 1])',
         'returns',
@@ -78,14 +78,10 @@ export const metrics: readonly Group[] = [
       ],
       ['gamma ** (at % time)', '1', 'value bias against the undiscounted return'],
       ['sum / batch', 'sum', 'value bias against the sum over episodes'],
+      ['latent)), (1 - gamma) / rewardScale)', 'latent)), 1)', 'value bias of the scaled value'],
       [
-        'tf.div(memberMean(value(model, critic.hidden.length, latent)), 1 - gamma)',
-        'memberMean(value(model, critic.hidden.length, latent))',
-        'value bias of the scaled value',
-      ],
-      [
-        'valueBias(models.model, onOwn, own, settings)',
-        'valueBias(models.model, onHeldOut, own, settings)',
+        'valueBias(models.model, onOwn,',
+        'valueBias(models.model, onHeldOut,',
         'value bias from the held-out starts',
       ],
       ['tf.greater(logits, 0)', 'tf.greater(logits, 0.5)', 'threshold of the continue accuracy moved'],
@@ -149,8 +145,20 @@ export const metrics: readonly Group[] = [
     by: tests.metrics('wm eval'),
     changes: [
       ["'average', episodes", "'online', episodes", 'wm eval plays the online policy'],
-      ["'eval')", "'evaluation/0')", 'wm eval from other starts'],
+      ["'eval',", "'evaluation/0',", 'wm eval from other starts'],
       ['own, 0)', 'own, 1)', 'wm eval with other noise'],
+    ],
+  },
+  {
+    area: 'Evaluation',
+    file: source.evaluate,
+    by: evaluation,
+    changes: [
+      [
+        'starts: seeds.map((seed) => RandomStream.named(seed, name))',
+        'starts: seeds.map(() => RandomStream.named(0, name))',
+        'every seed from the same starts',
+      ],
     ],
   },
   {
@@ -159,8 +167,8 @@ export const metrics: readonly Group[] = [
     by: tests.training('plays whole episodes greedily'),
     changes: [
       [
-        'environments.reset(i, streams[member]!)',
-        'environments.reset(i, streams[0]!)',
+        'environments.reset(i, starts[member]!)',
+        'environments.reset(i, starts[0]!)',
         "every member from the first one's starts",
       ],
       ['episode.return += rewards[i]!', 'episode.return = rewards[i]!', 'the last reward for the return'],

@@ -10,13 +10,6 @@ export const resuming: readonly Group[] = [
     file: source.trainSeeds,
     by: tests.resume(),
     changes: [
-      ['metrics.cutAfter(evaluationDue ? step - 1 : step);', '', 'evaluations twice'],
-      ['losses.cutAfter(step);', '', 'rows of losses twice'],
-      [
-        '(checkpoint?.wallSeconds ?? 0) + clock() - begin',
-        'clock() - begin',
-        'the time of earlier sittings forgotten',
-      ],
       ['checkpointDue = true', 'checkpointDue = false', 'no checkpoint after an evaluation'],
       ['states.length > 0 ? states : undefined', 'undefined', 'starts again, in the same files'],
       [
@@ -30,7 +23,18 @@ export const resuming: readonly Group[] = [
         'turns counted from the start of the run',
       ],
       ['ended = { steps: event.step, updates: event.update };', '', 'ends with the counts it began with'],
-      ['wall_seconds: wallSeconds(), ...event.row', '...event.row, wall_seconds: 0', 'no time told'],
+    ],
+  },
+  {
+    area: 'Resume',
+    file: source.seedRecord,
+    by: tests.resume(),
+    changes: [
+      ['written(at) && isEvaluated(experiment, at)', 'isEvaluated(experiment, at)', 'evaluations twice'],
+      ['this.#losses.keep((at) => at <= step);', '', 'rows of losses twice'],
+      ['at <= step)', 'at < step)', 'the row of losses at the checkpoint cut off'],
+      ['(checkpoint?.wallSeconds ?? 0) + seconds()', 'seconds()', 'the time of earlier sittings forgotten'],
+      ['wall_seconds: this.#wallSeconds(), ...row', '...row, wall_seconds: 0', 'no time told'],
     ],
   },
   {
@@ -50,18 +54,18 @@ export const resuming: readonly Group[] = [
   },
   {
     area: 'Resume',
-    file: source.vaeLstmAgent,
+    file: source.trainingState,
     by: resumedAgent,
     changes: [
       [
+        'fromState(streams[name]!)',
         'fromState(streams.posterior!)',
-        'fromState(streams.imagination!)',
-        'posterior noise from another position',
+        "every stream at the posterior's position",
       ],
       [
-        'imagination: this.#imaginationStreams[member]!.state()',
-        'imagination: this.#imaginationStreams[0]!.state()',
-        "the first member's position saved for each",
+        'this.#streams[member]![name].state()',
+        'this.#streams[0]![name].state()',
+        "the first member's positions saved for each",
       ],
     ],
   },
@@ -118,7 +122,7 @@ export const resuming: readonly Group[] = [
     file: source.csv,
     by: tests.runs('csv log:'),
     changes: [
-      ['row.env_step! <= step', 'row.env_step! < step', 'the row at the checkpoint cut off'],
+      ['stands(row.env_step!)', '!stands(row.env_step!)', 'what stands cut off, the rest kept'],
       [
         'parseCsv(wholeLines(text), this.file)',
         'parseCsv(text, this.file)',

@@ -43,8 +43,13 @@ export const statistics: readonly Group[] = [
     file: source.summary,
     by: tests.runs('summarise'),
     changes: [
-      ['THRESHOLD = 400', 'THRESHOLD = 401', 'learnt from another reward on'],
-      ['>= THRESHOLD', '> THRESHOLD', 'learnt above 400 alone'],
+      ['reward: 400', 'reward: 401', 'learnt from another reward on'],
+      ['>= threshold', '> threshold', 'learnt above the threshold alone'],
+      [
+        'steps_to_threshold: own.sustained',
+        'steps_to_threshold: paper.sustained',
+        "the paper's threshold for the environment's",
+      ],
       ['rows.slice(-3)', 'rows.slice(-2)', 'the last two for the last three'],
       ['reaches.lastIndexOf(false) + 1', 'reaches.indexOf(true)', 'a dip afterwards forgotten'],
       ['reaches.indexOf(true)', 'reaches.lastIndexOf(true)', 'the last crossing for the first'],
