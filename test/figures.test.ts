@@ -195,6 +195,20 @@ test('long names keep their ends, and leave room for the data', async () => {
   for (const width of bars) assert.ok(width > 80, `a bar is ${width} wide`);
 });
 
+test('rewards below zero fill the axis, which goes up to zero only where they come near it', () => {
+  const zero = (rewards: number[], thresholds: { y: number; label: string }[]) => {
+    const [figure] = figures([{ label: 'Costs', seeds: [finished(1, rewards)] }], thresholds);
+    const { concat } = JSON.parse(JSON.stringify(figure!.spec));
+    return concat[0].layer.find(({ mark }: Layer) => mark.type === 'area').encoding.y.scale.zero;
+  };
+  // Costs of 105 to 200 would lie in the lower half, those of 120 to 1,600 leave a little room.
+  assert.equal(zero([-200, -160, -105], []), false);
+  assert.equal(zero([-200, -160, -150], [{ y: -110, label: 'solved' }]), false);
+  assert.equal(zero([-1600, -400, -120], []), true);
+  assert.equal(zero([-30, 95], []), true);
+  assert.equal(zero([20, 500], []), true);
+});
+
 test('thresholds are marked in figure 1 alone and named in its caption', async () => {
   const { figure, spec } = drawn([dream], 'figure1');
   assert.deepEqual(spec.datasets.thresholds, thresholds);

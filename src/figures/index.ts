@@ -1,5 +1,6 @@
 import { paperConditions, paperThresholds } from '../compare/paper.ts';
 import { runLabels } from '../compare/samples.ts';
+import { environmentEntry } from '../envs/index.ts';
 import type { FinishedSeed, Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
 import { mean } from '../statistics.ts';
@@ -44,7 +45,7 @@ export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]):
       draw: (data: Series) =>
         learningCurves(labels, data, {
           yTitle: 'Mean reward per episode',
-          axis: linearAxis,
+          axis: linearAxis([...data.seeds, ...thresholds].map(({ y }) => y)),
           thresholds,
           note: (label) => arms.find((arm) => arm.label === label)?.note ?? '',
         }),
@@ -98,26 +99,49 @@ export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]):
     });
 }
 
-/** The figures of some runs, in the order of Table 1, on the paper's environment with its thresholds marked; then those of sweeps. */
+/**
+ * The figures of some runs, in the order of Table 1, then those of sweeps. Where all are of one environment its threshold
+ * is marked: on the paper's, the two that the paper's curves are read against.
+ */
 export function figuresOf(runs: readonly Run[]): Figure[] {
   const labels = runLabels(runs);
-  const asInPaper = runs.every(({ experiment }) => experiment.environment === paperConditions.environment);
+  const [environment, ...others] = new Set(runs.map(({ experiment }) => experiment.environment));
+  const marked = environment === undefined || others.length > 0 ? undefined : marks(environment);
   const arms = runs.map(({ seeds }, index) => ({
     label: labels[index]!,
     seeds,
-    note: asInPaper ? crossingWords(seeds) : '',
+    note: marked ? crossingWords(seeds, marked.reached) : '',
   }));
-  const thresholds = asInPaper
-    ? paperThresholds.map((y) => ({ y, label: `${y}, the paper's threshold` }))
-    : [];
-  return [...figures(arms, thresholds), ...sweepFigures(runs)];
+  return [...figures(arms, marked?.thresholds ?? []), ...sweepFigures(runs)];
+}
+
+/** What is marked in the learning curves of an environment, and the reward whose crossing is told in words. */
+function marks(environment: string): { thresholds: Threshold[]; reached: Reached } {
+  if (environment === paperConditions.environment) {
+    return {
+      thresholds: paperThresholds.map((y) => ({ y, label: `${y}, the paper's threshold` })),
+      reached: { reward: 400, steps: (rows) => summarise(rows, environment).steps_to_400 },
+    };
+  }
+  const { reward } = environmentEntry(environment).threshold;
+  return {
+    thresholds: [{ y: reward, label: `${reward} counts as solved` }],
+    reached: { reward, steps: (rows) => summarise(rows, environment).steps_to_threshold },
+  };
+}
+
+/** A reward, and the environment step from which on a learning curve is at or above it; null where it is not. */
+interface Reached {
+  reward: number;
+  steps: (rows: FinishedSeed['rows']) => number | null;
 }
 
 /** `400 from step 4,400 (10 of 10)`: mean over the seeds that stay at or above it, and how many do. */
-function crossingWords(seeds: Run['seeds']): string {
-  const steps = seeds.flatMap(({ rows }) => summarise(rows, paperConditions.environment).steps_to_400 ?? []);
-  const from = steps.length > 0 ? `from step ${Math.round(mean(steps)!).toLocaleString('en-US')} ` : '';
-  return seeds.length === 0 ? '' : `400 ${from}(${steps.length} of ${seeds.length})`;
+function crossingWords(seeds: Run['seeds'], { reward, steps }: Reached): string {
+  const crossings = seeds.flatMap(({ rows }) => steps(rows) ?? []);
+  const from =
+    crossings.length > 0 ? `from step ${Math.round(mean(crossings)!).toLocaleString('en-US')} ` : '';
+  return seeds.length === 0 ? '' : `${reward} ${from}(${crossings.length} of ${seeds.length})`;
 }
 
 /** Labels as short as a figure has room for, as long as they differ. */

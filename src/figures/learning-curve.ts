@@ -12,7 +12,7 @@ export interface Threshold {
 /** How learning curves are drawn. */
 interface Look {
   yTitle: string;
-  axis: typeof linearAxis | typeof logarithmicAxis;
+  axis: ReturnType<typeof linearAxis> | typeof logarithmicAxis;
   thresholds: readonly Threshold[];
   /** A line under an arm's name; empty: none. */
   note: (arm: string) => string;

@@ -10,12 +10,11 @@ import { armChannels, linearAxis, logarithmicAxis, page, SCHEMA } from './theme.
 
 /** What a sweep asks after, at the end of training. */
 const PANELS = [
-  { title: 'Final reward', column: 'final_reward', logarithmic: false, axis: linearAxis },
+  { title: 'Final reward', column: 'final_reward', logarithmic: false },
   {
     title: 'Prediction error (raw units²)',
     column: 'prediction_mse',
     logarithmic: true,
-    axis: logarithmicAxis,
   },
 ] as const;
 
@@ -104,7 +103,7 @@ function pointWords({ arm, value, ...point }: Points['means'][number]): string {
 }
 
 function panelLayers(
-  { title, axis, seeds, means }: (typeof PANELS)[number] & Points,
+  { title, logarithmic, seeds, means }: (typeof PANELS)[number] & Points,
   key: string,
   domain: string[],
   arms: string[],
@@ -116,6 +115,7 @@ function panelLayers(
     title: key,
     axis: { labelAngle: 0, grid: false },
   } as const;
+  const axis = logarithmic ? logarithmicAxis : linearAxis(seeds.map(({ y }) => y));
   const y = { type: 'quantitative', title, ...axis } as const;
   const data = { seeds: { values: seeds }, means: { values: means } };
   const channels = armChannels(arms, arms);

@@ -4,8 +4,16 @@ import type { LayerSpec } from 'vega-lite/types_unstable/spec/layer.js';
 /** The version of Vega-Lite that specifications are written in: an editor reads it. */
 export const SCHEMA = 'https://vega.github.io/schema/vega-lite/v6.json';
 
-/** A vertical axis from zero. */
-export const linearAxis = { scale: { zero: true, nice: true }, axis: { tickCount: 6 } } as const;
+/**
+ * A vertical axis from zero, or, where no value is positive or near it, of the values alone: costs of −200 to −110 would
+ * lie in the lower half of an axis that goes up to zero.
+ */
+export function linearAxis(values: readonly number[]) {
+  const least = values.reduce((a, b) => Math.min(a, b), 0);
+  const greatest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const zero = greatest >= 0 || -greatest < 0.25 * (greatest - least);
+  return { scale: { zero, nice: true }, axis: { tickCount: 6 } } as const;
+}
 
 /** Environment steps: `10k`. The label of zero would be `0k`. */
 export const stepAxis = {
