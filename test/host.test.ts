@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -53,4 +53,22 @@ test('the source is recorded with what it has beyond its commit', async () => {
   rmSync(join(root, 'src/new.ts'));
   write('src/errors.ts', 'one');
   assert.equal(sourceVersion().gitChanges, null);
+
+  // Ctrl-C reaches a git that runs meanwhile: it is asked again.
+  const path = process.env.PATH!;
+  const real = spawnSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).stdout.trim();
+  const ended = `${root}/ended`;
+  mkdirSync(join(root, 'bin'));
+  writeFileSync(
+    join(root, 'bin/git'),
+    `#!/bin/sh\n[ -e ${ended} ] || { : > ${ended}; kill -TERM $$; }\nexec ${real} "$@"\n`,
+    { mode: 0o755 },
+  );
+  process.env.PATH = `${join(root, 'bin')}:${path}`;
+  try {
+    assert.equal(sourceVersion().gitCommit, commit);
+    assert.ok(existsSync(ended), 'the git that a signal ends was asked');
+  } finally {
+    process.env.PATH = path;
+  }
 });

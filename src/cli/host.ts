@@ -49,13 +49,24 @@ export function sourceVersion(): Pick<HostInfo, 'gitCommit' | 'gitChanges'> {
   }
 }
 
+/** Signals that a git may be ended by before it is given up. */
+const SIGNALS = 5;
+
+/** What git says in wm's checkout. @throws Error where it refuses, or is not installed. */
 function git(...args: string[]): Buffer {
   // A hook of another repository names that one in the environment. Nothing is written, no lock taken.
   const { GIT_DIR: _, GIT_WORK_TREE: __, GIT_INDEX_FILE: ___, ...env } = process.env;
-  return execFileSync('git', args, {
-    cwd: root,
-    env: { ...env, GIT_OPTIONAL_LOCKS: '0' },
-    stdio: ['ignore', 'pipe', 'ignore'],
-    maxBuffer: 2 ** 28,
-  });
+  for (let ended = 0; ; ended++) {
+    try {
+      return execFileSync('git', args, {
+        cwd: root,
+        env: { ...env, GIT_OPTIONAL_LOCKS: '0' },
+        stdio: ['ignore', 'pipe', 'ignore'],
+        maxBuffer: 2 ** 28,
+      });
+    } catch (error) {
+      // Ctrl-C and its like reach the whole process group: wm saves and stops, git does not know that.
+      if (!(error as { signal?: string }).signal || ended === SIGNALS) throw error;
+    }
+  }
 }
