@@ -18,6 +18,7 @@ steps: ${steps}
 updateEvery: 2
 horizon: 3
 evaluation: { every: 40, episodes: 2 }
+distractors: 8
 `;
 const experiment = loadExperiment({ file: 'tiny.yaml', text: config });
 const root = temporaryFolder('resume');
