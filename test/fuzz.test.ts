@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { loadExperiment } from '../src/config/load.ts';
 import { UserError } from '../src/errors.ts';
 import { numericRows, parseCsv } from '../src/runs/csv.ts';
-import { checks, sandboxRoot } from './fuzz/targets.ts';
+import { sandboxRoot } from './fuzz/target.ts';
+import { checks } from './fuzz/targets.ts';
 
 /** The short form of `npm run fuzz`. */
 const root = sandboxRoot();

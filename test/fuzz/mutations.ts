@@ -103,6 +103,7 @@ const TOKENS = [
     'env_step',
     'data_offsets',
   ],
+  ...['stopWhen', 'distractors', 'sittings', 'worker', 'baseline', 'critic.shapesModel', '0-9', '0..9'],
 ].map((token) => Buffer.from(token));
 
 const place = fc.double({ min: 0, max: 1, noNaN: true });

@@ -1,214 +1,44 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { compareRuns } from '../../src/compare/index.ts';
-import { formatExperiment } from '../../src/config/format.ts';
+import { compareByEnvironment, compareRuns } from '../../src/compare/index.ts';
 import { loadExperiment } from '../../src/config/load.ts';
 import { experimentOf } from '../../src/config/schema.ts';
-import { loadSweep } from '../../src/config/sweep.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { environmentEntry } from '../../src/envs/index.ts';
-import { UserError } from '../../src/errors.ts';
 import { vaeLstm } from '../../src/methods/vae-lstm/agent.ts';
 import { CsvLog, numericRows, parseCsv } from '../../src/runs/csv.ts';
-import { readDoneInfo, readRunInfo } from '../../src/runs/records.ts';
+import { readDoneInfo, readRunInfo, sittingsOf } from '../../src/runs/records.ts';
 import { RunFolder } from '../../src/runs/run-folder.ts';
 import { decodeSafetensors, encodeSafetensors, SafetensorsError } from '../../src/runs/safetensors.ts';
 import { SeedFolder } from '../../src/runs/seed-folder.ts';
 import { agentSpaces } from '../../src/training/agent-spaces.ts';
 import type { MemberState } from '../../src/training/state.ts';
 import { train } from '../../src/training/train.ts';
-import { runSync } from '../support/program.ts';
-import { mutationsOf, tokenSoup } from './mutations.ts';
-
-/** A kind of input from outside: how one is made, and what reads it. */
-export interface Target<T> {
-  name: string;
-  /** Share of all inputs. */
-  share: number;
-  inputs: fc.Arbitrary<T>;
-  /**
-   * Gives an input to the product; throws what the product throws.
-   *
-   * @param sandbox an empty folder of its own, beside nothing else
-   */
-  run: (input: T, sandbox: string) => void | Promise<void>;
-}
+import { runSync, wm } from '../support/program.ts';
+import { anyValue, assignment, configChecks, configs, jsonText, text } from './configs.ts';
+import { mutationsOf } from './mutations.ts';
+import { attempt, type Check, prepare, type Target } from './target.ts';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const published = path.join(repository, 'runs/first/baseline');
 const read = (...parts: string[]) => readFileSync(path.join(repository, ...parts));
-const configs = [
-  'configs/quick.yaml',
-  'configs/dream.yaml',
-  'configs/ablations/literal.yaml',
-  'runs/first/baseline/config.yaml',
-].map((file) => read(file));
-
-/** What may happen: nothing wrong, or one sentence for the user. Anything else is a finding. */
-async function attempt(action: () => void | Promise<void>): Promise<'accepted' | 'refused'> {
-  try {
-    await action();
-    return 'accepted';
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    assert.match(error.message, /^[^\p{C}\p{Zl}\p{Zp}]{1,2000}$/u, 'a message is one printable line');
-    return 'refused';
-  }
-}
-
-const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('utf8');
-
-const keys = fc.oneof(
-  fc.constantFrom(
-    'method',
-    'model',
-    'critic',
-    'seeds',
-    'steps',
-    'name',
-    'beta',
-    'from',
-    'to',
-    'hidden',
-    'lstm',
-  ),
-  fc.constantFrom('__proto__', 'constructor', 'prototype', 'toString', '', '<<', '~', 'a.b'),
-  fc.string({ unit: 'binary' }),
-);
-const { value: anyValue } = fc.letrec((tie) => ({
-  value: fc.oneof(
-    { maxDepth: 4 },
-    fc.constantFrom(0, -1, Number.POSITIVE_INFINITY, 5, 2 ** 31, true, null, '', 'CON', '../../x'),
-    fc.double(),
-    fc.string({ unit: 'binary' }),
-    fc.array(tie('value'), { maxLength: 4 }),
-    fc.dictionary(keys, tie('value'), { maxKeys: 4, noNullPrototype: true }),
-  ),
-}));
-/** JSON is YAML as well. Duplicate keys, which no JavaScript value has, come from the mutations. */
-const jsonText = anyValue.map((value) =>
-  Buffer.from(JSON.stringify({ method: 'vae-lstm', ...Object(value) })),
-);
-const assignment = fc.oneof(
-  fc.constantFrom(
-    'lambda=0.5',
-    'model.latent=3',
-    'beta={from: 1, to: 0, over: 9}',
-    'seeds=[3, 4]',
-    'name=x',
-    'model={}',
-  ),
-  fc
-    .tuple(fc.array(keys, { maxLength: 4 }), anyValue)
-    .map(([key, value]) => `${key.join('.')}=${JSON.stringify(value)}`),
-  fc
-    .tuple(fc.array(keys, { maxLength: 3 }), tokenSoup)
-    .map(([key, value]) => `${key.join('.')}=${text(value)}`),
-  tokenSoup.map(text),
-);
-
-const flag = (valid: string) => fc.oneof(fc.constant(valid), tokenSoup.map(text));
-
-function checkConfig(config: string, overrides: string[], flags: Record<string, string | undefined>): void {
-  const experiment = loadExperiment({ file: 'c.yaml', text: config, overrides, flags });
-  assert.equal(
-    path.dirname(path.resolve('runs', experiment.name)),
-    path.resolve('runs'),
-    'a name is one folder',
-  );
-  assert.doesNotMatch(experiment.name, /[\p{C}. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/iu);
-  assert.ok(experiment.seeds.length <= 10_000, 'the seeds are bounded');
-  const again = loadExperiment({ file: 'again.yaml', text: formatExperiment(experiment) });
-  assert.deepEqual(again, experiment, 'a config that was accepted is read back the same');
-}
-
-const sweeps: Target<Uint8Array> = {
-  name: 'sweeps',
-  share: 0.03,
-  inputs: fc.oneof(
-    mutationsOf([
-      Buffer.from(
-        'method: vae-lstm\nsweep: {lambda: [0, 0.5, 1], beta.to: [0.1, 1], model.hidden: [[8], [16, 16]]}\n',
-      ),
-      Buffer.from(
-        'method: vae-lstm\nname: arms\nsweep:\n  - {critic.shapesModel: false}\n  - {lambda: 2, horizon: 5}\n',
-      ),
-    ]),
-    anyValue.map((sweep) => Buffer.from(JSON.stringify({ method: 'vae-lstm', sweep }))),
-  ),
-  run: (bytes) => {
-    const { base, cells, text: resolved } = loadSweep({ file: 's.yaml', text: text(bytes) });
-    for (const { experiment } of cells) {
-      const folder = path.resolve('runs', base.name, experiment.name);
-      assert.equal(
-        path.dirname(path.dirname(folder)),
-        path.resolve('runs'),
-        'a cell is one folder in the sweep',
-      );
-    }
-    assert.deepEqual(loadSweep({ file: 'again.yaml', text: resolved }).cells, cells);
-  },
-};
-
-const configFiles: Target<Uint8Array> = {
-  name: 'config files',
-  share: 0.32,
-  inputs: fc.oneof(
-    { weight: 6, arbitrary: mutationsOf(configs) },
-    {
-      weight: 2,
-      arbitrary: tokenSoup.map((soup) => Buffer.concat([Buffer.from('method: vae-lstm\n'), soup])),
-    },
-    { weight: 2, arbitrary: jsonText },
-  ),
-  run: (bytes) => {
-    // As the command line decodes it.
-    let config: string;
-    try {
-      config = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    } catch {
-      return;
-    }
-    checkConfig(config, [], {});
-  },
-};
-
-const settings: Target<{ overrides: string[]; flags: Record<string, string | undefined> }> = {
-  name: '--set and flags',
-  share: 0.2,
-  inputs: fc.record({
-    overrides: fc.array(assignment, { maxLength: 3 }),
-    flags: fc.record(
-      {
-        seeds: flag('0,1,2'),
-        steps: flag('2000'),
-        name: flag('x'),
-        engine: flag('cpu'),
-      },
-      { requiredKeys: [] },
-    ),
-  }),
-  run: ({ overrides, flags }) => checkConfig(text(configs[0]!), overrides, flags),
-};
-
 const csvFiles: Target<Uint8Array> = {
   name: 'CSV files',
-  share: 0.15,
+  share: 0.1,
   inputs: mutationsOf([
     read('runs/first/baseline/seed-100/metrics.csv'),
     read('runs/first/baseline/seed-100/losses.csv').subarray(0, 1500),
@@ -226,19 +56,37 @@ const csvFiles: Target<Uint8Array> = {
   },
 };
 
+const record = (...parts: string[]) => JSON.parse(readFileSync(path.join(published, ...parts), 'utf8'));
+const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+const runRecord = record('run.json');
+const doneRecord = record('seed-100/done.json');
+/** As wm has written them over time, and what other programs call run.json. */
+const originals = {
+  'run.json': [
+    read('runs/first/baseline/run.json'),
+    json({ ...runRecord, sittings: [runRecord, { ...runRecord, end: null }] }),
+    json({ id: 1, name: 'run', status: 'done', sittings: [] }),
+    json({ schemaVersion: '1.0', runs: [{ tool: {}, results: [] }] }),
+  ],
+  'done.json': [
+    read('runs/first/baseline/seed-100/done.json'),
+    json({ ...doneRecord, worker: { seeds: [100, 101] }, metStopWhen: true }),
+  ],
+};
+
 const records: Target<{ bytes: Uint8Array; name: string }> = {
   name: 'run.json and done.json',
   share: 0.1,
-  inputs: fc.constantFrom('run.json', 'seed-100/done.json').chain((name) =>
+  inputs: fc.constantFrom('run.json' as const, 'done.json' as const).chain((name) =>
     fc.record({
-      bytes: fc.oneof(mutationsOf([readFileSync(path.join(published, name))]), jsonText),
-      name: fc.constant(path.basename(name)),
+      bytes: fc.oneof(mutationsOf(originals[name]), jsonText),
+      name: fc.constant(name),
     }),
   ),
   run: ({ bytes, name }, sandbox) => {
     writeFileSync(path.join(sandbox, name), bytes);
-    if (name === 'run.json') readRunInfo(sandbox);
-    else readDoneInfo(sandbox);
+    if (name === 'done.json') readDoneInfo(sandbox);
+    else sittingsOf(readRunInfo(sandbox)!);
   },
 };
 
@@ -286,6 +134,52 @@ const runFolders: Target<Item[]> = {
     assert.equal(readFileSync(path.join(outside, 'file'), 'utf8'), 'mine', 'nothing is written outside');
   },
 };
+
+/** What may lie in a folder that is given for the runs in it. */
+const neighbours = fc.oneof(
+  fc.array(items, { minLength: 1, maxLength: 2 }).map((changes) => ({ kind: 'run' as const, changes })),
+  fc.constantFrom(...originals['run.json']).map((bytes) => ({ kind: 'run.json' as const, bytes })),
+  mutationsOf([read('runs/sweeps/lambda/sweep.yaml')]).map((bytes) => ({
+    kind: 'sweep.yaml' as const,
+    bytes,
+  })),
+  fc.constantFrom('file', 'folder', 'hidden', 'itself', 'dangling', 'published').map((kind) => ({ kind })),
+);
+type Neighbour = typeof neighbours extends fc.Arbitrary<infer T> ? T : never;
+
+const foldersOfRuns: Target<Neighbour[]> = {
+  name: 'folders of runs',
+  share: 0.02,
+  inputs: fc.array(neighbours, { maxLength: 4 }),
+  run: async (all, sandbox) => {
+    const runs = path.join(sandbox, 'runs');
+    const outside = path.join(sandbox, 'outside');
+    for (const dir of [runs, outside]) mkdirSync(dir);
+    writeFileSync(path.join(outside, 'file'), 'mine');
+    for (const [place, neighbour] of all.entries()) layDown(neighbour, path.join(runs, `${place}`), outside);
+    const before = listing(sandbox);
+    await attempt(() => {
+      compareByEnvironment([runs], { paper: true, seedValues: true });
+    });
+    await attempt(() => {
+      compareRuns([...before.map((each) => path.join(sandbox, each)), published], { paper: false });
+    });
+    assert.deepEqual(listing(sandbox), before, 'nothing is written');
+  },
+};
+
+function layDown(neighbour: Neighbour, at: string, outside: string): void {
+  const links: Record<string, string> = { itself: '.', dangling: 'nowhere', published };
+  const target = links[neighbour.kind];
+  if ('changes' in neighbour) copyChanged(at, neighbour.changes, outside);
+  else if (target !== undefined) symlinkSync(target, at);
+  else if (neighbour.kind === 'file') writeFileSync(at, 'x');
+  else {
+    const dir = neighbour.kind === 'hidden' ? path.join(path.dirname(at), `.${path.basename(at)}`) : at;
+    mkdirSync(dir);
+    if ('bytes' in neighbour) writeFileSync(path.join(dir, neighbour.kind), neighbour.bytes);
+  }
+}
 
 /** The published run with some of its files changed; links lead to the folder `outside` or its file. */
 function copyChanged(dir: string, changes: readonly Item[], outside: string): void {
@@ -370,7 +264,7 @@ const lyingHeader = fc
 
 const checkpoints: Target<Uint8Array> = {
   name: 'checkpoints',
-  share: 0.15,
+  share: 0.1,
   inputs: fc.oneof(mutationsOf([state]), lyingHeader),
   run: async (bytes, sandbox) => {
     try {
@@ -514,59 +408,79 @@ const commands: Target<{ config: Uint8Array; override: string; changes: Item[] }
   },
 };
 
+/** Where nothing can be made, and outputs that take nothing: none of them is there on every system. */
+const places: Target<{ args: string[]; script: string; status: number }> = {
+  name: 'places that refuse',
+  share: 0.0005,
+  inputs: fc.oneof(
+    fc.record({
+      args: fc
+        .tuple(
+          fc.constantFrom('train', 'sweep'),
+          fc.constantFrom(
+            '/proc/runs',
+            '/proc/self/runs/x',
+            '/dev/null',
+            '/dev/null/runs',
+            '/sys/runs',
+            'file',
+            'file/runs',
+            'x'.repeat(300),
+          ),
+        )
+        .map(([command, runs]) => [
+          command,
+          '--config',
+          command === 'train' ? 'quick' : 'lambda',
+          '--runs',
+          runs,
+        ]),
+      script: fc.constant('exec "$@"'),
+      status: fc.constant(2),
+    }),
+    fc.record({
+      args: fc.constantFrom<string[]>(
+        ['train', '--config', 'quick'],
+        ['sweep', '--config', 'lambda'],
+        ['compare', 'runs'],
+        ['eval', '--run', 'runs'],
+        ['report', 'runs'],
+      ),
+      script: fc.constantFrom('mkdir gone && cd gone && rmdir ../gone && exec "$@"'),
+      status: fc.constant(2),
+    }),
+    fc.record({
+      args: fc.constantFrom<string[]>(
+        ['configs'],
+        ['environments', '--json'],
+        ['compare', published],
+        ['train', '--help-config'],
+      ),
+      script: fc.constant('exec "$@" >/dev/full'),
+      status: fc.constant(1),
+    }),
+  ),
+  run: ({ args, script, status }, sandbox) => {
+    writeFileSync(path.join(sandbox, 'file'), '');
+    const shell = ['-c', script, 'sh', ...wm, ...args];
+    const ended = spawnSync('sh', shell, { cwd: sandbox, encoding: 'utf8', timeout: 60_000 });
+    assert.equal(ended.status, status, `${args} ended with ${ended.status}: ${ended.stderr}`);
+    assert.match(ended.stderr, /^wm: [^\p{C}]+\n$/u);
+    assert.deepEqual(listing(sandbox), ['file'], 'nothing is written');
+  },
+};
+
 const listing = (dir: string) => readdirSync(dir, { recursive: true }).map(String).sort();
 
 /** Every kind of input, ready for `check`. */
 export const checks: readonly Check[] = [
-  prepare(configFiles),
-  prepare(sweeps),
-  prepare(settings),
+  ...configChecks,
   prepare(csvFiles),
   prepare(records),
   prepare(runFolders),
+  prepare(foldersOfRuns),
   prepare(checkpoints),
   prepare(states),
   prepare(commands),
+  prepare(places),
 ];
-
-/** A new folder in memory where there is such a place: the product waits for the disk after every write. */
-export function sandboxRoot(): string {
-  return mkdtempSync(path.join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'wm-fuzz-'));
-}
-
-/** A target as a property: `check` gives `runs` inputs from `seed` to the product and throws on a finding, shrunk. */
-export interface Check {
-  name: string;
-  share: number;
-  /**
-   * @param root an empty folder; nothing may be written there but in `sandbox`, which each input finds empty
-   * @param slowest seconds of processor time that an input may take
-   * @returns how many of the inputs were valid
-   */
-  check: (options: { seed: number; runs: number; root: string; slowest: number }) => Promise<number>;
-}
-
-function prepare<T>({ name, share, inputs, run }: Target<T>): Check {
-  return {
-    name,
-    share,
-    check: async ({ seed, runs, root, slowest }) => {
-      const sandbox = path.join(root, 'sandbox');
-      let accepted = 0;
-      const property = fc.asyncProperty(inputs, async (input) => {
-        rmSync(sandbox, { recursive: true, force: true });
-        mkdirSync(sandbox);
-        const begin = process.cpuUsage();
-        if ((await attempt(() => run(input, sandbox))) === 'accepted') accepted++;
-        // The clock would count what other programs do.
-        const { user, system } = process.cpuUsage(begin);
-        const seconds = (user + system) / 1e6;
-        assert.ok(seconds < slowest, `an input took ${seconds.toFixed(1)} seconds of processor time`);
-        assert.deepEqual(Object.keys(Object.prototype), [], 'no prototype is polluted');
-        assert.deepEqual(readdirSync(root), ['sandbox'], 'nothing is written beside the sandbox');
-      });
-      await fc.assert(property, { seed, numRuns: runs });
-      return accepted;
-    },
-  };
-}
