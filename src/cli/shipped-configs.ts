@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../errors.ts';
+import { onDisk } from '../runs/atomic.ts';
 import { closest, enumeration } from '../words.ts';
 
 const folder = fileURLToPath(new URL('../../configs/', import.meta.url));
@@ -14,10 +15,10 @@ export function shippedConfigs(): string[] {
     .sort();
 }
 
-/** Where a shipped config lies, as short as it can be said from here. */
+/** Where a shipped config lies, as short as it can be said from here. @throws UserError where the working folder is gone. */
 export function shippedConfigPath(name: string): string {
   const file = path.join(folder, name);
-  const fromHere = path.relative('', file);
+  const fromHere = onDisk(name, () => path.relative('', file));
   return fromHere.startsWith('..') || path.isAbsolute(fromHere) ? file : fromHere;
 }
 
