@@ -84,6 +84,9 @@ test('a row holds the means over the finished seeds, a collapsed seed has not re
       },
       stepsTo400: { mean: null, reached: 0 },
       firstCrossing400: { mean: 4000, reached: 1 },
+      // CartPole-v1 counts as solved from 475 on.
+      stepsToThreshold: { mean: null, reached: 0 },
+      firstCrossing: { mean: null, reached: 0 },
       wallSeconds: 3650.25,
       secondsPerSeed: 3650.25,
       seedsPerWorker: [1],
@@ -93,6 +96,8 @@ test('a row holds the means over the finished seeds, a collapsed seed has not re
   );
   assert.deepEqual(dreamRow?.stepsTo400, { mean: (6000 + 2000 + 8000) / 3, reached: 3 });
   assert.deepEqual(dreamRow?.firstCrossing400, { mean: (2000 + 2000 + 8000) / 3, reached: 3 });
+  assert.deepEqual(dreamRow?.stepsToThreshold, { mean: (6000 + 8000) / 2, reached: 2 });
+  assert.deepEqual(dreamRow?.firstCrossing, { mean: (6000 + 8000) / 2, reached: 2 });
 });
 
 test('text: Table 1 first, aligned, in two parts, notes wrapped; then how sure it is', () => {
