@@ -8,6 +8,7 @@ import { configJsonSchema, describeConfig, leafKeys, nodeAt, schemaRoot } from '
 import { differingKeys, formatExperiment } from '../src/config/format.ts';
 import { type ConfigInput, loadExperiment } from '../src/config/load.ts';
 import { experimentOf, methodNames } from '../src/config/schema.ts';
+import { environmentNames } from '../src/envs/index.ts';
 import { UserError } from '../src/errors.ts';
 import { methods } from '../src/methods/index.ts';
 import { seedWords } from '../src/words.ts';
@@ -52,6 +53,8 @@ const badFiles: [string, string][] = [
     'environment: Pong',
     'c.yaml:2:14: environment: expected CartPole-v1, Acrobot-v1, MountainCar-v0, MountainCarContinuous-v0 or Pendulum-v1, got "Pong"',
   ],
+  ['distractors: -1', 'c.yaml:2:14: distractors: expected an integer from 0 to 1000, got -1'],
+  ['randomHold: 0.5', 'c.yaml:2:13: randomHold: expected a number from 1 to 10000, got 0.5'],
   ['engine: gpu', 'c.yaml:2:9: engine: expected auto, tensorflow, webgpu, wasm or cpu, got "gpu"'],
   [
     `engine: ${'x'.repeat(99)}`,
@@ -127,6 +130,26 @@ const badFiles: [string, string][] = [
 
 test('a mistake in the file is one sentence with its place', () => {
   for (const [text, message] of badFiles) assert.equal(complaint(method + text), message);
+});
+
+test('a method is refused in an environment that it cannot act in', () => {
+  const { takes } = methods.ppo;
+  const pendulum = 'method: ppo\nenvironment: Pendulum-v1\nbatch: 100';
+  const ends = 'which Pendulum-v1 asks for; choose another environment or method';
+  try {
+    Object.assign(methods.ppo, { takes: { ...takes, actions: ['discrete'] } });
+    assert.equal(
+      complaint(pendulum),
+      `c.yaml:2:14: environment: method ppo takes no continuous actions, ${ends}`,
+    );
+    Object.assign(methods.ppo, { takes: { ...takes, observations: [3] } });
+    assert.equal(
+      complaint(pendulum),
+      `c.yaml:2:14: environment: method ppo takes no observations of shape [3], ${ends}`,
+    );
+  } finally {
+    Object.assign(methods.ppo, { takes });
+  }
 });
 
 test('a file without a usable method, or without keys', () => {
@@ -401,13 +424,20 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     (file) => file.endsWith('.yaml') && !file.startsWith('sweeps'),
   );
   assert.ok(files.length >= 6);
-  const special: Record<string, string> = { dream: 'dream-critic', quick: 'dream-critic' };
+  const tasks = ['acrobot', 'mountain-car', 'mountain-car-continuous', 'pendulum'];
+  const dreams = ['dream', 'quick', ...tasks];
+  const found = new Set<string>();
   for (const file of files) {
     const text = readFileSync(`${folderOfConfigs}/${file}`, 'utf8');
     const experiment = loadExperiment({ file, text });
     const stem = basename(file, '.yaml');
-    const arm = special[stem] ?? stem;
+    const arm = dreams.includes(stem) ? 'dream-critic' : stem.replace(/^ppo-.*/, 'ppo');
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
-    assert.equal(experiment.name, stem === 'quick' ? 'quick' : arm, file);
+    assert.equal(experiment.name, stem === 'quick' || arm === 'ppo' ? stem : arm, file);
+    found.add(`${experiment.environment} ${experiment.method}`);
+  }
+  for (const environment of environmentNames) {
+    for (const name of ['vae-lstm', 'ppo'])
+      assert.ok(found.has(`${environment} ${name}`), `${environment} ${name}`);
   }
 });

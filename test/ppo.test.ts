@@ -10,6 +10,7 @@ import { UserError } from '../src/errors.ts';
 import { generalisedAdvantage } from '../src/methods/ppo/advantage.ts';
 import { ppo } from '../src/methods/ppo/agent.ts';
 import { networks } from '../src/methods/ppo/networks.ts';
+import { Normalisation } from '../src/methods/ppo/normalisation.ts';
 import { policyOver } from '../src/methods/ppo/policy.ts';
 import { RolloutLearner } from '../src/methods/ppo/rollout-learner.ts';
 import { type PpoSettings, ppoSettings } from '../src/methods/ppo/settings.ts';
@@ -21,7 +22,7 @@ import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import type { TrainingEvent } from '../src/training/events.ts';
-import type { Batch } from '../src/training/replay.ts';
+import { type Batch, emptyBatch } from '../src/training/replay.ts';
 import type { MemberState } from '../src/training/state.ts';
 import { type TrainingPlan, train } from '../src/training/train.ts';
 import { memoryless } from './support/agents.ts';
@@ -308,6 +309,75 @@ test("roll-outs hold every environment's steps in order, from one to the next", 
   assert.ok(starts.size >= ends, 'no two episodes start alike');
 });
 
+describe('normalisation', () => {
+  const [members, environments, time, size, gamma] = [2, 2, 5, 3, 0.9];
+  const random = RandomStream.named(1, 'normalisation');
+  const rollouts = [0, 1, 2].map((round): Batch => {
+    const batch = emptyBatch(members, environments, time, {
+      observation: size,
+      actionSpace: { kind: 'discrete', n: 2 },
+    });
+    for (const field of ['observation', 'nextObservation', 'reward'] as const)
+      random.fillNormal(batch[field]);
+    batch.observation.forEach((x, i) => {
+      batch.observation[i] = 100 * (i % size) + (1 + (i % size)) * x;
+    });
+    batch.first.forEach((_, i) => {
+      batch.first[i] = Number((i + round) % 4 === 0);
+    });
+    return batch;
+  });
+  const ofMember = (all: Float32Array, member: number) => {
+    const length = all.length / members;
+    return [...all.subarray(member * length, (member + 1) * length)];
+  };
+  const moments = (x: number[]) => {
+    const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
+    return { mean, std: Math.sqrt(x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length) };
+  };
+
+  test('is by the mean and the deviation of all that came before, and rewards by that of all returns', () => {
+    const normalisation = new Normalisation(members, environments, size, gamma);
+    const running = Array.from({ length: members * environments }, () => 0);
+    const returns: number[][] = [[], []];
+    for (const [round, rollout] of rollouts.entries()) {
+      const normalised = normalisation.rollout(rollout);
+      normalisation.observe(rollout);
+      for (const member of [0, 1]) {
+        const seen = rollouts.slice(0, round).flatMap(({ observation }) => ofMember(observation, member));
+        const wanted = ofMember(rollout.observation, member).map((x, i) => {
+          if (round === 0) return Math.min(10, Math.max(-10, x));
+          const { mean, std } = moments(seen.filter((_, j) => j % size === i % size));
+          return (x - mean) / std;
+        });
+        assertClose(ofMember(normalised.observation, member), wanted, 1e-4);
+        const first = ofMember(rollout.first, member);
+        const reward = ofMember(rollout.reward, member);
+        for (const [i, r] of reward.entries()) {
+          const environment = member * environments + Math.floor(i / time);
+          if (first[i] === 1) running[environment] = 0;
+          running[environment] = gamma * running[environment]! + r;
+          returns[member]!.push(running[environment]!);
+        }
+        const { std } = moments(returns[member]!);
+        assertClose(
+          ofMember(normalised.reward, member),
+          reward.map((r) => r / std),
+          1e-4,
+        );
+      }
+    }
+  });
+
+  test('clips at ten, and refuses what are no moments', () => {
+    const normalisation = new Normalisation(1, 1, 1, gamma);
+    assert.deepEqual([...normalisation.observations(Float32Array.of(-11, 3, 1e9))], [-10, 3, 10]);
+    const saved = normalisation.save(0);
+    saved['normalisation.observation']!.data[2] = -1;
+    assert.throws(() => normalisation.load(0, saved), RangeError);
+  });
+});
+
 const plan: TrainingPlan = {
   environment: 'CartPole-v1',
   steps: 160,
@@ -322,6 +392,7 @@ const tiny = (changes: object = {}): PpoSettings =>
     batch: 8,
     actor: { hidden: [8] },
     critic: { hidden: [8] },
+    normalise: true,
     ...changes,
   });
 

@@ -11,6 +11,7 @@ import type { Batch, Sequences } from '../../training/replay.ts';
 import { scheduleAt } from '../../training/schedule.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { initialWeights, namedWeights, networks, policyAt, type Weights, weightsFrom } from './networks.ts';
+import { Normalisation } from './normalisation.ts';
 import { type Policy, policyOver } from './policy.ts';
 import { type RolloutAgent, RolloutLearner } from './rollout-learner.ts';
 import type { PpoSettings } from './settings.ts';
@@ -44,6 +45,7 @@ class PpoAgent implements RolloutAgent {
   readonly #layout: ParameterLayout;
   readonly #state: TrainingState<Weights, 'minibatches', LossTerm>;
   readonly #acting: Acting<Pick<Weights, 'parameters'>>;
+  readonly #normalisation: Normalisation | undefined;
 
   constructor(members: readonly Member<PpoSettings>[], spaces: AgentSpaces) {
     this.#members = members;
@@ -64,10 +66,18 @@ class PpoAgent implements RolloutAgent {
       streams: ['minibatches'],
       lossTerms: LOSS_TERMS,
     });
+    const { normalise, environments, gamma } = this.#settings;
+    if (normalise) {
+      this.#normalisation = new Normalisation(members.length, environments, spaces.observation, gamma);
+    }
   }
 
   act(situation: Situation): Promise<Decision> {
-    return this.#acting.decide({ parameters: this.#state.weights.parameters }, situation);
+    const observations = this.#normalisation?.observations(situation.observations) ?? situation.observations;
+    return this.#acting.decide(
+      { parameters: this.#state.weights.parameters },
+      { ...situation, observations },
+    );
   }
 
   learner(environment: EnvironmentEntry): RolloutLearner {
@@ -76,7 +86,8 @@ class PpoAgent implements RolloutAgent {
     return new RolloutLearner(this, environment, seeds, environments, rolloutSteps);
   }
 
-  learn(rollout: Batch, step: number, update: number): number {
+  learn(raw: Batch, step: number, update: number): number {
+    const rollout = this.#normalisation?.rollout(raw) ?? raw;
     const { epochs, batch } = this.#settings;
     const size = rollout.batch * rollout.time;
     let made = 0;
@@ -100,6 +111,7 @@ class PpoAgent implements RolloutAgent {
         }
       }
     });
+    this.#normalisation?.observe(raw);
     return made;
   }
 
@@ -126,11 +138,16 @@ class PpoAgent implements RolloutAgent {
     return own.map(() => ({}));
   }
 
-  save(): Promise<AgentState[]> {
-    return this.#state.save();
+  async save(): Promise<AgentState[]> {
+    const states = await this.#state.save();
+    return states.map(({ arrays, streams }, member) => ({
+      arrays: { ...arrays, ...this.#normalisation?.save(member) },
+      streams,
+    }));
   }
 
   load(states: readonly AgentState[]): void {
+    for (const [member, { arrays }] of states.entries()) this.#normalisation?.load(member, arrays);
     this.#state.load(states);
   }
 

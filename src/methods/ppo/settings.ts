@@ -24,6 +24,10 @@ export const ppoSettings = z.strictObject({
   clipRange: schedule
     .default({ from: 0.2, to: 0, over: 100_000 })
     .describe('ε of the clipped ratio, [1 − ε, 1 + ε]: a number, or {from, to, over} in environment steps'),
+  normalise: z
+    .boolean()
+    .default(false)
+    .describe('divide observations and rewards by running statistics of them'),
   entropy: nonNegative.default(0).describe('weight of the entropy bonus'),
   valueWeight: nonNegative.default(0.5).describe("weight of the critic's squared error"),
   gradientClip: positive.default(0.5).describe('largest global gradient norm'),
