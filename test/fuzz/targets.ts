@@ -443,7 +443,7 @@ const places: Target<{ args: string[]; script: string; status: number }> = {
         ['train', '--config', 'quick'],
         ['sweep', '--config', 'lambda'],
         ['compare', 'runs'],
-        ['eval', '--run', 'runs'],
+        ['eval', 'runs'],
         ['report', 'runs'],
       ),
       script: fc.constantFrom('mkdir gone && cd gone && rmdir ../gone && exec "$@"'),
