@@ -4,10 +4,17 @@ import { RandomStream } from '../src/random/stream.ts';
 import { outputFull, workingFolderGone } from './drills/disks.ts';
 import { type Drill, drills, tryDrill } from './drills/drill.ts';
 import { type Model, makeModel } from './drills/ground.ts';
-import { killParent, killWorker, phases } from './drills/processes.ts';
+import { killContinuous, killParent, killWorker, phases } from './drills/processes.ts';
 
-/** Kinds that cli.test.ts, signals.test.ts and training.test.ts try on runs of their own. */
-const TRIED_ELSEWHERE: readonly Drill[] = [killParent, killWorker, phases, workingFolderGone, outputFull];
+/** Kinds that acting.test.ts, cli.test.ts, signals.test.ts and training.test.ts try on runs of their own. */
+const TRIED_ELSEWHERE: readonly Drill[] = [
+  killParent,
+  killWorker,
+  killContinuous,
+  phases,
+  workingFolderGone,
+  outputFull,
+];
 
 /** The short form of `npm run drills`: a fault or two of each kind. */
 describe('a disturbed run loses nothing and ends with the bytes of one that never was', {

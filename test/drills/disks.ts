@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { RandomStream } from '../../src/random/stream.ts';
 import type { Ended } from '../support/program.ts';
 import type { Drill } from './drill.ts';
-import { Ground } from './ground.ts';
+import { Ground, tiny } from './ground.ts';
 
 /** Faults of the disk and of the folder: full, too large a file, read-only, deleted. */
 
@@ -20,7 +20,7 @@ function expectCause(ground: Ground, { code, stderr }: Ended, cause: RegExp): vo
 let canMount: boolean | undefined;
 function mountable(): boolean {
   if (canMount === undefined) {
-    const { cwd } = new Ground();
+    const { cwd } = new Ground(tiny);
     canMount = isRoot && run('mount', '-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', cwd) && run('umount', cwd);
     rmSync(cwd, { recursive: true, force: true });
   }

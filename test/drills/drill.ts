@@ -10,7 +10,16 @@ import {
 } from './disks.ts';
 import { bothDamaged, clock, everyByte, newestDamaged, staleLock, together } from './files.ts';
 import { type Ground, type Model, makeModel } from './ground.ts';
-import { hang, killParent, killWorker, memory, phases, signals, terminal } from './processes.ts';
+import {
+  hang,
+  killContinuous,
+  killParent,
+  killWorker,
+  memory,
+  phases,
+  signals,
+  terminal,
+} from './processes.ts';
 
 /** One kind of fault. */
 export interface Drill {
@@ -43,6 +52,7 @@ export interface DrillReport {
 export const drills: readonly Drill[] = [
   killParent,
   killWorker,
+  killContinuous,
   signals,
   phases,
   terminal,

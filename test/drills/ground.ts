@@ -11,12 +11,37 @@ import { differingBytes, growing, linesSoFar, type Results, resultsOf } from './
 
 export const SEEDS = [0, 1];
 
-/** With a checkpoint every 20 steps. */
-const config = `${tinyDreamCritic}seeds: [${SEEDS}]
+/** Two seeds with a checkpoint every 20 steps. */
+const length = `seeds: [${SEEDS}]
 steps: 160
 evaluation: { every: 20, episodes: 2 }
-horizon: 3
 `;
+const dreamCritic = `${tinyDreamCritic}${length}horizon: 3\n`;
+const tinyPpo = `${length}method: ppo
+name: tiny
+engine: wasm
+logEvery: 5
+environments: 2
+rolloutSteps: 8
+epochs: 2
+batch: 8
+actor: { hidden: [8] }
+critic: { hidden: [8] }
+`;
+
+/** What is run: a config whose run is named tiny, and what the command line adds to it. */
+export interface Run {
+  config: string;
+  args: readonly string[];
+}
+
+export const tiny: Run = { config: dreamCritic, args: [] };
+
+/** Runs of agents whose actions are numbers: with random actions that are held, and with running statistics. */
+export const continuousRuns: readonly Run[] = [
+  { config: `${dreamCritic}environment: Pendulum-v1\nrandomHold: 8\n`, args: [] },
+  { config: `${tinyPpo}environment: Pendulum-v1\nnormalise: true\n`, args: [] },
+];
 
 export interface StartOptions {
   env?: Record<string, string>;
@@ -25,14 +50,12 @@ export interface StartOptions {
 }
 
 /** What never goes wrong, and runs that stopped half-way, for all drills to compare with and to start from. */
-export interface Model {
+export interface Model extends Run {
   results: Results;
   /** Seconds that the undisturbed run took. */
   seconds: number;
   /** Runs that were stopped on their way. */
   stopped: Ground[];
-  /** What the command line adds to the config. */
-  args: readonly string[];
 }
 
 /** Lines that a run may write to stderr, off a terminal. */
@@ -56,17 +79,17 @@ export class Ground {
   differing = 0;
   /** Whether the run could not be brought to its end. */
   lost = false;
+  readonly #run: Run;
   readonly #model: Model | undefined;
-  readonly #args: readonly string[];
   readonly #running = new Set<ChildProcess>();
 
-  /** @param args of the command line, for a ground without a model */
-  constructor(model?: Model, args: readonly string[] = []) {
-    this.#args = args;
+  /** @param run with or without a model of how it goes undisturbed */
+  constructor(run: Run | Model) {
+    this.#run = run;
+    this.#model = 'results' in run ? run : undefined;
     this.cwd = mkdtempSync(path.join(tmpdir(), 'wm-drill-'));
     this.dir = path.join(this.cwd, 'runs', 'tiny');
-    this.#model = model;
-    writeFileSync(path.join(this.cwd, 'tiny.yaml'), config);
+    writeFileSync(path.join(this.cwd, 'tiny.yaml'), run.config);
   }
 
   /** A ground on which one of the stopped runs stands. */
@@ -84,7 +107,7 @@ export class Ground {
   /** Starts `wm train` in a process group of its own. */
   start({ env, wrap = (command) => command }: StartOptions = {}): ReturnType<typeof launch> {
     const config = path.join(this.cwd, 'tiny.yaml');
-    const command = wrap([...wm, 'train', '--config', config, ...(this.#model?.args ?? this.#args)]);
+    const command = wrap([...wm, 'train', '--config', config, ...this.#run.args]);
     const { child, ended } = launch(command, { cwd: this.cwd, detached: true, env });
     this.#running.add(child);
     void ended.then(() => this.#running.delete(child));
@@ -204,17 +227,13 @@ async function until(holds: () => boolean, ended: Promise<unknown>): Promise<boo
 }
 
 /** Runs undisturbed once, and `stopped` times up to a random instant at which no seed is done. */
-export async function makeModel(
-  random: RandomStream,
-  stopped: number,
-  args: readonly string[] = [],
-): Promise<Model> {
-  const ground = new Ground(undefined, args);
+export async function makeModel(random: RandomStream, stopped: number, run: Run = tiny): Promise<Model> {
+  const ground = new Ground(run);
   const begin = performance.now();
   const { code, stderr } = await ground.start().ended;
   if (code !== 0) throw new Error(`the undisturbed run failed: ${stderr}`);
   const seconds = (performance.now() - begin) / 1000;
-  const model: Model = { results: resultsOf(ground.dir, SEEDS), seconds, stopped: [], args };
+  const model: Model = { ...run, results: resultsOf(ground.dir, SEEDS), seconds, stopped: [] };
   await ground.clear();
   while (model.stopped.length < stopped) {
     const half = new Ground(model);

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { GROUP_SIGNALS } from '../../src/experiment/signals.ts';
 import type { RandomStream } from '../../src/random/stream.ts';
 import type { Drill } from './drill.ts';
-import { Ground, type Model, makeModel } from './ground.ts';
+import { continuousRuns, Ground, type Model, makeModel, type Run, tiny } from './ground.ts';
 
 /** Faults of processes: killed, signalled, hanging, out of memory. */
 
@@ -65,11 +65,28 @@ function saveAndStop(ground: Ground, child: ChildProcess, random: RandomStream):
   return [130, 0, null];
 }
 
+let continuousModels: Promise<Model[]> | undefined;
+
+/** SIGKILL of the parent or of a worker, where actions are numbers. */
+export const killContinuous: Drill = {
+  kind: 'SIGKILL with continuous actions',
+  weight: 6,
+  async run(_, random, faults) {
+    continuousModels ??= Promise.all(continuousRuns.map((run) => makeModel(random, 0, run)));
+    const models = await continuousModels;
+    const drill = random.uniform() < 0.5 ? killParent : killWorker;
+    return drill.run(models[random.integer(models.length)]!, random, faults);
+  },
+};
+
 /** A run that spends its time in its random phase and in evaluations of some thousand episodes. */
-const LONG_PHASES = [
-  ...['--steps', '200060', '--set', 'randomSteps=200000', '--set', 'replay.capacity=1000'],
-  ...['--set', 'evaluation.every=60000', '--set', 'evaluation.episodes=1500'],
-];
+const LONG_PHASES: Run = {
+  ...tiny,
+  args: [
+    ...['--steps', '200060', '--set', 'randomSteps=200000', '--set', 'replay.capacity=1000'],
+    ...['--set', 'evaluation.every=60000', '--set', 'evaluation.episodes=1500'],
+  ],
+};
 let longPhases: Promise<Model> | undefined;
 
 /** The same signals, or SIGKILL of the parent, in a random phase or in an evaluation. */
