@@ -1,4 +1,5 @@
 import type { RandomStream } from '../random/stream.ts';
+import type { Actions } from './actions.ts';
 import { memberPart } from './member-part.ts';
 
 /** Which weights act: the ones being trained, or their slow moving average (which evaluation plays). */
@@ -6,9 +7,6 @@ export type PolicyName = 'online' | 'average';
 
 /** How actions are chosen: by sampling, as experience is collected, or the best, as an evaluation plays. */
 export type ActingMode = 'sampled' | 'greedy';
-
-/** Actions of a row of environments: an index each where they are choices (int32), else numbers in a box. */
-export type Actions = Int32Array | Float32Array;
 
 /** Independent numbers of one distribution, so many for each environment: standard Gumbel, N(0, 1), or uniform in [0, 1). */
 export interface Noise {

@@ -1,10 +1,10 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
 import { VectorEnvironment } from '../envs/vector.ts';
 import { RandomStream } from '../random/stream.ts';
-import { ActingLoop, type Actions, type Actor } from './acting.ts';
+import { ActingLoop, type Actor } from './acting.ts';
+import { type Actions, emptyActions } from './actions.ts';
 import type { AgentState } from './agent.ts';
 import { RandomActions } from './random-actions.ts';
-import { emptyActions } from './replay.ts';
 
 /** One step of every environment of every member, raw units. The arrays are overwritten by the next step. */
 export interface Step {

@@ -53,8 +53,8 @@ const AT_ONCE = 1000;
 
 /**
  * Plays whole episodes greedily, those of all members side by side; what is random is where episodes start, and the
- * noise of an agent that needs some to act greedily. Yields
- * after every step of the episodes that are played at once, so that its caller may do something else in between.
+ * noise of an agent that needs some to act greedily. Yields after every step of the episodes that are played at once, so
+ * that its caller may do something else in between.
  *
  * @param episodes episodes per member
  * @param record how many of each member's first episodes to record

@@ -1,6 +1,7 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
-import { actionSize, randomAction } from '../envs/spaces.ts';
+import { randomAction } from '../envs/spaces.ts';
 import { RandomStream } from '../random/stream.ts';
+import { setAction } from './actions.ts';
 import { agentSpaces } from './agent-spaces.ts';
 import { emptyBatch, type Sequences } from './replay.ts';
 
@@ -18,7 +19,7 @@ export function heldOutSet(entry: EnvironmentEntry): Sequences {
   const environment = make();
   const { actionSpace } = environment;
   const spaces = agentSpaces(entry);
-  const [size, width] = [spaces.observation, actionSize(actionSpace)];
+  const size = spaces.observation;
   const set = emptyBatch(1, CONTROLLERS, STEPS, spaces);
   const random = RandomStream.named(SEED, 'held-out');
   for (let sequence = 0; sequence < CONTROLLERS; sequence++) {
@@ -31,7 +32,7 @@ export function heldOutSet(entry: EnvironmentEntry): Sequences {
       const result = environment.step(action);
       set.observation.set(observation, at * size);
       set.nextObservation.set(result.observation, at * size);
-      set.action.set(typeof action === 'number' ? [action] : action, at * width);
+      setAction(set.action, at, action);
       set.reward[at] = result.reward;
       set.terminated[at] = Number(result.terminated);
       set.first[at] = Number(first);

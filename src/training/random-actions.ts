@@ -1,7 +1,6 @@
 import { actionSize, randomAction, type Space } from '../envs/spaces.ts';
 import type { RandomStream } from '../random/stream.ts';
-import type { Actions } from './acting.ts';
-import { emptyActions } from './replay.ts';
+import { type Actions, emptyActions, requireActions, setAction } from './actions.ts';
 import type { NamedArray } from './state.ts';
 
 /**
@@ -30,12 +29,10 @@ export class RandomActions {
 
   /** The actions of the next step, overwritten by the one after; `streamOf` gives the stream of an environment. */
   next(streamOf: (environment: number) => RandomStream): Actions {
-    const size = actionSize(this.#space);
     for (let i = 0; i < this.#left.length; i++) {
       if (this.#left[i]! === 0) {
         const random = streamOf(i);
-        const action = randomAction(this.#space, random);
-        this.#actions.set(typeof action === 'number' ? [action] : action, i * size);
+        setAction(this.#actions, i, randomAction(this.#space, random));
         this.#left[i] = this.#mean === 1 ? 1 : geometric(random, 1 / this.#mean);
       }
       this.#left[i]!--;
@@ -75,12 +72,4 @@ export class RandomActions {
 /** Steps until the first success of independent trials of probability p: 1, 2, … */
 function geometric(random: RandomStream, p: number): number {
   return 1 + Math.floor(Math.log(1 - random.uniform()) / Math.log1p(-p));
-}
-
-/** Throws a RangeError unless stored actions can be of the space: choices that there are, or finite numbers. */
-export function requireActions(space: Space, actions: ArrayLike<number>): void {
-  const valid = (x: number) =>
-    space.kind === 'discrete' ? Number.isInteger(x) && x >= 0 && x < space.n : Number.isFinite(x);
-  const unknown = Array.from(actions).find((x) => !valid(x));
-  if (unknown !== undefined) throw new RangeError(`there is no action ${unknown}`);
 }

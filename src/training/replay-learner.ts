@@ -2,10 +2,10 @@ import type { EnvironmentEntry } from '../envs/index.ts';
 import type { Space } from '../envs/spaces.ts';
 import { RandomStream } from '../random/stream.ts';
 import type { Actor } from './acting.ts';
+import { requireActions } from './actions.ts';
 import type { Agent, AgentState, Learner } from './agent.ts';
 import { agentSpaces } from './agent-spaces.ts';
 import { Collector, type Step } from './collector.ts';
-import { requireActions } from './random-actions.ts';
 import { type Batch, emptyBatch, Replay } from './replay.ts';
 
 /** When to update, and on what; the method's config keys of the same names describe them. */

@@ -1,6 +1,6 @@
 import { actionSize, type Space } from '../envs/spaces.ts';
 import type { RandomStream } from '../random/stream.ts';
-import type { Actions } from './acting.ts';
+import { type Actions, emptyActions } from './actions.ts';
 import type { NamedArray } from './state.ts';
 
 /** What fixes the arrays of a step. */
@@ -8,12 +8,6 @@ export interface StepSpaces {
   /** Elements of an observation. */
   observation: number;
   actionSpace: Space;
-}
-
-/** Room for the actions of so many steps. */
-export function emptyActions(space: Space, steps: number): Actions {
-  const length = steps * actionSize(space);
-  return space.kind === 'discrete' ? new Int32Array(length) : new Float32Array(length);
 }
 
 /** Windows of experience of all members, raw units, row-major. */

@@ -1,4 +1,5 @@
-import type { Actions, Actor, Situation } from '../../src/training/acting.ts';
+import type { Actor, Situation } from '../../src/training/acting.ts';
+import type { Actions } from '../../src/training/actions.ts';
 import type { Agent } from '../../src/training/agent.ts';
 import type { StepSpaces } from '../../src/training/replay.ts';
 import { type ReplayAgent, ReplayLearner } from '../../src/training/replay-learner.ts';

@@ -10,11 +10,12 @@ import { continueLogit, type ValueFunction, value } from '../../models/vae-lstm/
 import type { Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import { fillNoise } from '../../training/acting.ts';
+import { emptyActions } from '../../training/actions.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { PendingTerms } from '../../training/pending-terms.ts';
 import { memberMean, memberSum } from '../../training/reduce.ts';
-import { emptyActions, type Sequences, stackSequences } from '../../training/replay.ts';
+import { type Sequences, stackSequences } from '../../training/replay.ts';
 import { imaginedReturns } from './imagination.ts';
 import { type Networks, targetCritic, type Weights } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Space, spaceSize } from '../../envs/spaces.ts';
 import { encodeActions } from '../../models/actor.ts';
-import type { Actions } from '../../training/acting.ts';
+import type { Actions } from '../../training/actions.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Batch } from '../../training/replay.ts';
 import type { Windows } from './losses.ts';
