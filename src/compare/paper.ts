@@ -1,3 +1,5 @@
+import { PAPER_THRESHOLD } from '../runs/summary.ts';
+
 /** What the paper prints for its two arms, by the arm's name: Table 1, means ± standard deviations over 5 runs. */
 export const paperResults = new Map([
   [
@@ -23,7 +25,7 @@ export const PAPER_SEEDS = 5;
 
 /** How the paper measured, section 4: what the runs beside it are checked against. */
 export const paperConditions = {
-  environment: 'CartPole-v1',
+  environment: PAPER_THRESHOLD.environment,
   distractors: 0,
   steps: 50_000,
   evaluation: { episodes: 100 },
@@ -36,7 +38,7 @@ export const paperSettings = { horizon: 15, gamma: 0.99, lambda: 0.5, beta: 0.1,
 export const paperOverhead = { low: 0.15, high: 0.25 };
 
 /** The rewards, of at most 500, that the paper's learning curves are read against. */
-export const paperThresholds = [400, 475];
+export const paperThresholds = [PAPER_THRESHOLD.reward, 475];
 
 /** What must be known to read the paper's numbers beside ours. */
 export const PAPER_NOTE =

@@ -9,13 +9,16 @@ export interface ShownThreshold {
   steps: 'stepsTo400' | 'stepsToThreshold';
   first: 'firstCrossing400' | 'firstCrossing';
   /** What their columns are called in CSV files. */
-  columns: { steps: string; first: string };
+  columns: {
+    steps: 'steps_to_400' | 'steps_to_threshold';
+    first: 'first_crossing_400' | 'first_crossing';
+  };
 }
 
 /** On the paper's environment its 400, on another one the reward that counts as having solved it. */
 export function shownThreshold(environment: string): ShownThreshold {
   if (environment === paperConditions.environment) {
-    const columns = { steps: 'steps_to_400', first: 'first_crossing_400' };
+    const columns = { steps: 'steps_to_400', first: 'first_crossing_400' } as const;
     return {
       reward: paperThresholds[0]!,
       source: '',
@@ -25,6 +28,6 @@ export function shownThreshold(environment: string): ShownThreshold {
     };
   }
   const { reward, source } = environmentEntry(environment).threshold;
-  const columns = { steps: 'steps_to_threshold', first: 'first_crossing' };
+  const columns = { steps: 'steps_to_threshold', first: 'first_crossing' } as const;
   return { reward, source: ` (${source})`, steps: 'stepsToThreshold', first: 'firstCrossing', columns };
 }

@@ -1,6 +1,6 @@
 import { paperConditions, paperThresholds } from '../compare/paper.ts';
 import { runLabels } from '../compare/samples.ts';
-import { environmentEntry } from '../envs/index.ts';
+import { shownThreshold } from '../compare/threshold.ts';
 import type { FinishedSeed, Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
 import { mean } from '../statistics.ts';
@@ -106,42 +106,30 @@ export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]):
 export function figuresOf(runs: readonly Run[]): Figure[] {
   const labels = runLabels(runs);
   const [environment, ...others] = new Set(runs.map(({ experiment }) => experiment.environment));
-  const marked = environment === undefined || others.length > 0 ? undefined : marks(environment);
+  const one = others.length > 0 ? undefined : environment;
   const arms = runs.map(({ seeds }, index) => ({
     label: labels[index]!,
     seeds,
-    note: marked ? crossingWords(seeds, marked.reached) : '',
+    note: one === undefined ? '' : crossingWords(seeds, one),
   }));
-  return [...figures(arms, marked?.thresholds ?? []), ...sweepFigures(runs)];
+  return [...figures(arms, one === undefined ? [] : marks(one)), ...sweepFigures(runs)];
 }
 
-/** What is marked in the learning curves of an environment, and the reward whose crossing is told in words. */
-function marks(environment: string): { thresholds: Threshold[]; reached: Reached } {
+/** What is marked in the learning curves of an environment. */
+function marks(environment: string): Threshold[] {
   if (environment === paperConditions.environment) {
-    return {
-      thresholds: paperThresholds.map((y) => ({ y, label: `${y}, the paper's threshold` })),
-      reached: { reward: 400, steps: (rows) => summarise(rows, environment).steps_to_400 },
-    };
+    return paperThresholds.map((y) => ({ y, label: `${y}, the paper's threshold` }));
   }
-  const { reward } = environmentEntry(environment).threshold;
-  return {
-    thresholds: [{ y: reward, label: `${reward} counts as solved` }],
-    reached: { reward, steps: (rows) => summarise(rows, environment).steps_to_threshold },
-  };
-}
-
-/** A reward, and the environment step from which on a learning curve is at or above it; null where it is not. */
-interface Reached {
-  reward: number;
-  steps: (rows: FinishedSeed['rows']) => number | null;
+  const { reward } = shownThreshold(environment);
+  return [{ y: reward, label: `${reward} counts as solved` }];
 }
 
 /** `400 from step 4,400 (10 of 10)`: mean over the seeds that stay at or above it, and how many do. */
-function crossingWords(seeds: Run['seeds'], { reward, steps }: Reached): string {
-  const crossings = seeds.flatMap(({ rows }) => steps(rows) ?? []);
-  const from =
-    crossings.length > 0 ? `from step ${Math.round(mean(crossings)!).toLocaleString('en-US')} ` : '';
-  return seeds.length === 0 ? '' : `${reward} ${from}(${crossings.length} of ${seeds.length})`;
+function crossingWords(seeds: Run['seeds'], environment: string): string {
+  const { reward, columns } = shownThreshold(environment);
+  const steps = seeds.flatMap(({ rows }) => summarise(rows, environment)[columns.steps] ?? []);
+  const from = steps.length > 0 ? `from step ${Math.round(mean(steps)!).toLocaleString('en-US')} ` : '';
+  return seeds.length === 0 ? '' : `${reward} ${from}(${steps.length} of ${seeds.length})`;
 }
 
 /** Labels as short as a figure has room for, as long as they differ. */

@@ -42,7 +42,7 @@ export interface CurveSummary {
 }
 
 /** The reward that the paper counts as having learnt its environment, of at most 500. */
-const PAPER_THRESHOLD = { environment: 'CartPole-v1', reward: 400 };
+export const PAPER_THRESHOLD = { environment: 'CartPole-v1', reward: 400 };
 
 /**
  * Sums up the learning curve of one seed: the rows of its metrics.csv in the order of their steps.
