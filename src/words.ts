@@ -19,14 +19,20 @@ export function enumeration(names: readonly unknown[]): string {
 /** Ranges of seeds beyond which a line would be too long. */
 const MOST_RANGES = 4;
 
-/** `seed 5`, `seeds 0 to 9`, `seeds 0, 3 and 7 to 9`; of seeds that lie scattered the first: `seeds 1, 4, 9, 16 and 6 more`. */
-export function seedWords(seeds: readonly number[]): string {
+/** The runs of seeds that follow each other, both ends included, in the order given. */
+export function seedRanges(seeds: readonly number[]): { first: number; last: number }[] {
   const ranges: { first: number; last: number }[] = [];
-  for (const seed of seeds.toSorted((a, b) => a - b)) {
+  for (const seed of seeds) {
     const range = ranges.at(-1);
     if (range?.last === seed - 1) range.last = seed;
     else ranges.push({ first: seed, last: seed });
   }
+  return ranges;
+}
+
+/** `seed 5`, `seeds 0 to 9`, `seeds 0, 3 and 7 to 9`; of seeds that lie scattered the first: `seeds 1, 4, 9, 16 and 6 more`. */
+export function seedWords(seeds: readonly number[]): string {
+  const ranges = seedRanges(seeds.toSorted((a, b) => a - b));
   const told = ranges.slice(0, MOST_RANGES);
   const untold = ranges.slice(MOST_RANGES).reduce((sum, { first, last }) => sum + last - first + 1, 0);
   const words = told.flatMap(({ first, last }) => {

@@ -1,5 +1,5 @@
 import { printable } from '../printable.ts';
-import { originDifferences } from '../runs/provenance.ts';
+import { differencesInWords } from '../runs/provenance.ts';
 import type { ReadRuns, Run } from '../runs/read.ts';
 import { CONDITIONS, type Conditions, EVALUATION_INTERVAL, stopWords } from './conditions.ts';
 import { PAPER_NOTE, paperConditions, paperResults } from './paper.ts';
@@ -43,14 +43,9 @@ export function tableNotes(
 
 /** By what the runs were made, where that differs, sitting after sitting; but for the engine, which has a column. */
 function originNotes(runs: readonly Run[], samples: readonly Sample[]): string[] {
-  return originDifferences(runs.map(({ info }) => info))
+  return differencesInWords(runs.map(({ info }, index) => ({ info, label: samples[index]!.label })))
     .filter(({ name }) => name !== 'engine')
-    .map(({ name, values }) => {
-      const each = samples.map(
-        ({ label }, index) => `${label} ${values[index]!.join(', then ') || 'unknown'}`,
-      );
-      return `Not the same ${name}: ${printable(each.join('; '))}.`;
-    });
+    .map(({ name, words }) => `Not the same ${name}: ${printable(words)}.`);
 }
 
 function difference(name: string, values: readonly { label: string; value: string }[]): string[] {
@@ -66,24 +61,24 @@ function seedNotes(
   const partly = measures.flatMap(({ key, column }) => {
     const lacking = seeds.filter((seed) => seed[key] === null);
     return lacking.length > 0 && lacking.length < seeds.length
-      ? [`${column} is of the other seeds, missing: ${seedWords(lacking.map(({ seed }) => seed))}`]
+      ? [`${column} is of the other seeds, missing: ${listedSeeds(lacking.map(({ seed }) => seed))}`]
       : [];
   });
   const early = finished.filter(({ done }) => done.metStopWhen && done.steps < experiment.steps);
   const unknown = seeds.filter(({ seedsPerWorker }) => seedsPerWorker === null).map(({ seed }) => seed);
   return [
-    ...(unfinished.length > 0 ? [`left out, not finished: ${seedWords(unfinished)}`] : []),
-    ...faulty.map(({ seed, fault }) => `left out, ${fault}: ${seedWords([seed])}`),
+    ...(unfinished.length > 0 ? [`left out, not finished: ${listedSeeds(unfinished)}`] : []),
+    ...faulty.map(({ seed, fault }) => `left out, ${fault}: ${listedSeeds([seed])}`),
     ...partly,
     ...(early.length > 0
-      ? [`ended early by stopWhen (${stopWords(experiment)}): ${seedWords(early.map(({ seed }) => seed))}`]
+      ? [`ended early by stopWhen (${stopWords(experiment)}): ${listedSeeds(early.map(({ seed }) => seed))}`]
       : []),
     ...(unknown.length > 0
-      ? [`seconds per seed unknown, what shared a worker is not recorded or changed: ${seedWords(unknown)}`]
+      ? [`seconds per seed unknown, what shared a worker is not recorded or changed: ${listedSeeds(unknown)}`]
       : []),
   ].map((note) => `${label}: ${note}.`);
 }
 
-function seedWords(seeds: readonly number[]): string {
+function listedSeeds(seeds: readonly number[]): string {
   return `${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}`;
 }

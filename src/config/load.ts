@@ -9,7 +9,7 @@ import { schemaRoot } from './describe.ts';
 import { dotted, valueAt } from './key-path.ts';
 import { misnamedMethod, type Problem, problemsOf, shown } from './problems.ts';
 import { type Experiment, experimentSchema, methodNames, resolveName, withCurrentMethod } from './schema.ts';
-import { seedList } from './seeds.ts';
+import { expandSeeds } from './seeds.ts';
 import { ConfigSource } from './source.ts';
 
 /** A config as the user gives it. */
@@ -58,7 +58,7 @@ export function readSource({
     }
     source.override(`--set ${override}`, key.trim().split('.'), value);
   }
-  if (flags.seeds !== undefined) source.override('--seeds', ['seeds'], seedList(flags.seeds));
+  if (flags.seeds !== undefined) source.override('--seeds', ['seeds'], expandSeeds(flags.seeds));
   if (flags.steps !== undefined) source.override('--steps', ['steps'], flags.steps);
   if (flags.name !== undefined) source.override('--name', ['name'], new Scalar(flags.name));
   if (flags.engine !== undefined) source.override('--engine', ['engine'], new Scalar(flags.engine));

@@ -9,7 +9,7 @@ export const MOST_SEEDS = 10_000;
  *
  * @throws UserError for a range that runs backwards or is too long.
  */
-export function seedList(text: string): string {
+export function expandSeeds(text: string): string {
   let ranged = 0;
   const items = text.split(',').map((item) => {
     const [, first, last] = /^\s*(\d{1,10})\s*(?:-|\.\.)\s*(\d{1,10})\s*$/.exec(item) ?? [];

@@ -2,9 +2,10 @@ import type { Table } from '../compare/sections.ts';
 import { differingKeys } from '../config/format.ts';
 import { valueAt } from '../config/key-path.ts';
 import { printable } from '../printable.ts';
-import { originDifferences, wmWords } from '../runs/provenance.ts';
+import { differencesInWords, wmWords } from '../runs/provenance.ts';
 import type { Run } from '../runs/read.ts';
 import { sittingsOf } from '../runs/records.ts';
+import { seedRanges } from '../words.ts';
 
 /** A run and what it is called beside the others. */
 export interface LabelledRun {
@@ -74,10 +75,9 @@ export function provenanceTable(runs: readonly LabelledRun[]): Table {
 
 /** Where the runs were made by different things: `wm differs: Baseline 0.1.0 (…); Dream critic 0.1.0 (…), then 0.2.0 (…)`. */
 export function provenanceNotes(runs: readonly LabelledRun[]): string[] {
-  return originDifferences(runs.map(({ run }) => run.info)).map(({ name, values }) => {
-    const each = runs.map(({ label }, i) => `${label} ${values[i]!.join(', then ') || 'unknown'}`);
-    return `${name} differs: ${each.join('; ')}`;
-  });
+  return differencesInWords(runs.map(({ label, run }) => ({ label, info: run.info }))).map(
+    ({ name, words }) => `${name} differs: ${words}`,
+  );
 }
 
 /**
@@ -107,13 +107,9 @@ function formatValue(value: unknown): string {
 
 /** `1000 to 1009, 2000` */
 function seedList(seeds: readonly number[]): string {
-  const ranges: { from: number; to: number }[] = [];
-  for (const seed of seeds) {
-    const last = ranges.at(-1);
-    if (last !== undefined && seed === last.to + 1) last.to = seed;
-    else ranges.push({ from: seed, to: seed });
-  }
-  return ranges.map(({ from, to }) => (from === to ? `${from}` : `${from} to ${to}`)).join(', ');
+  return seedRanges(seeds)
+    .map(({ first, last }) => (first === last ? `${first}` : `${first} to ${last}`))
+    .join(', ');
 }
 
 /** A command as it is typed in a POSIX shell: words that the shell would read otherwise stand in single quotes. */

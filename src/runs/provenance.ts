@@ -79,3 +79,13 @@ export function originDifferences(runs: readonly RunInfo[]): OriginDifference[] 
     return new Set(values.flat()).size > 1 ? [{ name, values }] : [];
   });
 }
+
+/** The differences of labelled runs: of each its name and `Baseline 0.1.0 (…); Dream critic 0.1.0 (…), then 0.2.0 (…)`. */
+export function differencesInWords(
+  runs: readonly { label: string; info: RunInfo }[],
+): { name: string; words: string }[] {
+  return originDifferences(runs.map(({ info }) => info)).map(({ name, values }) => ({
+    name,
+    words: runs.map(({ label }, i) => `${label} ${values[i]!.join(', then ') || 'unknown'}`).join('; '),
+  }));
+}
