@@ -27,27 +27,47 @@ function mountable(): boolean {
   return canMount;
 }
 
+const unmountable = () => (mountable() ? undefined : 'a small tmpfs cannot be mounted (not root)');
+
+/**
+ * Has a fault happen on a file system of its own, under the folder of runs, which is then mended, and the run finished.
+ *
+ * @param options of the file system, and those that mend it, as `mount` takes them
+ * @param fault starts the run, and checks how it ended
+ */
+async function onOwnFileSystem(
+  ground: Ground,
+  options: string,
+  mended: string,
+  fault: (runs: string) => Promise<Ended>,
+): ReturnType<Drill['run']> {
+  const runs = path.dirname(ground.dir);
+  mkdirSync(runs);
+  run('mount', '-t', 'tmpfs', '-o', options, 'tmpfs', runs);
+  try {
+    const ended = await fault(runs);
+    run('mount', '-o', `remount,${mended}`, runs);
+    await ground.finish();
+    return { ground, tried: Number(ended.code !== 0) };
+  } finally {
+    run('umount', '-l', runs);
+  }
+}
+
 /** A file system of random size that fills up, and is then made larger. */
 export const diskFull: Drill = {
   kind: 'disk full',
   weight: 2,
-  unavailable: () => (mountable() ? undefined : 'a small tmpfs cannot be mounted (not root)'),
+  unavailable: unmountable,
   async run(model, random) {
     const ground = new Ground(model);
-    const runs = path.dirname(ground.dir);
-    mkdirSync(runs);
     const pages = 4 + random.integer(26);
-    run('mount', '-t', 'tmpfs', '-o', `size=${pages * 4}k`, 'tmpfs', runs);
-    try {
+    return onOwnFileSystem(ground, `size=${pages * 4}k`, 'size=16m', async () => {
       const ended = await ground.start().ended;
       ground.check(ended, [0, 1]);
       expectCause(ground, ended, /the disk is full; free some space and run the same command again/);
-      run('mount', '-o', 'remount,size=16m', runs);
-      await ground.finish();
-      return { ground, tried: Number(ended.code !== 0) };
-    } finally {
-      run('umount', '-l', runs);
-    }
+      return ended;
+    });
   },
 };
 
@@ -119,14 +139,11 @@ export const readOnly: Drill = {
 export const readOnlySystem: Drill = {
   kind: 'read-only file system',
   weight: 2,
-  unavailable: () => (mountable() ? undefined : 'a small tmpfs cannot be mounted (not root)'),
+  unavailable: unmountable,
   async run(model, random) {
     const ground = new Ground(model);
-    const runs = path.dirname(ground.dir);
-    mkdirSync(runs);
     const before = random.uniform() < 0.3;
-    run('mount', '-t', 'tmpfs', '-o', `size=16m,${before ? 'ro' : 'rw'}`, 'tmpfs', runs);
-    try {
+    return onOwnFileSystem(ground, `size=16m,${before ? 'ro' : 'rw'}`, 'rw', async (runs) => {
       const { ended: going } = ground.start();
       if (!before && (await ground.instant(random, going))) {
         // Refused while a file is being written.
@@ -137,12 +154,8 @@ export const readOnlySystem: Drill = {
       const ended = await going;
       ground.check(ended, before ? [2] : [0, 1, 2]);
       expectCause(ground, ended, /the file system is read-only; choose a writable folder \(EROFS\)/);
-      run('mount', '-o', 'remount,rw', runs);
-      await ground.finish();
-      return { ground, tried: Number(ended.code !== 0) };
-    } finally {
-      run('umount', '-l', runs);
-    }
+      return ended;
+    });
   },
 };
 
