@@ -81,26 +81,20 @@ export function createProgress({ seeds, stream, quiet, plain, clock }: ProgressO
   const describeSeed = (state: Seed): Detail[] => [
     ...vital(rewardOf(state.reward)),
     ...(state.status === 'running'
-      ? paceDetails(paceOf(state))
+      ? paceOf(state)
       : [
           { text: state.status, kind: 'vital' } as const,
           ...(state.message ? [{ text: state.message, kind: 'message' } as const] : []),
         ]),
   ];
-  const describeAll = (): { counts: string; pace: string[] } => {
+  const describeAll = (): Detail[] => {
     const open = all.filter(({ status }) => status === 'running' || status === 'waiting');
     const remaining = open.reduce((sum, state) => sum + state.steps - stepOf(state), 0);
     const counts = displayOrder.map(
       (status) => [all.filter((state) => state.status === status).length, status] as const,
     );
-    return {
-      counts: counts.flatMap(([count, status]) => (count > 0 ? [`${count} ${status}`] : [])).join(', '),
-      pace: pace(session.perSecond(clock()), remaining),
-    };
-  };
-  const detailsOfAll = (): Detail[] => {
-    const { counts, pace } = describeAll();
-    return [...vital([counts]), ...paceDetails(pace)];
+    const text = counts.flatMap(([count, status]) => (count > 0 ? [`${count} ${status}`] : [])).join(', ');
+    return [...vital([text]), ...pace(session.perSecond(clock()), remaining)];
   };
   const barLines = (room: number): BarLine[] => [
     ...chooseSeeds(all, room).map((state) => ({
@@ -115,7 +109,7 @@ export function createProgress({ seeds, stream, quiet, plain, clock }: ProgressO
             label: 'all',
             step: all.reduce((sum, state) => sum + stepOf(state), 0),
             total: all.reduce((sum, state) => sum + state.steps, 0),
-            details: detailsOfAll(),
+            details: describeAll(),
           },
         ]
       : []),
@@ -142,7 +136,7 @@ export function createProgress({ seeds, stream, quiet, plain, clock }: ProgressO
           `step ${stepOf(state)}/${state.steps}`,
           ...rewardOf(state.reward),
           ...(typeof error === 'number' ? [`prediction error ${error.toExponential(1)}`] : []),
-          ...paceOf(state),
+          ...paceOf(state).map(({ text }) => text),
         ].join('  '),
       );
     },
@@ -159,10 +153,10 @@ export function createProgress({ seeds, stream, quiet, plain, clock }: ProgressO
     note(text) {
       if (!quiet) print(text);
     },
-    summary() {
-      const { counts, pace } = describeAll();
-      return [counts, ...pace].join('  ');
-    },
+    summary: () =>
+      describeAll()
+        .map(({ text }) => text)
+        .join('  '),
     close: () => bars?.close(),
   };
 }
@@ -185,17 +179,12 @@ function rewardOf(reward: number | null): string[] {
 
 const vital = (texts: readonly string[]) => texts.map((text): Detail => ({ text, kind: 'vital' }));
 
-/** What `pace` says: of both, the time left is what a narrow terminal keeps. */
-const paceDetails = ([speed, left]: readonly string[]): Detail[] => [
-  ...(speed === undefined ? [] : [{ text: speed, kind: 'spare' } as const]),
-  ...(left === undefined ? [] : vital([left])),
-];
-
-/** Speed and time left, as far as they are known. */
-function pace(perSecond: number | null, remaining: number): string[] {
+/** Speed and time left, as far as they are known; of the two, the time left is what a narrow terminal keeps. */
+function pace(perSecond: number | null, remaining: number): Detail[] {
   if (perSecond === null) return [];
   const speed = `${perSecond < 10 ? Number(perSecond.toPrecision(2)) : Math.round(perSecond)} steps/s`;
-  return remaining > 0 ? [speed, `${formatSeconds(remaining / perSecond)} left`] : [speed];
+  const left = remaining > 0 ? [`${formatSeconds(remaining / perSecond)} left`] : [];
+  return [{ text: speed, kind: 'spare' }, ...vital(left)];
 }
 
 /** `m:ss`, or `h:mm:ss` from an hour on. */

@@ -36,7 +36,8 @@ export function stopWords({ stopWhen }: Experiment): string {
 
 /**
  * Whether no claim of better or worse may be made of two runs' numbers: training of another length or in another
- * environment, or ended early by another rule, which picks good evaluations as the last; of an error, observations of other dimensions; of several evaluations, evaluations further apart.
+ * environment, or ended early by another rule, which picks good evaluations as the last; of an error, observations of
+ * other dimensions; of several evaluations, evaluations further apart.
  */
 export function unlike(
   { experiment: a }: Run,

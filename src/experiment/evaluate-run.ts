@@ -47,8 +47,8 @@ export interface EvaluationOptions {
 }
 
 /**
- * Plays greedy episodes with the averaged policy of a checkpoint of each seed of a run, all seeds side by side, and measures the
- * models. What is random comes from streams of each seed that training never draws from: `eval`, `diagnosis/0`.
+ * Plays greedy episodes with the averaged policy of a checkpoint of each seed of a run, all seeds side by side, and
+ * measures the models. What is random comes from streams of each seed that training never draws from: `eval`, `diagnosis/0`.
  *
  * @throws UserError when `dir` is no run folder, holds no checkpoint or a damaged one, or the engine cannot load.
  */
@@ -71,31 +71,26 @@ export async function evaluateRun(
   const { engine } = await chooseEngine(requested);
   await startEngine(engine.name);
   const entry = environmentEntry(experiment.environment, experiment);
-  const agent = await createAgent(
-    experiment,
-    saved.map(({ seed }) => seed),
-  );
+  const seeds = saved.map(({ seed }) => seed);
+  const agent = await createAgent(experiment, seeds);
   const fresh = await agent.save();
   for (const [member, { seed, state }] of saved.entries()) requireFitting(seed, state, fresh[member]!);
   agent.load(saved.map(({ state }) => state));
-  begin(saved.map(({ seed }) => seed));
-  const streams = evaluationStreams(
-    saved.map(({ seed }) => seed),
-    'eval',
-  );
+  begin(seeds);
+  const streams = evaluationStreams(seeds, 'eval');
   const playing = evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams);
   // Lets signals in.
   const evaluations = await complete(playing, () => setImmediate());
   const own = evaluations.map(({ recorded }) => recorded);
   const diagnoses = await agent.diagnose(heldOutSet(entry), own, 0);
-  const seeds = saved.map(({ seed, state, fallback }, member) => ({
+  const evaluated = saved.map(({ seed, state, fallback }, member) => ({
     seed,
     step: state.step,
     fallback,
     episodes: evaluations[member]!.episodes,
     diagnosis: roundRow(diagnoses[member]!),
   }));
-  return { entry, diagnostics: agent.diagnostics, seeds };
+  return { entry, diagnostics: agent.diagnostics, seeds: evaluated };
 }
 
 /** What to do about a run that holds no checkpoint, in one sentence. */

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { formatExperiment } from '../config/format.ts';
 import { loadExperiment } from '../config/load.ts';
@@ -81,7 +80,7 @@ export class Sitting {
     this.#clock = clock;
     this.#origin = { ...host, engine: engineRecord(used) };
     this.outcome = { dir, experiment, done: [], failed: new Map(), interrupted: [] };
-    const folder = late && !existsSync(dir) ? undefined : this.#openFolder();
+    const folder = late && !RunFolder.isThere(dir) ? undefined : this.#openFolder();
     try {
       this.#extension = folder?.resumed
         ? extensionOf(dir, 'run', storedExperiment(folder), experiment)
@@ -142,8 +141,8 @@ export class Sitting {
   }
 
   /**
-   * What is worth a line: a longer run, or more seeds; going on under another wm, Node, engine or processor; a checkpoint before the newest; that
-   * nothing will be logged, or not all steps be learnt from.
+   * What is worth a line: a longer run, or more seeds; going on under another wm, Node, engine or processor; a checkpoint
+   * before the newest; that nothing will be logged, or not all steps be learnt from.
    */
   get notes(): string[] {
     const { experiment } = this;

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { valueAt } from '../config/key-path.ts';
 import { loadExperiment } from '../config/load.ts';
@@ -67,8 +67,12 @@ export function readRun(dir: string): Run {
   return { dir, name, info, experiment, configText, cell: null, seeds, unfinished, faulty: [] };
 }
 
+/** What stands at a path; undefined where nothing does. @throws UserError where it cannot be looked at. */
+const lookAt = (path: string): Stats | undefined =>
+  onDisk(path, () => statSync(path, { throwIfNoEntry: false }));
+
 function requireFolder(dir: string): void {
-  const found = onDisk(dir, () => statSync(dir, { throwIfNoEntry: false }));
+  const found = lookAt(dir);
   if (found === undefined) {
     throw new UserError(`${dir} does not exist; give a run folder, one that wm train made`);
   }
@@ -104,7 +108,7 @@ function foldersIn(dir: string): string[] {
   return names
     .sort()
     .map((name) => join(dir, name))
-    .filter((path) => onDisk(path, () => statSync(path, { throwIfNoEntry: false }))?.isDirectory());
+    .filter((path) => lookAt(path)?.isDirectory());
 }
 
 /** Runs to compare. */
@@ -124,9 +128,7 @@ export interface ReadRuns {
  * @throws UserError when a path is none of these, when two lead to one run, or where `readRun` throws.
  */
 export function readRuns(paths: readonly string[]): ReadRuns {
-  const folders = paths.filter(
-    (path) => !onDisk(path, () => statSync(path, { throwIfNoEntry: false }))?.isFile(),
-  );
+  const folders = paths.filter((path) => !lookAt(path)?.isFile());
   const passedOver: string[] = [];
   const missing: string[] = [];
   const runs = (folders.length > 0 ? folders : paths).flatMap((path) => {

@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, statSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { appendLines, makeFolder, onDisk, readText, replaceFile } from './atomic.ts';
@@ -40,6 +40,11 @@ export class RunFolder {
   readonly configText: string;
   #info: RunInfo;
   readonly #lock: RunLock;
+
+  /** Whether there is something of that name, a run folder or not. */
+  static isThere(dir: string): boolean {
+    return existsSync(dir);
+  }
 
   /**
    * Opens the run folder `dir`, or makes it with config.yaml and run.json. In an existing one nothing but

@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { oneHot } from '../../engine/one-hot.ts';
-import { type Space, spaceSize } from '../../envs/spaces.ts';
+import { type BoxSpace, type DiscreteSpace, type Space, spaceSize } from '../../envs/spaces.ts';
 import { actionNoise } from '../../models/actor.ts';
 import { categoricalEntropy } from '../../nn/distributions.ts';
 import { normalEntropy, normalLogProbability } from '../../nn/gaussian.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
-import type { Actions, Noise } from '../../training/acting.ts';
+import type { Noise } from '../../training/acting.ts';
+import type { Actions } from '../../training/actions.ts';
 
 /** π(· | o) of some observations. */
 export interface ActionDistribution {
@@ -32,16 +33,16 @@ export interface Policy {
 
 /** @param logStd log σ of every dimension of a box, at first */
 export function policyOver(space: Space, logStd: number): Policy {
-  return space.kind === 'discrete' ? categorical(space.n) : gaussian(spaceSize(space), logStd, space);
+  return space.kind === 'discrete' ? categorical(space) : gaussian(space, logStd);
 }
 
 /** A softmax over choices. */
-function categorical(choices: number): Policy {
+function categorical(space: DiscreteSpace): Policy {
   return {
-    noise: actionNoise({ kind: 'discrete', n: choices }),
-    outputs: choices,
+    noise: actionNoise(space),
+    outputs: space.n,
     specs: [],
-    encode: (actions, steps) => oneHot(tf.tensor3d(actions, steps, 'int32'), choices),
+    encode: (actions, steps) => oneHot(tf.tensor3d(actions, steps, 'int32'), space.n),
     distribution: (_, logits) => {
       let logPolicy: tf.Tensor | undefined;
       const all = () => (logPolicy ??= tf.logSoftmax(logits));
@@ -57,10 +58,11 @@ function categorical(choices: number): Policy {
 const LOG_STD = 'actor.log_std';
 
 /**
- * N(μ(o), σ) in the box's own units, with a σ that is learnt and the same everywhere. What lies beyond the bounds is clipped by the
- * environment alone: the density is of what was sampled.
+ * N(μ(o), σ) in the box's own units, with a σ that is learnt and the same everywhere. What lies beyond the bounds is
+ * clipped by the environment alone: the density is of what was sampled.
  */
-function gaussian(dimensions: number, logStd: number, space: Space): Policy {
+function gaussian(space: BoxSpace, logStd: number): Policy {
+  const dimensions = spaceSize(space);
   return {
     noise: actionNoise(space),
     outputs: dimensions,

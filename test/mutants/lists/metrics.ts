@@ -145,7 +145,7 @@ export const metrics: readonly Group[] = [
     by: tests.metrics('wm eval'),
     changes: [
       ["'average', episodes", "'online', episodes", 'wm eval plays the online policy'],
-      ["'eval',", "'evaluation/0',", 'wm eval from other starts'],
+      ["(seeds, 'eval')", "(seeds, 'evaluation/0')", 'wm eval from other starts'],
       ['own, 0)', 'own, 1)', 'wm eval with other noise'],
     ],
   },
