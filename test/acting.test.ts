@@ -111,7 +111,7 @@ describe('what is begun goes on from a checkpoint to the byte', () => {
     for (const { arrays } of first!) delete arrays['acting.carry'];
     await assert.rejects(
       trained(recurrentAgent(seeds), plan('CartPole-v1', 48), first),
-      /^UserError: the checkpoint of seed 1 is of another config or damaged \(its array acting\.carry is missing, not float32 \[1, 2\]\); delete/,
+      /^UserError: the checkpoint of seed 1 is of another config or damaged \(its array acting\.carry is missing, not float32 \[1, 2\]\); use the wm that made it, or move/,
     );
   });
 });

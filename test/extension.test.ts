@@ -82,7 +82,7 @@ test('an extension that is killed at any instant goes on, and nothing is lost be
     first.pending.map((seed) => first.stepOf(seed)),
     [50_000, 50_000, 0],
   );
-  assert.deepEqual(first.notes, [`${dir} goes on from 50000 to 60000 steps, with the seed 2 added`]);
+  assert.equal(first.extension, `${dir} goes on from 50000 to 60000 steps, with the seed 2 added`);
   const config50 = readFileSync(join(dir, 'config.yaml'), 'utf8');
   first.close();
   assert.equal(
@@ -102,7 +102,7 @@ test('an extension that is killed at any instant goes on, and nothing is lost be
   for (const name of ['killed', 'between']) {
     assert.deepEqual(readRun(join(runs, name)).unfinished, [0, 1, 2]);
     const again = sit(name, ...longer);
-    assert.deepEqual(again.notes, [], 'it is that run by now');
+    assert.equal(again.extension, null, 'it is that run by now');
     assert.deepEqual(again.pending, [0, 1, 2]);
     assert.equal(again.finished, false);
     again.begin([0, 1, 2], 1);

@@ -175,7 +175,7 @@ describe('off a terminal', () => {
     );
   });
 
-  test('quiet: failures only', () => {
+  test('quiet: cautions and failures only', () => {
     for (const stream of [new Sink(), new FakeTerminal(80, 24)]) {
       const progress = createProgress({
         seeds: seedsOf([0, 1], 10),
@@ -185,13 +185,14 @@ describe('off a terminal', () => {
         clock,
       });
       progress.note('engine: cpu');
+      progress.caution('losses.csv gets no row');
       progress.status(0, 'running', 'resumed');
       progress.evaluation(0, { env_step: 5, reward_mean: 1, prediction_mse: 1 });
       progress.status(1, 'failed', 'no memory');
       wait(500);
       progress.status(0, 'done');
       progress.close();
-      assert.equal(stream.text, 'seed 1  failed: no memory\n');
+      assert.equal(stream.text, 'losses.csv gets no row\nseed 1  failed: no memory\n');
     }
   });
 

@@ -186,7 +186,7 @@ test('checkpoint: comes back as it was; cut at any byte it is a UserError', () =
   const all = `${bytes.length - 1} of ${bytes.length} bytes`;
   assert.throws(
     () => seed.readCheckpoint(),
-    userError(new RegExp(`cut short \\(${all}\\); delete this seed's folder to train it from the start$`)),
+    userError(new RegExp(`cut short \\(${all}\\); move this seed's folder away to train it from the start$`)),
   );
   writeFileSync(file, encodeSafetensors({}, { checkpointVersion: '2' }));
   assert.throws(() => seed.readCheckpoint(), userError(/version 2, this one knows 1/));
@@ -243,7 +243,7 @@ test('checkpoint: the one before stands in for a damaged or missing newest one',
   assert.throws(
     () => seed.readCheckpoint(),
     userError(
-      /^\S+checkpoint\.safetensors: cut short \(.*\), and \S+previous\.safetensors: cut short \(.*\); delete this seed's folder/,
+      /^\S+checkpoint\.safetensors: cut short \(.*\), and \S+previous\.safetensors: cut short \(.*\); move this seed's folder away/,
     ),
   );
   // A whole file of another version is not damage: falling back would throw it away.

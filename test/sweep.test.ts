@@ -6,7 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
+  renameSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -397,13 +397,13 @@ describe('wm sweep', () => {
     assert.equal(shrunk.code, 2);
     assert.match(
       shrunk.stderr,
-      /^wm: runs\/sweeps\/tiny holds the cell horizon=4, which this sweep lacks; delete runs\/sweeps\/tiny\/horizon=4 to /,
+      /^wm: runs\/sweeps\/tiny holds the cell horizon=4, which this sweep lacks; move runs\/sweeps\/tiny\/horizon=4 away to /,
     );
     const other = await run(cwd, ...small, '--set', 'gamma=0.5');
     assert.equal(other.code, 2);
     assert.match(other.stderr, /^wm: runs\/sweeps\/tiny holds a sweep of another config \(gamma differs\); /);
     assert.equal(text(sweepDir(cwd), 'sweep.yaml'), before);
-    rmSync(path.join(sweepDir(cwd), 'horizon=4'), { recursive: true });
+    renameSync(path.join(sweepDir(cwd), 'horizon=4'), path.join(sweepDir(cwd), 'old'));
     const { runs, missing } = readRuns([sweepDir(cwd)]);
     assert.deepEqual(
       runs.map(({ name }) => name),

@@ -47,7 +47,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       .option('--runs <dir>', `folder of ${kind} folders`, kind === 'sweep' ? 'runs/sweeps' : 'runs')
       .option('--engine <name>', `${ENGINES} (also WM_ENGINE)`)
       .option('--workers <n>', 'worker processes at once (default: one per core)', parseCount)
-      .option('--quiet', 'no progress, failures only')
+      .option('--quiet', 'no progress, only cautions and failures')
       .option('--json', 'results as one JSON object');
   };
 

@@ -14,6 +14,8 @@ export interface Progress {
   status(index: number, status: SeedStatus, message?: string): void;
   /** One line of text: above the bars where there are bars. */
   note(text: string): void;
+  /** A note that who asked for no progress must see too: results may be other than they seem. */
+  caution(text: string): void;
   /** The whole in words: `2 running, 3 done  480 steps/s  1:20 left`. */
   summary(): string;
   /** Draws the last state and leaves the terminal to others. Further calls do nothing. */
@@ -24,7 +26,7 @@ export interface ProgressOptions {
   /** What each seed is called, and the environment steps that it is to reach. */
   seeds: readonly { label: string; steps: number }[];
   stream: ProgressStream;
-  /** Shows failures only. */
+  /** Shows cautions and failures only. */
   quiet: boolean;
   /** Plain lines even on a terminal: for one that cannot move its cursor (TERM=dumb), or whose user wants it so. */
   plain: boolean;
@@ -45,7 +47,7 @@ interface Seed {
 
 /**
  * The progress of a session: on a terminal a bar per seed and one for the whole, redrawn ten times a second at most;
- * elsewhere one plain line per evaluation, note and change of status; with `quiet` one line per failure.
+ * elsewhere one plain line per evaluation, note and change of status; with `quiet` one line per caution and failure.
  */
 export function createProgress({ seeds, stream, quiet, plain, clock }: ProgressOptions): Progress {
   const all = seeds.map(
@@ -153,6 +155,7 @@ export function createProgress({ seeds, stream, quiet, plain, clock }: ProgressO
     note(text) {
       if (!quiet) print(text);
     },
+    caution: print,
     summary: () =>
       describeAll()
         .map(({ text }) => text)

@@ -86,8 +86,9 @@ export async function trainSession(
           for (const seed of finished) progress.status(indexOf(run, seed), 'done');
         }
         progress.note(opening(runs));
+        for (const { extension } of runs) if (extension !== null) progress.note(extension);
         // Of a sweep's cells many say the same.
-        for (const note of new Set(runs.flatMap(({ notes }) => notes))) progress.note(note);
+        for (const caution of new Set(runs.flatMap(({ cautions }) => cautions))) progress.caution(caution);
       },
       seedStarted: (run, seed, step) => {
         progress.status(indexOf(run, seed), 'running');

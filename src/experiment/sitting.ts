@@ -140,17 +140,21 @@ export class Sitting {
     return this.#steps.size === 0 && end !== null && Object.values(status).every((each) => each === 'done');
   }
 
+  /** That the folder becomes a longer run's, or one's with more seeds, in words; null where it does not. */
+  get extension(): string | null {
+    return this.#extension && `${this.outcome.dir} ${extensionWords(this.#extension)}`;
+  }
+
   /**
-   * What is worth a line: a longer run, or more seeds; going on under another wm, Node, engine or processor; a checkpoint
-   * before the newest; that nothing will be logged, or not all steps be learnt from.
+   * What makes results other than they seem: going on under another wm, Node, engine or processor; a checkpoint before
+   * the newest; that nothing will be logged, or not all steps be learnt from.
    */
-  get notes(): string[] {
+  get cautions(): string[] {
     const { experiment } = this;
     const changes = this.#changes.map(({ name, words: [from, to] }) => `${name} ${to} instead of ${from}`);
     const goesOn = `${this.outcome.dir} goes on with ${changes.join(', ')}: its numbers may come out otherwise`;
     const remarks = courseRemarks(methods[experiment.method].course(experiment), experiment);
     return [
-      ...(this.#extension ? [`${this.outcome.dir} ${extensionWords(this.#extension)}`] : []),
       ...(changes.length > 0 ? [goesOn] : []),
       ...this.#fallbacks.values(),
       ...(this.pending.length > 0 ? remarks : []),

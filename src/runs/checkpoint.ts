@@ -24,7 +24,7 @@ export interface CheckpointFiles {
 }
 
 const CHECKPOINT_VERSION = 1;
-const REMEDY = "delete this seed's folder to train it from the start";
+const REMEDY = "move this seed's folder away to train it from the start";
 
 /** What a state says beside its arrays. */
 export const stateCounters = {
@@ -136,6 +136,6 @@ function parseCounters(metadata: Record<string, string>, file: string): z.infer<
   if (found) return found;
   const version = metadata.checkpointVersion ?? 'unknown';
   throw new UserError(
-    `${file}: not a checkpoint of this wm (version ${version}, this one knows ${CHECKPOINT_VERSION}); ${REMEDY}`,
+    `${file}: not a checkpoint of this wm (version ${version}, this one knows ${CHECKPOINT_VERSION}); use the wm that made it, or ${REMEDY}`,
   );
 }

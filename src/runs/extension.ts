@@ -26,7 +26,7 @@ export function extensionOf(
 ): Extension | null {
   const keys = differingKeys(stored, given).filter((key) => key !== 'engine' && key !== 'name');
   const refuse = (why: string): never => {
-    throw new UserError(`${dir} holds a ${kind} ${why}; choose another --name, or delete that folder`);
+    throw new UserError(`${dir} holds a ${kind} ${why}; choose another --name or --runs`);
   };
   if (keys.some((key) => key !== 'steps' && key !== 'seeds')) {
     refuse(`of another config (${keys.join(', ')} ${keys.length === 1 ? 'differs' : 'differ'})`);

@@ -24,7 +24,7 @@ export function readSweep(dir: string): Sweep | undefined {
 
 /**
  * Opens the sweep folder `dir` for this process alone, until `close`, or makes it. Cells may be added to a sweep that
- * is there, and taken out once their folders are deleted; its cells may be made longer, or given more seeds; nothing
+ * is there, and taken out once their folders are moved away; its cells may be made longer, or given more seeds; nothing
  * else may change.
  *
  * @throws UserError, before anything is written, when the folder holds something else, is in use, or not writable.
@@ -51,7 +51,7 @@ function requireExtension(dir: string, stored: Sweep, sweep: Sweep): void {
     const cell = join(dir, experiment.name);
     if (names.has(experiment.name) || !existsSync(cell)) continue;
     throw new UserError(
-      `${dir} holds the cell ${experiment.name}, which this sweep lacks; delete ${cell} to take it out, or choose another --name`,
+      `${dir} holds the cell ${experiment.name}, which this sweep lacks; move ${cell} away to take it out, or choose another --name or --runs`,
     );
   }
 }

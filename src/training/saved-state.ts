@@ -54,6 +54,6 @@ function typeOf({ shape, data }: NamedArray): string {
 
 function refuse(seed: number, why: string): never {
   throw new UserError(
-    `the checkpoint of seed ${seed} is of another config or damaged (${why}); delete that seed's folder to train it anew`,
+    `the checkpoint of seed ${seed} is of another config or damaged (${why}); use the wm that made it, or move that seed's folder away to train it from the start`,
   );
 }

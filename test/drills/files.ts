@@ -2,6 +2,7 @@ import {
   existsSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -82,11 +83,11 @@ export const bothDamaged: Drill = {
     const before = contentOf(ground.dir);
     const ended = await ground.start().ended;
     ground.check(ended, [2]);
-    if (!/^wm: .+, and .+; delete this seed's folder to train it from the start\n$/.test(ended.stderr)) {
+    if (!/^wm: .+, and .+; move this seed's folder away to train it from the start\n$/.test(ended.stderr)) {
       ground.complain(`not that sentence: ${ended.stderr}`);
     }
     if (contentOf(ground.dir) !== before) ground.complain('the folder was changed');
-    rmSync(path.join(ground.dir, `seed-${seed}`), { recursive: true });
+    renameSync(path.join(ground.dir, `seed-${seed}`), path.join(ground.dir, `damaged-seed-${seed}`));
     await ground.finish();
     return { ground, tried: 1 };
   },
