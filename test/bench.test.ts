@@ -14,11 +14,10 @@ import { type Row, rowsOf, type Series } from '../src/bench/report.ts';
 import { createWorkload, type Workload } from '../src/bench/workload.ts';
 import { loadExperiment } from '../src/config/load.ts';
 import { experimentOf } from '../src/config/schema.ts';
-import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
-import { runSync } from './support/program.ts';
+import { runInTurn, runSync } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
 /** Small, and with a different width wherever two could be mixed up. */
@@ -118,15 +117,14 @@ test('an episode of full length ends by its limit alone', () => {
 });
 
 describe('in one process', () => {
+  const setup: Setup = { experiment: dreamCritic, members: 2, measures, sgemmSize: 8 };
   let workload: Workload;
 
   before(async () => {
-    const setup: Setup = { experiment: dreamCritic, members: 2, measures, sgemmSize: 8 };
     workload = await createWorkload('cpu', setup);
   });
 
   test('kernels are counted, and the backend is as before afterwards', async () => {
-    await startEngine('cpu');
     const add = tf.getKernel('Add', 'cpu');
     assert.equal(await countKernels(() => tf.tidy(() => void tf.add(tf.matMul([[1]], [[2]]), 1))), 2);
     assert.equal(tf.getKernel('Add', 'cpu'), add);
@@ -144,6 +142,8 @@ describe('in one process', () => {
   });
 
   test('collecting and evaluating run, and leave no tensor behind', async () => {
+    // Episodes of full length take long on cpu.
+    const workload = await createWorkload('wasm', setup);
     // The first evaluation keeps the weights that act.
     await workload.run.evaluate(1);
     const before = tf.memory().numTensors;
@@ -216,14 +216,14 @@ describe('wm bench', () => {
     [['--config', 'none.yaml'], /^wm: none.yaml: no such file/],
     [['--set', 'horizon=x'], /^wm: --set horizon=x: horizon: /],
   ];
-  for (const [args, message] of mistakes) {
-    test(`refuses ${args.join(' ')}`, () => {
-      const { status, stdout, stderr } = run(...args);
-      assert.equal(status, 2);
+  test('refuses each mistake in one sentence', async () => {
+    const refused = await runInTurn(mistakes.map(([args]) => ({ cwd: dir, args: ['bench', ...args] })));
+    for (const [i, { code, stdout, stderr }] of refused.entries()) {
+      assert.equal(code, 2);
       assert.equal(stdout, '');
-      assert.match(stderr, message);
-    });
-  }
+      assert.match(stderr, mistakes[i]![1]);
+    }
+  });
 });
 
 describe("a peer's update equals the reference", () => {

@@ -11,9 +11,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { differingBytes, resultsOf } from './drills/results.ts';
-import { run, start } from './support/program.ts';
+import { run, runInTurn, start } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { events, linesWithoutTime, text, tinyDreamCritic, waitFor } from './support/tiny-run.ts';
 
@@ -497,16 +497,20 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
     ['compare of no run', ['compare', 'nowhere'], /^wm: nowhere does not exist; give a run folder/],
     ['an unknown engine of eval', ['eval', '.', '--engine', 'gpu'], /^wm: --engine: expected auto, /],
   ];
-  for (const [what, args, message, files] of cases) {
-    test(what, async () => {
-      const cwd = workplace(files);
-      const before = readdirSync(cwd);
-      const { code, stdout, stderr } = await run(cwd, ...args);
+  const tried = cases.map(([what, args, message, files]) => ({ what, args, message, cwd: workplace(files) }));
+  const found = tried.map(({ cwd }) => readdirSync(cwd));
+  let ended: Awaited<ReturnType<typeof runInTurn>>;
+  before(async () => {
+    ended = await runInTurn(tried);
+  });
+  for (const [i, { what, message, cwd }] of tried.entries()) {
+    test(what, () => {
+      const { code, stdout, stderr } = ended[i]!;
       assert.equal(code, 2, stderr);
       assert.match(stderr, message);
       assert.equal(stdout, '');
       assert.doesNotMatch(stderr, /^ +at /m);
-      assert.deepEqual(readdirSync(cwd), before);
+      assert.deepEqual(readdirSync(cwd), found[i]);
     });
   }
 
@@ -531,8 +535,8 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
       path.join(dir, 'run.json'),
       text(dir, 'run.json').replace('"schemaVersion": 1', '"schemaVersion": 2'),
     );
-    for (const args of [train(), ['compare', 'runs/tiny']]) {
-      const { code, stderr } = await run(cwd, ...args);
+    const refused = [train(), ['compare', 'runs/tiny']].map((args) => ({ cwd, args }));
+    for (const { code, stderr } of await runInTurn(refused)) {
       assert.equal(code, 2);
       assert.match(stderr, /newer wm/);
     }

@@ -8,7 +8,7 @@ import { latentTerms } from '../src/methods/vae-lstm/latents.ts';
 import { encoderSpecs } from '../src/models/vae-lstm/encoder.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { decodeSafetensors } from '../src/runs/safetensors.ts';
-import { runSync } from './support/program.ts';
+import { runInTurn, runSync } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { tinyDreamCritic } from './support/tiny-run.ts';
 
@@ -78,7 +78,7 @@ describe('an update after which something is not finite', () => {
     assert.match(text, /^parameter +largest weight +largest gradient +not finite$/m);
   });
 
-  test('that is not there, or damaged, is one sentence', () => {
+  test('that is not there, or damaged, is one sentence', async () => {
     const cases: [string, RegExp][] = [
       ['runs/tiny', /expected the folder of a seed/],
       ['runs/tiny/seed-4', /holds no failure\.safetensors/],
@@ -86,10 +86,10 @@ describe('an update after which something is not finite', () => {
     ];
     truncateSync(file, 500);
     cases.push([seedDir, /failure\.safetensors: cut short \(.*; train the seed again/]);
-    for (const [dir, message] of cases) {
-      const { status, stderr } = run('replay-failure', dir);
-      assert.equal(status, 2);
-      assert.match(stderr, message);
+    const refused = await runInTurn(cases.map(([dir]) => ({ cwd, args: ['replay-failure', dir] })));
+    for (const [i, { code, stderr }] of refused.entries()) {
+      assert.equal(code, 2);
+      assert.match(stderr, cases[i]![1]);
       assert.equal(stderr.trim().split('\n').length, 1);
     }
   });

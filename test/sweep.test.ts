@@ -23,7 +23,7 @@ import { UserError } from '../src/errors.ts';
 import { figuresOf, renderSvg } from '../src/figures/index.ts';
 import { parseCsv } from '../src/runs/csv.ts';
 import { readRuns } from '../src/runs/read.ts';
-import { run, start } from './support/program.ts';
+import { run, runInTurn, start } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { events, linesWithoutTime, text, tinyDreamCritic, waitFor } from './support/tiny-run.ts';
 
@@ -462,28 +462,23 @@ describe('wm sweep', () => {
 
   test('a wrong config or folder writes nothing', async () => {
     const cwd = workplace();
-    const refused = async (message: RegExp, ...args: string[]) => {
-      const before = readdirSync(cwd, { recursive: true });
-      const { code, stdout, stderr } = await run(cwd, 'sweep', ...args);
-      assert.equal(code, 2, stderr);
-      assert.match(stderr, message);
-      assert.equal(stdout, '');
-      assert.deepEqual(readdirSync(cwd, { recursive: true }), before);
-    };
-    await refused(/^wm: --config: missing; /);
-    await refused(/^wm: tiny\.yaml: sweep: missing, /, '--config', 'tiny.yaml');
-    await refused(/^wm: --set sweep=\[\]: sweep: expected /, '--config', 'cells.yaml', '--set', 'sweep=[]');
-    await refused(/^wm: --engine: /, '--config', 'cells.yaml', '--engine', 'cuda');
     writeFileSync(path.join(cwd, 'notes.txt'), 'precious');
-    await refused(
-      /is no sweep folder: it holds /,
-      '--config',
-      'cells.yaml',
-      '--runs',
-      '..',
-      '--name',
-      path.basename(cwd),
-    );
+    const cells = ['--config', 'cells.yaml'];
+    const mistakes: [string[], RegExp][] = [
+      [[], /^wm: --config: missing; /],
+      [['--config', 'tiny.yaml'], /^wm: tiny\.yaml: sweep: missing, /],
+      [[...cells, '--set', 'sweep=[]'], /^wm: --set sweep=\[\]: sweep: expected /],
+      [[...cells, '--engine', 'cuda'], /^wm: --engine: /],
+      [[...cells, '--runs', '..', '--name', path.basename(cwd)], /is no sweep folder: it holds /],
+    ];
+    const before = readdirSync(cwd, { recursive: true });
+    const refused = await runInTurn(mistakes.map(([args]) => ({ cwd, args: ['sweep', ...args] })));
+    for (const [i, { code, stdout, stderr }] of refused.entries()) {
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, mistakes[i]![1]);
+      assert.equal(stdout, '');
+    }
+    assert.deepEqual(readdirSync(cwd, { recursive: true }), before);
     const single = await run(cwd, 'train', '--config', 'cells.yaml');
     assert.equal(single.code, 2);
     assert.match(

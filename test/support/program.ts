@@ -33,6 +33,23 @@ export const start = (cwd: string, ...args: string[]) => launch([...wm, ...args]
 /** Runs `wm` in a folder to its end. */
 export const run = (cwd: string, ...args: string[]) => start(cwd, ...args).ended;
 
+/** A command line of `wm` and where it is typed. */
+export interface CommandLine {
+  cwd: string;
+  args: string[];
+}
+
+/**
+ * Runs command lines of `wm` one after the other in one process, for which it starts once: for those that are refused
+ * before they begin. What ends a process otherwise than by returning needs `run`.
+ */
+export async function runInTurn(lines: readonly CommandLine[]): Promise<Omit<Ended, 'signal'>[]> {
+  const script = fileURLToPath(new URL('in-turn.js', import.meta.url));
+  const { code, stdout, stderr } = await launch([process.execPath, script, JSON.stringify(lines)], {}).ended;
+  if (code !== 0) throw new Error(stderr);
+  return JSON.parse(stdout);
+}
+
 /** Runs `wm` to its end while nothing else goes on. */
 export function runSync(args: string[], options: SpawnSyncOptions = {}) {
   const [program, ...before] = wm;
