@@ -56,9 +56,11 @@ export function formatInterval(unit: Unit, interval: Interval | null): string {
   return `[${digits.slice(1).join(', ')}]${suffix}`;
 }
 
+const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
 /** `12,200`. */
 export function wholeNumber(value: number): string {
-  return withoutZeroSign(value.toLocaleString('en-US', { maximumFractionDigits: 0 }));
+  return withoutZeroSign(grouped.format(value));
 }
 
 /** `0.021`; `<0.001` where three decimals would show none; `–` for null. */

@@ -84,11 +84,13 @@ function resolveArm(source: ConfigSource): void {
   }
 }
 
+const methodChoice = z.object({ method: z.enum(methodNames) });
+
 /** The experiment that a source says. @throws UserError naming the first mistake by position. */
 export function validate(source: ConfigSource): Experiment {
   const values = withCurrentMethod(source.values());
   // The method comes first: it says which keys there are.
-  const chosen = z.object({ method: z.enum(methodNames) }).safeParse(values);
+  const chosen = methodChoice.safeParse(values);
   if (!chosen.success) {
     const known = `expected ${alternatives(methodNames)}`;
     const method = valueAt(values, ['method']);

@@ -70,7 +70,8 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
     rules: definition.rules.map(
       ({ keys, holds, says }): Rule<RunLength> => ({
         keys,
-        holds: (config) => holds({ ...read(config), ...config }),
+        // A resolved config holds every key of its method: to check them again for each rule takes long for a sweep.
+        holds: (config) => holds(config as z.infer<Schema> & RunLength),
         says,
       }),
     ),

@@ -48,6 +48,7 @@ export function parseCsv(text: string, file: string): CsvTable {
     const [columns, ...records] = parse(text, {
       bom: true,
       skip_empty_lines: true,
+      record_delimiter: ['\r\n', '\n'],
       max_record_size: LONGEST_ROW,
       to: MOST_ROWS + 2,
     });

@@ -98,6 +98,9 @@ export function isFinished(
   return steps >= plan.steps || (metStopWhen && steps % plan.evaluation.every === 0);
 }
 
+/** What even a newer wm's run.json has. */
+const versionOnly = z.object({ schemaVersion: z.int() });
+
 /**
  * A run folder's run.json, or undefined where there is none.
  *
@@ -107,7 +110,7 @@ export function readRunInfo(dir: string): RunInfo | undefined {
   const file = join(dir, 'run.json');
   const value = readJson(file);
   if (value === undefined) return undefined;
-  const { success, data } = z.object({ schemaVersion: z.int() }).safeParse(value);
+  const { success, data } = versionOnly.safeParse(value);
   if (!success) {
     throw new UserError(
       `${file}: not written by wm (it has no schemaVersion), so ${dir} is no run folder; give another folder`,

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { valueAt } from '../config/key-path.ts';
 import { readText } from './atomic.ts';
 import { wholeLines } from './csv.ts';
 import type { DoneInfo } from './records.ts';
 
-const workerEvent = z.object({ kind: z.literal('worker'), seeds: z.array(z.int()) });
+const workerEvent = z.object({ seeds: z.array(z.int()) });
 
 /** The seeds of every worker process that a run has had, as events.jsonl tells; null where it cannot be read. */
 export function readWorkers(runDir: string): number[][] | null {
@@ -13,8 +14,8 @@ export function readWorkers(runDir: string): number[][] | null {
   const lines = wholeLines(text).split('\n').slice(0, -1);
   try {
     return lines.flatMap((line) => {
-      const event = workerEvent.safeParse(JSON.parse(line));
-      return event.success ? [event.data.seeds] : [];
+      const event: unknown = JSON.parse(line);
+      return valueAt(event, ['kind']) === 'worker' ? [workerEvent.parse(event).seeds] : [];
     });
   } catch {
     return null;
