@@ -13,7 +13,7 @@ import {
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 import { differingBytes, resultsOf } from './drills/results.ts';
-import { run, runInTurn, start } from './support/program.ts';
+import { type Answered, run, runInTurn, start } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { events, linesWithoutTime, text, tinyDreamCritic, waitFor } from './support/tiny-run.ts';
 
@@ -297,7 +297,7 @@ describe('a model-free method', () => {
   const yaml = `
 method: ppo
 seeds: [3]
-steps: 2000
+steps: 1400
 engine: wasm
 evaluation: { every: 200, episodes: 5 }
 `;
@@ -307,7 +307,7 @@ evaluation: { every: 200, episodes: 5 }
     const train = ['train', '--config', 'ppo.yaml', '--name'];
     const whole = await run(cwd, ...train, 'whole');
     assert.equal(whole.code, 0);
-    assert.match(whole.stderr, /^the last 208 of 2,000 steps are not learnt from: they fill no roll-out$/m);
+    assert.match(whole.stderr, /^the last 120 of 1,400 steps are not learnt from: they fill no roll-out$/m);
     assert.doesNotMatch(whole.stderr, /gets no row/);
     const { child, ended } = start(cwd, ...train, 'stopped');
     await firstEvaluation(path.join(cwd, 'runs', 'stopped'), 3);
@@ -326,7 +326,7 @@ evaluation: { every: 200, episodes: 5 }
     assert.doesNotMatch(short.stderr, /not learnt from/);
 
     const played = await run(cwd, 'eval', 'runs/whole', '--episodes', '3');
-    assert.match(played.stdout, /^3 +2000 +\d+\.\d ± /m);
+    assert.match(played.stdout, /^3 +1400 +\d+\.\d ± /m);
     const tiny = path.relative(cwd, await referenceRun());
     const { stdout } = await run(cwd, 'compare', 'runs/whole', tiny);
     assert.match(stdout, /^PPO +1 +\d+\.\d +\d+\.\d +– /m);
@@ -499,7 +499,7 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
   ];
   const tried = cases.map(([what, args, message, files]) => ({ what, args, message, cwd: workplace(files) }));
   const found = tried.map(({ cwd }) => readdirSync(cwd));
-  let ended: Awaited<ReturnType<typeof runInTurn>>;
+  let ended: Answered[];
   before(async () => {
     ended = await runInTurn(tried);
   });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { RandomStream } from '../../src/random/stream.ts';
 import { readRun } from '../../src/runs/read.ts';
-import { type Ended, launch, wm } from '../support/program.ts';
+import { type Ended, launch, wmBriefly } from '../support/program.ts';
 import { events, tinyDreamCritic } from '../support/tiny-run.ts';
 import { differingBytes, growing, linesSoFar, type Results, resultsOf } from './results.ts';
 
@@ -107,7 +107,7 @@ export class Ground {
   /** Starts `wm train` in a process group of its own. */
   start({ env, wrap = (command) => command }: StartOptions = {}): ReturnType<typeof launch> {
     const config = path.join(this.cwd, 'tiny.yaml');
-    const command = wrap([...wm, 'train', '--config', config, ...this.#run.args]);
+    const command = wrap([...wmBriefly, 'train', '--config', config, ...this.#run.args]);
     const { child, ended } = launch(command, { cwd: this.cwd, detached: true, env });
     this.#running.add(child);
     void ended.then(() => this.#running.delete(child));

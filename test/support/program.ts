@@ -3,15 +3,27 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-/** The command line of the real program, compiled by `npm run build`. */
-export const wm = [process.execPath, fileURLToPath(new URL('../../bin/wm.js', import.meta.url))];
+const program = fileURLToPath(new URL('../../bin/wm.js', import.meta.url));
 
-/** What a program came to. */
-export interface Ended {
+/** The command line of the real program, compiled by `npm run build`. */
+export const wm = [process.execPath, program];
+
+/**
+ * The same for a training of a second or two and its workers: V8's optimizing compiler would take a fifth of their time,
+ * give nothing back, and change no number.
+ */
+export const wmBriefly = [process.execPath, '--no-opt', program];
+
+/** What a command line came to. */
+export interface Answered {
   code: number | null;
-  signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
+}
+
+/** What a process came to. */
+export interface Ended extends Answered {
+  signal: NodeJS.Signals | null;
 }
 
 /** Whoever runs the tests may prefer an engine; the tests do not. */
@@ -27,8 +39,11 @@ export function launch([program, ...args]: string[], options: Omit<SpawnOptions,
   return { child, ended };
 }
 
-/** Starts `wm` in a folder. */
-export const start = (cwd: string, ...args: string[]) => launch([...wm, ...args], { cwd });
+/** Starts `wm` in a folder; what it trains is small. */
+export function start(cwd: string, ...args: string[]) {
+  const trains = args[0] === 'train' || args[0] === 'sweep';
+  return launch([...(trains ? wmBriefly : wm), ...args], { cwd });
+}
 
 /** Runs `wm` in a folder to its end. */
 export const run = (cwd: string, ...args: string[]) => start(cwd, ...args).ended;
@@ -43,7 +58,7 @@ export interface CommandLine {
  * Runs command lines of `wm` one after the other in one process, for which it starts once: for those that are refused
  * before they begin. What ends a process otherwise than by returning needs `run`.
  */
-export async function runInTurn(lines: readonly CommandLine[]): Promise<Omit<Ended, 'signal'>[]> {
+export async function runInTurn(lines: readonly CommandLine[]): Promise<Answered[]> {
   const script = fileURLToPath(new URL('in-turn.js', import.meta.url));
   const { code, stdout, stderr } = await launch([process.execPath, script, JSON.stringify(lines)], {}).ended;
   if (code !== 0) throw new Error(stderr);
