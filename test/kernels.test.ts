@@ -9,7 +9,8 @@ import { registerKernels } from '../src/engine/wasm/kernels.ts';
 import { hasRelaxedSimd } from '../src/engine/wasm/relaxed-simd.ts';
 import { actorSpecs } from '../src/models/actor.ts';
 import { type Behaviour, rollOut } from '../src/models/roll-out.ts';
-import { dynamicsSpecs, vaeLstmDynamics } from '../src/models/vae-lstm/dynamics.ts';
+import { dynamicsSpecs } from '../src/models/vae-lstm/dynamics.ts';
+import { vaeLstmModel } from '../src/models/vae-lstm/model.ts';
 import { adam, biasCorrection, globalNorm } from '../src/nn/adam.ts';
 import { dense } from '../src/nn/linear.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
@@ -303,13 +304,15 @@ describe('fat operations on our kernels equal their portable forms, gradients in
         const path = upload(normals(seed, 'path', [members, starts, horizon, actions])) as tf.Tensor4D;
         const behaviour: Behaviour = isGiven
           ? { actions: path }
-          : { actor, layers: hidden.length, actionSpace, noise: tf.mul(path, 100) as tf.Tensor4D };
+          : { actionSpace, noise: tf.mul(path, 100) as tf.Tensor4D };
         const from = {
           latent: start('latent', latent),
           hidden: start('hidden', units),
           cell: start('cell', units),
         };
-        return Object.values(rollOut(vaeLstmDynamics(model), from, behaviour));
+        const shape = { layers: 0, units, continueHead: false, criticLayers: undefined };
+        const whole = vaeLstmModel(model, { ...shape, actorLayers: hidden.length }, actor);
+        return Object.values(rollOut(whole, from, behaviour));
       },
       2e-4,
     );

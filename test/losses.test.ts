@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { startEngine } from '../src/engine/engine.ts';
 import { oneHot } from '../src/engine/one-hot.ts';
 import { environmentEntry } from '../src/envs/index.ts';
-import { imaginedReturns } from '../src/methods/vae-lstm/imagination.ts';
+import { advantages, imaginedReturns } from '../src/methods/vae-lstm/imagination.ts';
 import {
   actorLoss,
   baseLoss,
@@ -12,9 +12,14 @@ import {
   criticLoss,
   type Inference,
   imaginedCriticLoss,
-  type Windows,
 } from '../src/methods/vae-lstm/losses.ts';
-import { hasCritic, networks, targetCritic, type Weights } from '../src/methods/vae-lstm/networks.ts';
+import {
+  hasCritic,
+  networks,
+  targetCritic,
+  type Weights,
+  worldModel,
+} from '../src/methods/vae-lstm/networks.ts';
 import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import {
   applyGradients,
@@ -23,7 +28,9 @@ import {
   type UpdateNoise,
 } from '../src/methods/vae-lstm/update.ts';
 import { logPolicy } from '../src/models/actor.ts';
+import type { Imagination } from '../src/models/roll-out.ts';
 import { value } from '../src/models/vae-lstm/heads.ts';
+import type { Windows } from '../src/models/windows.ts';
 import { biasCorrection, zeroMoments } from '../src/nn/adam.ts';
 import type { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
@@ -95,8 +102,11 @@ function problem(settings: VaeLstmSettings) {
       ? (normals('target', [MEMBERS, layouts.model.only('critic').size], 0.6) as tf.Tensor2D)
       : undefined,
   };
+  const observations = normals('observations', [MEMBERS, BATCH, 2 * TIME, 4]) as tf.Tensor4D;
+  const [observation, nextObservation] = tf.split(observations, 2, 2) as [tf.Tensor4D, tf.Tensor4D];
   const windows: Windows = {
-    observations: normals('observations', [MEMBERS, BATCH, 2 * TIME, 4]) as tf.Tensor4D,
+    observation,
+    nextObservation,
     action: oneHot(tf.cast(bits('action', 2), 'int32'), 2),
     reward: normals('reward', steps) as tf.Tensor3D,
     terminated: bits('terminated', 5),
@@ -213,6 +223,23 @@ function critic(problem: Problem, flat: tf.Tensor2D, inference: Inference, setti
 const inferenceAt = ({ layouts, windows, posterior, settings }: Problem, flat: tf.Tensor2D) =>
   baseTerms(layouts.model.unpack(flat), windows, posterior, settings).inference;
 
+/** What an update makes of imagined trajectories. */
+function returnsAndAdvantages(
+  { layouts, weights }: Problem,
+  imagination: Imagination,
+  settings: VaeLstmSettings,
+) {
+  const target = weights.target && targetCritic(layouts, weights.target, settings);
+  const model = worldModel(
+    settings,
+    layouts.model.unpack(weights.model),
+    layouts.actor.unpack(weights.actor),
+  );
+  const ofFeatures = model.value?.(imagination.features);
+  const imagined = imaginedReturns(model, target, imagination, settings);
+  return { ...imagined, value: ofFeatures, advantage: advantages(imagined.returns, ofFeatures, settings) };
+}
+
 /** `gradients`, with everything on the imagined trajectories that its own stop-gradients hold constant. */
 function wholeGradients(problem: Problem) {
   const { layouts, weights, windows, posterior, starts, scalars, settings } = problem;
@@ -224,11 +251,11 @@ function wholeGradients(problem: Problem) {
     ),
     spaces.actions,
   );
-  let imagined: { latent: tf.Tensor; nextLatent: tf.Tensor } | undefined;
+  let imagined: { features: tf.Tensor; nextFeatures: tf.Tensor } | undefined;
   const noise: UpdateNoise = {
     posterior,
     starts: tf.tensor2d(starts, [MEMBERS, STARTS], 'int32'),
-    behaviour: () => ({ actions: actions as tf.Tensor4D }),
+    behaviour: { actions: actions as tf.Tensor4D },
   };
   const gradient = gradients(
     layouts,
@@ -238,15 +265,11 @@ function wholeGradients(problem: Problem) {
     scalars,
     settings,
     ({ imaginedFrom, imaginedLatent }) => {
-      imagined = { latent: tf.keep(imaginedFrom!), nextLatent: tf.keep(imaginedLatent!) };
+      imagined = { features: tf.keep(imaginedFrom!), nextFeatures: tf.keep(imaginedLatent!) };
     },
   );
   const imagination = { ...imagined!, action: actions };
-  const model = layouts.model.unpack(weights.model);
-  const target = weights.target && targetCritic(layouts, weights.target, settings);
-  const valueOfLatent = target && value(model, LAYERS, imagination.latent);
-  const returns = imaginedReturns(model, target, imagination, valueOfLatent, settings);
-  return { gradient, imagination, imagined: returns };
+  return { gradient, imagination, imagined: returnsAndAdvantages(problem, imagination, settings) };
 }
 
 /** Norm of one member's gradient on the parameters whose name starts with `prefix`. */
@@ -344,12 +367,12 @@ describe('gradients equal central differences', () => {
           const base = baseLoss(terms, scalars.beta, settings);
           if (!hasCritic(settings)) return { model: base };
           const real = critic(given, flat, frozenInference(inference, fixed, settings));
-          const values = value(layouts.model.unpack(flat), LAYERS, imagination.latent);
+          const values = value(layouts.model.unpack(flat), LAYERS, imagination.features);
           const dreamt = imaginedCriticLoss(imagined.weight, values, imagined.lambdaReturns!);
           return { model: tf.add(base, tf.mul(scalars.lambda, tf.add(real, dreamt))) };
         };
         const onActor: Losses = (flat) => {
-          const logProbabilities = logPolicy(layouts.actor.unpack(flat), LAYERS, imagination.latent);
+          const logProbabilities = logPolicy(layouts.actor.unpack(flat), LAYERS, imagination.features);
           const { weight, advantage } = imagined;
           return {
             actor: actorLoss(logProbabilities, imagination.action, weight, advantage, scalars.entropy).loss,
@@ -418,20 +441,17 @@ describe('what the switches promise', () => {
   test('imagined returns: advantages are divided by the floor at least; without a continue head nothing ends', () => {
     tf.tidy(() => {
       const given = problem(arms['dream critic']!);
-      const { layouts, weights, settings } = given;
+      const { settings } = given;
       const shape = [MEMBERS, STARTS, HORIZON, LATENT];
-      const [latent, nextLatent] = [normals('imagined', shape), normals('imagined next', shape)];
-      const model = layouts.model.unpack(weights.model);
-      const target = targetCritic(layouts, weights.target!, settings);
-      const valueOfLatent = value(model, LAYERS, latent);
-      const imagined = (settings: VaeLstmSettings) =>
-        imaginedReturns(model, target, { latent, nextLatent, action: latent }, valueOfLatent, settings);
+      const [features, nextFeatures] = [normals('imagined', shape), normals('imagined next', shape)];
+      const imagination = { features, nextFeatures, action: features };
+      const imagined = (settings: VaeLstmSettings) => returnsAndAdvantages(given, imagination, settings);
       const floor = 1000;
-      const { advantage, returns } = imagined({
+      const { advantage, returns, value } = imagined({
         ...settings,
         actor: { ...settings.actor, returnRangeFloor: floor },
       });
-      assertClose(tf.mul(advantage, floor).dataSync(), tf.sub(returns, valueOfLatent).dataSync());
+      assertClose(tf.mul(advantage, floor).dataSync(), tf.sub(returns, value!).dataSync());
 
       const endless = imagined({ ...settings, model: { ...settings.model, continueHead: false } });
       for (const ones of [endless.continueProbability, endless.weight]) {
@@ -598,7 +618,8 @@ describe('members do not influence each other', () => {
             policyAverage: part(scalars.policyAverage),
           };
           const ownWindows: Windows = {
-            observations: part(windows.observations),
+            observation: part(windows.observation),
+            nextObservation: part(windows.nextObservation),
             action: part(windows.action),
             reward: part(windows.reward),
             terminated: part(windows.terminated),
@@ -612,12 +633,7 @@ describe('members do not influence each other', () => {
               [count, STARTS],
               'int32',
             ),
-            behaviour: (actor) => ({
-              actor,
-              layers: LAYERS,
-              actionSpace: spaces.actionSpace,
-              noise: part(gumbel) as tf.Tensor4D,
-            }),
+            behaviour: { actionSpace: spaces.actionSpace, noise: part(gumbel) as tf.Tensor4D },
           };
           const gradient = gradients(layouts, own, ownWindows, noise, ownScalars, settings);
           const after = applyGradients(layouts, own, gradient, biasCorrection(1), ownScalars, settings);

@@ -8,7 +8,7 @@ import { latentTerms } from '../src/methods/vae-lstm/latents.ts';
 import { initialWeights, namedWeights, networks, type Weights } from '../src/methods/vae-lstm/networks.ts';
 import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { applyGradients, gradients, LOSS_TERMS } from '../src/methods/vae-lstm/update.ts';
-import { toWindows, uploadBatch } from '../src/methods/vae-lstm/windows.ts';
+import { toWindows, uploadBatch } from '../src/models/windows.ts';
 import { biasCorrection } from '../src/nn/adam.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
@@ -99,7 +99,7 @@ function expectedUpdate(batch: Batch, step: number, update: number) {
     {
       posterior: all(posterior, [BATCH, 2 * TIME, LATENT]),
       starts: tf.tensor2d(starts, [seeds.length, STARTS], 'int32'),
-      behaviour: (actor) => ({ actor, layers: 1, actionSpace: spaces.actionSpace, noise }),
+      behaviour: { actionSpace: spaces.actionSpace, noise },
     },
     scalars,
     settings[0],

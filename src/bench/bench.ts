@@ -1,14 +1,14 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ExperimentOf } from '../config/schema.ts';
+import type { Experiment } from '../config/schema.ts';
 import type { EngineName } from '../engine/names.ts';
 import { environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
 import { agentSpaces } from '../training/agent-spaces.ts';
+import { type UpdateFlops, updateParts } from '../training/update-parts.ts';
 import { Contestant } from './contestant.ts';
-import { updateFlops } from './flops.ts';
-import { type Measure, measures, type Setup, type Timed, updateParts } from './protocol.ts';
+import { type Measure, measures, type Setup, type Timed, type TimedExperiment } from './protocol.ts';
 import { type Row, rowsOf, type Series } from './report.ts';
 
 const SGEMM_SIZE = 512;
@@ -25,7 +25,7 @@ const YARDSTICK = 'numpy';
 
 export interface BenchOptions {
   /** The first is measured in full, the others' updates alone, which is where arms differ. */
-  arms: ReadonlyMap<string, ExperimentOf<'vae-lstm'>>;
+  arms: ReadonlyMap<string, TimedExperiment>;
   engines: readonly EngineName[];
   /** Whether the user named the engines: then one that cannot start is an error, otherwise it is left out. */
   enginesChosen: boolean;
@@ -43,10 +43,32 @@ export interface BenchOptions {
   report: (rows: Row[]) => void;
 }
 
-/** Both switches of the critic off: what an arm's cost is compared with. */
-export function withBaseline(experiment: ExperimentOf<'vae-lstm'>): Map<string, ExperimentOf<'vae-lstm'>> {
-  const critic = { ...experiment.critic, shapesModel: false, bootstrapsActor: false };
-  return new Map([experiment, { ...experiment, critic }].map((one) => [methods[one.method].arm(one), one]));
+/** A config whose updates can be timed. @throws UserError if its method learns from no replay. */
+export function timedExperiment(experiment: Experiment): TimedExperiment {
+  if ('replay' in experiment) return experiment;
+  throw new UserError(
+    `method: wm bench times updates on replayed windows, and ${experiment.method} makes none; choose a config of another method`,
+  );
+}
+
+/** An arm and, where its method has one, the baseline, what its cost is compared with; by name. */
+export function withBaseline(experiment: TimedExperiment): Map<string, TimedExperiment> {
+  const { arm, arms } = methods[experiment.method];
+  const baseline = structuredClone(experiment);
+  for (const [key, on] of Object.entries(arms.baseline ?? {})) setKey(baseline, key.split('.'), on);
+  return new Map([experiment, baseline].map((one) => [arm(one), one]));
+}
+
+function setKey(config: object, [name, ...inner]: string[], value: boolean): void {
+  const values = config as Record<string, unknown>;
+  if (inner.length === 0) values[name!] = value;
+  else setKey(values[name!] as object, inner, value);
+}
+
+async function flopsOf(experiment: TimedExperiment): Promise<UpdateFlops> {
+  const { updateFlops } = await methods[experiment.method].load();
+  if (!updateFlops) throw new UserError(`method: wm bench does not time ${experiment.method} yet`);
+  return updateFlops(experiment, agentSpaces(environmentEntry(experiment.environment, experiment)));
 }
 
 /** A program that can take part, and how its absence is told: null where it must not be absent. */
@@ -104,12 +126,8 @@ async function enter(
  */
 export async function bench(options: BenchOptions): Promise<void> {
   const { arms, rounds, threads, note, report } = options;
-  const flops = new Map(
-    [...arms].map(([arm, experiment]) => [
-      arm,
-      updateFlops(experiment, agentSpaces(environmentEntry(experiment.environment, experiment))),
-    ]),
-  );
+  const flops = new Map<string, UpdateFlops>();
+  for (const [arm, experiment] of arms) flops.set(arm, await flopsOf(experiment));
   const present = new Set(programs(options));
   for (const members of options.members) {
     const entrants: Entrant[] = [];

@@ -1,8 +1,9 @@
-import type { ExperimentOf } from '../config/schema.ts';
+import type { Experiment } from '../config/schema.ts';
+import type { ReplaySettings } from '../training/replay-learner.ts';
+import { updateParts } from '../training/update-parts.ts';
 
-/** The parts of an update that are timed alone. */
-export const updateParts = ['model', 'imagination', 'actor', 'optimizer'] as const;
-export type UpdatePart = (typeof updateParts)[number];
+/** A config of a method that learns from replay. */
+export type TimedExperiment = Extract<Experiment, ReplaySettings>;
 
 /**
  * What a contestant can be asked to time. `update` and its parts are one update of all members, `collect` one
@@ -14,7 +15,7 @@ export type Measure = (typeof measures)[number];
 
 /** What a contestant is to prepare for. */
 export interface Setup {
-  experiment: ExperimentOf<'vae-lstm'>;
+  experiment: TimedExperiment;
   members: number;
   /** Those to warm up. */
   measures: readonly Measure[];

@@ -1,5 +1,5 @@
 import { quantile } from '../statistics.ts';
-import type { UpdateFlops } from './flops.ts';
+import type { UpdateFlops } from '../training/update-parts.ts';
 import type { Measure, Prepared, Timed } from './protocol.ts';
 
 /** What one contestant gave in the interleaved rounds of one number of members. */

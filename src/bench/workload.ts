@@ -2,16 +2,15 @@ import * as tf from '@tensorflow/tfjs-core';
 import { startEngine } from '../engine/engine.ts';
 import type { EngineName } from '../engine/names.ts';
 import { environmentEntry } from '../envs/index.ts';
-import { vaeLstm } from '../methods/vae-lstm/agent.ts';
+import { methods } from '../methods/index.ts';
 import { agentSpaces } from '../training/agent-spaces.ts';
 import { complete } from '../training/evaluate.ts';
 import { heldOutSet } from '../training/held-out.ts';
-import { ReplayLearner } from '../training/replay-learner.ts';
+import { type ReplayAgent, ReplayLearner } from '../training/replay-learner.ts';
 import { measure } from '../training/train.ts';
 import { fullLength } from './endless.ts';
 import { countKernels } from './kernel-count.ts';
 import type { Measure, Setup } from './protocol.ts';
-import { timedParts } from './update-parts.ts';
 
 /** Steps of an evaluation episode: CartPole-v1's limit, so what a good policy plays. */
 const EPISODE_STEPS = 500;
@@ -35,10 +34,11 @@ export async function createWorkload(
   const entry = environmentEntry(experiment.environment, experiment);
   const spaces = agentSpaces(entry);
   const seeds = Array.from({ length: members }, (_, seed) => seed);
-  const agent = vaeLstm.create(
+  const method = await methods[experiment.method].load();
+  const agent = method.create(
     seeds.map((seed) => ({ seed, settings: experiment })),
     spaces,
-  );
+  ) as ReplayAgent;
 
   const learner = new ReplayLearner(agent, entry, seeds, experiment);
   for (let step = 0; step < experiment.randomSteps; step++) learner.collectRandomly();
@@ -53,7 +53,7 @@ export async function createWorkload(
   await agent.drainLosses();
   const operations = await countKernels(update);
   await agent.drainLosses();
-  const parts = timedParts(experiment, spaces, learner.sample());
+  const parts = agent.timedParts!(learner.sample());
 
   return {
     device: engine.device,

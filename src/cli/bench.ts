@@ -1,7 +1,6 @@
-import { bench, withBaseline } from '../bench/bench.ts';
+import { bench, timedExperiment, withBaseline } from '../bench/bench.ts';
 import type { Row } from '../bench/report.ts';
 import { loadExperiment } from '../config/load.ts';
-import { experimentOf } from '../config/schema.ts';
 import { type EngineName, engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 import { GROUP_SIGNALS } from '../experiment/signals.ts';
@@ -49,7 +48,7 @@ export async function benchCommand(options: BenchCommandOptions): Promise<number
     );
   }
   await bench({
-    arms: withBaseline(experimentOf(experiment, 'vae-lstm')),
+    arms: withBaseline(timedExperiment(experiment)),
     // Plain JavaScript is there for checking, not for speed: whoever wants to see it names it.
     engines: engines ?? engineNames.filter((name) => name !== 'cpu'),
     enginesChosen: engines !== undefined,

@@ -84,6 +84,9 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
             members.map(({ seed, settings }) => ({ seed, settings: read(settings) })),
             spaces,
           ),
+        updateFlops:
+          method.updateFlops &&
+          ((config: object, spaces: AgentSpaces) => method.updateFlops!(read(config), spaces)),
       };
     },
   };

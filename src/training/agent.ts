@@ -4,6 +4,7 @@ import type { AgentSpaces } from './agent-spaces.ts';
 import type { Row } from './events.ts';
 import type { Sequences } from './replay.ts';
 import type { NamedArray } from './state.ts';
+import type { UpdateFlops } from './update-parts.ts';
 
 /** One update of one member, laid open. */
 export interface InspectedUpdate {
@@ -92,4 +93,6 @@ export interface Member<Settings> {
 /** What a method's folder exports. */
 export interface Method<Settings> {
   create(members: readonly Member<Settings>[], spaces: AgentSpaces): Agent;
+  /** What an update cannot do without, counted from the shapes of its matrix products. Absent where nobody has counted. */
+  updateFlops?(settings: Settings, spaces: AgentSpaces): UpdateFlops;
 }

@@ -7,6 +7,7 @@ import type { Agent, AgentState, Learner } from './agent.ts';
 import { agentSpaces } from './agent-spaces.ts';
 import { Collector, type Step } from './collector.ts';
 import { type Batch, emptyBatch, Replay } from './replay.ts';
+import type { TimedParts } from './update-parts.ts';
 
 /** When to update, and on what; the method's config keys of the same names describe them. */
 export interface ReplaySettings {
@@ -25,6 +26,9 @@ export interface ReplayAgent extends Agent {
    * @param update number of this update, from 1
    */
   update(batch: Batch, step: number, update: number): void;
+
+  /** The parts of an update on such a batch, for `wm bench`. Given by a method that counts its flops. */
+  timedParts?(batch: Batch): TimedParts;
 }
 
 /**

@@ -8,7 +8,7 @@ import { scope } from '../../src/engine/scope.ts';
 import { networks, type Weights } from '../../src/methods/vae-lstm/networks.ts';
 import { vaeLstmSettings } from '../../src/methods/vae-lstm/settings.ts';
 import { applyGradients, gradients, type MemberScalars } from '../../src/methods/vae-lstm/update.ts';
-import { toWindows, uploadBatch } from '../../src/methods/vae-lstm/windows.ts';
+import { toWindows, uploadBatch } from '../../src/models/windows.ts';
 import { biasCorrection, zeroMoments } from '../../src/nn/adam.ts';
 import type { ParameterLayout } from '../../src/nn/parameters.ts';
 import type { AgentSpaces } from '../../src/training/agent-spaces.ts';
@@ -183,7 +183,7 @@ function compute(members: number, settings: typeof dreamCritic) {
       layout,
       weights,
       toWindows(batch, spaces),
-      { ...noise, behaviour: () => ({ actions: oneHot(taken, 2) as tf.Tensor4D }) },
+      { ...noise, behaviour: { actions: oneHot(taken, 2) as tf.Tensor4D } },
       scalars,
       settings,
       (tensors) => {

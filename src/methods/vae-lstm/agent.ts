@@ -3,8 +3,10 @@ import { Compiled } from '../../engine/compiled.ts';
 import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
-import { actionNoise, decide, policyOutput } from '../../models/actor.ts';
-import { encode } from '../../models/vae-lstm/encoder.ts';
+import { actionNoise, decide } from '../../models/actor.ts';
+import { DIAGNOSTICS, diagnose, type Subject } from '../../models/diagnostics.ts';
+import type { DynamicsState } from '../../models/vae-lstm/dynamics.ts';
+import { type BatchTensors, toWindows, uploadBatch } from '../../models/windows.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import { polynomialDecayRate } from '../../nn/moving-average.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
@@ -20,7 +22,9 @@ import type { Batch, Sequences } from '../../training/replay.ts';
 import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { scheduleAt } from '../../training/schedule.ts';
 import { TrainingState } from '../../training/training-state.ts';
-import { DIAGNOSTICS, diagnose } from './diagnostics.ts';
+import type { TimedParts } from '../../training/update-parts.ts';
+import { updateFlops } from './flops.ts';
+import { imaginedReturns } from './imagination.ts';
 import { inspectFirst } from './inspection.ts';
 import { LATENT_TERMS, latentTerms } from './latents.ts';
 import {
@@ -29,10 +33,13 @@ import {
   type Networks,
   namedWeights,
   networks,
+  targetCritic,
   type Weights,
   weightsFrom,
+  worldModel,
 } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
+import { timedParts } from './timed-parts.ts';
 import {
   applyGradients,
   gradients,
@@ -41,16 +48,13 @@ import {
   type MemberScalars,
   type UpdateNoise,
 } from './update.ts';
-import { type BatchTensors, toWindows, uploadBatch } from './windows.ts';
 
 /** The VAE + LSTM world model with its actor: the registry's entry. */
 export const vaeLstm = {
   create: (members: readonly Member<VaeLstmSettings>[], spaces: AgentSpaces): ReplayAgent =>
     new VaeLstmAgent(members, spaces),
+  updateFlops,
 };
-
-/** Members whose models are measured in one batch: each needs some 700 MB for its long sequences. */
-const DIAGNOSED_AT_ONCE = 4;
 
 /** Posterior noise, and the imagination's start states and actions. */
 const STREAMS = ['posterior', 'imagination'] as const;
@@ -149,12 +153,11 @@ class VaeLstmAgent implements ReplayAgent {
     const settings = this.#settings;
     const { posterior, starts, action } = noise;
     const { actionSpace } = this.#spaces;
-    const layers = settings.actor.hidden.length;
     const gradient = gradients(
       this.#networks,
       weights,
       toWindows(batch, this.#spaces),
-      { posterior, starts, behaviour: (actor) => ({ actor, layers, actionSpace, noise: action }) },
+      { posterior, starts, behaviour: { actionSpace, noise: action } },
       scalars,
       settings,
     );
@@ -195,23 +198,19 @@ class VaeLstmAgent implements ReplayAgent {
 
   async diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
     const randoms = this.#members.map(({ seed }) => RandomStream.named(seed, `diagnosis/${step}`));
-    const rows: Row[] = [];
-    for (let from = 0; from < own.length; from += DIAGNOSED_AT_ONCE) {
-      const to = from + DIAGNOSED_AT_ONCE;
-      const measured = await diagnose(
-        this.#networks,
-        this.#state.weights,
-        from,
-        this.#settings,
-        this.#spaces,
-        heldOut,
-        own.slice(from, to),
-        randoms.slice(from, to),
-      );
-      rows.push(...measured);
-    }
+    const rows = await diagnose(
+      (from, members) => this.#subject(from, members),
+      this.#spaces,
+      heldOut,
+      own,
+      randoms,
+    );
     releaseUnusedBuffers();
     return rows;
+  }
+
+  timedParts(batch: Batch): TimedParts {
+    return timedParts(this.#settings, this.#spaces, batch);
   }
 
   save(): Promise<AgentState[]> {
@@ -230,12 +229,35 @@ class VaeLstmAgent implements ReplayAgent {
 
   /** The actor's outputs: [members, environments, observation], raw units -> [members, environments, outputs]. */
   #output(weights: PolicyWeights, observations: tf.Tensor3D): tf.Tensor {
-    const { model, actor } = this.#settings;
     const encoder =
       'model' in weights ? this.#networks.model.slice(weights.model, 'encoder') : weights.encoder;
-    const scaled = tf.div(observations, [...this.#spaces.observationScale]);
-    const { mean } = encode(this.#encoderLayout.unpack(encoder), model.hidden.length, scaled);
-    return policyOutput(this.#networks.actor.unpack(weights.actor), actor.hidden.length, mean);
+    const model = worldModel(
+      this.#settings,
+      this.#encoderLayout.unpack(encoder),
+      this.#networks.actor.unpack(weights.actor),
+    );
+    const scaled = tf.div(observations, [...this.#spaces.observationScale]) as tf.Tensor3D;
+    return model.policy(model.features(model.start(scaled)));
+  }
+
+  /** The online models of some members, to be measured. */
+  #subject(from: number, members: number): Subject<DynamicsState> {
+    const { gamma, horizon } = this.#settings;
+    const { weights } = this.#state;
+    const theirs = (flat: tf.Tensor2D) => tf.slice(flat, [from, 0], [members, flat.shape[1]]);
+    const model = worldModel(
+      this.#settings,
+      this.#networks.model.unpack(theirs(weights.model)),
+      this.#networks.actor.unpack(theirs(weights.actor)),
+    );
+    const target = weights.target && targetCritic(this.#networks, theirs(weights.target), this.#settings);
+    return {
+      model,
+      horizon,
+      gamma,
+      returnScale: (1 - gamma) / this.#spaces.rewardScale,
+      imaginedReturns: (imagination) => imaginedReturns(model, target, imagination, this.#settings).returns,
+    };
   }
 
   #scalars(step: number, update: number): MemberScalars {

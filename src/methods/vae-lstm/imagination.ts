@@ -1,71 +1,63 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { type ImaginedRewards, imaginedRewards } from '../../models/imagined-rewards.ts';
 import type { Imagination } from '../../models/roll-out.ts';
-import { continueLogit, predictReward, type ValueFunction } from '../../models/vae-lstm/heads.ts';
-import type { Parameters } from '../../nn/parameters.ts';
+import type { VaeLstm } from '../../models/vae-lstm/model.ts';
 import { lambdaReturn, quantileRange } from '../../training/returns.ts';
+import type { ValueFunction } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
 
-/** What the actor and the critic learn from; every tensor but the range is [members, starts, horizon]. */
-export interface ImaginedReturns {
-  /** w_t: the product of the continue probabilities before t */
-  weight: tf.Tensor3D;
-  /** ĉ_{t+1} */
-  continueProbability: tf.Tensor3D;
-  /** R_t, rewards scaled by (1 − γ) */
+/** Returns of imagined trajectories, rewards scaled by (1 − γ); [members, starts, horizon] each. */
+export interface ImaginedReturns extends Pick<ImaginedRewards, 'weight' | 'continueProbability'> {
+  /** R_t, what the actor learns from */
   returns: tf.Tensor3D;
-  /** A_t, divided by the range of returns */
-  advantage: tf.Tensor3D;
+  /** What the critic learns from; undefined for an arm without one */
+  lambdaReturns: tf.Tensor3D | undefined;
 }
 
 /**
- * Returns and advantages of imagined trajectories.
+ * Returns of imagined trajectories.
  *
- *   bootstrapped:  R = λ-return with discount γ ĉ, ended by V̄;             A = R − V
- *   otherwise:     R = Σ (Π γ ĉ) r̂ up to the horizon, without bootstrap;   A = R − mean of R over the starts
+ *   bootstrapped:  R = λ-return with discount γ ĉ, ended by V̄
+ *   otherwise:     R = Σ (Π γ ĉ) r̂ up to the horizon, without bootstrap
  *
- * Both advantages are divided by max(floor, P95 − P5 of R over starts × horizon).
- *
- * @param valueOfLatent V(z_t), [members, starts, horizon]; undefined for an arm without a critic
  * @param target V̄
  */
 export function imaginedReturns(
-  model: Parameters,
+  model: VaeLstm,
   target: ValueFunction | undefined,
   imagination: Imagination,
-  valueOfLatent: tf.Tensor | undefined,
-  settings: VaeLstmSettings,
-): ImaginedReturns & { lambdaReturns: tf.Tensor3D | undefined } {
-  const { gamma, critic, actor } = settings;
-  const { nextLatent } = imagination;
-  const reward: tf.Tensor3D = tf.mul(predictReward(model, nextLatent), 1 - gamma);
-  const continueProbability = (
-    settings.model.continueHead
-      ? tf.sigmoid(continueLogit(model, settings.model.hidden.length, nextLatent))
-      : tf.onesLike(reward)
-  ) as tf.Tensor3D;
+  { gamma, critic }: VaeLstmSettings,
+): ImaginedReturns {
+  const { reward, continueProbability, weight } = imaginedRewards(model, imagination);
+  const scaled: tf.Tensor3D = tf.mul(reward, 1 - gamma);
   const discount: tf.Tensor3D = tf.mul(continueProbability, gamma);
-  const lambdaReturns = target
-    ? lambdaReturn(reward, discount, target(nextLatent) as tf.Tensor3D, critic.returnLambda)
-    : undefined;
+  const lambdaReturns =
+    target &&
+    lambdaReturn(scaled, discount, target(imagination.nextFeatures) as tf.Tensor3D, critic.returnLambda);
+  const returns = critic.bootstrapsActor
+    ? lambdaReturns!
+    : lambdaReturn(scaled, discount, tf.zerosLike(scaled), 1);
+  return { weight, continueProbability, lambdaReturns, returns };
+}
 
-  let returns: tf.Tensor3D;
-  let advantage: tf.Tensor3D;
-  if (critic.bootstrapsActor) {
-    returns = lambdaReturns!;
-    advantage = tf.sub(returns, valueOfLatent!);
-  } else {
-    returns = lambdaReturn(reward, discount, tf.zerosLike(reward), 1);
-    advantage = tf.sub(returns, tf.mean(returns, 1, true));
-  }
+/**
+ * What the actor learns from, [members, starts, horizon]:
+ *
+ *   bootstrapped:  A = R − V      otherwise:  A = R − mean of R over the starts
+ *
+ * divided by max(floor, P95 − P5 of R over starts × horizon).
+ *
+ * @param returns R
+ * @param value V(z_t), of the same shape; undefined for an arm without a critic
+ */
+export function advantages(
+  returns: tf.Tensor3D,
+  value: tf.Tensor | undefined,
+  { critic, actor }: VaeLstmSettings,
+): tf.Tensor3D {
+  const advantage = tf.sub(returns, critic.bootstrapsActor ? value! : tf.mean(returns, 1, true));
   const members = returns.shape[0];
   const range = quantileRange(tf.reshape(returns, [members, -1]), 0.05, 0.95);
   const scale = tf.reshape(tf.maximum(range, actor.returnRangeFloor), [members, 1, 1]);
-  const scaledAdvantage: tf.Tensor3D = tf.div(advantage, scale);
-  return {
-    weight: tf.cumprod(continueProbability, 2, true) as tf.Tensor3D,
-    continueProbability,
-    returns,
-    lambdaReturns,
-    advantage: scaledAdvantage,
-  };
+  return tf.div(advantage, scale);
 }

@@ -5,7 +5,8 @@ import { beforeSquashing, squashedGaussian } from '../../models/actor.ts';
 import { decode } from '../../models/vae-lstm/decoder.ts';
 import { predictSequence } from '../../models/vae-lstm/dynamics.ts';
 import { encode } from '../../models/vae-lstm/encoder.ts';
-import { continueLogit, predictReward, type ValueFunction, value } from '../../models/vae-lstm/heads.ts';
+import { continueLogit, predictReward, value } from '../../models/vae-lstm/heads.ts';
+import type { Windows } from '../../models/windows.ts';
 import {
   binaryCrossEntropy,
   categoricalEntropy,
@@ -15,21 +16,8 @@ import {
 import { logTanhSlope, normalEntropy, normalLogProbability } from '../../nn/gaussian.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { meanSquaredError, memberMean, memberSum, perMember, weightedSum } from '../../training/reduce.ts';
+import type { ValueFunction } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
-
-/** Windows of replayed experience on the engine. Observations are normalised: õ = o / s. */
-export interface Windows {
-  /** õ then õ′ along time: [members, batch, 2 · time, observation] */
-  observations: tf.Tensor4D;
-  /** onehot(a): [members, batch, time, actions] */
-  action: tf.Tensor;
-  /** r: [members, batch, time] */
-  reward: tf.Tensor3D;
-  /** 1 where o′ ends the episode by termination: [members, batch, time] */
-  terminated: tf.Tensor3D;
-  /** 1 where o starts an episode: [members, batch, time] */
-  first: tf.Tensor3D;
-}
 
 /** What the world model makes of the windows; each `[members, batch, time, …]`. */
 export interface Inference {
@@ -72,8 +60,8 @@ export function baseTerms(
 ) {
   const { hidden: widths, continueHead } = settings.model;
   const layers = widths.length;
-  const [observation, nextObservation] = halves(windows.observations);
-  const posterior = encode(parameters, layers, windows.observations);
+  const { observation, nextObservation } = windows;
+  const posterior = encode(parameters, layers, tf.concat([observation, nextObservation], 2));
   const [mean, nextMean] = halves(posterior.mean);
   const [latent, nextLatent] = halves(sampleNormal(posterior.mean, posterior.logVariance, noise));
   const { predictedLatent, hidden, cell } = predictSequence(

@@ -3,15 +3,10 @@ import { actorSpecs } from '../../models/actor.ts';
 import { decoderSpecs } from '../../models/vae-lstm/decoder.ts';
 import { dynamicsSpecs } from '../../models/vae-lstm/dynamics.ts';
 import { encoderSpecs } from '../../models/vae-lstm/encoder.ts';
-import {
-  continueSpecs,
-  criticSpecs,
-  rewardSpecs,
-  type ValueFunction,
-  value,
-} from '../../models/vae-lstm/heads.ts';
+import { continueSpecs, criticSpecs, rewardSpecs, value } from '../../models/vae-lstm/heads.ts';
+import { type VaeLstm, vaeLstmModel } from '../../models/vae-lstm/model.ts';
 import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
-import { ParameterLayout } from '../../nn/parameters.ts';
+import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { VaeLstmSettings } from './settings.ts';
@@ -49,6 +44,21 @@ export function networks(settings: VaeLstmSettings, spaces: AgentSpaces): Networ
     ],
   };
 }
+
+/** The world model with its policy, over the parameters of both. */
+export function worldModel(settings: VaeLstmSettings, model: Parameters, actor: Parameters): VaeLstm {
+  const shape = {
+    layers: settings.model.hidden.length,
+    units: settings.model.lstm,
+    continueHead: settings.model.continueHead,
+    criticLayers: hasCritic(settings) ? settings.critic.hidden.length : undefined,
+    actorLayers: settings.actor.hidden.length,
+  };
+  return vaeLstmModel(model, shape, actor);
+}
+
+/** Latents [members, …, latent] -> (1 − γ) times their values, [members, …]. */
+export type ValueFunction = (latent: tf.Tensor) => tf.Tensor;
 
 /**
  * V̄ as the bootstrap of targets and returns, clipped to the values that the environment's rewards allow, as the targets

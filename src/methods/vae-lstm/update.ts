@@ -1,14 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { policyOutput } from '../../models/actor.ts';
-import { type Behaviour, rollOut } from '../../models/roll-out.ts';
-import { type DynamicsState, stateBefore, vaeLstmDynamics } from '../../models/vae-lstm/dynamics.ts';
-import { value } from '../../models/vae-lstm/heads.ts';
+import { type Behaviour, type Imagination, rollOut } from '../../models/roll-out.ts';
+import { sequenceStates } from '../../models/vae-lstm/dynamics.ts';
+import type { VaeLstm } from '../../models/vae-lstm/model.ts';
+import type { Windows } from '../../models/windows.ts';
+import { statesAt } from '../../models/world-model.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
-import { imaginedReturns } from './imagination.ts';
+import { advantages, type ImaginedReturns, imaginedReturns } from './imagination.ts';
 import {
   actorLoss,
   baseLoss,
@@ -17,9 +18,8 @@ import {
   type Inference,
   imaginedCriticLoss,
   squashedActorLoss,
-  type Windows,
 } from './losses.ts';
-import { type Networks, targetCritic, type Weights } from './networks.ts';
+import { type Networks, targetCritic, type ValueFunction, type Weights, worldModel } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order; an arm reports those that it has. */
@@ -66,7 +66,7 @@ export interface UpdateNoise {
   /** Start states of the imagination, as indices into members × batch × time: [members, starts], int32 */
   starts: tf.Tensor;
   /** What imagined actions come from, for `horizon` steps. */
-  behaviour: (actor: Parameters) => Behaviour;
+  behaviour: Behaviour;
 }
 
 /** The gradient of everything the arm learns, and what was seen on the way. */
@@ -77,36 +77,88 @@ export interface Gradients {
   terms: LossTerms;
 }
 
-/** The start states (μ, h, c) at the given steps of the windows: [members, starts, …]. */
-function startStates(inference: Inference, first: tf.Tensor3D, starts: tf.Tensor): DynamicsState {
-  const pick = (x: tf.Tensor) => {
-    const rows = tf.reshape(x, [-1, x.shape.at(-1)!]);
-    return tf.gather(rows, starts) as tf.Tensor3D;
-  };
-  return {
-    latent: pick(inference.mean),
-    hidden: pick(stateBefore(inference.hidden, first)),
-    cell: pick(stateBefore(inference.cell, first)),
-  };
+/** A loss of the members with its weight: a number, or one of each member. */
+type WeightedLoss = [tf.Tensor1D, tf.Tensor1D | number];
+
+/**
+ * What the world model learns from real transitions, [members]:
+ *
+ *   L_dream = L_base + λ L_critic
+ *
+ * @param target V̄; undefined for an arm without a critic
+ * @param noise ε of the posterior samples
+ */
+export function modelLoss(
+  model: Parameters,
+  target: ValueFunction | undefined,
+  windows: Windows,
+  noise: tf.Tensor,
+  { beta, lambda }: Pick<MemberScalars, 'beta' | 'lambda'>,
+  settings: VaeLstmSettings,
+): { loss: tf.Tensor1D; terms: LossTerms; inference: Inference } {
+  const { terms, inference } = baseTerms(model, windows, noise, settings);
+  const base = baseLoss(terms, beta, settings);
+  if (!target) return { loss: base, terms: { ...terms, beta, loss: base }, inference };
+  const critic = criticLoss(model, target, windows, inference, settings);
+  const loss = weightedSum([
+    [base, 1],
+    [critic, lambda],
+  ]);
+  return { loss, terms: { ...terms, beta, critic, loss }, inference };
+}
+
+/** Imagined trajectories with what actor and critic learn from; constants but `value`. */
+export interface Imagined extends Pick<ImaginedReturns, 'weight' | 'lambdaReturns'> {
+  imagination: Imagination;
+  /** V(sg z_t): [members, starts, horizon]; undefined for an arm without a critic */
+  value: tf.Tensor | undefined;
+  /** A_t: [members, starts, horizon] */
+  advantage: tf.Tensor3D;
+}
+
+/**
+ * What actor and critic learn from imagined states:
+ *
+ *   L_actor  (+ λ w (V(sg z) − R)², for V alone)
+ *
+ * @returns each loss with its weight, and the terms seen on the way
+ */
+export function imaginedLosses(
+  model: Pick<VaeLstm, 'policy'>,
+  { imagination, value, advantage, weight, lambdaReturns }: Imagined,
+  behaviour: Behaviour,
+  scalars: Pick<MemberScalars, 'lambda' | 'entropy'>,
+): { losses: WeightedLoss[]; terms: LossTerms } {
+  const losses: WeightedLoss[] = [];
+  const terms: LossTerms = {};
+  if (value && lambdaReturns) {
+    const critic = imaginedCriticLoss(weight, value, lambdaReturns);
+    losses.push([critic, scalars.lambda]);
+    terms.imagined_critic = critic;
+  }
+  const output = model.policy(imagination.features);
+  const { loss, entropy } =
+    'noise' in behaviour && behaviour.actionSpace.kind === 'box'
+      ? squashedActorLoss(output, behaviour.noise, weight, advantage, scalars.entropy)
+      : actorLoss(tf.logSoftmax(output), imagination.action, weight, advantage, scalars.entropy);
+  losses.push([loss, 1]);
+  return { losses, terms: { ...terms, actor: loss, entropy } };
 }
 
 /**
  * The gradients of one update, before clipping. Model and actor have disjoint parameters and imagination stops every
- * gradient between them, so one backward pass over the sum of all losses serves both:
+ * gradient between them, so one backward pass over the sum of all losses serves both.
  *
- *   model:  L_dream = L_base + λ L_critic  (+ λ w (V(sg z) − R)² on imagined states, for V alone)
- *   actor:  L_actor
- *
- * `observe`, if given, sees the tensors in between (tests compare them with other implementations).
+ * `inspect`, if given, sees the tensors in between (tests compare them with other implementations).
  */
 export function gradients(
   networks: Networks,
   weights: Pick<Weights, 'model' | 'actor' | 'target'>,
   windows: Windows,
-  noise: UpdateNoise,
+  { posterior, starts, behaviour }: UpdateNoise,
   scalars: MemberScalars,
   settings: VaeLstmSettings,
-  observe?: (tensors: Record<string, tf.Tensor>) => void,
+  inspect?: (tensors: Record<string, tf.Tensor>) => void,
 ): Gradients {
   const target = weights.target && targetCritic(networks, weights.target, settings);
   let terms: LossTerms = {};
@@ -114,61 +166,46 @@ export function gradients(
   // Differentiated by each parameter: splitting the flat tensors would only add to the tape.
   const modelParameters = networks.model.split(weights.model);
   const actorParameters = networks.actor.split(weights.actor);
-  const model = networks.model.named(modelParameters);
-  const actor = networks.actor.named(actorParameters);
+  const parameters = networks.model.named(modelParameters);
+  const model = worldModel(settings, parameters, networks.actor.named(actorParameters));
   const loss = (): tf.Scalar => {
-    const { terms: base, inference } = baseTerms(model, windows, noise.posterior, settings);
-    let modelLoss = baseLoss(base, scalars.beta, settings);
-    terms = { ...base, beta: scalars.beta };
-    if (target) {
-      const critic = criticLoss(model, target, windows, inference, settings);
-      modelLoss = weightedSum([
-        [modelLoss, 1],
-        [critic, scalars.lambda],
-      ]);
-      terms.critic = critic;
-    }
-    terms.loss = modelLoss;
-    const losses: [tf.Tensor1D, tf.Tensor1D | number][] = [[modelLoss, 1]];
-
-    const behaviour = noise.behaviour(actor);
-    const imagination = stopGradient(() => {
-      const start = startStates(inference, windows.first, noise.starts);
-      return rollOut(vaeLstmDynamics(model), start, behaviour);
+    const real = modelLoss(parameters, target, windows, posterior, scalars, settings);
+    const { inference } = real;
+    const states = () => sequenceStates(inference.mean, inference, windows.first);
+    const imagination = stopGradient(() => rollOut(model, statesAt(states(), starts), behaviour));
+    const value = model.value?.(imagination.features, false);
+    const imagined = stopGradient(() => {
+      const returns = imaginedReturns(model, target, imagination, settings);
+      return { ...returns, advantage: advantages(returns.returns, value, settings) };
     });
-    const valueOfLatent = target && value(model, settings.critic.hidden.length, imagination.latent, false);
-    const imagined = stopGradient(() => imaginedReturns(model, target, imagination, valueOfLatent, settings));
-    if (valueOfLatent && imagined.lambdaReturns) {
-      const critic = imaginedCriticLoss(imagined.weight, valueOfLatent, imagined.lambdaReturns);
-      losses.push([critic, scalars.lambda]);
-      terms.imagined_critic = critic;
+    const { losses, terms: ofImagined } = imaginedLosses(
+      model,
+      { imagination, value, ...imagined },
+      behaviour,
+      scalars,
+    );
+    terms = {
+      ...real.terms,
+      ...ofImagined,
+      imagined_return: stopGradient(() => memberMean(imagined.returns)),
+      continue_probability: stopGradient(() => memberMean(imagined.continueProbability)),
+    };
+    if (inspect) {
+      const { hidden: hiddenBefore, cell: cellBefore } = states();
+      const { lambdaReturns: _, ...ofReturns } = imagined;
+      const { features: imaginedFrom, nextFeatures: imaginedLatent } = imagination;
+      inspect({
+        ...inference,
+        hiddenBefore,
+        cellBefore,
+        imaginedFrom,
+        imaginedLatent,
+        ...ofReturns,
+        ...(value && { value }),
+      });
     }
-
-    const output = policyOutput(actor, settings.actor.hidden.length, imagination.latent);
-    const { weight, advantage } = imagined;
-    const { loss: policyLoss, entropy } =
-      'actor' in behaviour && behaviour.actionSpace.kind === 'box'
-        ? squashedActorLoss(output, behaviour.noise, weight, advantage, scalars.entropy)
-        : actorLoss(tf.logSoftmax(output), imagination.action, weight, advantage, scalars.entropy);
-    losses.push([policyLoss, 1]);
-    terms.actor = policyLoss;
-    terms.entropy = entropy;
-    terms.imagined_return = stopGradient(() => memberMean(imagined.returns));
-    terms.continue_probability = stopGradient(() => memberMean(imagined.continueProbability));
-    observe?.({
-      ...inference,
-      hiddenBefore: stateBefore(inference.hidden, windows.first),
-      cellBefore: stateBefore(inference.cell, windows.first),
-      imaginedFrom: imagination.latent,
-      imaginedLatent: imagination.nextLatent,
-      weight: imagined.weight,
-      continueProbability: imagined.continueProbability,
-      returns: imagined.returns,
-      advantage: imagined.advantage,
-      ...(valueOfLatent && { value: valueOfLatent }),
-    });
     for (const term of Object.values(terms)) tf.keep(term);
-    return tf.sum(weightedSum(losses));
+    return tf.sum(weightedSum([[real.loss, 1], ...losses]));
   };
 
   const { value: total, grads } = tf.valueAndGrads(loss)([...modelParameters, ...actorParameters]);

@@ -4,8 +4,7 @@ import { fanIn, openForgetGate, zeros } from '../../nn/initialisers.ts';
 import { dense, linear, linearSpecs } from '../../nn/linear.ts';
 import { type LstmState, lstmSequence, lstmStep } from '../../nn/lstm.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
-import { actorLayers } from '../actor.ts';
-import type { Behaviour, Dynamics, Imagination } from '../roll-out.ts';
+import type { Behaviour, Imagination } from '../roll-out.ts';
 
 /**
  * The LSTM dynamics: h', c' = LSTM([z, onehot(a)], h, c) and the next latent ẑ' = z + W h' + b, deterministic and
@@ -60,7 +59,7 @@ export function predictSequence(
  * @param after [members, batch, time, units]
  * @param first [members, batch, time]
  */
-export function stateBefore(after: tf.Tensor4D, first: tf.Tensor3D): tf.Tensor4D {
+function stateBefore(after: tf.Tensor4D, first: tf.Tensor3D): tf.Tensor4D {
   const [members, batch, time, units] = after.shape;
   const shifted = tf.concat(
     [tf.zeros([members, batch, 1, units]), tf.slice(after, [0, 0, 0, 0], [members, batch, time - 1, units])],
@@ -69,51 +68,55 @@ export function stateBefore(after: tf.Tensor4D, first: tf.Tensor3D): tf.Tensor4D
   return tf.mul(shifted, tf.expandDims(tf.sub(1, first), 3));
 }
 
-/** A latent with the LSTM state before it: where a roll-out starts. z is [members, batch, latent]. */
-export interface DynamicsState extends LstmState {
-  latent: tf.Tensor3D;
+/** Where a step begins: a latent with the LSTM state before it, [members, batch, …] each. */
+export type DynamicsState = Record<'latent' | 'hidden' | 'cell', tf.Tensor>;
+
+/**
+ * The state (μ, h, c) at every step of a sequence, before its action.
+ *
+ * @param mean μ: [members, batch, time, latent]
+ * @param prediction of the same sequence
+ * @param first [members, batch, time]
+ */
+export function sequenceStates(
+  mean: tf.Tensor,
+  { hidden, cell }: Pick<SequencePrediction, 'hidden' | 'cell'>,
+  first: tf.Tensor3D,
+): DynamicsState {
+  return { latent: mean, hidden: stateBefore(hidden, first), cell: stateBefore(cell, first) };
 }
 
 /** The one-step function (z, h, c, a) -> (ẑ', h', c') of a roll-out; forward only. */
-function dynamicsStep(parameters: Parameters): (state: DynamicsState, action: tf.Tensor) => DynamicsState {
+export function dynamicsStep(
+  parameters: Parameters,
+): (state: DynamicsState, action: tf.Tensor) => DynamicsState {
   const step = lstmStep(
     parameters.get('dynamics.input.weight'),
     parameters.get('dynamics.recurrent.weight'),
     gateBias(parameters),
   );
   return (state, action) => {
-    const next = step(tf.concat([state.latent, action], -1), state);
-    const latent: tf.Tensor3D = tf.add(state.latent, linear(parameters, 'dynamics.latent', next.hidden));
-    return { latent, ...next };
+    const next = step(tf.concat([state.latent, action], -1), state as DynamicsState & LstmState);
+    return { latent: tf.add(state.latent, linear(parameters, 'dynamics.latent', next.hidden)), ...next };
   };
 }
 
-/** The dynamics of a roll-out; the latent is all that policy and heads see. */
-export function vaeLstmDynamics(parameters: Parameters): Dynamics<DynamicsState> {
-  let made: ReturnType<typeof dynamicsStep> | undefined;
-  // Where a roll-out is one call, no step is ever made.
-  const step = () => (made ??= dynamicsStep(parameters));
-  return {
-    features: ({ latent }) => latent,
-    step: (state, action) => step()(state, action),
-    rollOut: (start, behaviour) => fusedRollOut(parameters, start, behaviour),
-  };
-}
-
-/** In one call, where the engine has a kernel for it: with given actions, or with choices. */
-function fusedRollOut(
+/**
+ * A roll-out in one call, where the engine has a kernel for it: with given actions, or with choices.
+ *
+ * @param actor its layers, as `actorLayers` names them
+ */
+export function fusedRollOut(
   parameters: Parameters,
+  actor: () => Record<string, tf.Tensor>,
   start: DynamicsState,
   behaviour: Behaviour,
 ): Imagination | undefined {
   const own = ownKernel('RollOut');
-  if (!own || ('actor' in behaviour && behaviour.actionSpace.kind !== 'discrete')) return undefined;
-  const choice =
-    'actor' in behaviour
-      ? { gumbel: behaviour.noise, ...actorLayers(behaviour.actor, behaviour.layers) }
-      : behaviour;
-  const [latent, action, nextLatent] = own({ ...start, ...dynamicsWeights(parameters), ...choice });
-  return { latent: latent!, action: action!, nextLatent: nextLatent! };
+  if (!own || ('noise' in behaviour && behaviour.actionSpace.kind !== 'discrete')) return undefined;
+  const choice = 'noise' in behaviour ? { gumbel: behaviour.noise, ...actor() } : behaviour;
+  const [features, action, nextFeatures] = own({ ...start, ...dynamicsWeights(parameters), ...choice });
+  return { features: features!, action: action!, nextFeatures: nextFeatures! };
 }
 
 /** All parameters of the dynamics as an engine's roll-out takes them. */

@@ -24,9 +24,6 @@ export function continueLogit(parameters: Parameters, hiddenLayers: number, late
 export const criticSpecs = (latent: number, hidden: readonly number[]): ParameterSpec[] =>
   mlpSpecs('critic', latent, hidden, 1, SMALL_SCALE);
 
-/** Latents [members, …, latent] -> (1 − γ) times their values in reward units, [members, …]. */
-export type ValueFunction = (latent: tf.Tensor) => tf.Tensor;
-
 /**
  * V(z), (1 − γ) times the value in reward units, so in [0, 1] for rewards in [0, 1]: [members, …, latent] -> [members, …].
  *

@@ -124,27 +124,18 @@ export const learning: readonly Group[] = [
     file: source.imagination,
     by: updateByJax,
     changes: [
-      [
-        'tf.mul(predictReward(model, nextLatent), 1 - gamma)',
-        'predictReward(model, nextLatent)',
-        'imagined rewards unscaled',
-      ],
+      ['tf.mul(reward, 1 - gamma)', 'reward', 'imagined rewards unscaled'],
       ['tf.mul(continueProbability, gamma)', 'continueProbability', 'imagined returns undiscounted'],
       [
-        'target(nextLatent) as tf.Tensor3D',
-        'target(imagination.latent) as tf.Tensor3D',
+        'target(imagination.nextFeatures) as tf.Tensor3D',
+        'target(imagination.features) as tf.Tensor3D',
         'the value a step early',
       ],
       ['critic.returnLambda)', '1)', 'no value but the last one'],
-      ['tf.zerosLike(reward), 1)', 'tf.zerosLike(reward), 0)', 'the first reward alone, without bootstrap'],
-      ['tf.sub(returns, tf.mean(returns, 1, true))', 'returns', 'no baseline, without critic'],
-      ['tf.sub(returns, valueOfLatent!)', 'returns', 'no baseline, with critic'],
+      ['tf.zerosLike(scaled), 1)', 'tf.zerosLike(scaled), 0)', 'the first reward alone, without bootstrap'],
+      ['value! : tf.mean(returns, 1, true)', 'value! : 0', 'no baseline, without critic'],
+      ['bootstrapsActor ? value!', 'bootstrapsActor ? 0', 'no baseline, with critic'],
       ['0.05, 0.95', '0.25, 0.75', 'advantages over another range'],
-      [
-        'tf.cumprod(continueProbability, 2, true)',
-        'tf.cumprod(continueProbability, 2, false)',
-        'the weight of a state counts its own end',
-      ],
       [
         'tf.reshape(returns, [members, -1])',
         'tf.reshape(advantage, [members, -1])',
@@ -158,8 +149,8 @@ export const learning: readonly Group[] = [
     by: portableUpdateByJax,
     changes: [
       [
-        'latent: tf.stack(features.slice(0, -1), 2)',
-        'latent: tf.stack(features.slice(1), 2)',
+        'features: tf.stack(features.slice(0, -1), 2)',
+        'features: tf.stack(features.slice(1), 2)',
         'the state after an action for the one before',
       ],
     ],
@@ -168,9 +159,26 @@ export const learning: readonly Group[] = [
     area: 'Imagination',
     file: source.imagination,
     by: tests.losses('imagined returns'),
+    changes: [['tf.maximum(range, actor.returnRangeFloor)', 'range', 'no floor of the range']],
+  },
+  {
+    area: 'Imagination',
+    file: source.imaginedRewards,
+    by: tests.losses('imagined returns'),
     changes: [
-      ['tf.maximum(range, actor.returnRangeFloor)', 'range', 'no floor of the range'],
       ['tf.onesLike(reward)', 'tf.zerosLike(reward)', 'without continue head everything ends at once'],
+    ],
+  },
+  {
+    area: 'Imagination',
+    file: source.imaginedRewards,
+    by: updateByJax,
+    changes: [
+      [
+        'tf.cumprod(continueProbability, 2, true)',
+        'tf.cumprod(continueProbability, 2, false)',
+        'the weight of a state counts its own end',
+      ],
     ],
   },
   {
@@ -192,14 +200,13 @@ export const learning: readonly Group[] = [
     by: updateByJax,
     changes: [
       [
-        'pick(stateBefore(inference.hidden, first))',
-        'pick(inference.hidden)',
-        'imagination starts a step late',
+        'sequenceStates(inference.mean,',
+        'sequenceStates(inference.latent,',
+        'imagination starts from samples',
       ],
-      ['latent: pick(inference.mean)', 'latent: pick(inference.latent)', 'imagination starts from samples'],
-      ['[critic, scalars.lambda],', '[critic, 1],', 'λ left out on real states'],
+      ['[critic, lambda],', '[critic, 1],', 'λ left out on real states'],
       ['losses.push([critic, scalars.lambda])', 'losses.push([critic, 1])', 'λ left out on imagined states'],
-      ['losses.push([policyLoss, 1])', 'losses.push([policyLoss, 2])', "twice the actor's loss"],
+      ['losses.push([loss, 1])', 'losses.push([loss, 2])', "twice the actor's loss"],
       ["slice('critic'), settings.critic.targetRate", "slice('critic'), 1", 'no average of the critic'],
       ['scalars.actorLearningRate,', 'scalars.learningRate,', "the model's step size for the actor"],
       [
@@ -226,6 +233,24 @@ export const learning: readonly Group[] = [
         'memberMean(imagined.continueProbability)',
         'memberMean(imagined.weight)',
         'the mean weight for the continue probability',
+      ],
+    ],
+  },
+  {
+    area: 'Updates',
+    file: source.dynamics,
+    by: updateByJax,
+    changes: [['hidden: stateBefore(hidden, first)', 'hidden', 'imagination starts a step late']],
+  },
+  {
+    area: 'Updates',
+    file: source.worldModel,
+    by: updateByJax,
+    changes: [
+      [
+        'x.shape.at(-1)!]), steps)',
+        'x.shape.at(-1)!]), tf.zerosLike(steps))',
+        'all starts at the first step',
       ],
     ],
   },

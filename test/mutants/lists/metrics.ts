@@ -12,20 +12,11 @@ export const metrics: readonly Group[] = [
     by: measurement,
     changes: [
       [
-        'tf.div(onHeldOut.squaredError, variance)',
-        'tf.div(onHeldOut.squaredError, tf.sqrt(variance))',
+        'tf.div(squaredError, variance)',
+        'tf.div(squaredError, tf.sqrt(variance))',
         'standardised by the deviation',
       ],
-      [
-        'tf.div(onOwn.squaredError, variance)',
-        'tf.div(onOwn.squaredError, tf.sqrt(variance))',
-        'own error standardised by the deviation',
-      ],
-      [
-        'memberMean(onOwn.squaredError)',
-        'memberMean(onHeldOut.squaredError)',
-        'own error measured on the held-out set',
-      ],
+      ["errors(onOwn, '_own')", "errors(onHeldOut, '_own')", 'own error measured on the held-out set'],
       ['squares / rows - (sum / rows) ** 2', 'squares / rows', 'the mean square for the variance'],
       [
         'variances(heldOut.observation,',
@@ -33,18 +24,16 @@ export const metrics: readonly Group[] = [
         'standardised by the own episodes',
       ],
       [
-        'decode(model, layers, predictedLatent), tf.tensor1d([...spaces.observationScale])',
-        'decode(model, layers, predictedLatent), 1',
+        'model.decode(predicted), tf.tensor1d([...spaces.observationScale])',
+        'model.decode(predicted), 1',
         'scale dropped',
       ],
       [
-        'decode(model, layers, predictedLatent)',
-        'decode(model, layers, mean)',
+        'model.decode(predicted)',
+        'model.decode(model.features(states))',
         'the reconstruction for the prediction',
       ],
       ['tf.sum(mask, 1)', 'steps', 'padding counted as steps'],
-      ['hidden: stateBefore(hidden, windows.first)', 'hidden', 'the state after the step for the one before'],
-      ['cell: stateBefore(cell, windows.first)', 'cell', 'the cell after the step for the one before'],
       ['(at + k - 1) * observation', '(at + k) * observation', 'open loop compared a step late'],
       ['[0, 0, k - 1, 0]', '[0, 0, k, 0]', 'open loop a step too long'],
       ['START_FIRST = 10', 'START_FIRST = 11', 'warmed starts a step later'],
@@ -65,7 +54,7 @@ export const metrics: readonly Group[] = [
         'subarray((at + 1) * width, (at + 1 + LONGEST) * width)',
         'actions of the open loop shifted by one',
       ],
-      ['(1 - settings.gamma) / rewardScale', '1 / rewardScale', 'dream return unscaled'],
+      ['starts.length, 1])), returnScale)', 'starts.length, 1])), 1)', 'dream return unscaled'],
       [
         'tf.slice(returns, [0, 0, 0], [randoms.length, starts.length, 1])',
         'returns',
@@ -78,18 +67,40 @@ export const metrics: readonly Group[] = [
       ],
       ['gamma ** (at % time)', '1', 'value bias against the undiscounted return'],
       ['sum / batch', 'sum', 'value bias against the sum over episodes'],
-      ['latent)), (1 - gamma) / rewardScale)', 'latent)), 1)', 'value bias of the scaled value'],
-      [
-        'valueBias(models.model, onOwn,',
-        'valueBias(models.model, onHeldOut,',
-        'value bias from the held-out starts',
-      ],
+      ['value!(first)), returnScale)', 'value!(first)), 1)', 'value bias of the scaled value'],
+      ['valueBias(subject, onOwn,', 'valueBias(subject, onHeldOut,', 'value bias from the held-out starts'],
       ['tf.greater(logits, 0)', 'tf.greater(logits, 0.5)', 'threshold of the continue accuracy moved'],
-      ['rolled.predictedLatent)', 'rolled.mean)', 'continue accuracy from the latent before'],
+      [
+        '{ predicted }: Followed',
+        '{ states: { latent: predicted } }: Followed',
+        'continue accuracy from the latent before',
+      ],
       [
         'tf.mul(0.5, tf.add(recognisedAlive, recognisedEnds))',
         'recognisedAlive',
         'accuracy on continuations alone',
+      ],
+    ],
+  },
+  {
+    area: 'Metrics of the model',
+    file: source.dynamics,
+    by: measurement,
+    changes: [
+      ['hidden: stateBefore(hidden, first)', 'hidden: hidden', 'the state after the step for the one before'],
+      ['cell: stateBefore(cell, first)', 'cell', 'the cell after the step for the one before'],
+    ],
+  },
+  {
+    area: 'Metrics of the model',
+    file: source.vaeLstmAgent,
+    by: measurement,
+    changes: [
+      ['(1 - gamma) / this.#spaces.rewardScale', '1', 'values and returns unscaled'],
+      [
+        'theirs(weights.target)',
+        'tf.zerosLike(theirs(weights.target))',
+        'dream return without a value at its end',
       ],
     ],
   },

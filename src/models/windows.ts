@@ -1,10 +1,25 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type Space, spaceSize } from '../../envs/spaces.ts';
-import { encodeActions } from '../../models/actor.ts';
-import type { Actions } from '../../training/actions.ts';
-import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Batch } from '../../training/replay.ts';
-import type { Windows } from './losses.ts';
+import { type Space, spaceSize } from '../envs/spaces.ts';
+import type { Actions } from '../training/actions.ts';
+import type { AgentSpaces } from '../training/agent-spaces.ts';
+import type { Batch } from '../training/replay.ts';
+import { encodeActions } from './actor.ts';
+
+/** Windows of replayed experience as models see them: õ = o / s, actions as networks see them. */
+export interface Windows {
+  /** õ: [members, batch, time, observation] */
+  observation: tf.Tensor4D;
+  /** õ′, likewise */
+  nextObservation: tf.Tensor4D;
+  /** [members, batch, time, actions] */
+  action: tf.Tensor;
+  /** r, in units of `rewardScale`: [members, batch, time] */
+  reward: tf.Tensor3D;
+  /** 1 where o′ ends the episode by termination: [members, batch, time] */
+  terminated: tf.Tensor3D;
+  /** 1 where o starts an episode: [members, batch, time] */
+  first: tf.Tensor3D;
+}
 
 /** A replayed batch on the engine as it is: [members, batch, time] each, observations with one axis more. */
 export interface BatchTensors {
@@ -38,14 +53,15 @@ export function uploadActions(actions: Actions, shape: number[], space: Space): 
     : tf.tensor(actions, [...shape, spaceSize(space)], 'float32');
 }
 
-/** The windows of a batch: observations divided by their scale, actions as networks see them, rewards in units of `rewardScale`. */
+/** The windows of a batch. */
 export function toWindows(
   { observation, nextObservation, action, reward, terminated, first }: BatchTensors,
   { observationScale, actionSpace, rewardScale }: AgentSpaces,
 ): Windows {
-  const observations = tf.concat([observation, nextObservation], 2) as tf.Tensor4D;
+  const scale = tf.tensor1d([...observationScale]);
   return {
-    observations: tf.div(observations, tf.tensor1d([...observationScale])),
+    observation: tf.div(observation, scale),
+    nextObservation: tf.div(nextObservation, scale),
     action: encodeActions(actionSpace, action),
     reward: rewardScale === 1 ? reward : tf.div(reward, rewardScale),
     terminated,

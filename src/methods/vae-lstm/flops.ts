@@ -1,18 +1,7 @@
-import { hasCritic } from '../methods/vae-lstm/networks.ts';
-import type { VaeLstmSettings } from '../methods/vae-lstm/settings.ts';
-import type { AgentSpaces } from '../training/agent-spaces.ts';
-
-/** Floating-point operations of one update of one member, by part. */
-export interface UpdateFlops {
-  /** The world model's losses on replayed windows, with gradients. */
-  model: number;
-  /** The roll-out and its returns, forward only. */
-  imagination: number;
-  /** Actor and critic on imagined states, with gradients. */
-  actor: number;
-  /** All of these. */
-  update: number;
-}
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import type { UpdateFlops } from '../../training/update-parts.ts';
+import { hasCritic } from './networks.ts';
+import type { VaeLstmSettings } from './settings.ts';
 
 /** A product [M, K] · [K, N] multiplies and adds M K N times each. */
 const product = (rows: number, inner: number, columns: number): number => 2 * rows * inner * columns;

@@ -1,0 +1,124 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { Compiled } from '../../engine/compiled.ts';
+import { actionNoise, sampleEncoded } from '../../models/actor.ts';
+import { rollOut } from '../../models/roll-out.ts';
+import { toWindows, uploadBatch } from '../../models/windows.ts';
+import { biasCorrection } from '../../nn/adam.ts';
+import { Parameters } from '../../nn/parameters.ts';
+import { RandomStream } from '../../random/stream.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { weightedSum } from '../../training/reduce.ts';
+import type { Batch } from '../../training/replay.ts';
+import type { TimedParts } from '../../training/update-parts.ts';
+import { advantages, imaginedReturns } from './imagination.ts';
+import { hasCritic, initialWeights, namedWeights, networks, targetCritic, worldModel } from './networks.ts';
+import type { VaeLstmSettings } from './settings.ts';
+import { applyGradients, imaginedLosses, type MemberScalars, modelLoss } from './update.ts';
+
+/**
+ * The parts of an update, each over inputs that stay the same and compiled by itself where the engine compiles. Tensors
+ * are kept until the process ends.
+ */
+export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch: Batch): TimedParts {
+  const { members } = batch;
+  const { horizon, imaginationStarts: starts, model: sizes, actor } = settings;
+  const { actionSpace } = spaces;
+  const random = RandomStream.named(0, 'bench');
+  const normal = (...shape: number[]) =>
+    tf.tensor(random.fillNormal(new Float32Array(tf.util.sizeFromShape(shape))), shape);
+  const row = (x: number) => tf.fill([members], x) as tf.Tensor1D;
+  const column = (x: number) => tf.fill([members, 1], x) as tf.Tensor2D;
+
+  const layout = networks(settings, spaces);
+  const criticLayout = layout.model.only('critic');
+  const streams = Array.from({ length: members }, (_, member) => RandomStream.named(member, 'bench'));
+  const weights = initialWeights(layout, streams, streams, hasCritic(settings));
+  const scalars: MemberScalars = {
+    beta: row(1),
+    lambda: row(settings.lambda),
+    entropy: row(actor.entropy),
+    learningRate: column(settings.learningRate),
+    actorLearningRate: column(actor.learningRate),
+    policyAverage: column(settings.policyAverage),
+  };
+  const imagined = (...widths: number[]) => normal(members, starts, horizon, ...widths);
+  const outputs = layout.actor.specs.at(-1)!.shape.at(-1)!;
+  const ofAction = imagined(actionNoise(actionSpace).size) as tf.Tensor4D;
+  const given = {
+    weights,
+    windows: toWindows(uploadBatch(batch, spaces), spaces),
+    posterior: normal(members, batch.batch, 2 * batch.time, sizes.latent),
+    scalars,
+    start: {
+      latent: normal(members, starts, sizes.latent),
+      hidden: normal(members, starts, sizes.lstm),
+      cell: normal(members, starts, sizes.lstm),
+    },
+    ofAction,
+    imagination: {
+      features: imagined(sizes.latent),
+      action: tf.tidy(() => sampleEncoded(actionSpace, imagined(outputs), ofAction)),
+      nextFeatures: imagined(sizes.latent),
+    },
+    learnt: {
+      returns: imagined() as tf.Tensor3D,
+      value: imagined() as tf.Tensor3D,
+      advantage: imagined() as tf.Tensor3D,
+      weight: tf.ones([members, starts, horizon]) as tf.Tensor3D,
+    },
+    gradient: {
+      model: normal(...weights.model.shape) as tf.Tensor2D,
+      actor: normal(...weights.actor.shape) as tf.Tensor2D,
+      terms: {},
+    },
+    correction: biasCorrection(1),
+  };
+  type Given = typeof given;
+
+  const target = ({ weights }: Given) => weights.target && targetCritic(layout, weights.target, settings);
+  const policyOf = (flat: tf.Tensor) => layout.actor.unpack(flat as tf.Tensor2D);
+  const gradientsOf = (loss: (...flat: tf.Tensor[]) => tf.Tensor, flat: tf.Tensor[]) =>
+    tf.valueAndGrads((...flat) => tf.sum(loss(...flat)))(flat).grads;
+
+  // Everything computed is a result: what nobody asks for is not computed where the engine compiles.
+  const part = (compute: (given: Given) => tf.Tensor[]) => {
+    const compiled = new Compiled(
+      (given: Given): Record<string, tf.Tensor> => Object.fromEntries(compute(given).entries()),
+    );
+    return () => tf.tidy(() => Object.values(compiled.run(given)).at(-1)!);
+  };
+  return {
+    model: part((given) => {
+      const { weights, windows, posterior, scalars } = given;
+      const loss = (flat: tf.Tensor) => {
+        const parameters = layout.model.unpack(flat as tf.Tensor2D);
+        return modelLoss(parameters, target(given), windows, posterior, scalars, settings).loss;
+      };
+      return gradientsOf(loss, [weights.model]);
+    }),
+    imagination: part((given) => {
+      const { weights, start, ofAction, learnt } = given;
+      const model = worldModel(settings, layout.model.unpack(weights.model), policyOf(weights.actor));
+      const imagination = rollOut(model, start, { actionSpace, noise: ofAction });
+      const { weight, returns } = imaginedReturns(model, target(given), imagination, settings);
+      return [weight, advantages(returns, learnt.value, settings)];
+    }),
+    actor: part(({ weights, imagination, learnt, ofAction, scalars }) => {
+      const loss = (flatActor: tf.Tensor, flatCritic?: tf.Tensor) => {
+        const critic = flatCritic
+          ? criticLayout.unpack(flatCritic as tf.Tensor2D)
+          : new Parameters(new Map());
+        const model = worldModel(settings, critic, policyOf(flatActor));
+        const value = model.value?.(imagination.features, false);
+        const imagined = { ...learnt, imagination, value, lambdaReturns: learnt.returns };
+        const { losses } = imaginedLosses(model, imagined, { actionSpace, noise: ofAction }, scalars);
+        return weightedSum(losses);
+      };
+      return gradientsOf(loss, weights.target ? [weights.actor, weights.target] : [weights.actor]);
+    }),
+    optimizer: part(({ weights, gradient, scalars, correction }) => {
+      const after = applyGradients(layout, weights, gradient, correction, scalars, settings);
+      return namedWeights(after.weights).map(([, tensor]) => tensor);
+    }),
+  };
+}

@@ -1,0 +1,270 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { scope } from '../engine/scope.ts';
+import { actionSize } from '../envs/spaces.ts';
+import type { RandomStream } from '../random/stream.ts';
+import { fillNoise, type Noise } from '../training/acting.ts';
+import { emptyActions } from '../training/actions.ts';
+import type { AgentSpaces } from '../training/agent-spaces.ts';
+import type { Row } from '../training/events.ts';
+import { PendingTerms } from '../training/pending-terms.ts';
+import { memberMean, memberSum } from '../training/reduce.ts';
+import { type Sequences, stackSequences } from '../training/replay.ts';
+import { actionNoise, encodeActions } from './actor.ts';
+import { type Imagination, rollOut } from './roll-out.ts';
+import { toWindows, uploadActions, uploadBatch } from './windows.ts';
+import { type States, statesAt, type WorldModel } from './world-model.ts';
+
+/** Steps after a warmed start at which the open-loop error is measured. */
+const OPEN_LOOP_STEPS = [1, 5, 15] as const;
+const LONGEST = Math.max(...OPEN_LOOP_STEPS);
+/** Warmed starts stand every 20 steps of a sequence, the first after 10. */
+const START_EVERY = 20;
+const START_FIRST = 10;
+
+/** The model's own columns of metrics.csv, in order; docs/metrics.md defines them. */
+export const DIAGNOSTICS = [
+  'prediction_mse',
+  'prediction_mse_standardised',
+  'prediction_mse_own',
+  'prediction_mse_own_standardised',
+  'open_loop_mse_1',
+  'open_loop_mse_5',
+  'open_loop_mse_15',
+  'dream_return',
+  'value_bias',
+  'continue_accuracy',
+] as const;
+
+/** Members whose models are measured in one batch: each needs some 700 MB for its long sequences. */
+const MEASURED_AT_ONCE = 4;
+
+/** A model to measure, and what its agent makes of imagination. */
+export interface Subject<State extends States> {
+  model: WorldModel<State>;
+  /** Steps imagined. */
+  horizon: number;
+  /** Discount γ per environment step. */
+  gamma: number;
+  /** What values and imagined returns are divided by to be in reward units. */
+  returnScale: number;
+  /** What the actor is trained on: R of every imagined step, [members, starts, horizon]. */
+  imaginedReturns(imagination: Imagination): tf.Tensor3D;
+}
+
+/**
+ * Measures world models on the held-out set and on their own episodes, over the verbs: a model is measured in what it has.
+ *
+ * @param subject the models of `members` members from member `from` on
+ * @param own each member's own evaluation episodes
+ * @param randoms each member's stream
+ */
+export async function diagnose<State extends States>(
+  subject: (from: number, members: number) => Subject<State>,
+  spaces: AgentSpaces,
+  heldOut: Sequences,
+  own: readonly Sequences[],
+  randoms: readonly RandomStream[],
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let from = 0; from < own.length; from += MEASURED_AT_ONCE) {
+    const theirs = own.slice(from, from + MEASURED_AT_ONCE);
+    const terms = new PendingTerms(DIAGNOSTICS, theirs.length);
+    scope(() => {
+      const streams = randoms.slice(from, from + MEASURED_AT_ONCE);
+      terms.push(columns(subject(from, theirs.length), spaces, heldOut, theirs, streams));
+    });
+    const [measured] = await terms.drain();
+    rows.push(...measured!);
+  }
+  return rows;
+}
+
+type Columns = Partial<Record<(typeof DIAGNOSTICS)[number], tf.Tensor1D>>;
+
+function columns<State extends States>(
+  subject: Subject<State>,
+  spaces: AgentSpaces,
+  heldOut: Sequences,
+  own: readonly Sequences[],
+  randoms: readonly RandomStream[],
+): Columns {
+  const { model } = subject;
+  const stack = (each: readonly Sequences[]) => stackSequences(each, spaces);
+  const heldOutOfEach = stack(own.map(() => heldOut));
+  // What following leaves behind is ten times what it gives: one at a time.
+  const onHeldOut = tf.tidy(() => follow(model, heldOutOfEach, spaces));
+  const onOwn = tf.tidy(() => follow(model, stack(own), spaces));
+  const variance = tf.tensor1d(variances(heldOut.observation, spaces.observation));
+  const errors = ({ squaredError }: Followed<State>, suffix: '' | '_own'): Columns =>
+    squaredError
+      ? {
+          [`prediction_mse${suffix}`]: memberMean(squaredError),
+          [`prediction_mse${suffix}_standardised`]: memberMean(tf.div(squaredError, variance)),
+        }
+      : {};
+  return {
+    ...errors(onHeldOut, ''),
+    ...errors(onOwn, '_own'),
+    ...(model.decode && openLoop(model, onHeldOut, heldOut, spaces, randoms)),
+    ...(model.policy && { dream_return: dreamReturn(subject, onHeldOut, heldOut, spaces, randoms) }),
+    ...(model.value && { value_bias: valueBias(subject, onOwn, own) }),
+    ...(model.continues &&
+      heldOut.terminated.includes(1) && {
+        continue_accuracy: continueAccuracy(model, onHeldOut, heldOutOfEach),
+      }),
+  };
+}
+
+/** A model that has followed sequences, without noise. */
+type Followed<State> = {
+  /** Before the action of every step: [members, batch, time, …] each */
+  states: State;
+  /** Features predicted for the step after: [members, batch, time, features] */
+  predicted: tf.Tensor;
+  /** Mean over the steps taken of (s · dec(predicted) − o′)², raw units: [members, observation]; needs a decoder */
+  squaredError?: tf.Tensor2D;
+};
+
+function follow<State extends States>(
+  model: WorldModel<State>,
+  sequences: Sequences,
+  spaces: AgentSpaces,
+): Followed<State> {
+  const { states, predicted } = model.observe(toWindows(uploadBatch(sequences, spaces), spaces));
+  if (!model.decode) return { states, predicted };
+  const { members } = sequences;
+  const steps = sequences.batch * sequences.time;
+  const decoded = tf.mul(model.decode(predicted), tf.tensor1d([...spaces.observationScale]));
+  const actual = tf.tensor4d(sequences.nextObservation, decoded.shape as [number, number, number, number]);
+  const mask = tf.tensor3d(sequences.mask, [members, steps, 1]);
+  const errors = tf.reshape(tf.squaredDifference(decoded, actual), [members, steps, spaces.observation]);
+  return { states, predicted, squaredError: tf.div(tf.sum(tf.mul(errors, mask), 1), tf.sum(mask, 1)) };
+}
+
+/** Variance over all rows of each column: [rows, columns] -> [columns]. */
+function variances(values: Float32Array, columns: number): number[] {
+  const rows = values.length / columns;
+  return Array.from({ length: columns }, (_, column) => {
+    let sum = 0;
+    let squares = 0;
+    for (let i = column; i < values.length; i += columns) {
+      sum += values[i]!;
+      squares += values[i]! ** 2;
+    }
+    return squares / rows - (sum / rows) ** 2;
+  });
+}
+
+/** Indices into batch × time of the warmed starts; `unbroken`: only those whose next steps cross no episode start. */
+function warmedStarts(sequences: Sequences, unbroken: boolean): number[] {
+  const starts: number[] = [];
+  for (let b = 0; b < sequences.batch; b++) {
+    for (let t = START_FIRST; t + LONGEST <= sequences.time; t += START_EVERY) {
+      const at = b * sequences.time + t;
+      const broken = sequences.first.subarray(at + 1, at + LONGEST).includes(1);
+      if (!unbroken || !broken) starts.push(at);
+    }
+  }
+  return starts;
+}
+
+/** The state of every member at the given steps, indices into batch × time: [members, starts, …] each. */
+function startsOf<State extends States>(
+  { states, predicted }: Followed<State>,
+  starts: readonly number[],
+): State {
+  const [members, batch, time] = predicted.shape as [number, number, number];
+  const indices = Array.from({ length: members }, (_, member) =>
+    starts.map((at) => member * batch * time + at),
+  );
+  return statesAt(states, tf.tensor2d(indices, [members, starts.length], 'int32'));
+}
+
+/** Each member's noise from its own stream: [members, starts, steps, numbers]. */
+function noiseOf(noise: Noise, starts: number, steps: number, randoms: readonly RandomStream[]): tf.Tensor4D {
+  const shape: [number, number, number] = [starts, steps, noise.size];
+  const own = (random: RandomStream) =>
+    tf.tensor3d(fillNoise(random, noise, new Float32Array(starts * steps * noise.size)), shape);
+  return tf.stack(randoms.map(own)) as tf.Tensor4D;
+}
+
+/** Error k steps after a warmed start, fed with its own predictions and the true actions; mean over dimensions, raw units. */
+function openLoop<State extends States>(
+  model: WorldModel<State>,
+  followed: Followed<State>,
+  sequences: Sequences,
+  { observation, observationScale, actionSpace }: AgentSpaces,
+  randoms: readonly RandomStream[],
+): Record<string, tf.Tensor1D> {
+  const members = randoms.length;
+  const starts = warmedStarts(sequences, true);
+  const width = actionSize(actionSpace);
+  const taken = starts.flatMap((at) => [...sequences.action.subarray(at * width, (at + LONGEST) * width)]);
+  const actions = emptyActions(actionSpace, members * starts.length * LONGEST);
+  for (let member = 0; member < members; member++) actions.set(taken, member * taken.length);
+  const shape = [members, starts.length, LONGEST];
+  const given = encodeActions(actionSpace, uploadActions(actions, shape, actionSpace)) as tf.Tensor4D;
+  const noise = model.stepNoise && noiseOf(model.stepNoise, starts.length, LONGEST, randoms);
+  const { nextFeatures } = rollOut(model, startsOf(followed, starts), { actions: given }, noise);
+  const decoded = tf.mul(model.decode!(nextFeatures), tf.tensor1d([...observationScale])) as tf.Tensor4D;
+  return Object.fromEntries(
+    OPEN_LOOP_STEPS.map((k) => {
+      const predicted = tf.slice(decoded, [0, 0, k - 1, 0], [members, starts.length, 1, observation]);
+      const actual = starts.flatMap((at) => {
+        const row = (at + k - 1) * observation;
+        return [...sequences.nextObservation.subarray(row, row + observation)];
+      });
+      const error = tf.squaredDifference(predicted, tf.tensor4d(actual, [1, starts.length, 1, observation]));
+      return [`open_loop_mse_${k}`, memberMean(error)];
+    }),
+  );
+}
+
+/** Mean return, in reward units, that the actor would be trained on from the held-out starts. */
+function dreamReturn<State extends States>(
+  { model, horizon, returnScale, imaginedReturns }: Subject<State>,
+  followed: Followed<State>,
+  sequences: Sequences,
+  { actionSpace }: AgentSpaces,
+  randoms: readonly RandomStream[],
+): tf.Tensor1D {
+  const starts = warmedStarts(sequences, false);
+  const draw = (noise: Noise) => noiseOf(noise, starts.length, horizon, randoms);
+  const behaviour = { actionSpace, noise: draw(actionNoise(actionSpace)) };
+  const stepNoise = model.stepNoise && draw(model.stepNoise);
+  const returns = imaginedReturns(rollOut(model, startsOf(followed, starts), behaviour, stepNoise));
+  return tf.div(memberMean(tf.slice(returns, [0, 0, 0], [randoms.length, starts.length, 1])), returnScale);
+}
+
+/** Mean over each member's own episodes of V(s_0) − Σ γᵗ r_t, in reward units. */
+function valueBias<State extends States>(
+  { model, gamma, returnScale }: Subject<State>,
+  { states }: Followed<State>,
+  own: readonly Sequences[],
+): tf.Tensor1D {
+  const features = model.features(states);
+  const [members, batch, , size] = features.shape as [number, number, number, number];
+  const first = tf.slice(features, [0, 0, 0, 0], [members, batch, 1, size]);
+  const predicted = tf.div(memberMean(model.value!(first)), returnScale);
+  const obtained = own.map(({ reward, mask, time }) => {
+    let sum = 0;
+    for (let at = 0; at < reward.length; at++) sum += mask[at]! * reward[at]! * gamma ** (at % time);
+    return sum / batch;
+  });
+  return tf.sub(predicted, tf.tensor1d(obtained));
+}
+
+/** Balanced accuracy of the continue head at threshold 0.5: the mean over terminations and continuations of the share recognised. */
+function continueAccuracy<State extends States>(
+  model: WorldModel<State>,
+  { predicted }: Followed<State>,
+  sequences: Sequences,
+): tf.Tensor1D {
+  const logits = model.continues!(predicted);
+  const continues = tf.cast(tf.greater(logits, 0), 'float32');
+  const terminated = tf.tensor3d(sequences.terminated, logits.shape as [number, number, number]);
+  const alive = tf.sub(1, terminated);
+  const recognisedAlive = tf.div(memberSum(tf.mul(continues, alive)), memberSum(alive));
+  const recognisedEnds = tf.div(memberSum(tf.mul(tf.sub(1, continues), terminated)), memberSum(terminated));
+  return tf.mul(0.5, tf.add(recognisedAlive, recognisedEnds));
+}

@@ -1,0 +1,73 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Parameters } from '../../nn/parameters.ts';
+import { actorLayers, policyOutput } from '../actor.ts';
+import type { WorldModel } from '../world-model.ts';
+import { decode } from './decoder.ts';
+import {
+  type DynamicsState,
+  dynamicsStep,
+  fusedRollOut,
+  predictSequence,
+  sequenceStates,
+} from './dynamics.ts';
+import { encode } from './encoder.ts';
+import { continueLogit, predictReward, value } from './heads.ts';
+
+/** What of a VAE + LSTM world model its parameters do not say. */
+export interface VaeLstmShape {
+  /** Hidden layers of encoder, decoder and continue head. */
+  layers: number;
+  /** LSTM units. */
+  units: number;
+  continueHead: boolean;
+  /** Hidden layers of the critic; undefined for a model without one. */
+  criticLayers: number | undefined;
+  /** Hidden layers of the actor. */
+  actorLayers: number;
+}
+
+/** The verbs of the VAE + LSTM: all that heads and policy see of a state is the latent. */
+export type VaeLstm = WorldModel<DynamicsState> &
+  Required<Pick<WorldModel<DynamicsState>, 'decode' | 'reward' | 'policy'>>;
+
+/**
+ * The VAE + LSTM world model over its parameters; each verb reads those that it needs.
+ *
+ * @param parameters of the model
+ * @param actor the policy's
+ */
+export function vaeLstmModel(
+  parameters: Parameters,
+  { layers, units, continueHead, criticLayers, actorLayers: policyLayers }: VaeLstmShape,
+  actor: Parameters,
+): VaeLstm {
+  let step: ReturnType<typeof dynamicsStep> | undefined;
+  return {
+    observe: ({ observation, action, first }) => {
+      const { mean } = encode(parameters, layers, observation);
+      const prediction = predictSequence(parameters, mean, action, first);
+      return { states: sequenceStates(mean, prediction, first), predicted: prediction.predictedLatent };
+    },
+    start: (observation) => {
+      const { mean } = encode(parameters, layers, observation);
+      const [members, batch] = mean.shape as [number, number];
+      const memory = tf.zeros([members, batch, units]);
+      return { latent: mean, hidden: memory, cell: memory };
+    },
+    features: ({ latent }) => latent,
+    step: (state, action) => {
+      // Where a roll-out is one call, none is ever made.
+      step ??= dynamicsStep(parameters);
+      return step(state, action);
+    },
+    rollOut: (start, behaviour) =>
+      fusedRollOut(parameters, () => actorLayers(actor, policyLayers), start, behaviour),
+    decode: (latent) => decode(parameters, layers, latent),
+    reward: ({ nextFeatures }) => predictReward(parameters, nextFeatures),
+    ...(continueHead && { continues: (latent) => continueLogit(parameters, layers, latent) }),
+    ...(criticLayers !== undefined && {
+      value: (latent, featuresGradient) => value(parameters, criticLayers, latent, featuresGradient),
+    }),
+    policy: (latent) => policyOutput(actor, policyLayers, latent),
+  };
+}

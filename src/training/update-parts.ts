@@ -1,0 +1,20 @@
+import type * as tf from '@tensorflow/tfjs-core';
+
+/**
+ * The parts of an update of an agent that learns a world model and acts by imagination:
+ *
+ *   model        the model's losses on replayed windows, forward and backward
+ *   imagination  the roll-out and its returns, forward only
+ *   actor        the losses of actor and critic on imagined states, forward and backward
+ *   optimizer    clipping, Adam and the moving averages
+ *
+ * What an update does besides is to sample windows, draw noise and upload both.
+ */
+export const updateParts = ['model', 'imagination', 'actor', 'optimizer'] as const;
+export type UpdatePart = (typeof updateParts)[number];
+
+/** Of each part, a function that does it once and gives a tensor of its last result, the caller's to dispose. */
+export type TimedParts = Record<UpdatePart, () => tf.Tensor>;
+
+/** Floating-point operations of one update of one member, by part; the optimizer's are not counted. */
+export type UpdateFlops = Record<Exclude<UpdatePart, 'optimizer'> | 'update', number>;
