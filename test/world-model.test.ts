@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs-core';
+import { startEngine } from '../src/engine/engine.ts';
+import { diagnose, type Subject } from '../src/models/diagnostics.ts';
+import { imaginedRewards } from '../src/models/imagined-rewards.ts';
+import { rollOut } from '../src/models/roll-out.ts';
+import { statesAt, type WorldModel } from '../src/models/world-model.ts';
+import { RandomStream } from '../src/random/stream.ts';
+import type { AgentSpaces } from '../src/training/agent-spaces.ts';
+import { emptyBatch, type Sequences } from '../src/training/replay.ts';
+import { AGEING, type Drift, driftModel, PUSH, SPREAD } from './support/drift-model.ts';
+import { assertClose } from './support/tensors.ts';
+
+/**
+ * What is written over the verbs, tried on a family of which nothing else in wm knows: one with memory, with steps that
+ * are sampled, and without a value or a continue head.
+ */
+
+const SCALE = [2, 0.5] as const;
+const spaces: AgentSpaces = {
+  observation: 2,
+  observationScale: SCALE,
+  rewardRange: [-1, 1],
+  rewardScale: 1,
+  actionSpace: { kind: 'discrete', n: 2 },
+  actions: 2,
+};
+const HORIZON = 3;
+
+/** Sequences of random steps with an episode that starts in their middle, the last steps of the last one padding. */
+function sequences(name: string, batch: number, time: number): Sequences {
+  const random = RandomStream.named(3, name);
+  const steps = { ...emptyBatch(1, batch, time, spaces), mask: new Float32Array(batch * time).fill(1) };
+  random.fillNormal(steps.observation);
+  random.fillNormal(steps.nextObservation);
+  steps.action.forEach((_, at) => {
+    steps.action[at] = random.integer(2);
+    steps.first[at] = Number(at % time === 0 || at % time === 17);
+  });
+  steps.mask.fill(0, batch * time - 2);
+  return steps;
+}
+
+/** Steps of the episode before step `at` of sequences that start anew at step 17. */
+const age = (t: number) => (t < 17 ? t : t - 17);
+const push = (action: number) => PUSH * (action - 0.5);
+const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
+
+/** Of each element, the mean over the steps taken of its squared error one step ahead, raw units. */
+function oneStepErrors({ observation, nextObservation, action, mask, time }: Sequences): number[] {
+  return SCALE.map((scale, element) =>
+    mean(
+      [...mask.keys()].flatMap((at) => {
+        const drift = scale * (push(action[at]!) + AGEING * age(at % time));
+        const error = observation[2 * at + element]! + drift - nextObservation[2 * at + element]!;
+        return mask[at] === 1 ? [error ** 2] : [];
+      }),
+    ),
+  );
+}
+
+function variance(values: Float32Array, element: number): number {
+  const own = [...values].filter((_, i) => i % 2 === element);
+  return mean(own.map((x) => x ** 2)) - mean(own) ** 2;
+}
+
+const subject = (model: WorldModel<Drift>): Subject<Drift> => ({
+  model,
+  horizon: HORIZON,
+  gamma: 0.5,
+  returnScale: 2,
+  imaginedReturns: (imagination) => imaginedRewards(model, imagination).reward,
+});
+
+/** Two sequences with warmed starts at their steps 10, after which an episode starts, and 30. */
+const heldOut = sequences('held-out', 2, 46);
+const own = [sequences('own 0', 1, 20), sequences('own 1', 1, 23)];
+const streams = () => own.map((_, member) => RandomStream.named(member, 'noise'));
+
+describe('over the verbs of any family', () => {
+  before(async () => {
+    await startEngine('cpu');
+  });
+
+  test('diagnosing measures what the family has, and nothing else', async () => {
+    const rows = await diagnose(() => subject(driftModel), spaces, heldOut, own, streams());
+    for (const [member, row] of rows.entries()) {
+      const errors = oneStepErrors(heldOut);
+      const ownErrors = oneStepErrors(own[member]!);
+      const standardised = (of: readonly number[]) =>
+        mean(of.map((error, element) => error / variance(heldOut.observation, element)));
+      const expected = {
+        prediction_mse: mean(errors),
+        prediction_mse_standardised: standardised(errors),
+        prediction_mse_own: mean(ownErrors),
+        prediction_mse_own_standardised: standardised(ownErrors),
+        ...openLoopErrors(member),
+        dream_return: dreamReturn(member),
+      };
+      const measured = Object.entries(row).filter(([, value]) => value !== null);
+      assert.deepEqual(Object.keys(Object.fromEntries(measured)), Object.keys(expected));
+      const values = measured.map(([, value]) => value as number);
+      assertClose(values, Object.values(expected), 1e-4, `member ${member}`);
+    }
+    const { decode: _, ...blind } = driftModel;
+    const [row] = await diagnose(
+      () => subject(blind),
+      spaces,
+      heldOut,
+      own.slice(0, 1),
+      streams().slice(0, 1),
+    );
+    const measured = Object.keys(row!).filter((column) => row![column] !== null);
+    assert.deepEqual(measured, ['dream_return']);
+  });
+
+  test('a roll-out steps with the noise of each step, and carries all of a state from where it was picked', () => {
+    tf.tidy(() => {
+      const position = tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8], [2, 1, 2, 2]);
+      const states = { position, age: tf.tensor4d([0, 1, 0, 1], [2, 1, 2, 1]) };
+      // The second step of the first member, the first of the second.
+      const start = statesAt(states, tf.tensor2d([[1], [2]], [2, 1], 'int32'));
+      const actions = tf.tensor4d([1, 0, 0, 1, 0, 1, 1, 0], [2, 1, 2, 2]);
+      const noise = tf.tensor4d([1, 0, 0, 0, 0, 0, 0, 2], [2, 1, 2, 2]);
+      const { features, nextFeatures } = rollOut(driftModel, start, { actions }, noise);
+      const first = [3 - PUSH / 2 + AGEING + SPREAD, 4 - PUSH / 2 + AGEING];
+      const second = [5 + PUSH / 2, 6 + PUSH / 2];
+      assertClose(features.dataSync(), [3, 4, ...first, 5, 6, ...second]);
+      assertClose(nextFeatures.dataSync(), [
+        ...first,
+        ...first.map((x) => x + PUSH / 2 + 2 * AGEING),
+        ...second,
+        second[0]! - PUSH / 2 + AGEING,
+        second[1]! - PUSH / 2 + AGEING + 2 * SPREAD,
+      ]);
+    });
+  });
+});
+
+/** Numbers of a member's stream as the measurements draw them, one after the other: those of the open loop first. */
+function draws(member: number) {
+  const random = streams()[member]!;
+  const normal = (starts: number, steps: number) => random.fillNormal(new Float32Array(starts * steps * 2));
+  return {
+    openLoop: normal(2, 15),
+    actions: random.fillGumbel(new Float32Array(4 * HORIZON * 2)),
+    steps: normal(4, HORIZON),
+  };
+}
+
+function openLoopErrors(member: number): Record<string, number> {
+  const { openLoop } = draws(member);
+  const { time, action, nextObservation } = heldOut;
+  const ends = [30, time + 30].map((at, start) => {
+    const moves = Array.from({ length: 15 }, (_, step) => push(action[at + step]!));
+    return walk(at, moves, (step, element) => openLoop[(start * 15 + step) * 2 + element]!).map(
+      (position, step) =>
+        mean(
+          SCALE.map((scale, element) => {
+            const error = scale * position[element]! - nextObservation[2 * (at + step) + element]!;
+            return error ** 2;
+          }),
+        ),
+    );
+  });
+  return Object.fromEntries(
+    [1, 5, 15].map((k) => [`open_loop_mse_${k}`, mean(ends.map((errors) => errors[k - 1]!))]),
+  );
+}
+
+/** The first reward alone, by half: what the subject says its actor is trained on. */
+function dreamReturn(member: number): number {
+  const { actions, steps } = draws(member);
+  const { time } = heldOut;
+  const rewards = [10, 30, time + 10, time + 30].map((at, start) => {
+    const from = start * HORIZON * 2;
+    const move = push(Number(actions[from + 1]! > actions[from]!));
+    const [after] = walk(at, [move], (_, element) => steps[from + element]!);
+    return after![0]! + after![1]!;
+  });
+  return mean(rewards) / 2;
+}
+
+/** A roll-out from step `at` of the held-out set, in plain numbers: õ after each step. */
+function walk(at: number, moves: readonly number[], noise: (step: number, element: number) => number) {
+  const position = SCALE.map((scale, element) => heldOut.observation[2 * at + element]! / scale);
+  return moves.map((move, step) => {
+    for (const element of [0, 1]) {
+      position[element]! += move + AGEING * (age(at % heldOut.time) + step) + SPREAD * noise(step, element);
+    }
+    return [...position];
+  });
+}
