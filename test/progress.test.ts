@@ -175,6 +175,14 @@ describe('off a terminal', () => {
     );
   });
 
+  test('what was done before the session, or did not begin in it, gets no line', () => {
+    const { stream, progress } = start();
+    progress.status(0, 'done');
+    progress.status(1, 'interrupted');
+    progress.close();
+    assert.equal(stream.text, '');
+  });
+
   test('quiet: cautions and failures only', () => {
     for (const stream of [new Sink(), new FakeTerminal(80, 24)]) {
       const progress = createProgress({

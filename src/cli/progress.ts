@@ -145,8 +145,8 @@ export function createProgress({ seeds, stream, quiet, plain, clock }: ProgressO
     status(index, status, message = '') {
       const state = stateOf(index);
       if (state.status === status && state.message === message) return;
-      // Of a stopped session, those that were trained: a thousand may not have begun.
-      const isEnd = status === 'done' || (status === 'interrupted' && state.status === 'running');
+      // Of those that were trained in this session: a thousand may have been done before it, or not begun in it.
+      const isEnd = (status === 'done' || status === 'interrupted') && state.status === 'running';
       state.status = status;
       state.message = message;
       const matters = status === 'failed' || (!quiet && (message !== '' || (isEnd && !bars)));
