@@ -36,7 +36,9 @@ replay: { batch: 1, length: 2 }
 const dreamCritic = experimentOf(loadExperiment({ file: 'tiny.yaml', text: config }), 'vae-lstm');
 const arms = withBaseline(dreamCritic);
 const spaces = agentSpaces(environmentEntry('CartPole-v1'));
-const flops = new Map([...arms].map(([arm, experiment]) => [arm, updateFlops(experimentOf(experiment, 'vae-lstm'), spaces)]));
+const flops = new Map(
+  [...arms].map(([arm, experiment]) => [arm, updateFlops(experimentOf(experiment, 'vae-lstm'), spaces)]),
+);
 
 describe('the flops of an update', () => {
   // Multiplications per row: encoder 4·5 + 5·6 = 50, decoder 3·5 + 5·4 = 35, LSTM and latent head 5·28 + 7·28 + 7·3 =

@@ -28,9 +28,9 @@ import {
   type UpdateNoise,
 } from '../src/methods/vae-lstm/update.ts';
 import { logPolicy } from '../src/models/actor.ts';
-import type { Imagination } from '../src/models/roll-out.ts';
 import { value } from '../src/models/vae-lstm/heads.ts';
 import type { Windows } from '../src/models/windows.ts';
+import type { Imagination } from '../src/models/world-model.ts';
 import { biasCorrection, zeroMoments } from '../src/nn/adam.ts';
 import type { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';

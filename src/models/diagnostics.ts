@@ -10,9 +10,9 @@ import { PendingTerms } from '../training/pending-terms.ts';
 import { memberMean, memberSum } from '../training/reduce.ts';
 import { type Sequences, stackSequences } from '../training/replay.ts';
 import { actionNoise, encodeActions } from './actor.ts';
-import { type Imagination, rollOut } from './roll-out.ts';
+import { rollOut } from './roll-out.ts';
 import { toWindows, uploadActions, uploadBatch } from './windows.ts';
-import { type States, statesAt, type WorldModel } from './world-model.ts';
+import { type Imagination, type States, statesAt, type WorldModel } from './world-model.ts';
 
 /** Steps after a warmed start at which the open-loop error is measured. */
 const OPEN_LOOP_STEPS = [1, 5, 15] as const;

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Imagination } from './roll-out.ts';
-import type { States, WorldModel } from './world-model.ts';
+import type { Imagination, States, WorldModel } from './world-model.ts';
 
 /** What a model expects of imagined trajectories, [members, starts, horizon] each. */
 export interface ImaginedRewards {

@@ -1,20 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Space } from '../envs/spaces.ts';
 import { sampleEncoded } from './actor.ts';
-import type { States, Transition, WorldModel } from './world-model.ts';
-
-/** Imagined trajectories: the transitions of every step, `[members, starts, horizon, …]`. */
-export type Imagination = Transition;
-
-/** The model's own policy, sampled. */
-export interface SampledPolicy {
-  actionSpace: Space;
-  /** [members, starts, horizon, numbers of `actionNoise`] */
-  noise: tf.Tensor4D;
-}
-
-/** What picks the actions of a roll-out: the policy, or the past, [members, starts, horizon, actions] as networks see it. */
-export type Behaviour = SampledPolicy | { actions: tf.Tensor4D };
+import type { Behaviour, Imagination, States, WorldModel } from './world-model.ts';
 
 /**
  * Rolls a model out from the start states, for as many steps as the behaviour has; forward only.

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { Space } from '../envs/spaces.ts';
 import type { Noise } from '../training/acting.ts';
-import type { Behaviour, Imagination } from './roll-out.ts';
 import type { Windows } from './windows.ts';
 
 /**
@@ -73,6 +73,19 @@ export interface Transition {
   /** After it: [members, …, features] */
   nextFeatures: tf.Tensor;
 }
+
+/** Imagined trajectories: the transitions of every step, `[members, starts, horizon, …]`. */
+export type Imagination = Transition;
+
+/** The model's own policy, sampled. */
+export interface SampledPolicy {
+  actionSpace: Space;
+  /** [members, starts, horizon, numbers of `actionNoise`] */
+  noise: tf.Tensor4D;
+}
+
+/** What picks the actions of a roll-out: the policy, or the past, [members, starts, horizon, actions] as networks see it. */
+export type Behaviour = SampledPolicy | { actions: tf.Tensor4D };
 
 /**
  * The states at some steps of sequences.

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type ImaginedRewards, imaginedRewards } from '../../models/imagined-rewards.ts';
-import type { Imagination } from '../../models/roll-out.ts';
 import type { VaeLstm } from '../../models/vae-lstm/model.ts';
+import type { Imagination } from '../../models/world-model.ts';
 import { lambdaReturn, quantileRange } from '../../training/returns.ts';
 import type { ValueFunction } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';

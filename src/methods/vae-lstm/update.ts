@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { type Behaviour, type Imagination, rollOut } from '../../models/roll-out.ts';
+import { rollOut } from '../../models/roll-out.ts';
 import { sequenceStates } from '../../models/vae-lstm/dynamics.ts';
 import type { VaeLstm } from '../../models/vae-lstm/model.ts';
 import type { Windows } from '../../models/windows.ts';
-import { statesAt } from '../../models/world-model.ts';
+import { type Behaviour, type Imagination, statesAt } from '../../models/world-model.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';

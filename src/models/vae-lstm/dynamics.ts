@@ -4,7 +4,7 @@ import { fanIn, openForgetGate, zeros } from '../../nn/initialisers.ts';
 import { dense, linear, linearSpecs } from '../../nn/linear.ts';
 import { type LstmState, lstmSequence, lstmStep } from '../../nn/lstm.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
-import type { Behaviour, Imagination } from '../roll-out.ts';
+import type { Behaviour, Imagination } from '../world-model.ts';
 
 /**
  * The LSTM dynamics: h', c' = LSTM([z, onehot(a)], h, c) and the next latent ẑ' = z + W h' + b, deterministic and
