@@ -4,13 +4,14 @@ import { RandomStream } from '../src/random/stream.ts';
 import { outputFull, workingFolderGone } from './drills/disks.ts';
 import { type Drill, drills, tryDrill } from './drills/drill.ts';
 import { type Model, makeModel } from './drills/ground.ts';
-import { killContinuous, killParent, killWorker, phases } from './drills/processes.ts';
+import { killContinuous, killParent, killRecurrent, killWorker, phases } from './drills/processes.ts';
 
 /** Kinds that acting.test.ts, cli.test.ts, signals.test.ts and training.test.ts try on runs of their own. */
 const TRIED_ELSEWHERE: readonly Drill[] = [
   killParent,
   killWorker,
   killContinuous,
+  killRecurrent,
   phases,
   workingFolderGone,
   outputFull,

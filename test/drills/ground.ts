@@ -33,6 +33,8 @@ critic: { hidden: [8] }
 export interface Run {
   config: string;
   args: readonly string[];
+  /** What its environment adds. */
+  env?: Record<string, string>;
 }
 
 export const tiny: Run = { config: dreamCritic, args: [] };
@@ -42,6 +44,16 @@ export const continuousRuns: readonly Run[] = [
   { config: `${dreamCritic}environment: Pendulum-v1\nrandomHold: 8\n`, args: [] },
   { config: `${tinyPpo}environment: Pendulum-v1\nnormalise: true\n`, args: [] },
 ];
+
+/** A run of an agent with memory: what it carries from step to step decides its actions. */
+export const recurrentRun: Run = {
+  ...tiny,
+  env: {
+    NODE_OPTIONS: ['tsx', './recurrent-agent.ts']
+      .map((name) => `--import=${import.meta.resolve(name)}`)
+      .join(' '),
+  },
+};
 
 export interface StartOptions {
   env?: Record<string, string>;
@@ -108,7 +120,11 @@ export class Ground {
   start({ env, wrap = (command) => command }: StartOptions = {}): ReturnType<typeof launch> {
     const config = path.join(this.cwd, 'tiny.yaml');
     const command = wrap([...wmBriefly, 'train', '--config', config, ...this.#run.args]);
-    const { child, ended } = launch(command, { cwd: this.cwd, detached: true, env });
+    const { child, ended } = launch(command, {
+      cwd: this.cwd,
+      detached: true,
+      env: { ...this.#run.env, ...env },
+    });
     this.#running.add(child);
     void ended.then(() => this.#running.delete(child));
     return { child, ended };

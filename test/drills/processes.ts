@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { GROUP_SIGNALS } from '../../src/experiment/signals.ts';
 import type { RandomStream } from '../../src/random/stream.ts';
 import type { Drill } from './drill.ts';
-import { continuousRuns, Ground, type Model, makeModel, type Run, tiny } from './ground.ts';
+import { continuousRuns, Ground, type Model, makeModel, type Run, recurrentRun, tiny } from './ground.ts';
 
 /** Faults of processes: killed, signalled, hanging, out of memory. */
 
@@ -76,6 +76,22 @@ export const killContinuous: Drill = {
     const models = await continuousModels;
     const drill = random.uniform() < 0.5 ? killParent : killWorker;
     return drill.run(models[random.integer(models.length)]!, random, faults);
+  },
+};
+
+let recurrentModel: Promise<Model> | undefined;
+
+/** SIGKILL of the parent or of a worker, where the agent remembers. */
+export const killRecurrent: Drill = {
+  kind: 'SIGKILL with memory',
+  weight: 4,
+  async run(_, random, faults) {
+    recurrentModel ??= makeModel(random, 0, recurrentRun);
+    const model = await recurrentModel;
+    const [columns] = model.results.get('seed-0/losses.csv')!.split('\n');
+    if (columns!.includes('reconstruction')) throw new Error('the agent with memory was not loaded');
+    const drill = random.uniform() < 0.5 ? killParent : killWorker;
+    return drill.run(model, random, faults);
   },
 };
 

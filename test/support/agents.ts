@@ -2,7 +2,7 @@ import type { Actor, Situation } from '../../src/training/acting.ts';
 import type { Actions } from '../../src/training/actions.ts';
 import type { Agent } from '../../src/training/agent.ts';
 import type { StepSpaces } from '../../src/training/replay.ts';
-import { type ReplayAgent, ReplayLearner } from '../../src/training/replay-learner.ts';
+import { type ReplayAgent, ReplayLearner, type ReplaySettings } from '../../src/training/replay-learner.ts';
 
 /** Steps of so many numbers and choices. */
 export const stepSpaces = (observation: number, n = 2): StepSpaces => ({
@@ -25,11 +25,18 @@ export const memoryless = (
   }),
 });
 
+const FEW_STEPS: ReplaySettings = {
+  randomSteps: 10,
+  randomHold: 1,
+  updateEvery: 2,
+  replay: { capacity: 60, batch: 2, length: 3 },
+};
+
 /**
  * An agent that learns nothing and remembers: it carries the steps of the episode and the sum of its first observations,
  * and acts by them and by uniform noise, in either mode.
  */
-export function recurrentAgent(seeds: readonly number[]): Agent {
+export function recurrentAgent(seeds: readonly number[], settings: ReplaySettings = FEW_STEPS): Agent {
   let updates = 0;
   const agent: ReplayAgent = {
     lossTerms: ['loss'],
@@ -55,8 +62,6 @@ export function recurrentAgent(seeds: readonly number[]): Agent {
       };
     },
     learner: (environment) => {
-      const replay = { capacity: 60, batch: 2, length: 3 };
-      const settings = { randomSteps: 10, randomHold: 1, updateEvery: 2, replay };
       return new ReplayLearner(agent, environment, seeds, settings);
     },
     update: () => {
