@@ -338,7 +338,7 @@ describe('eval and compare', () => {
   test('eval plays the checkpoints, the same way every time', async () => {
     const dir = await referenceRun();
     const cwd = path.dirname(path.dirname(dir));
-    const first = await run(cwd, 'eval', 'runs/tiny', '--episodes', '3');
+    const first = await run(cwd, 'eval', 'runs/tiny', '--episodes', '3', '--engine', 'wasm');
     assert.equal(first.code, 0, first.stderr);
     assert.match(first.stdout, /mean over 2 seeds: \d+\.\d ± \d+\.\d \(3 greedy episodes each\)/);
     const episodes = text(dir, 'episodes.csv');
