@@ -338,7 +338,9 @@ describe('eval and compare', () => {
   test('eval plays the checkpoints, the same way every time', async () => {
     const dir = await referenceRun();
     const cwd = path.dirname(path.dirname(dir));
-    const first = await run(cwd, 'eval', 'runs/tiny', '--episodes', '3', '--engine', 'wasm');
+    // As training was: another engine has other last digits.
+    const evaluate = (...args: string[]) => run(cwd, 'eval', 'runs/tiny', '--engine', 'wasm', ...args);
+    const first = await evaluate('--episodes', '3');
     assert.equal(first.code, 0, first.stderr);
     assert.match(first.stdout, /mean over 2 seeds: \d+\.\d ± \d+\.\d \(3 greedy episodes each\)/);
     const episodes = text(dir, 'episodes.csv');
@@ -372,7 +374,7 @@ describe('eval and compare', () => {
     }
     assert.match(first.stdout, /^held-out set +\S.* ± .*\nown episodes +\S.* ± .*\nopen loop, 1 step /m);
 
-    const best = await run(cwd, 'eval', 'runs/tiny', '--episodes', '1', '--checkpoint', 'best');
+    const best = await evaluate('--episodes', '1', '--checkpoint', 'best');
     assert.equal(best.stderr, '');
     const curve = metricsOf(dir, 0).map((line) => line.split(','));
     const rewards = curve.slice(1).map((row) => Number(row[curve[0]!.indexOf('reward_mean')]));
@@ -381,21 +383,21 @@ describe('eval and compare', () => {
 
     // Fewer episodes replace more only when told to, and what cannot be written is printed nevertheless.
     const table = text(dir, 'eval.csv');
-    const fewer = await run(cwd, 'eval', 'runs/tiny', '--episodes', '2');
+    const fewer = await evaluate('--episodes', '2');
     assert.equal(fewer.code, 0);
     assert.match(fewer.stdout, /^mean over 2 seeds: .* \(2 greedy episodes each\)$/m);
     assert.equal(
       fewer.stderr,
       'runs/tiny/eval.csv holds more episodes per seed (3) and stays: what is measured is only printed; --replace replaces it, --out DIR writes elsewhere\n',
     );
-    const elsewhere = await run(cwd, 'eval', 'runs/tiny', '--episodes', '3', '--out', 'kept/here');
+    const elsewhere = await evaluate('--episodes', '3', '--out', 'kept/here');
     assert.equal(elsewhere.stderr, '');
     for (const [file, content] of Object.entries({ 'eval.csv': table, 'episodes.csv': episodes })) {
       assert.equal(text(dir, file), content);
       assert.equal(text(cwd, 'kept', 'here', file), content);
     }
     mkdirSync(path.join(dir, 'episodes.csv.tmp'));
-    const hindered = await run(cwd, 'eval', 'runs/tiny', '--episodes', '2', '--replace');
+    const hindered = await evaluate('--episodes', '2', '--replace');
     assert.equal(hindered.code, 2);
     assert.equal(hindered.stdout, fewer.stdout);
     assert.match(hindered.stderr, /^wm: runs\/tiny\/episodes\.csv: a folder stands where a file is needed/);
