@@ -7,8 +7,8 @@ import { type ConfigOptions, configInput, refuseWords } from '../src/cli/config-
 import { blamingVariable, engineOfVariable, requestedEngine } from '../src/cli/requested-engine.ts';
 import { findShippedConfig, nearestShippedConfig, shippedConfigs } from '../src/cli/shipped-configs.ts';
 import { methodNames } from '../src/config/schema.ts';
+import { EngineError } from '../src/engine/engine-error.ts';
 import { environmentNames } from '../src/envs/index.ts';
-import { UserError } from '../src/errors.ts';
 import { run } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -159,7 +159,7 @@ test('WM_ENGINE is named where it chose the engine', async () => {
   const input = { file: 'c.yaml', text: 'method: ppo\n', defaultEngine: 'tensorflow' };
   assert.equal(engineOfVariable(input), 'tensorflow');
   assert.equal(engineOfVariable({ ...input, text: 'method: ppo\nengine: cpu\n' }), undefined);
-  const missing = () => Promise.reject(new UserError('engine tensorflow: it is not installed'));
+  const missing = () => Promise.reject(new EngineError('tensorflow', 'it is not installed'));
   await assert.rejects(blamingVariable('tensorflow', missing), {
     message: 'WM_ENGINE: engine tensorflow: it is not installed',
   });

@@ -1,4 +1,5 @@
 import { type ConfigInput, readSource } from '../config/load.ts';
+import { EngineError } from '../engine/engine-error.ts';
 import { type EngineName, engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 import { alternatives } from '../words.ts';
@@ -24,7 +25,7 @@ export async function blamingVariable<T>(engine: string | undefined, work: () =>
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof UserError && engine && error.message.startsWith(`engine ${engine}:`))) throw error;
+    if (!(error instanceof EngineError && error.engine === engine)) throw error;
     throw new UserError(`WM_ENGINE: ${error.message}`);
   }
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { UserError } from '../errors.ts';
 import { type Engine, packageVersion } from './description.ts';
+import { EngineError } from './engine-error.ts';
 import { registerGradients } from './gradients.ts';
 import { type EngineName, engineNames } from './names.ts';
 import { describeTensorflow, startTensorflow } from './tensorflow.ts';
@@ -36,7 +36,7 @@ export const isAutomatic = ({ name, isGpu }: Engine): boolean => name !== 'webgp
  * else wasm.
  *
  * @returns the engine, and why not a better one: null where there is none or where the user chose
- * @throws UserError when the engine asked for cannot load.
+ * @throws EngineError when the engine asked for cannot load.
  */
 export async function chooseEngine(
   requested: EngineName | 'auto',
@@ -48,21 +48,21 @@ export async function chooseEngine(
       const engine = await describeEngine(name);
       if (isAutomatic(engine)) return { engine, reason };
     } catch (error) {
-      if (!(error instanceof UserError)) throw error;
+      if (!(error instanceof EngineError)) throw error;
       reason ??= error.message;
     }
   }
   throw new Error('the engines that are always there did not start');
 }
 
-/** What an engine would compute on. @throws UserError when it cannot load. */
+/** What an engine would compute on. @throws EngineError when it cannot load. */
 async function describeEngine(name: EngineName): Promise<Engine> {
   if (name === 'tensorflow') return describeTensorflow();
   if (name === 'webgpu') return describeWebgpu();
   return embedded[name]();
 }
 
-/** Loads an engine and makes it the one tfjs computes with in this process. @throws UserError when it cannot load. */
+/** Loads an engine and makes it the one tfjs computes with in this process. @throws EngineError when it cannot load. */
 export async function startEngine(name: EngineName): Promise<Engine> {
   if (name === 'tensorflow') return startTensorflow();
   if (name === 'webgpu') return startWebgpu();
@@ -80,7 +80,7 @@ export async function startEngine(name: EngineName): Promise<Engine> {
   const active = await tf.setBackend(name);
   await tf.ready();
   if (!active || tf.getBackend() !== name) {
-    throw new UserError(`engine ${name}: tfjs could not start it; choose another --engine`);
+    throw new EngineError(name, 'tfjs could not start it; choose another --engine');
   }
   if (name === 'wasm') {
     const { registerKernels } = await import('./wasm/kernels.ts');

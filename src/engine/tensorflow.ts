@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import { UserError } from '../errors.ts';
 import { type Engine, packageVersion } from './description.ts';
+import { EngineError } from './engine-error.ts';
 import { registerGradients } from './gradients.ts';
 import type { TensorflowBackend } from './tensorflow/binding.ts';
 import {
@@ -16,7 +16,7 @@ import {
  * Loads TensorFlow's own library as the engine of this process.
  *
  * @param binding the one to load; undefined: the package beside wm. By default the best in the cache folder
- * @throws UserError that says in one sentence why it cannot, and what mends it.
+ * @throws EngineError that says in one sentence why it cannot, and what mends it.
  */
 export async function startTensorflow(binding: Binding | undefined = installations()[0]): Promise<Engine> {
   restoreUtilFunctions();
@@ -27,8 +27,9 @@ export async function startTensorflow(binding: Binding | undefined = installatio
     loadBinding(binding?.folder);
     const tf = await import('@tensorflow/tfjs-core');
     if (!tf.findBackendFactory('tensorflow')) {
-      throw new UserError(
-        `engine tensorflow: ${TENSORFLOW_PACKAGE} has a copy of TensorFlow.js of its own; run ${remedy(binding)}`,
+      throw new EngineError(
+        'tensorflow',
+        `${TENSORFLOW_PACKAGE} has a copy of TensorFlow.js of its own; run ${remedy(binding)}`,
       );
     }
     await tf.setBackend('tensorflow');
@@ -45,8 +46,8 @@ export async function startTensorflow(binding: Binding | undefined = installatio
       stacksMembers: true,
     };
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(explain(error as NodeJS.ErrnoException, binding));
+    if (error instanceof EngineError) throw error;
+    throw new EngineError('tensorflow', explain(error as NodeJS.ErrnoException, binding));
   }
 }
 
@@ -93,8 +94,9 @@ function requireVersionOfTfjs(binding: Binding | undefined): void {
   const wanted = packageVersion(TFJS_CORE);
   const found = bindingVersion(binding?.folder);
   if (found === wanted) return;
-  throw new UserError(
-    `engine tensorflow: ${TENSORFLOW_PACKAGE} ${found} does not fit TensorFlow.js ${wanted}; run ${remedy(binding)}`,
+  throw new EngineError(
+    'tensorflow',
+    `${TENSORFLOW_PACKAGE} ${found} does not fit TensorFlow.js ${wanted}; run ${remedy(binding)}`,
   );
 }
 
@@ -104,24 +106,24 @@ const remedy = (binding: Binding | undefined): string =>
     ? `\`wm engines build --tensorflow ${binding.builtAgainst}\``
     : '`wm engines install tensorflow`';
 
-/** One sentence for each way in which the engine can be missing, with what mends it. */
+/** Why, for each way in which the engine can be missing, with what mends it. */
 export function explain({ code, message }: NodeJS.ErrnoException, binding: Binding | undefined): string {
   const firstLine = message.split('\n')[0];
   if (code === 'MODULE_NOT_FOUND' && !binding) {
-    return 'engine tensorflow: it is not installed; run `wm engines build --tensorflow DIR` with the folder of an installed Python tensorflow, or `wm engines install tensorflow` to download one';
+    return 'it is not installed; run `wm engines build --tensorflow DIR` with the folder of an installed Python tensorflow, or `wm engines install tensorflow` to download one';
   }
   if (code === 'MODULE_NOT_FOUND') {
-    return `engine tensorflow: ${binding!.folder} is damaged (${firstLine}); run ${remedy(binding)}`;
+    return `${binding!.folder} is damaged (${firstLine}); run ${remedy(binding)}`;
   }
   if (code === 'ERR_DLOPEN_FAILED') {
     const needs =
       binding?.kind === 'built'
         ? `put back the TensorFlow in ${binding.builtAgainst}, or run \`wm engines build\` with another`
         : 'install CUDA 11.2 and cuDNN 8.1, or run `wm engines build --tensorflow DIR` with the folder of an installed Python tensorflow';
-    return `engine tensorflow: its native library does not load (${firstLine}); ${needs}`;
+    return `its native library does not load (${firstLine}); ${needs}`;
   }
   if (message.includes('tfjs_binding.node')) {
-    return `engine tensorflow: the native part of ${TENSORFLOW_PACKAGE} is missing because its install script did not run; run ${remedy(binding)}`;
+    return `the native part of ${TENSORFLOW_PACKAGE} is missing because its install script did not run; run ${remedy(binding)}`;
   }
-  return `engine tensorflow: it loads but does not compute (${firstLine}); use --engine wasm`;
+  return `it loads but does not compute (${firstLine}); use --engine wasm`;
 }

@@ -1,6 +1,6 @@
 import type { KernelBackend, Tensor } from '@tensorflow/tfjs-core';
-import { UserError } from '../errors.ts';
 import { type Engine, packageVersion } from './description.ts';
+import { EngineError } from './engine-error.ts';
 import { registerGradients } from './gradients.ts';
 
 /** Dawn, the implementation of WebGPU for Node, and tfjs's kernels on it. */
@@ -38,7 +38,7 @@ let instance: ReturnType<Dawn['create']> | undefined;
 /**
  * Looks for an adapter without starting anything on it.
  *
- * @throws UserError that says in one sentence why there is none, and what mends it.
+ * @throws EngineError that says in one sentence why there is none, and what mends it.
  */
 export async function describeWebgpu(): Promise<Engine> {
   const version = installedVersion();
@@ -59,11 +59,11 @@ export async function describeWebgpu(): Promise<Engine> {
  * Makes the GPU the engine of this process, through Dawn. Values can be read back by `await data()` alone; an error
  * that the GPU reports in between is thrown there.
  *
- * @throws UserError that says in one sentence why it cannot, and what mends it.
+ * @throws EngineError that says in one sentence why it cannot, and what mends it.
  */
 export async function startWebgpu(): Promise<Engine> {
   const engine = await describeWebgpu();
-  const unusable = `engine webgpu: it does not compute on this adapter (${engine.device}); update its driver, or use --engine wasm`;
+  const unusable = `it does not compute on this adapter (${engine.device}); update its driver, or use --engine wasm`;
   // The backend asks the browser's `navigator` for its adapter.
   const navigator = { userAgent: 'node', gpu: instance };
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
@@ -73,14 +73,14 @@ export async function startWebgpu(): Promise<Engine> {
   tf.enableProdMode();
   // Where it cannot start, tfjs goes on with another backend without a word.
   const started = await tf.setBackend('webgpu');
-  if (!started || tf.getBackend() !== 'webgpu') throw new UserError(unusable);
+  if (!started || tf.getBackend() !== 'webgpu') throw new EngineError('webgpu', unusable);
   throwDeviceErrorsOnRead(tf.backend() as KernelBackend & WebgpuBackend);
   // Enough elements that the backend does not compute them on the processor.
   const elements = 4096;
   const sum = tf.tidy((): Tensor => tf.sum(tf.ones([elements])));
   const [computed] = await sum.data();
   sum.dispose();
-  if (computed !== elements) throw new UserError(unusable);
+  if (computed !== elements) throw new EngineError('webgpu', unusable);
   return engine;
 }
 
@@ -88,8 +88,9 @@ function installedVersion(): string {
   try {
     return `${packageVersion(BACKEND)} on Dawn ${packageVersion(DAWN)}`;
   } catch {
-    throw new UserError(
-      `engine webgpu: its packages are not installed (they are optional, 150 MB); run \`${INSTALL}\``,
+    throw new EngineError(
+      'webgpu',
+      `its packages are not installed (they are optional, 150 MB); run \`${INSTALL}\``,
     );
   }
 }
@@ -103,10 +104,11 @@ async function findAdapter(): Promise<Adapter> {
   }
   const adapter = await instance.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter) return adapter;
-  throw new UserError(
+  throw new EngineError(
+    'webgpu',
     process.platform === 'linux' && !hasVulkanLoader()
-      ? 'engine webgpu: the Vulkan loader libvulkan.so.1 is missing; install it (on Debian and Ubuntu: `apt-get install libvulkan1`) and the driver of your GPU'
-      : 'engine webgpu: no adapter was found; install the driver of your GPU, with Vulkan on Linux, or use --engine wasm',
+      ? 'the Vulkan loader libvulkan.so.1 is missing; install it (on Debian and Ubuntu: `apt-get install libvulkan1`) and the driver of your GPU'
+      : 'no adapter was found; install the driver of your GPU, with Vulkan on Linux, or use --engine wasm',
   );
 }
 
@@ -116,8 +118,9 @@ async function load<T>(name: string): Promise<T> {
     return await import(name);
   } catch (error) {
     const [line] = (error as Error).message.split('\n');
-    throw new UserError(
-      `engine webgpu: ${name} does not load here (${line}); update this system's libraries, or use --engine wasm`,
+    throw new EngineError(
+      'webgpu',
+      `${name} does not load here (${line}); update this system's libraries, or use --engine wasm`,
     );
   }
 }
@@ -141,8 +144,9 @@ function throwDeviceErrorsOnRead(backend: KernelBackend & WebgpuBackend): void {
   let failure: Error | undefined;
   backend.device.addEventListener('uncapturederror', ({ error }) => {
     const detail = error.message.split('\n')[0]!.replace(/\.$/, '');
-    failure ??= new UserError(
-      `engine webgpu: the GPU refused a command (${detail}); train fewer seeds in one run, or use another --engine`,
+    failure ??= new EngineError(
+      'webgpu',
+      `the GPU refused a command (${detail}); train fewer seeds in one run, or use another --engine`,
     );
   });
   const read = backend.read.bind(backend);

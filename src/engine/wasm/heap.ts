@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
-import { UserError } from '../../errors.ts';
+import { EngineError } from '../engine-error.ts';
 import type { Functions } from './functions.ts';
 import { size } from './size.ts';
 
@@ -27,7 +27,7 @@ export class Heap {
   /** For `multiply`. */
   readonly workspace: number;
 
-  /** Shares the memory of the active backend, which must be tfjs's wasm one. @throws UserError where the kernels are not built. */
+  /** Shares the memory of the active backend, which must be tfjs's wasm one. @throws EngineError where the kernels are not built. */
   constructor(build: Build) {
     this.backend = tf.backend() as tf.KernelBackend & WasmBackend;
     const module = new WebAssembly.Module(readModule(build));
@@ -114,6 +114,6 @@ function readModule(build: Build): Uint8Array {
   try {
     return readFileSync(files[build]);
   } catch {
-    throw new UserError(`engine wasm: its kernels are not built; run \`npm run build\``);
+    throw new EngineError('wasm', 'its kernels are not built; run `npm run build`');
   }
 }

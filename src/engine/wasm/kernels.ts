@@ -34,7 +34,7 @@ const stock = new Map<string, tf.KernelFunc>();
 /**
  * Registers our kernels for the wasm backend, which must be the active one.
  *
- * @throws UserError where they are not built.
+ * @throws EngineError where they are not built.
  */
 export function registerKernels(build: Build): void {
   const heap = new Heap(build);
