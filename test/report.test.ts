@@ -135,8 +135,9 @@ test('where runs were made by other versions, the report says by which', async (
       [`0.1.0 (${commit}, changed: ffffffffffff)`, '2', '2026-11-21 10:00:00 UTC', ''],
     ],
   );
-  const note = `<li>wm differs: Baseline 0.1.0 (${commit}), then 0.1.0 (${commit}, changed: ffffffffffff)</li>`;
-  assert.ok(page.includes(note));
+  const note = `Baseline 0.1.0 (${commit}), then 0.1.0 (${commit}, changed: ffffffffffff)`;
+  assert.ok(page.includes(`<li>Not the same wm: ${note}.</li>`));
+  assert.equal(page.split(note).length, 2, 'says so once');
 });
 
 test('whatever a run folder says stays text, and its command can be pasted into a shell', async () => {

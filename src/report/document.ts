@@ -2,8 +2,8 @@ import type { Section, Table } from '../compare/sections.ts';
 import { html, Markup } from '../markup.ts';
 import {
   differencesTable,
+  engineNotes,
   type LabelledRun,
-  provenanceNotes,
   provenanceTable,
   runsTable,
   shellCommand,
@@ -67,7 +67,7 @@ ${part('differences', 'Differences between the configs', [
 ])}
 ${part('provenance', 'Engines, versions and hosts', [
   tableMarkup(provenanceTable(runs), 'Origin'),
-  notes(provenanceNotes(runs)),
+  notes(engineNotes(runs)),
 ])}
 ${part('commands', 'Commands', [html`<dl>\n${runs.map(commandMarkup)}</dl>\n`])}
 </main>

@@ -73,11 +73,11 @@ export function provenanceTable(runs: readonly LabelledRun[]): Table {
   };
 }
 
-/** Where the runs were made by different things: `wm differs: Baseline 0.1.0 (…); Dream critic 0.1.0 (…), then 0.2.0 (…)`. */
-export function provenanceNotes(runs: readonly LabelledRun[]): string[] {
-  return differencesInWords(runs.map(({ label, run }) => ({ label, info: run.info }))).map(
-    ({ name, words }) => `${name} differs: ${words}`,
-  );
+/** In which engines the runs differ; every other difference of their origins stands under Table 1. */
+export function engineNotes(runs: readonly LabelledRun[]): string[] {
+  return differencesInWords(runs.map(({ label, run }) => ({ label, info: run.info })))
+    .filter(({ name }) => name === 'engine')
+    .map(({ words }) => `engine differs: ${words}`);
 }
 
 /**
