@@ -136,7 +136,7 @@ describe('in one process', () => {
   test('the parts make up most of an update', async () => {
     let sum = 0;
     for (const part of updateParts) {
-      const kernels = await countKernels(() => workload.run[part](1));
+      const kernels = await countKernels(() => workload.run[part]!(1));
       assert.ok(kernels > 10, `${part}: ${kernels} kernels`);
       sum += kernels;
     }
@@ -148,10 +148,10 @@ describe('in one process', () => {
     // Episodes of full length take long on cpu.
     const workload = await createWorkload('wasm', setup);
     // The first evaluation keeps the weights that act.
-    await workload.run.evaluate(1);
+    await workload.run.evaluate!(1);
     const before = tf.memory().numTensors;
     for (const measure of ['evaluate', 'collect', 'sgemm', ...updateParts] as const) {
-      await workload.run[measure](2);
+      await workload.run[measure]!(2);
       assert.equal(tf.memory().numTensors, before, measure);
     }
   });

@@ -27,7 +27,7 @@ import {
   type MemberScalars,
   type UpdateNoise,
 } from '../src/methods/vae-lstm/update.ts';
-import { logPolicy } from '../src/models/actor.ts';
+import { policyOutput } from '../src/models/actor.ts';
 import { value } from '../src/models/vae-lstm/heads.ts';
 import type { Windows } from '../src/models/windows.ts';
 import type { Imagination } from '../src/models/world-model.ts';
@@ -347,7 +347,7 @@ describe('gradients equal central differences', () => {
 
       const chosen = oneHot(tf.cast(tf.greater(normals('choice', shape), 0), 'int32'), spaces.actions);
       const onActor: Losses = (flat) => {
-        const logProbabilities = logPolicy(layouts.actor.unpack(flat), LAYERS, latent);
+        const logProbabilities = tf.logSoftmax(policyOutput(layouts.actor.unpack(flat), LAYERS, latent));
         return { loss: actorLoss(logProbabilities, chosen, weight, returns, scalars.entropy).loss };
       };
       const actorGradient = gradientOf((flat) => onActor(flat).loss!, weights.actor);
@@ -372,7 +372,9 @@ describe('gradients equal central differences', () => {
           return { model: tf.add(base, tf.mul(scalars.lambda, tf.add(real, dreamt))) };
         };
         const onActor: Losses = (flat) => {
-          const logProbabilities = logPolicy(layouts.actor.unpack(flat), LAYERS, imagination.features);
+          const logProbabilities = tf.logSoftmax(
+            policyOutput(layouts.actor.unpack(flat), LAYERS, imagination.features),
+          );
           const { weight, advantage } = imagined;
           return {
             actor: actorLoss(logProbabilities, imagination.action, weight, advantage, scalars.entropy).loss,

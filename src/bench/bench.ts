@@ -67,7 +67,10 @@ function setKey(config: object, [name, ...inner]: string[], value: boolean): voi
 
 async function flopsOf(experiment: TimedExperiment): Promise<UpdateFlops> {
   const { updateFlops } = await methods[experiment.method].load();
-  if (!updateFlops) throw new UserError(`method: wm bench does not time ${experiment.method} yet`);
+  if (!updateFlops)
+    throw new UserError(
+      `method: nobody has counted the operations of an update of ${experiment.method}, so wm bench cannot time it; choose a config of another method`,
+    );
   return updateFlops(experiment, agentSpaces(environmentEntry(experiment.environment, experiment)));
 }
 

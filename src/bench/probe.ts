@@ -14,7 +14,7 @@ type Run = (times: number) => Promise<void>;
 
 const engine = process.argv[2] as EngineName;
 const repeats = new Map<Measure, number>();
-let runs: Record<Measure, Run> | undefined;
+let runs: Partial<Record<Measure, Run>> = {};
 
 /** How long `times` runs take, per run. */
 async function time(run: Run, times: number): Promise<Timed> {
@@ -42,11 +42,12 @@ async function warmUp(run: Run): Promise<number> {
 
 async function answer(request: Request): Promise<Prepared | Timed | Finished> {
   if (request.kind === 'finish') return { peakMegabytes: process.resourceUsage().maxRSS / 1024 };
-  if (request.kind === 'time') return time(runs![request.measure], repeats.get(request.measure)!);
+  if (request.kind === 'time') return time(runs[request.measure]!, repeats.get(request.measure)!);
   const { run, ...about } = await createWorkload(engine, request);
   runs = run;
-  for (const measure of request.measures) repeats.set(measure, await warmUp(run[measure]));
-  return { ...about, measures: [...request.measures] };
+  const measures = request.measures.filter((measure) => run[measure]);
+  for (const measure of measures) repeats.set(measure, await warmUp(run[measure]!));
+  return { ...about, measures };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -22,7 +22,7 @@ export interface Workload {
   /** tfjs kernels per update. */
   operations: number;
   /** Does the measure's work so many times and waits until the engine has done it. */
-  run: Record<Measure, (times: number) => Promise<void>>;
+  run: Partial<Record<Measure, (times: number) => Promise<void>>>;
 }
 
 /** Everything that can be timed of one arm on one engine, with a replay of random steps. */
@@ -53,7 +53,9 @@ export async function createWorkload(
   await agent.drainLosses();
   const operations = await countKernels(update);
   await agent.drainLosses();
-  const parts = agent.timedParts!(learner.sample());
+  const parts = Object.entries(agent.timedParts?.(learner.sample()) ?? {}).map(
+    ([part, compute]) => [part, (times: number) => repeat(compute, times)] as const,
+  );
 
   return {
     device: engine.device,
@@ -64,10 +66,7 @@ export async function createWorkload(
         for (let i = 0; i < times; i++) update();
         await agent.drainLosses();
       },
-      model: (times) => repeat(parts.model, times),
-      imagination: (times) => repeat(parts.imagination, times),
-      actor: (times) => repeat(parts.actor, times),
-      optimizer: (times) => repeat(parts.optimizer, times),
+      ...Object.fromEntries(parts),
       collect: async (times) => {
         for (let i = 0; i < times; i++) await learner.collect();
       },

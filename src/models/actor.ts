@@ -28,11 +28,6 @@ export function policyOutput(parameters: Parameters, hiddenLayers: number, laten
 export const actorLayers = (parameters: Parameters, hiddenLayers: number): Record<string, tf.Tensor> =>
   numberedLayers(mlpLayers(parameters, 'actor', hiddenLayers));
 
-/** log π(a | z) of every choice: [members, …, latent] -> [members, …, actions]. The latent is a constant to it. */
-export function logPolicy(parameters: Parameters, hiddenLayers: number, latent: tf.Tensor): tf.Tensor {
-  return tf.logSoftmax(policyOutput(parameters, hiddenLayers, latent));
-}
-
 /**
  * onehot(a) of a sample a ~ π by the Gumbel-max trick: argmax(log π + g), g_i = −log(−log u_i).
  *

@@ -12,7 +12,7 @@ import { type Sequences, stackSequences } from '../training/replay.ts';
 import { actionNoise, encodeActions } from './actor.ts';
 import { rollOut } from './roll-out.ts';
 import { toWindows, uploadActions, uploadBatch } from './windows.ts';
-import { type Imagination, type States, statesAt, type WorldModel } from './world-model.ts';
+import { type Imagination, type Observed, type States, statesAt, type WorldModel } from './world-model.ts';
 
 /** Steps after a warmed start at which the open-loop error is measured. */
 const OPEN_LOOP_STEPS = [1, 5, 15] as const;
@@ -35,31 +35,32 @@ export const DIAGNOSTICS = [
   'continue_accuracy',
 ] as const;
 
-/** Members whose models are measured in one batch: each needs some 700 MB for its long sequences. */
+/** Members whose models are measured in one batch: a VAE + LSTM needs some 700 MB for its long sequences. */
 const MEASURED_AT_ONCE = 4;
 
-/** A model to measure, and what its agent makes of imagination. */
-export interface Subject<State extends States> {
+/** Models to be measured, and what their agents make of imagination. */
+export interface MeasuredModel<State extends States> {
   model: WorldModel<State>;
-  /** Steps imagined. */
-  horizon: number;
   /** Discount γ per environment step. */
   gamma: number;
-  /** What values and imagined returns are divided by to be in reward units. */
-  returnScale: number;
-  /** What the actor is trained on: R of every imagined step, [members, starts, horizon]. */
-  imaginedReturns(imagination: Imagination): tf.Tensor3D;
+  /** Absent where no actor learns from imagined rewards. */
+  imagined?: {
+    /** Steps. */
+    horizon: number;
+    /** What the actor is trained on: R of every imagined step, `valueScale` included, [members, starts, horizon]. */
+    returns(imagination: Imagination): tf.Tensor3D;
+  };
 }
 
 /**
  * Measures world models on the held-out set and on their own episodes, over the verbs: a model is measured in what it has.
  *
- * @param subject the models of `members` members from member `from` on
+ * @param measured the models of `members` members from member `from` on
  * @param own each member's own evaluation episodes
  * @param randoms each member's stream
  */
 export async function diagnose<State extends States>(
-  subject: (from: number, members: number) => Subject<State>,
+  measured: (from: number, members: number) => MeasuredModel<State>,
   spaces: AgentSpaces,
   heldOut: Sequences,
   own: readonly Sequences[],
@@ -71,10 +72,10 @@ export async function diagnose<State extends States>(
     const terms = new PendingTerms(DIAGNOSTICS, theirs.length);
     scope(() => {
       const streams = randoms.slice(from, from + MEASURED_AT_ONCE);
-      terms.push(columns(subject(from, theirs.length), spaces, heldOut, theirs, streams));
+      terms.push(columns(measured(from, theirs.length), spaces, heldOut, theirs, streams));
     });
-    const [measured] = await terms.drain();
-    rows.push(...measured!);
+    const [drained] = await terms.drain();
+    rows.push(...drained!);
   }
   return rows;
 }
@@ -82,13 +83,14 @@ export async function diagnose<State extends States>(
 type Columns = Partial<Record<(typeof DIAGNOSTICS)[number], tf.Tensor1D>>;
 
 function columns<State extends States>(
-  subject: Subject<State>,
+  measured: MeasuredModel<State>,
   spaces: AgentSpaces,
   heldOut: Sequences,
   own: readonly Sequences[],
   randoms: readonly RandomStream[],
 ): Columns {
-  const { model } = subject;
+  const { model, imagined } = measured;
+  const toReward = model.valueScale / spaces.rewardScale;
   const stack = (each: readonly Sequences[]) => stackSequences(each, spaces);
   const heldOutOfEach = stack(own.map(() => heldOut));
   // What following leaves behind is ten times what it gives: one at a time.
@@ -105,9 +107,11 @@ function columns<State extends States>(
   return {
     ...errors(onHeldOut, ''),
     ...errors(onOwn, '_own'),
-    ...(model.decode && openLoop(model, onHeldOut, heldOut, spaces, randoms)),
-    ...(model.policy && { dream_return: dreamReturn(subject, onHeldOut, heldOut, spaces, randoms) }),
-    ...(model.value && { value_bias: valueBias(subject, onOwn, own) }),
+    ...(model.decode && openLoop(model, onHeldOut, heldOut, spaces)),
+    ...(imagined && {
+      dream_return: tf.div(dreamReturn(model, imagined, onHeldOut, heldOut, spaces, randoms), toReward),
+    }),
+    ...(model.value && { value_bias: valueBias(measured, toReward, onOwn, own) }),
     ...(model.continues &&
       heldOut.terminated.includes(1) && {
         continue_accuracy: continueAccuracy(model, onHeldOut, heldOutOfEach),
@@ -115,12 +119,8 @@ function columns<State extends States>(
   };
 }
 
-/** A model that has followed sequences, without noise. */
-type Followed<State> = {
-  /** Before the action of every step: [members, batch, time, …] each */
-  states: State;
-  /** Features predicted for the step after: [members, batch, time, features] */
-  predicted: tf.Tensor;
+/** A model that has followed sequences. */
+type Followed<State extends States> = Observed<State> & {
   /** Mean over the steps taken of (s · dec(predicted) − o′)², raw units: [members, observation]; needs a decoder */
   squaredError?: tf.Tensor2D;
 };
@@ -180,23 +180,35 @@ function startsOf<State extends States>(
   return statesAt(states, tf.tensor2d(indices, [members, starts.length], 'int32'));
 }
 
-/** Each member's noise from its own stream: [members, starts, steps, numbers]. */
-function noiseOf(noise: Noise, starts: number, steps: number, randoms: readonly RandomStream[]): tf.Tensor4D {
-  const shape: [number, number, number] = [starts, steps, noise.size];
+/** Each member's noise from its own stream, one after the other: [members, starts, steps, sum of sizes]. */
+function noiseOf(
+  noises: readonly Noise[],
+  starts: number,
+  steps: number,
+  randoms: readonly RandomStream[],
+): tf.Tensor4D {
+  const draw = (random: RandomStream, noise: Noise) =>
+    tf.tensor3d(fillNoise(random, noise, new Float32Array(starts * steps * noise.size)), [
+      starts,
+      steps,
+      noise.size,
+    ]);
   const own = (random: RandomStream) =>
-    tf.tensor3d(fillNoise(random, noise, new Float32Array(starts * steps * noise.size)), shape);
+    tf.concat(
+      noises.map((noise) => draw(random, noise)),
+      -1,
+    );
   return tf.stack(randoms.map(own)) as tf.Tensor4D;
 }
 
-/** Error k steps after a warmed start, fed with its own predictions and the true actions; mean over dimensions, raw units. */
+/** Error k steps after a warmed start, fed with its own likeliest predictions and the true actions; mean over dimensions, raw units. */
 function openLoop<State extends States>(
   model: WorldModel<State>,
   followed: Followed<State>,
   sequences: Sequences,
   { observation, observationScale, actionSpace }: AgentSpaces,
-  randoms: readonly RandomStream[],
 ): Record<string, tf.Tensor1D> {
-  const members = randoms.length;
+  const members = followed.predicted.shape[0]!;
   const starts = warmedStarts(sequences, true);
   const width = actionSize(actionSpace);
   const taken = starts.flatMap((at) => [...sequences.action.subarray(at * width, (at + LONGEST) * width)]);
@@ -204,8 +216,7 @@ function openLoop<State extends States>(
   for (let member = 0; member < members; member++) actions.set(taken, member * taken.length);
   const shape = [members, starts.length, LONGEST];
   const given = encodeActions(actionSpace, uploadActions(actions, shape, actionSpace)) as tf.Tensor4D;
-  const noise = model.stepNoise && noiseOf(model.stepNoise, starts.length, LONGEST, randoms);
-  const { nextFeatures } = rollOut(model, startsOf(followed, starts), { actions: given }, noise);
+  const { nextFeatures } = rollOut(model, startsOf(followed, starts), { actions: given });
   const decoded = tf.mul(model.decode!(nextFeatures), tf.tensor1d([...observationScale])) as tf.Tensor4D;
   return Object.fromEntries(
     OPEN_LOOP_STEPS.map((k) => {
@@ -220,32 +231,38 @@ function openLoop<State extends States>(
   );
 }
 
-/** Mean return, in reward units, that the actor would be trained on from the held-out starts. */
+/** Mean return that the actor would be trained on from the held-out starts, `valueScale` included. */
 function dreamReturn<State extends States>(
-  { model, horizon, returnScale, imaginedReturns }: Subject<State>,
+  model: WorldModel<State>,
+  { horizon, returns }: NonNullable<MeasuredModel<State>['imagined']>,
   followed: Followed<State>,
   sequences: Sequences,
   { actionSpace }: AgentSpaces,
   randoms: readonly RandomStream[],
 ): tf.Tensor1D {
   const starts = warmedStarts(sequences, false);
-  const draw = (noise: Noise) => noiseOf(noise, starts.length, horizon, randoms);
-  const behaviour = { actionSpace, noise: draw(actionNoise(actionSpace)) };
+  const draw = (noises: readonly Noise[]) => noiseOf(noises, starts.length, horizon, randoms);
+  const behaviour = { actionSpace, noise: draw([actionNoise(actionSpace)]) };
   const stepNoise = model.stepNoise && draw(model.stepNoise);
-  const returns = imaginedReturns(rollOut(model, startsOf(followed, starts), behaviour, stepNoise));
-  return tf.div(memberMean(tf.slice(returns, [0, 0, 0], [randoms.length, starts.length, 1])), returnScale);
+  const imagined = returns(rollOut(model, startsOf(followed, starts), behaviour, stepNoise));
+  return memberMean(tf.slice(imagined, [0, 0, 0], [randoms.length, starts.length, 1]));
 }
 
-/** Mean over each member's own episodes of V(s_0) − Σ γᵗ r_t, in reward units. */
+/**
+ * Mean over each member's own episodes of V(s_0) − Σ γᵗ r_t, in reward units.
+ *
+ * @param toReward what values are divided by to be in reward units
+ */
 function valueBias<State extends States>(
-  { model, gamma, returnScale }: Subject<State>,
+  { model, gamma }: MeasuredModel<State>,
+  toReward: number,
   { states }: Followed<State>,
   own: readonly Sequences[],
 ): tf.Tensor1D {
   const features = model.features(states);
   const [members, batch, , size] = features.shape as [number, number, number, number];
   const first = tf.slice(features, [0, 0, 0, 0], [members, batch, 1, size]);
-  const predicted = tf.div(memberMean(model.value!(first)), returnScale);
+  const predicted = tf.div(memberMean(model.value!(first)), toReward);
   const obtained = own.map(({ reward, mask, time }) => {
     let sum = 0;
     for (let at = 0; at < reward.length; at++) sum += mask[at]! * reward[at]! * gamma ** (at % time);

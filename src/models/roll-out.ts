@@ -6,25 +6,27 @@ import type { Behaviour, Imagination, States, WorldModel } from './world-model.t
  * Rolls a model out from the start states, for as many steps as the behaviour has; forward only.
  *
  * @param start [members, starts, …] each
- * @param noise of a model that samples its steps: [members, starts, horizon, numbers of `stepNoise`]
+ * @param stepNoise of a model that samples its steps, [members, starts, horizon, numbers of `stepNoise`]; undefined: the
+ *   likeliest steps
  */
 export function rollOut<State extends States>(
   model: WorldModel<State>,
   start: State,
   behaviour: Behaviour,
-  noise?: tf.Tensor4D,
+  stepNoise?: tf.Tensor4D,
 ): Imagination {
-  return model.rollOut?.(start, behaviour) ?? stepByStep(model, start, behaviour, noise);
+  return model.rollOut?.(start, behaviour, stepNoise) ?? stepByStep(model, start, behaviour, stepNoise);
 }
 
 function stepByStep<State extends States>(
   model: WorldModel<State>,
   start: State,
   behaviour: Behaviour,
-  noise: tf.Tensor4D | undefined,
+  stepNoise: tf.Tensor4D | undefined,
 ): Imagination {
   const given = tf.unstack('noise' in behaviour ? behaviour.noise : behaviour.actions, 2);
-  const stepNoise = noise && tf.unstack(noise, 2);
+  const noises = stepNoise && tf.unstack(stepNoise, 2);
+  const step = model.stepper();
   const features = [model.features(start)];
   const actions: tf.Tensor[] = [];
   let state = start;
@@ -33,7 +35,7 @@ function stepByStep<State extends States>(
       'noise' in behaviour
         ? sampleEncoded(behaviour.actionSpace, model.policy!(features.at(-1)!), noiseOrAction)
         : noiseOrAction;
-    state = model.step(state, action, stepNoise?.[t]);
+    state = step(state, action, noises?.[t]);
     actions.push(action);
     features.push(model.features(state));
   }

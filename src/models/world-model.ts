@@ -4,68 +4,74 @@ import type { Noise } from '../training/acting.ts';
 import type { Windows } from './windows.ts';
 
 /**
- * The verbs: a world model of any family as imagination, planners, diagnostics and `wm bench` see it, over the parameters
- * of all members. Every tensor has a leading `members` axis. Observations are divided by their scale, actions are as
- * networks see them, rewards are in units of `AgentSpaces.rewardScale`. A verb is absent where the family, or the arm,
- * has nothing of the kind.
+ * The verbs: a world model of any family as roll-outs, planners and diagnostics see it, over the parameters of all
+ * members. Every tensor has a leading `members` axis. Observations are divided by their scale, actions are as networks see
+ * them, rewards are in units of `AgentSpaces.rewardScale`. A verb is absent where the family, or the arm, has nothing of
+ * the kind.
  *
  * @template State what the model knows at one step: its tensors by name, `[members, batch, …]` each
  */
 export interface WorldModel<State extends States = States> {
   /**
-   * Follows real sequences: the state at every step, given all observations up to it, empty where an episode starts.
-   *
-   * @param noise what the states are sampled with, as the family draws it; undefined: the likeliest
+   * Follows real sequences: the likeliest state at every step, given all observations up to it. The memory is empty at
+   * the first step of a window, and where an episode starts.
    */
-  observe(windows: Windows, noise?: tf.Tensor): Observed<State>;
+  observe(windows: Windows): Observed<State>;
 
   /** The state at an episode's start, of one observation and no memory: [members, batch, observation]. */
   start(observation: tf.Tensor3D): State;
 
-  /** What heads and policy see of a state: [members, …, features]. */
+  /**
+   * All that heads and policy see of a state, each taking its part: [members, …, features]. The VAE + LSTM's is z, an
+   * RSSM's is h and z side by side. A roll-out in one call gives these and no states.
+   */
   features(state: State): tf.Tensor;
 
-  /** What one imagined step is sampled with; undefined for a deterministic model. */
-  readonly stepNoise?: Noise;
-  /**
-   * One imagined step.
-   *
-   * @param action [members, batch, actions]
-   * @param noise [members, batch, numbers of `stepNoise`]
-   */
-  step(state: State, action: tf.Tensor, noise?: tf.Tensor): State;
+  /** What one imagined step is sampled with, one noise after the other; absent in a deterministic model. */
+  readonly stepNoise?: readonly Noise[];
+  /** The function of one imagined step, for one roll-out: what it prepares belongs to the scope in which it is made. */
+  stepper(): Step<State>;
   /** Many steps in one call; undefined where the engine has none for such a behaviour. */
-  rollOut?(start: State, behaviour: Behaviour): Imagination | undefined;
+  rollOut?(start: State, behaviour: Behaviour, stepNoise: tf.Tensor4D | undefined): Imagination | undefined;
 
   /** The observation that features stand for: [members, …, features] -> [members, …, observation]. */
   decode?(features: tf.Tensor): tf.Tensor;
-  /** r̂ of transitions: [members, …]. */
-  reward?(transition: Transition): tf.Tensor;
+  /** r̂ of steps: [members, …]. */
+  reward?(step: ImaginedStep): tf.Tensor;
   /** Logit of ĉ, the probability that the episode goes on: [members, …, features] -> [members, …]. */
   continues?(features: tf.Tensor): tf.Tensor;
+  /** `valueScale` times the discounted sum of rewards to come: [members, …, features] -> [members, …]. */
+  value?(features: tf.Tensor): tf.Tensor;
+  /** What values, and the returns that they are learnt from, are multiplied by; 1 where they are as they are. */
+  readonly valueScale: number;
   /**
-   * The value of a state, in whatever unit the family learns it: [members, …, features] -> [members, …].
-   *
-   * @param featuresGradient false where the features are constants
+   * The actor's outputs, what `decide` and `sampleEncoded` take: [members, …, features] -> [members, …, outputs]. The
+   * features are constants to it.
    */
-  value?(features: tf.Tensor, featuresGradient?: boolean): tf.Tensor;
-  /** The actor's outputs, what `decide` and `sampleEncoded` take: [members, …, features] -> [members, …, outputs]. */
   policy?(features: tf.Tensor): tf.Tensor;
 }
 
-/** States of any family: tensors by name, `[members, batch, …, size]` each. */
+/** States of any family: tensors by name, `[members, batch, …]` each. */
 export type States = Readonly<Record<string, tf.Tensor>>;
 
-/** What a model makes of real sequences. */
-export interface Observed<State extends States> {
-  /** At every step, before its action: `[members, batch, time, …]` each */
-  states: State;
-  /** Features of the state after every step, predicted before its observation is seen: [members, batch, time, features] */
-  predicted: tf.Tensor;
-}
+/**
+ * One imagined step: (s, a) -> s′.
+ *
+ * @param action [members, batch, actions]
+ * @param noise [members, batch, numbers of `stepNoise`]; undefined: the likeliest step
+ */
+export type Step<State extends States> = (state: State, action: tf.Tensor, noise?: tf.Tensor) => State;
 
-/** Steps of a model or of the world, `[members, …]` each: s, a and s′. */
-export interface Transition {
+/** What a model makes of real sequences. */
+export type Observed<State extends States> = {
+  /** At every step t, with o_t seen and before a_t: `[members, batch, time, …]` each */
+  states: State;
+  /** Of the state after every step t, predicted from a_t before o_{t+1} is seen: [members, batch, time, features] */
+  predicted: tf.Tensor;
+};
+
+/** Steps as heads see them, `[members, …]` each: s, a and s′. */
+export interface ImaginedStep {
   /** Where the action is taken: [members, …, features] */
   features: tf.Tensor;
   /** As networks see it, one-hot or in [−1, 1]: [members, …, actions] */
@@ -74,8 +80,8 @@ export interface Transition {
   nextFeatures: tf.Tensor;
 }
 
-/** Imagined trajectories: the transitions of every step, `[members, starts, horizon, …]`. */
-export type Imagination = Transition;
+/** Imagined trajectories: all their steps, `[members, starts, horizon, …]`. */
+export type Imagination = ImaginedStep;
 
 /** The model's own policy, sampled. */
 export interface SampledPolicy {
@@ -90,11 +96,11 @@ export type Behaviour = SampledPolicy | { actions: tf.Tensor4D };
 /**
  * The states at some steps of sequences.
  *
- * @param states [members, batch, time, size] each
+ * @param states [members, batch, time, …] each
  * @param steps indices into members × batch × time: [members, starts], int32
- * @returns [members, starts, size] each
+ * @returns [members, starts, …] each
  */
 export function statesAt<State extends States>(states: State, steps: tf.Tensor): State {
-  const pick = (x: tf.Tensor) => tf.gather(tf.reshape(x, [-1, x.shape.at(-1)!]), steps);
+  const pick = (x: tf.Tensor) => tf.gather(tf.reshape(x, [-1, ...x.shape.slice(3)]), steps);
   return Object.fromEntries(Object.entries(states).map(([name, x]) => [name, pick(x)])) as State;
 }

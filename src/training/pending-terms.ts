@@ -24,12 +24,7 @@ export class PendingTerms<Term extends string> {
     const pending = this.#pending;
     this.#pending = [];
     const present = this.#names.filter((name) => pending[0]?.[name]);
-    if (present.length === 0) return [];
-    const stacked = tf.tidy(() =>
-      tf.stack(pending.map((terms) => tf.stack(present.map((name) => terms[name]!)))),
-    );
-    const values = await stacked.data();
-    stacked.dispose();
+    const values = present.length === 0 ? [] : await read(pending, present);
     for (const terms of pending) disposeTerms(terms);
     return pending.map((_, update) =>
       Array.from({ length: this.#members }, (_, member) =>
@@ -47,6 +42,19 @@ export class PendingTerms<Term extends string> {
     for (const terms of this.#pending) disposeTerms(terms);
     this.#pending = [];
   }
+}
+
+/** The values of these terms: [updates, terms, members]. */
+async function read<Term extends string>(
+  pending: readonly Partial<Record<Term, tf.Tensor>>[],
+  names: readonly Term[],
+): Promise<ArrayLike<number>> {
+  const stacked = tf.tidy(() =>
+    tf.stack(pending.map((terms) => tf.stack(names.map((name) => terms[name]!)))),
+  );
+  const values = await stacked.data();
+  stacked.dispose();
+  return values;
 }
 
 const disposeTerms = (terms: Partial<Record<string, tf.Tensor>>) => tf.dispose(Object.values(terms));

@@ -27,7 +27,7 @@ export interface ReplayAgent extends Agent {
    */
   update(batch: Batch, step: number, update: number): void;
 
-  /** The parts of an update on such a batch, for `wm bench`. Given by a method that counts its flops. */
+  /** The parts of an update on such a batch, for `wm bench`. Absent in a method that is timed as a whole. */
   timedParts?(batch: Batch): TimedParts;
 }
 

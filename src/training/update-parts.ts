@@ -13,8 +13,8 @@ import type * as tf from '@tensorflow/tfjs-core';
 export const updateParts = ['model', 'imagination', 'actor', 'optimizer'] as const;
 export type UpdatePart = (typeof updateParts)[number];
 
-/** Of each part, a function that does it once and gives a tensor of its last result, the caller's to dispose. */
-export type TimedParts = Record<UpdatePart, () => tf.Tensor>;
+/** Of each part that a method has, a function that does it once and gives a tensor of its last result, the caller's to dispose. */
+export type TimedParts = Partial<Record<UpdatePart, () => tf.Tensor>>;
 
 /** Floating-point operations of one update of one member, by part; the optimizer's are not counted. */
-export type UpdateFlops = Record<Exclude<UpdatePart, 'optimizer'> | 'update', number>;
+export type UpdateFlops = { update: number } & Partial<Record<Exclude<UpdatePart, 'optimizer'>, number>>;

@@ -37,13 +37,15 @@ export const driftModel: WorldModel<Drift> &
     return { position: observation, age: tf.zeros([members, batch, 1]) };
   },
   features: ({ position }) => position,
-  stepNoise: { distribution: 'normal', size: 2 },
-  step: (state, action, noise) => ({
-    position: tf.add(moved(state, action), tf.mul(noise!, SPREAD)),
-    age: tf.add(state.age, 1),
-  }),
+  stepNoise: [{ distribution: 'normal', size: 2 }],
+  stepper: () => (state, action, noise) => {
+    const likeliest = moved(state, action);
+    const position = noise ? tf.add(likeliest, tf.mul(noise, SPREAD)) : likeliest;
+    return { position, age: tf.add(state.age, 1) };
+  },
   decode: (features) => features,
   reward: ({ nextFeatures }) => tf.sum(nextFeatures, -1),
+  valueScale: 2,
   policy: (features) => tf.zerosLike(features),
 };
 

@@ -4,7 +4,7 @@ import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
 import { actionNoise, decide } from '../../models/actor.ts';
-import { DIAGNOSTICS, diagnose, type Subject } from '../../models/diagnostics.ts';
+import { DIAGNOSTICS, diagnose, type MeasuredModel } from '../../models/diagnostics.ts';
 import type { DynamicsState } from '../../models/vae-lstm/dynamics.ts';
 import { type BatchTensors, toWindows, uploadBatch } from '../../models/windows.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
@@ -199,7 +199,7 @@ class VaeLstmAgent implements ReplayAgent {
   async diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
     const randoms = this.#members.map(({ seed }) => RandomStream.named(seed, `diagnosis/${step}`));
     const rows = await diagnose(
-      (from, members) => this.#subject(from, members),
+      (from, members) => this.#measured(from, members),
       this.#spaces,
       heldOut,
       own,
@@ -241,7 +241,7 @@ class VaeLstmAgent implements ReplayAgent {
   }
 
   /** The online models of some members, to be measured. */
-  #subject(from: number, members: number): Subject<DynamicsState> {
+  #measured(from: number, members: number): MeasuredModel<DynamicsState> {
     const { gamma, horizon } = this.#settings;
     const { weights } = this.#state;
     const theirs = (flat: tf.Tensor2D) => tf.slice(flat, [from, 0], [members, flat.shape[1]]);
@@ -253,10 +253,11 @@ class VaeLstmAgent implements ReplayAgent {
     const target = weights.target && targetCritic(this.#networks, theirs(weights.target), this.#settings);
     return {
       model,
-      horizon,
       gamma,
-      returnScale: (1 - gamma) / this.#spaces.rewardScale,
-      imaginedReturns: (imagination) => imaginedReturns(model, target, imagination, this.#settings).returns,
+      imagined: {
+        horizon,
+        returns: (imagination) => imaginedReturns(model, target, imagination, this.#settings).returns,
+      },
     };
   }
 

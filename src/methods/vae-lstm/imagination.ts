@@ -29,7 +29,7 @@ export function imaginedReturns(
   { gamma, critic }: VaeLstmSettings,
 ): ImaginedReturns {
   const { reward, continueProbability, weight } = imaginedRewards(model, imagination);
-  const scaled: tf.Tensor3D = tf.mul(reward, 1 - gamma);
+  const scaled: tf.Tensor3D = tf.mul(reward, model.valueScale);
   const discount: tf.Tensor3D = tf.mul(continueProbability, gamma);
   const lambdaReturns =
     target &&

@@ -45,7 +45,7 @@ export function networks(settings: VaeLstmSettings, spaces: AgentSpaces): Networ
   };
 }
 
-/** The world model with its policy, over the parameters of both. */
+/** The world model with its policy, over the parameters of both; a verb whose parameters are not among them throws. */
 export function worldModel(settings: VaeLstmSettings, model: Parameters, actor: Parameters): VaeLstm {
   const shape = {
     layers: settings.model.hidden.length,
@@ -53,6 +53,7 @@ export function worldModel(settings: VaeLstmSettings, model: Parameters, actor: 
     continueHead: settings.model.continueHead,
     criticLayers: hasCritic(settings) ? settings.critic.hidden.length : undefined,
     actorLayers: settings.actor.hidden.length,
+    valueScale: 1 - settings.gamma,
   };
   return vaeLstmModel(model, shape, actor);
 }

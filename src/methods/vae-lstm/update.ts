@@ -89,17 +89,17 @@ type WeightedLoss = [tf.Tensor1D, tf.Tensor1D | number];
  * @param noise ε of the posterior samples
  */
 export function modelLoss(
-  model: Parameters,
+  parameters: Parameters,
   target: ValueFunction | undefined,
   windows: Windows,
   noise: tf.Tensor,
   { beta, lambda }: Pick<MemberScalars, 'beta' | 'lambda'>,
   settings: VaeLstmSettings,
 ): { loss: tf.Tensor1D; terms: LossTerms; inference: Inference } {
-  const { terms, inference } = baseTerms(model, windows, noise, settings);
+  const { terms, inference } = baseTerms(parameters, windows, noise, settings);
   const base = baseLoss(terms, beta, settings);
   if (!target) return { loss: base, terms: { ...terms, beta, loss: base }, inference };
-  const critic = criticLoss(model, target, windows, inference, settings);
+  const critic = criticLoss(parameters, target, windows, inference, settings);
   const loss = weightedSum([
     [base, 1],
     [critic, lambda],
@@ -108,7 +108,7 @@ export function modelLoss(
 }
 
 /** Imagined trajectories with what actor and critic learn from; constants but `value`. */
-export interface Imagined extends Pick<ImaginedReturns, 'weight' | 'lambdaReturns'> {
+export interface ActorCriticInputs extends Pick<ImaginedReturns, 'weight' | 'lambdaReturns'> {
   imagination: Imagination;
   /** V(sg z_t): [members, starts, horizon]; undefined for an arm without a critic */
   value: tf.Tensor | undefined;
@@ -125,7 +125,7 @@ export interface Imagined extends Pick<ImaginedReturns, 'weight' | 'lambdaReturn
  */
 export function imaginedLosses(
   model: Pick<VaeLstm, 'policy'>,
-  { imagination, value, advantage, weight, lambdaReturns }: Imagined,
+  { imagination, value, advantage, weight, lambdaReturns }: ActorCriticInputs,
   behaviour: Behaviour,
   scalars: Pick<MemberScalars, 'lambda' | 'entropy'>,
 ): { losses: WeightedLoss[]; terms: LossTerms } {

@@ -8,7 +8,7 @@ const SMALL_SCALE = 0.1;
 
 export const rewardSpecs = (latent: number): ParameterSpec[] => linearSpecs('reward', latent, 1);
 
-/** r̂, in reward units: [members, …, latent] -> [members, …]. */
+/** r̂, in units of `rewardScale`: [members, …, latent] -> [members, …]. */
 export function predictReward(parameters: Parameters, latent: tf.Tensor): tf.Tensor {
   return tf.squeeze(linear(parameters, 'reward', latent), [-1]);
 }
@@ -25,7 +25,7 @@ export const criticSpecs = (latent: number, hidden: readonly number[]): Paramete
   mlpSpecs('critic', latent, hidden, 1, SMALL_SCALE);
 
 /**
- * V(z), (1 − γ) times the value in reward units, so in [0, 1] for rewards in [0, 1]: [members, …, latent] -> [members, …].
+ * V(z), (1 − γ) times the value in units of `rewardScale`, so in [0, 1] for rewards in [0, 1]: [members, …, latent] -> [members, …].
  *
  * @param latentGradient false where z is a constant
  */

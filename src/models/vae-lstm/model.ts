@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Parameters } from '../../nn/parameters.ts';
 import { actorLayers, policyOutput } from '../actor.ts';
-import type { WorldModel } from '../world-model.ts';
+import type { ImaginedStep, WorldModel } from '../world-model.ts';
 import { decode } from './decoder.ts';
 import {
   type DynamicsState,
@@ -24,11 +24,18 @@ export interface VaeLstmShape {
   criticLayers: number | undefined;
   /** Hidden layers of the actor. */
   actorLayers: number;
+  /** 1 − γ */
+  valueScale: number;
 }
 
 /** The verbs of the VAE + LSTM: all that heads and policy see of a state is the latent. */
-export type VaeLstm = WorldModel<DynamicsState> &
-  Required<Pick<WorldModel<DynamicsState>, 'decode' | 'reward' | 'policy'>>;
+export interface VaeLstm extends WorldModel<DynamicsState> {
+  decode(latent: tf.Tensor): tf.Tensor;
+  reward(step: ImaginedStep): tf.Tensor;
+  /** @param latentGradient false where z is a constant */
+  value?(latent: tf.Tensor, latentGradient?: boolean): tf.Tensor;
+  policy(latent: tf.Tensor): tf.Tensor;
+}
 
 /**
  * The VAE + LSTM world model over its parameters; each verb reads those that it needs.
@@ -38,10 +45,9 @@ export type VaeLstm = WorldModel<DynamicsState> &
  */
 export function vaeLstmModel(
   parameters: Parameters,
-  { layers, units, continueHead, criticLayers, actorLayers: policyLayers }: VaeLstmShape,
+  { layers, units, continueHead, criticLayers, actorLayers: policyLayers, valueScale }: VaeLstmShape,
   actor: Parameters,
 ): VaeLstm {
-  let step: ReturnType<typeof dynamicsStep> | undefined;
   return {
     observe: ({ observation, action, first }) => {
       const { mean } = encode(parameters, layers, observation);
@@ -55,19 +61,16 @@ export function vaeLstmModel(
       return { latent: mean, hidden: memory, cell: memory };
     },
     features: ({ latent }) => latent,
-    step: (state, action) => {
-      // Where a roll-out is one call, none is ever made.
-      step ??= dynamicsStep(parameters);
-      return step(state, action);
-    },
+    stepper: () => dynamicsStep(parameters),
     rollOut: (start, behaviour) =>
       fusedRollOut(parameters, () => actorLayers(actor, policyLayers), start, behaviour),
     decode: (latent) => decode(parameters, layers, latent),
     reward: ({ nextFeatures }) => predictReward(parameters, nextFeatures),
     ...(continueHead && { continues: (latent) => continueLogit(parameters, layers, latent) }),
     ...(criticLayers !== undefined && {
-      value: (latent, featuresGradient) => value(parameters, criticLayers, latent, featuresGradient),
+      value: (latent, latentGradient) => value(parameters, criticLayers, latent, latentGradient),
     }),
+    valueScale,
     policy: (latent) => policyOutput(actor, policyLayers, latent),
   };
 }

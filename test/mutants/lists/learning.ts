@@ -124,7 +124,7 @@ export const learning: readonly Group[] = [
     file: source.imagination,
     by: updateByJax,
     changes: [
-      ['tf.mul(reward, 1 - gamma)', 'reward', 'imagined rewards unscaled'],
+      ['tf.mul(reward, model.valueScale)', 'reward', 'imagined rewards unscaled'],
       ['tf.mul(continueProbability, gamma)', 'continueProbability', 'imagined returns undiscounted'],
       [
         'target(imagination.nextFeatures) as tf.Tensor3D',
@@ -248,8 +248,8 @@ export const learning: readonly Group[] = [
     by: updateByJax,
     changes: [
       [
-        'x.shape.at(-1)!]), steps)',
-        'x.shape.at(-1)!]), tf.zerosLike(steps))',
+        'x.shape.slice(3)]), steps)',
+        'x.shape.slice(3)]), tf.zerosLike(steps))',
         'all starts at the first step',
       ],
     ],

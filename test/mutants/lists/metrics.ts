@@ -54,10 +54,10 @@ export const metrics: readonly Group[] = [
         'subarray((at + 1) * width, (at + 1 + LONGEST) * width)',
         'actions of the open loop shifted by one',
       ],
-      ['starts.length, 1])), returnScale)', 'starts.length, 1])), 1)', 'dream return unscaled'],
+      ['heldOut, spaces, randoms), toReward)', 'heldOut, spaces, randoms), 1)', 'dream return unscaled'],
       [
-        'tf.slice(returns, [0, 0, 0], [randoms.length, starts.length, 1])',
-        'returns',
+        'tf.slice(imagined, [0, 0, 0], [randoms.length, starts.length, 1])',
+        'imagined',
         'dream return averaged over the horizon',
       ],
       [
@@ -67,8 +67,12 @@ export const metrics: readonly Group[] = [
       ],
       ['gamma ** (at % time)', '1', 'value bias against the undiscounted return'],
       ['sum / batch', 'sum', 'value bias against the sum over episodes'],
-      ['value!(first)), returnScale)', 'value!(first)), 1)', 'value bias of the scaled value'],
-      ['valueBias(subject, onOwn,', 'valueBias(subject, onHeldOut,', 'value bias from the held-out starts'],
+      ['value!(first)), toReward)', 'value!(first)), 1)', 'value bias of the scaled value'],
+      [
+        'valueBias(measured, toReward, onOwn,',
+        'valueBias(measured, toReward, onHeldOut,',
+        'value bias from the held-out starts',
+      ],
       ['tf.greater(logits, 0)', 'tf.greater(logits, 0.5)', 'threshold of the continue accuracy moved'],
       [
         '{ predicted }: Followed',
@@ -93,10 +97,15 @@ export const metrics: readonly Group[] = [
   },
   {
     area: 'Metrics of the model',
+    file: source.networks,
+    by: measurement,
+    changes: [['valueScale: 1 - settings.gamma', 'valueScale: 1', 'values and returns unscaled']],
+  },
+  {
+    area: 'Metrics of the model',
     file: source.vaeLstmAgent,
     by: measurement,
     changes: [
-      ['(1 - gamma) / this.#spaces.rewardScale', '1', 'values and returns unscaled'],
       [
         'theirs(weights.target)',
         'tf.zerosLike(theirs(weights.target))',
