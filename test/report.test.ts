@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { reportOn } from '../src/report/index.ts';
 import { parseCsv } from '../src/runs/csv.ts';
 import { type Answered, launch, run, runInTurn } from './support/program.ts';
+import { runMaker } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -202,6 +203,29 @@ test('a path that is no run folder is one sentence, and nothing is written; help
   assert.deepEqual([code, stdout], [2, '']);
   assert.equal(stderr, 'wm: missing does not exist; give a run folder, one that wm train made\n');
   assert.ok(!existsSync(join(folder, 'never')), 'no folder is made');
+});
+
+test('runs of several environments are refused, or reported each on a page of their own', async () => {
+  const make = runMaker(folder);
+  const curves = [[-500, -100]];
+  const runs = [
+    make('poles', { curves: [[20, 500]] }),
+    make('links', { curves, overrides: ['environment=Acrobot-v1'] }),
+  ];
+  const args = ['report', ...runs, '--out', 'apart/page.html'];
+  const lines = [args, [...args, '--by-environment']].map((args) => ({ cwd: folder, args }));
+  const [refused, written] = (await runInTurn(lines)) as [Answered, Answered];
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /^wm: the runs are of several environments .* --by-environment\n$/);
+  const names = ['page-CartPole-v1.html', 'page-Acrobot-v1.html'];
+  assert.equal(written.stderr, names.map((name) => `wrote apart/${name}\n`).join(''));
+  assert.deepEqual(readdirSync(join(folder, 'apart')), names.toSorted());
+  for (const [i, run] of runs.entries()) {
+    assert.equal(
+      readFileSync(join(folder, 'apart', names[i]!), 'utf8'),
+      await reportOn([run], { paper: false }),
+    );
+  }
 });
 
 /** Chromium, as WM_CHROMIUM names it or as it is found on the path. */

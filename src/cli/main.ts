@@ -123,6 +123,10 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
 
   command('report <runs...>', 'write what was run and what came of it as one HTML page')
     .option('--paper', "set the paper's printed numbers beside, with a verdict on each")
+    .option(
+      '--by-environment',
+      'report on runs of several environments, those of each on a page of their own',
+    )
     .option('--out <file>', 'the page to write', 'report.html')
     .action(async (dirs, options) => {
       code = await (await import('./report.ts')).reportCommand(dirs, options);

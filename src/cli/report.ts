@@ -1,20 +1,32 @@
 import path from 'node:path';
-import { reportOn } from '../report/index.ts';
+import { reportByEnvironment, reportOn } from '../report/index.ts';
 import { makeFolder, replaceFile } from '../runs/atomic.ts';
 
 interface ReportOptions {
   paper?: boolean;
+  byEnvironment?: boolean;
   out: string;
 }
 
 /** `wm report`. Returns the exit code. */
 export async function reportCommand(
   dirs: readonly string[],
-  { paper = false, out }: ReportOptions,
+  { paper = false, byEnvironment = false, out }: ReportOptions,
 ): Promise<number> {
-  const page = await reportOn(dirs, { paper });
+  const pages = byEnvironment
+    ? await reportByEnvironment(dirs, { paper })
+    : [{ environment: undefined, page: await reportOn(dirs, { paper }) }];
   makeFolder(path.dirname(out));
-  replaceFile(out, page);
-  process.stderr.write(`wrote ${out}\n`);
+  for (const { environment, page } of pages) {
+    const file = environment === undefined ? out : suffixed(out, environment);
+    replaceFile(file, page);
+    process.stderr.write(`wrote ${file}\n`);
+  }
   return 0;
+}
+
+/** `report.html` for an environment: `report-Pendulum-v1.html`. */
+function suffixed(file: string, environment: string): string {
+  const { dir, name, ext } = path.parse(file);
+  return path.join(dir, `${name}-${environment}${ext}`);
 }

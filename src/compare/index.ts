@@ -49,7 +49,7 @@ export function compareRuns(dirs: readonly string[], options: CompareOptions): C
   const environments = environmentsOf(read.runs);
   if (environments.length > 1) {
     throw new UserError(
-      `the runs are of several environments (${environments.join(', ')}), whose rewards do not compare; give those of one, or let wm compare print a table each with --by-environment`,
+      `the runs are of several environments (${environments.join(', ')}), whose rewards do not compare; give those of one, or have each apart with --by-environment`,
     );
   }
   return comparison(read, options);

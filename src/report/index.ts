@@ -1,4 +1,4 @@
-import { compareRuns } from '../compare/index.ts';
+import { type Comparison, compareByEnvironment, compareRuns } from '../compare/index.ts';
 import { runLabels } from '../compare/samples.ts';
 import { figuresOf, renderSvg } from '../figures/index.ts';
 import { reportDocument } from './document.ts';
@@ -11,7 +11,22 @@ import { reportDocument } from './document.ts';
  * @throws UserError when a path is no run folder or holds a damaged file
  */
 export async function reportOn(dirs: readonly string[], options: { paper: boolean }): Promise<string> {
-  const { runs, sections } = compareRuns(dirs, options);
+  return pageOf(compareRuns(dirs, options));
+}
+
+/** Like `reportOn`, a page of its own on the runs of each environment, in the order in which they come. */
+export async function reportByEnvironment(
+  dirs: readonly string[],
+  options: { paper: boolean },
+): Promise<{ environment: string; page: string }[]> {
+  const pages: { environment: string; page: string }[] = [];
+  for (const { environment, comparison } of compareByEnvironment(dirs, options)) {
+    pages.push({ environment, page: await pageOf(comparison) });
+  }
+  return pages;
+}
+
+async function pageOf({ runs, sections }: Comparison): Promise<string> {
   const labels = runLabels(runs);
   const pictures = figuresOf(runs).map(async ({ spec, description, ...words }) => ({
     ...words,
