@@ -68,3 +68,12 @@ function editDistance(a: string, b: string): number {
   }
   return row.at(-1)!;
 }
+
+/** Made at its first use: that takes as long as formatting some hundred numbers. */
+let grouping: Intl.NumberFormat | undefined;
+
+/** A number with its thousands apart: `12,345`. */
+export function grouped(number: number): string {
+  grouping ??= new Intl.NumberFormat('en-US');
+  return grouping.format(number);
+}

@@ -1,5 +1,6 @@
 import { type Experiment, experimentOf } from '../config/schema.ts';
 import type { Run } from '../runs/read.ts';
+import { grouped } from '../words.ts';
 import { paperConditions, paperSettings } from './paper.ts';
 import type { Measure } from './samples.ts';
 
@@ -8,8 +9,6 @@ export type Conditions = Pick<Experiment, 'environment' | 'distractors' | 'steps
   evaluation: { episodes: number };
 };
 
-const count = (number: number) => number.toLocaleString('en-US');
-
 /** What should be equal for two numbers of the table to be comparable, and the paper states too. */
 export const CONDITIONS: { name: string; of: (conditions: Conditions) => string }[] = [
   {
@@ -17,14 +16,14 @@ export const CONDITIONS: { name: string; of: (conditions: Conditions) => string 
     of: ({ environment, distractors }) =>
       distractors === 0 ? environment : `${environment} with ${distractors} distractors`,
   },
-  { name: 'environment steps', of: ({ steps }) => count(steps) },
-  { name: 'episodes per evaluation', of: ({ evaluation }) => count(evaluation.episodes) },
+  { name: 'environment steps', of: ({ steps }) => grouped(steps) },
+  { name: 'episodes per evaluation', of: ({ evaluation }) => grouped(evaluation.episodes) },
 ];
 
 /** What should be equal besides, of which the paper says nothing. */
 export const EVALUATION_INTERVAL = {
   name: 'steps between evaluations, on which steps to 400, first crossing and last three depend',
-  of: ({ evaluation }: Experiment) => count(evaluation.every),
+  of: ({ evaluation }: Experiment) => grouped(evaluation.every),
 };
 
 /** When a run's seeds end before its length: `reward 475 in 3 evaluations`, or `never`. */

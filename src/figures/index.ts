@@ -4,7 +4,7 @@ import { shownThreshold } from '../compare/threshold.ts';
 import type { FinishedSeed, Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
 import { mean } from '../statistics.ts';
-import { shorten } from '../words.ts';
+import { grouped, shorten } from '../words.ts';
 import type { Figure } from './figure.ts';
 import { learningCurves, MOST_PANELS, type Threshold } from './learning-curve.ts';
 import { openLoopFigure } from './open-loop.ts';
@@ -128,7 +128,7 @@ function marks(environment: string): Threshold[] {
 function crossingWords(seeds: Run['seeds'], environment: string): string {
   const { reward, columns } = shownThreshold(environment);
   const steps = seeds.flatMap(({ rows }) => summarise(rows, environment)[columns.steps] ?? []);
-  const from = steps.length > 0 ? `from step ${Math.round(mean(steps)!).toLocaleString('en-US')} ` : '';
+  const from = steps.length > 0 ? `from step ${grouped(Math.round(mean(steps)!))} ` : '';
   return seeds.length === 0 ? '' : `${reward} ${from}(${steps.length} of ${seeds.length})`;
 }
 

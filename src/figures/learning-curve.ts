@@ -1,5 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { LayerSpec } from 'vega-lite/types_unstable/spec/layer.js';
+import { grouped } from '../words.ts';
 import type { Series } from './series.ts';
 import { armChannels, type linearAxis, type logarithmicAxis, page, stepAxis } from './theme.ts';
 
@@ -194,5 +195,5 @@ function commonEnd(series: Series): number {
 function beyond(series: Series, arm: string, end: number): string {
   const last = series.means.findLast((point) => point.arm === arm)!;
   if (last.x <= end) return '';
-  return `on to ${last.x.toLocaleString('en-US')}: ${Number(last.mean.toPrecision(3))}`;
+  return `on to ${grouped(last.x)}: ${Number(last.mean.toPrecision(3))}`;
 }

@@ -1,3 +1,4 @@
+import { grouped } from '../words.ts';
 import type { RunLength } from './rules.ts';
 
 /** What becomes of the environment steps of a run, per seed. */
@@ -22,15 +23,16 @@ export function courseRemarks(
   { updates, leftOver }: Course,
   { steps, logEvery }: RunLength & { logEvery: number },
 ): string[] {
-  const number = (value: number) => value.toLocaleString('en-US');
   return [
     ...(updates < logEvery
       ? [
-          `losses.csv gets no row: logEvery is ${number(logEvery)}, and a seed makes ${number(updates)} updates`,
+          `losses.csv gets no row: logEvery is ${grouped(logEvery)}, and a seed makes ${grouped(updates)} updates`,
         ]
       : []),
     ...(leftOver > 0
-      ? [`the last ${number(leftOver)} of ${number(steps)} steps are not learnt from: they fill no roll-out`]
+      ? [
+          `the last ${grouped(leftOver)} of ${grouped(steps)} steps are not learnt from: they fill no roll-out`,
+        ]
       : []),
   ];
 }

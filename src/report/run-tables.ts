@@ -5,7 +5,7 @@ import { printable } from '../printable.ts';
 import { differencesInWords, wmWords } from '../runs/provenance.ts';
 import type { Run } from '../runs/read.ts';
 import { sittingsOf } from '../runs/records.ts';
-import { seedRanges } from '../words.ts';
+import { grouped, seedRanges } from '../words.ts';
 
 /** A run and what it is called beside the others. */
 export interface LabelledRun {
@@ -23,7 +23,7 @@ export function runsTable(runs: readonly LabelledRun[]): Table {
       printable(name),
       experiment.method,
       experiment.environment,
-      experiment.steps.toLocaleString('en-US'),
+      grouped(experiment.steps),
       seedList(experiment.seeds),
       `${seeds.length + faulty.length} of ${experiment.seeds.length}`,
     ]),

@@ -1,8 +1,7 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
 import { returnRange } from '../envs/return-range.ts';
 import type { Row } from '../training/events.ts';
-
-const grouped = new Intl.NumberFormat('en-US');
+import { grouped } from '../words.ts';
 
 /** What summing rewards in another order may change, as a share of a return. */
 const ROUNDING = 1e-6;
@@ -18,7 +17,7 @@ export function faultOf(rows: readonly Row[], environment: string, entry: Enviro
   const [least, largest] = returnRange(entry);
   const tolerance = ROUNDING * Math.max(1, ...[least, largest].map(Math.abs).filter(Number.isFinite));
   for (const row of rows) {
-    const at = `at step ${grouped.format(row.env_step!)}`;
+    const at = `at step ${grouped(row.env_step!)}`;
     const reward = row.reward_mean ?? null;
     if (reward === null) return `no reward_mean ${at}`;
     if (!(reward >= least - tolerance && reward <= largest + tolerance)) {
