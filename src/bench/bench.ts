@@ -1,5 +1,7 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { formatExperiment } from '../config/format.ts';
+import { loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { EngineName } from '../engine/names.ts';
 import { environmentEntry } from '../envs/index.ts';
@@ -54,15 +56,9 @@ export function timedExperiment(experiment: Experiment): TimedExperiment {
 /** An arm and, where its method has one, the baseline, what its cost is compared with; by name. */
 export function withBaseline(experiment: TimedExperiment): Map<string, TimedExperiment> {
   const { arm, arms } = methods[experiment.method];
-  const baseline = structuredClone(experiment);
-  for (const [key, on] of Object.entries(arms.baseline ?? {})) setKey(baseline, key.split('.'), on);
-  return new Map([experiment, baseline].map((one) => [arm(one), one]));
-}
-
-function setKey(config: object, [name, ...inner]: string[], value: boolean): void {
-  const values = config as Record<string, unknown>;
-  if (inner.length === 0) values[name!] = value;
-  else setKey(values[name!] as object, inner, value);
+  const overrides = Object.entries(arms.baseline ?? {}).map(([key, on]) => `${key}=${on}`);
+  const baseline = loadExperiment({ file: 'the baseline', text: formatExperiment(experiment), overrides });
+  return new Map([experiment, timedExperiment(baseline)].map((one) => [arm(one), one]));
 }
 
 async function flopsOf(experiment: TimedExperiment): Promise<UpdateFlops> {

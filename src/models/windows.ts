@@ -21,18 +21,8 @@ export interface Windows {
   first: tf.Tensor3D;
 }
 
-/** A replayed batch on the engine as it is: [members, batch, time] each, observations with one axis more. */
-export interface BatchTensors {
-  /** o, raw units */
-  observation: tf.Tensor4D;
-  /** o′, raw units */
-  nextObservation: tf.Tensor4D;
-  /** Indices, int32, or numbers in a box, with one axis more */
-  action: tf.Tensor;
-  reward: tf.Tensor3D;
-  terminated: tf.Tensor3D;
-  first: tf.Tensor3D;
-}
+/** The same of a replayed batch as it is: raw units, and actions as `uploadActions` has them. */
+export type BatchTensors = Windows;
 
 export function uploadBatch(batch: Batch, { observation, actionSpace }: AgentSpaces): BatchTensors {
   const steps: [number, number, number] = [batch.members, batch.batch, batch.time];

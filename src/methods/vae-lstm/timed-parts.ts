@@ -4,7 +4,6 @@ import { actionNoise, sampleEncoded } from '../../models/actor.ts';
 import { rollOut } from '../../models/roll-out.ts';
 import { toWindows, uploadBatch } from '../../models/windows.ts';
 import { biasCorrection } from '../../nn/adam.ts';
-import { Parameters } from '../../nn/parameters.ts';
 import { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { weightedSum } from '../../training/reduce.ts';
@@ -105,9 +104,7 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
     }),
     actor: part(({ weights, imagination, learnt, ofAction, scalars }) => {
       const loss = (flatActor: tf.Tensor, flatCritic?: tf.Tensor) => {
-        const critic = flatCritic
-          ? criticLayout.unpack(flatCritic as tf.Tensor2D)
-          : new Parameters(new Map());
+        const critic = flatCritic ? criticLayout.unpack(flatCritic as tf.Tensor2D) : criticLayout.named([]);
         const model = worldModel(settings, critic, policyOf(flatActor));
         const value = model.value?.(imagination.features, false);
         const imagined = { ...learnt, imagination, value, lambdaReturns: learnt.returns };
