@@ -65,35 +65,33 @@ function saveAndStop(ground: Ground, child: ChildProcess, random: RandomStream):
   return [130, 0, null];
 }
 
-let continuousModels: Promise<Model[]> | undefined;
+/** SIGKILL of the parent or of a worker in runs other than the tiny one, whose models are made at the first fault. */
+function killIn(kind: string, weight: number, make: (random: RandomStream) => Promise<Model[]>): Drill {
+  let made: Promise<Model[]> | undefined;
+  return {
+    kind,
+    weight,
+    async run(_, random, faults) {
+      made ??= make(random);
+      const models = await made;
+      const drill = random.uniform() < 0.5 ? killParent : killWorker;
+      return drill.run(models[random.integer(models.length)]!, random, faults);
+    },
+  };
+}
 
-/** SIGKILL of the parent or of a worker, where actions are numbers. */
-export const killContinuous: Drill = {
-  kind: 'SIGKILL with continuous actions',
-  weight: 6,
-  async run(_, random, faults) {
-    continuousModels ??= Promise.all(continuousRuns.map((run) => makeModel(random, 0, run)));
-    const models = await continuousModels;
-    const drill = random.uniform() < 0.5 ? killParent : killWorker;
-    return drill.run(models[random.integer(models.length)]!, random, faults);
-  },
-};
+/** Where actions are numbers. */
+export const killContinuous = killIn('SIGKILL with continuous actions', 6, (random) =>
+  Promise.all(continuousRuns.map((run) => makeModel(random, 0, run))),
+);
 
-let recurrentModel: Promise<Model> | undefined;
-
-/** SIGKILL of the parent or of a worker, where the agent remembers. */
-export const killRecurrent: Drill = {
-  kind: 'SIGKILL with memory',
-  weight: 4,
-  async run(_, random, faults) {
-    recurrentModel ??= makeModel(random, 0, recurrentRun);
-    const model = await recurrentModel;
-    const [columns] = model.results.get('seed-0/losses.csv')!.split('\n');
-    if (columns!.includes('reconstruction')) throw new Error('the agent with memory was not loaded');
-    const drill = random.uniform() < 0.5 ? killParent : killWorker;
-    return drill.run(model, random, faults);
-  },
-};
+/** Where the agent remembers. */
+export const killRecurrent = killIn('SIGKILL with memory', 4, async (random) => {
+  const model = await makeModel(random, 0, recurrentRun);
+  const [columns] = model.results.get('seed-0/losses.csv')!.split('\n');
+  if (columns!.includes('reconstruction')) throw new Error('the agent with memory was not loaded');
+  return [model];
+});
 
 /** A run that spends its time in its random phase and in evaluations of some thousand episodes. */
 const LONG_PHASES: Run = {
