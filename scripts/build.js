@@ -1,7 +1,16 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +32,8 @@ const STAMP = 'build.json';
 /** Before the id of a process: what it builds, or has put aside. */
 const BESIDE = '.dist-';
 const KERNELS = 'src/engine/wasm/assembly/asconfig.json';
+/** C++, below src/ and dist/ alike: `wm engines build native` compiles it where it runs. */
+const ADDON = 'engine/native/addon';
 
 /**
  * The files below a folder or the file itself, as paths from `base`, sorted.
@@ -190,6 +201,7 @@ async function build() {
       bundleGradients(path.join(built, 'engine/tfjs-gradients.js')),
       ...kernels,
     ]);
+    cpSync(path.join(root, 'src', ADDON), path.join(built, ADDON), { recursive: true });
     writeFileSync(path.join(built, STAMP), `${JSON.stringify({ sources, built: builtDigest(built) })}\n`);
     putInPlace(built);
   } finally {

@@ -3,6 +3,7 @@ import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { startEngine } from '../src/engine/engine.ts';
+import { startNative } from '../src/engine/native.ts';
 import { scope } from '../src/engine/scope.ts';
 import type { Build } from '../src/engine/wasm/heap.ts';
 import { registerKernels } from '../src/engine/wasm/kernels.ts';
@@ -19,9 +20,30 @@ import { ParameterLayout } from '../src/nn/parameters.ts';
 import { meanSquaredError } from '../src/training/reduce.ts';
 import { lambdaReturn } from '../src/training/returns.ts';
 import { testCompiledFunctions } from './support/compiled-functions.ts';
+import { nativeSetsHere } from './support/native-here.ts';
 import { assertClose, normals, upload, type Values } from './support/tensors.ts';
 
-const BUILDS: Build[] = hasRelaxedSimd() ? ['plain', 'relaxed'] : ['plain'];
+/** An engine with kernels of our own, in one of the builds that this machine can run. */
+interface Variant {
+  title: string;
+  start: () => Promise<void>;
+}
+
+const wasmVariants: Variant[] = (hasRelaxedSimd() ? ['plain', 'relaxed'] : ['plain']).map((build) => ({
+  title: `wasm ${build}`,
+  start: async () => {
+    await startEngine('wasm');
+    registerKernels(build as Build);
+  },
+}));
+const nativeSets = await nativeSetsHere();
+const nativeVariants: Variant[] = nativeSets.map(({ index, name }) => ({
+  title: `native ${name}`,
+  start: async () => {
+    await startNative(undefined, (sets) => sets.find((set) => set.index === index));
+  },
+}));
+const variants = [...wasmVariants, ...nativeVariants];
 const small = fc.integer({ min: 1, max: 9 });
 const seed = fc.integer({ min: 0, max: 1_000_000 });
 
@@ -49,14 +71,13 @@ async function assertEqualsPortable<Case>(
 ): Promise<void> {
   await startEngine('cpu');
   const wanted = cases.map((given) => evaluate(() => compute(given)));
-  await startEngine('wasm');
-  for (const build of BUILDS) {
-    registerKernels(build);
+  for (const { title, start } of variants) {
+    await start();
     for (const [i, given] of cases.entries()) {
       const actual = evaluate(() => compute(given));
       assert.equal(actual.length, wanted[i]!.length);
       for (const [part, result] of actual.entries()) {
-        const what = `${build} ${JSON.stringify(given)} part ${part}`;
+        const what = `${title} ${JSON.stringify(given)} part ${part}`;
         const { shape, data } = wanted[i]![part]!;
         assert.deepEqual(result.shape, shape, what);
         assertClose(result.data, data, limit, what);
@@ -161,9 +182,8 @@ describe("tfjs's own operations on our kernels equal its plain JavaScript ones",
       -infinity,
       nan,
     );
-    await startEngine('wasm');
-    for (const build of BUILDS) {
-      registerKernels(build);
+    for (const { title, start } of variants) {
+      await start();
       // Every count of numbers left over after the last four.
       for (const count of [x.length, x.length - 1, x.length - 2, x.length - 3]) {
         const given = x.subarray(x.length - count);
@@ -172,7 +192,7 @@ describe("tfjs's own operations on our kernels equal its plain JavaScript ones",
           const wanted = Math.fround(Math.exp(value));
           const error = Math.abs(y[i]! - wanted) / wanted;
           const right = Object.is(y[i], wanted) || error <= 2e-7;
-          assert.equal(right, true, `${build} exp(${value}): expected ${wanted}, got ${y[i]}`);
+          assert.equal(right, true, `${title} exp(${value}): expected ${wanted}, got ${y[i]}`);
         }
       }
     }
@@ -189,9 +209,8 @@ describe("tfjs's own operations on our kernels equal its plain JavaScript ones",
   });
 
   test('what is not a number stays visible in a product', async () => {
-    await startEngine('wasm');
-    for (const build of BUILDS) {
-      registerKernels(build);
+    for (const { start } of variants) {
+      await start();
       tf.tidy(() => {
         const product = tf.matMul(
           tf.tensor2d([

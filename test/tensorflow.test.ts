@@ -10,9 +10,10 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
+import { RECORD_FILE } from '../src/engine/cache.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { explain } from '../src/engine/tensorflow.ts';
-import { type Binding, RECORD_FILE } from '../src/engine/tensorflow-package.ts';
+import type { Binding } from '../src/engine/tensorflow-package.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
 import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';

@@ -1,9 +1,12 @@
-import { isAutomatic, startEngine } from '../engine/engine.ts';
-import { type EngineName, engineNames } from '../engine/names.ts';
+import type { Engine } from '../engine/description.ts';
+import { preferred, startEngine } from '../engine/engine.ts';
+import { engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 import { GROUP_SIGNALS } from '../experiment/signals.ts';
 import { alignColumns } from './align.ts';
-import { buildTensorflow, type Installed, installTensorflow } from './install-tensorflow.ts';
+import { buildNative } from './install-native.ts';
+import { buildTensorflow, installTensorflow } from './install-tensorflow.ts';
+import type { Installed } from './installation.ts';
 import { leaveOn } from './leave.ts';
 
 interface EngineStatus {
@@ -17,18 +20,19 @@ interface EngineStatus {
 /** `wm engines`: really starts each engine. Returns the exit code. */
 export async function enginesCommand({ json }: { json?: boolean }): Promise<number> {
   const statuses: EngineStatus[] = [];
-  let automatic: EngineName | undefined;
+  const usable: Engine[] = [];
   for (const name of engineNames) {
     try {
       const engine = await startEngine(name);
       const { version, device } = engine;
       statuses.push({ engine: name, usable: true, version, detail: device });
-      if (isAutomatic(engine)) automatic ??= name;
+      usable.push(engine);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       statuses.push({ engine: name, usable: false, version: null, detail: error.message });
     }
   }
+  const automatic = preferred(usable).name;
   const line = (status: EngineStatus) => [
     `${status.engine === automatic ? '*' : ' '} ${status.engine}`,
     status.usable ? 'usable' : 'missing',
@@ -43,10 +47,10 @@ export async function enginesCommand({ json }: { json?: boolean }): Promise<numb
   return 0;
 }
 
-/** `wm engines build --tensorflow DIR`. Returns the exit code. */
-export async function buildCommand(library: string): Promise<number> {
+/** `wm engines build native` and `wm engines build --tensorflow DIR`. Returns the exit code. */
+export async function buildCommand(what: 'native' | { tensorflow: string }): Promise<number> {
   leaveOn(GROUP_SIGNALS);
-  return announce(await buildTensorflow(library, say));
+  return announce(what === 'native' ? await buildNative(say) : await buildTensorflow(what.tensorflow, say));
 }
 
 /** `wm engines install tensorflow`. Returns the exit code. */
@@ -58,8 +62,6 @@ export async function installCommand(): Promise<number> {
 const say = (step: string) => void process.stderr.write(`${step}\n`);
 
 function announce({ engine, folder }: Installed): number {
-  process.stdout.write(
-    `engine tensorflow is ready: TensorFlow ${engine.version}, ${engine.device}, in ${folder}\n`,
-  );
+  process.stdout.write(`engine ${engine.name} is ready: ${engine.version}, ${engine.device}, in ${folder}\n`);
   return 0;
 }

@@ -1,23 +1,27 @@
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type Engine, packageVersion } from '../engine/description.ts';
+import { cacheFolder, RECORD_FILE } from '../engine/cache.ts';
+import { packageVersion } from '../engine/description.ts';
 import {
   type Binding,
-  cacheFolder,
   type InstallationRecord,
-  RECORD_FILE,
   SHARED_PACKAGES,
   TENSORFLOW_PACKAGE,
   TFJS_CORE,
 } from '../engine/tensorflow-package.ts';
 import { UserError } from '../errors.ts';
 import { makeFolder } from '../runs/atomic.ts';
+import {
+  errorLine,
+  HEADERS,
+  type Installed,
+  makeInstallation,
+  requireCompiler,
+  tryOut,
+  writeJson,
+} from './installation.ts';
 import { type Ran, runProgram } from './run-program.ts';
 
-/** Headers of Node's C interface: stable over Node's versions, and as a package they need no other source. */
-const HEADERS_PACKAGE = 'node-api-headers';
-const HEADERS_VERSION = '1.9.0';
 /** Version of Node's C interface that the binding's C++ is written for; part of the path where it looks for its binary. */
 const NAPI_VERSION = 8;
 
@@ -25,12 +29,6 @@ const NAPI_VERSION = 8;
 const HEADER = 'include/tensorflow/c/eager/c_api.h';
 const LIBRARIES = ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
 const FIND_DIR = `python3 -c "import importlib.util as u; print(u.find_spec('tensorflow').submodule_search_locations[0])"`;
-
-/** A binding that has computed something, and where it is. */
-export interface Installed {
-  engine: Engine;
-  folder: string;
-}
 
 /**
  * Compiles the binding against an installed TensorFlow, in a folder of its own under the cache folder. It works only
@@ -43,7 +41,7 @@ export interface Installed {
 export async function buildTensorflow(library: string, say: (step: string) => void): Promise<Installed> {
   const builtAgainst = path.resolve(library);
   requireTensorflow(builtAgainst);
-  const compiler = await requireCompiler();
+  const compiler = await requireCompiler('tensorflow');
   return install({ kind: 'built', builtAgainst, compiler: compiler.version }, say, async (folder) => {
     say(`compiling against ${builtAgainst}`);
     const source = path.join(folder, 'node_modules', TENSORFLOW_PACKAGE);
@@ -51,7 +49,7 @@ export async function buildTensorflow(library: string, say: (step: string) => vo
     makeFolder(target);
     const compiled = await runProgram(compiler.command, [
       ...['-std=c++17', '-O2', '-fPIC', '-shared', `-DNAPI_VERSION=${NAPI_VERSION}`],
-      ...['-I', path.join(folder, 'node_modules', HEADERS_PACKAGE, 'include')],
+      ...['-I', HEADERS],
       ...['-I', path.join(builtAgainst, 'include')],
       ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => path.join(source, 'binding', file)),
       ...['-o', path.join(target, 'tfjs_binding.node')],
@@ -86,60 +84,38 @@ export async function installTensorflow(say: (step: string) => void): Promise<In
 }
 
 /**
- * Makes an installation in a side folder: fetches the package, has `makeLibrary` provide its native part, computes
- * one operation; then puts it in its place, replacing one of the same version. Nothing is left of the side folder, also
- * when a signal ends this process.
+ * Makes an installation: fetches the package, has `makeLibrary` provide its native part, computes one operation. One of
+ * the same version is replaced.
  */
-async function install(
+function install(
   origin: Omit<InstallationRecord, 'tensorflow' | 'madeAt'>,
   say: (step: string) => void,
   makeLibrary: (folder: string) => Promise<void>,
 ): Promise<Installed> {
-  const folder = makeSideFolder();
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  process.once('exit', remove);
-  try {
+  return makeInstallation(async (folder) => {
     await fetchPackages(folder, say);
     await makeLibrary(folder);
     say('computing one operation');
-    const engine = await tryOut({ ...origin, folder });
+    const engine = await tryOut(
+      'tensorflow',
+      { ...origin, folder } satisfies Binding,
+      'try another version of TensorFlow (2.21 is known to work)',
+    );
     const record: InstallationRecord = {
       ...origin,
       tensorflow: engine.version,
       madeAt: new Date().toISOString(),
     };
-    writeFileSync(path.join(folder, RECORD_FILE), `${JSON.stringify(record, null, 2)}\n`);
-    const place = path.join(cacheFolder(), `tensorflow-${engine.version}`);
-    rmSync(place, { recursive: true, force: true });
-    renameSync(folder, place);
-    return { engine, folder: place };
-  } finally {
-    remove();
-    process.off('exit', remove);
-  }
-}
-
-/** A new side folder in the cache folder. @throws UserError where that cannot be written. */
-function makeSideFolder(): string {
-  const cache = cacheFolder();
-  try {
-    makeFolder(cache);
-    return mkdtempSync(path.join(cache, 'unfinished-'));
-  } catch (error) {
-    throw new UserError(
-      `${cache} cannot be written (${(error as Error).message}); set WM_CACHE to a folder that can`,
-    );
-  }
+    writeJson(path.join(folder, RECORD_FILE), record);
+    return { engine, place: path.join(cacheFolder(), `tensorflow-${engine.version}`) };
+  });
 }
 
 /** Fetches the binding's JavaScript and C++, with stand-ins for the packages that it shares with wm. */
 async function fetchPackages(folder: string, say: (step: string) => void): Promise<void> {
   const version = packageVersion(TFJS_CORE);
   say(`fetching ${TENSORFLOW_PACKAGE} ${version} into ${folder}`);
-  const dependencies: Record<string, string> = {
-    [TENSORFLOW_PACKAGE]: version,
-    [HEADERS_PACKAGE]: HEADERS_VERSION,
-  };
+  const dependencies: Record<string, string> = { [TENSORFLOW_PACKAGE]: version };
   for (const name of SHARED_PACKAGES) {
     const standIn = path.basename(name);
     mkdirSync(path.join(folder, standIn));
@@ -158,21 +134,6 @@ async function fetchPackages(folder: string, say: (step: string) => void): Promi
     `engine tensorflow: npm could not fetch ${TENSORFLOW_PACKAGE} ${version} (${errorLine(fetched)}); check the network and npm's registry`,
     1,
   );
-}
-
-/** Has the binding compute in a process of its own. @throws UserError where it does not. */
-async function tryOut(binding: Binding): Promise<Engine> {
-  const entry = fileURLToPath(new URL(`./check-tensorflow${path.extname(import.meta.url)}`, import.meta.url));
-  const child = await runProgram(process.execPath, [...process.execArgv, entry, JSON.stringify(binding)]);
-  if (child.status !== 0) {
-    throw new UserError(
-      `engine tensorflow: the library ended its process (${child.signal ?? errorLine(child)}); try another version of TensorFlow (2.21 is known to work)`,
-      1,
-    );
-  }
-  const { engine, problem } = JSON.parse(child.stdout);
-  if (problem) throw new UserError(problem, 1);
-  return engine;
 }
 
 /** @throws UserError where a folder holds no TensorFlow that can be built against. */
@@ -195,32 +156,10 @@ function requireTensorflow(folder: string): void {
   }
 }
 
-/** The C++ compiler, $CXX or g++, and its version. @throws UserError where there is none. */
-async function requireCompiler(): Promise<{ command: string; version: string }> {
-  const command = process.env.CXX || 'g++';
-  const { status, stdout } = await runProgram(command, ['--version']);
-  if (status === 0) return { command, version: stdout.split('\n')[0]! };
-  throw new UserError(
-    `engine tensorflow: the C++ compiler ${command} is missing; install it (on Debian and Ubuntu: \`apt-get install g++\`), or set CXX to another`,
-  );
-}
-
 /** Runs npm in a folder. @throws UserError where there is no npm. */
 async function npm(cwd: string, args: readonly string[]): Promise<Ran> {
   // On Windows npm is a script, which only a shell starts.
   const ran = await runProgram('npm', args, { cwd, shell: process.platform === 'win32' });
   if (!ran.error) return ran;
   throw new UserError(`engine tensorflow: npm does not start (${ran.error.message}); install npm`);
-}
-
-/** The line of a failed command's output that says why. */
-function errorLine({ stderr, stdout, status }: Ran): string {
-  const lines = `${stderr}\n${stdout}`.split('\n').map((line) => line.trim());
-  return (
-    lines.find((line) => /\berror\b/i.test(line)) ?? lines.find(Boolean) ?? `it ended with code ${status}`
-  );
-}
-
-function writeJson(file: string, value: object): void {
-  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
 }

@@ -139,11 +139,18 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     });
   engines
     .command('build')
-    .description('build the engine tensorflow against an installed Python tensorflow')
-    .requiredOption('--tensorflow <dir>', 'its folder, e.g. .venv/lib/python3.11/site-packages/tensorflow')
+    .description('compile the engine native, or tensorflow against an installed Python tensorflow')
+    .addArgument(new Argument('[engine]').choices(['native']))
+    .option(
+      '--tensorflow <dir>',
+      'folder of an installed one, e.g. .venv/lib/python3.11/site-packages/tensorflow',
+    )
     .exitOverride()
-    .action(async ({ tensorflow }) => {
-      code = await (await import('./engines.ts')).buildCommand(tensorflow);
+    .action(async (engine: 'native' | undefined, { tensorflow }) => {
+      if ((engine === undefined) === (tensorflow === undefined)) {
+        throw new UserError('wm engines build: give either `native` or --tensorflow with a folder');
+      }
+      code = await (await import('./engines.ts')).buildCommand(engine ?? { tensorflow });
     });
   engines
     .command('install')

@@ -4,6 +4,7 @@ import { type Engine, packageVersion } from './description.ts';
 import { EngineError } from './engine-error.ts';
 import { registerGradients } from './gradients.ts';
 import { type EngineName, engineNames } from './names.ts';
+import { describeNative, startNative } from './native.ts';
 import { describeTensorflow, startTensorflow } from './tensorflow.ts';
 import { hasRelaxedSimd } from './wasm/relaxed-simd.ts';
 import { describeWebgpu, startWebgpu } from './webgpu.ts';
@@ -28,37 +29,49 @@ const embedded: Record<'wasm' | 'cpu', () => Engine> = {
   }),
 };
 
-/** Whether `auto` may take an engine that works: not WebGPU on a software adapter, which is there for tests. */
-export const isAutomatic = ({ name, isGpu }: Engine): boolean => name !== 'webgpu' || isGpu;
+/**
+ * How gladly `auto` takes an engine that works: a GPU before what is fast on a processor. WebGPU on a software adapter
+ * comes last: it is there for tests.
+ */
+function preference({ name, isGpu }: Engine): number {
+  return isGpu ? 4 : { native: 3, tensorflow: 2, wasm: 1, cpu: 0, webgpu: -1 }[name];
+}
+
+/** The one that `auto` takes of those that work. */
+export const preferred = (engines: readonly Engine[]): Engine =>
+  engines.toSorted((a, b) => preference(b) - preference(a))[0]!;
 
 /**
- * Decides what computes, before any work is given out. `auto` takes tensorflow if it loads, else webgpu on a real GPU,
- * else wasm.
+ * Decides what computes, before any work is given out. `auto` takes tensorflow or webgpu on a real GPU, else native
+ * where it is built, else tensorflow if it loads, else wasm.
  *
- * @returns the engine, and why not a better one: null where there is none or where the user chose
+ * @returns the engine, and why not the fastest one on a processor: null where it is taken, or where the user chose
  * @throws EngineError when the engine asked for cannot load.
  */
 export async function chooseEngine(
   requested: EngineName | 'auto',
 ): Promise<{ engine: Engine; reason: string | null }> {
   if (requested !== 'auto') return { engine: await describeEngine(requested), reason: null };
-  let reason: string | null = null;
+  const usable: Engine[] = [];
+  const problems = new Map<EngineName, string>();
   for (const name of engineNames) {
     try {
       const engine = await describeEngine(name);
-      if (isAutomatic(engine)) return { engine, reason };
+      if (engine.isGpu) return { engine, reason: null };
+      usable.push(engine);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      reason ??= error.message;
+      problems.set(name, error.message);
     }
   }
-  throw new Error('the engines that are always there did not start');
+  return { engine: preferred(usable), reason: problems.get('native') ?? null };
 }
 
 /** What an engine would compute on. @throws EngineError when it cannot load. */
 async function describeEngine(name: EngineName): Promise<Engine> {
   if (name === 'tensorflow') return describeTensorflow();
   if (name === 'webgpu') return describeWebgpu();
+  if (name === 'native') return describeNative();
   return embedded[name]();
 }
 
@@ -66,6 +79,7 @@ async function describeEngine(name: EngineName): Promise<Engine> {
 export async function startEngine(name: EngineName): Promise<Engine> {
   if (name === 'tensorflow') return startTensorflow();
   if (name === 'webgpu') return startWebgpu();
+  if (name === 'native') return startNative();
   const tf = await import('@tensorflow/tfjs-core');
   await registerGradients();
   // Silences its advice to install tfjs-node: `wm engines` says what is there.

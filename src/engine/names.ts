@@ -1,3 +1,3 @@
 /** The engines by name, in the order in which `auto` prefers them. */
-export const engineNames = ['tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
+export const engineNames = ['tensorflow', 'webgpu', 'native', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof engineNames)[number];

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
-import { homedir } from 'node:os';
 import path from 'node:path';
+import { cacheFolder, RECORD_FILE } from './cache.ts';
 
 /** TensorFlow.js's binding to TensorFlow's own library: JavaScript, and the C++ that is compiled against the library. */
 export const TENSORFLOW_PACKAGE = '@tensorflow/tfjs-node-gpu';
@@ -32,20 +32,12 @@ export interface InstallationRecord extends Omit<Binding, 'folder'> {
   madeAt: string;
 }
 
-/** The file in an installation's folder that holds its `InstallationRecord`, written when all else is there. */
-export const RECORD_FILE = 'installation.json';
-
-/** Where wm keeps what it installs on demand: $WM_CACHE, else `wm` under $XDG_CACHE_HOME, else under ~/.cache. */
-export function cacheFolder(): string {
-  const { WM_CACHE, XDG_CACHE_HOME } = process.env;
-  return path.resolve(WM_CACHE || path.join(XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'wm'));
-}
-
 /** The bindings in the cache folder, best first: built before packaged, then the newest. */
 export function installations(): (Binding & InstallationRecord)[] {
   const cache = cacheFolder();
   if (!existsSync(cache)) return [];
   return readdirSync(cache)
+    .filter((name) => name.startsWith('tensorflow-'))
     .map((name) => path.join(cache, name))
     .filter((folder) => existsSync(path.join(folder, RECORD_FILE)))
     .map((folder) => ({ ...JSON.parse(readFileSync(path.join(folder, RECORD_FILE), 'utf8')), folder }))

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { size } from '../size.ts';
 import type { Kernel } from './kernel.ts';
 import { multiply, rowMajor, transposed } from './matrix.ts';
-import { size } from './size.ts';
 
 /**
  * tf.matMul: C[m] = op(A[m]) op(B[m]) over all leading axes; one of the two may have a single matrix for all m.

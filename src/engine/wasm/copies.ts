@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { size } from '../size.ts';
 import type { Heap } from './heap.ts';
 import type { Kernel } from './kernel.ts';
-import { size } from './size.ts';
 
 /**
  * Kernels that only move values. tfjs's own ones copy the whole input for every slice of it and then go row by row in

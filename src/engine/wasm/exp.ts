@@ -1,5 +1,5 @@
+import { size } from '../size.ts';
 import type { Kernel } from './kernel.ts';
-import { size } from './size.ts';
 
 /** tf.exp. tfjs's own kernel takes one number at a time. */
 export const exp: Kernel = {

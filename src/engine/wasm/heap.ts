@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { EngineError } from '../engine-error.ts';
+import { size } from '../size.ts';
 import type { Functions } from './functions.ts';
-import { size } from './size.ts';
 
 /** What is used of tfjs's wasm backend (4.22) beyond the common interface. */
 export interface WasmBackend {

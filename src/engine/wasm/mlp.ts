@@ -1,8 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { size } from '../size.ts';
 import type { Heap } from './heap.ts';
 import type { Kernel } from './kernel.ts';
 import { everyRow, multiply, rowMajor, transposed } from './matrix.ts';
-import { size } from './size.ts';
 
 /** What follows the sum of a hidden layer, in place, and its gradient from its value y, in place of dy. */
 interface Activation {

@@ -1,5 +1,5 @@
+import { size } from '../size.ts';
 import type { Kernel } from './kernel.ts';
-import { size } from './size.ts';
 
 /** The λ-return backwards over the last axis, with the attribute `lambda`; all of one shape. */
 export const lambdaReturn: Kernel = {

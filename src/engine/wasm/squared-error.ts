@@ -1,5 +1,5 @@
+import { size } from '../size.ts';
 import type { Kernel } from './kernel.ts';
-import { size } from './size.ts';
 
 /**
  * The mean of w (x − y)² of each member.

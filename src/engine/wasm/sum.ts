@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { size } from '../size.ts';
 import type { Kernel } from './kernel.ts';
-import { size } from './size.ts';
 
 /**
  * tf.sum over axes that stand side by side, which is all that a gradient of a broadcast needs. tfjs's own kernel

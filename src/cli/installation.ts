@@ -1,0 +1,100 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { cacheFolder } from '../engine/cache.ts';
+import type { Engine } from '../engine/description.ts';
+import type { EngineName } from '../engine/names.ts';
+import { UserError } from '../errors.ts';
+import { makeFolder } from '../runs/atomic.ts';
+import { type Ran, runProgram } from './run-program.ts';
+
+/** The headers of Node's C interface: stable over Node's versions, and as a package they need no other source. */
+export const HEADERS = path.join(
+  path.dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')),
+  'include',
+);
+
+/** An engine that has computed something, and where it is. */
+export interface Installed {
+  engine: Engine;
+  folder: string;
+}
+
+/**
+ * Has `make` fill a side folder of the cache folder, with a RECORD_FILE in it, and puts it in its place, replacing what
+ * is there. Nothing is left of the side folder, also when a signal ends this process.
+ */
+export async function makeInstallation(
+  make: (folder: string) => Promise<{ engine: Engine; place: string }>,
+): Promise<Installed> {
+  const folder = makeSideFolder();
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
+  try {
+    const { engine, place } = await make(folder);
+    rmSync(place, { recursive: true, force: true });
+    renameSync(folder, place);
+    return { engine, folder: place };
+  } finally {
+    remove();
+    process.off('exit', remove);
+  }
+}
+
+/** A new side folder in the cache folder. @throws UserError where that cannot be written. */
+function makeSideFolder(): string {
+  const cache = cacheFolder();
+  try {
+    makeFolder(cache);
+    return mkdtempSync(path.join(cache, 'unfinished-'));
+  } catch (error) {
+    throw new UserError(
+      `${cache} cannot be written (${(error as Error).message}); set WM_CACHE to a folder that can`,
+    );
+  }
+}
+
+/**
+ * Has an engine compute in a process of its own, which a library that does not fit may end.
+ *
+ * @param binary what is to be loaded, as check-engine.ts takes it
+ * @param remedy what to do where it ends its process
+ * @throws UserError where it does not compute
+ */
+export async function tryOut(name: EngineName, binary: object, remedy: string): Promise<Engine> {
+  const entry = fileURLToPath(new URL(`./check-engine${path.extname(import.meta.url)}`, import.meta.url));
+  const given = JSON.stringify({ name, binary });
+  const child = await runProgram(process.execPath, [...process.execArgv, entry, given]);
+  if (child.status !== 0) {
+    throw new UserError(
+      `engine ${name}: the library ended its process (${child.signal ?? errorLine(child)}); ${remedy}`,
+      1,
+    );
+  }
+  const { engine, problem } = JSON.parse(child.stdout);
+  if (problem) throw new UserError(problem, 1);
+  return engine;
+}
+
+/** The C++ compiler, $CXX or g++, and its version. @throws UserError where there is none. */
+export async function requireCompiler(engine: EngineName): Promise<{ command: string; version: string }> {
+  const command = process.env.CXX || 'g++';
+  const { status, stdout } = await runProgram(command, ['--version']);
+  if (status === 0) return { command, version: stdout.split('\n')[0]! };
+  throw new UserError(
+    `engine ${engine}: the C++ compiler ${command} is missing; install it (on Debian and Ubuntu: \`apt-get install g++\`), or set CXX to another`,
+  );
+}
+
+/** The line of a failed command's output that says why. */
+export function errorLine({ stderr, stdout, status }: Ran): string {
+  const lines = `${stderr}\n${stdout}`.split('\n').map((line) => line.trim());
+  return (
+    lines.find((line) => /\berror\b/i.test(line)) ?? lines.find(Boolean) ?? `it ended with code ${status}`
+  );
+}
+
+export function writeJson(file: string, value: object): void {
+  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
+}

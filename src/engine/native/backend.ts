@@ -1,0 +1,152 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { size } from '../size.ts';
+import type { Addon, Values } from './addon.ts';
+import { type Call, missing } from './kernel.ts';
+
+/** A tensor's memory. */
+interface Held {
+  address: number;
+  dtype: tf.DataType;
+  elements: number;
+  /** How many tensors share it. */
+  holders: number;
+}
+
+/** How tfjs's types stand in memory. */
+const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
+function arrayOf(dtype: tf.DataType): (typeof arrays)[keyof typeof arrays] {
+  const array = arrays[dtype as keyof typeof arrays];
+  if (!array) throw new Error(`engine native has no tensors of ${dtype}`);
+  return array;
+}
+
+/** TensorFlow.js's storage in the addon's memory: on cache lines of their own, freed as soon as no tensor holds them. */
+export class NativeBackend extends tf.KernelBackend {
+  readonly addon: Addon;
+  readonly #held: tf.DataStorage<Held>;
+  readonly #kernels: ReadonlyMap<string, number>;
+  /** The words of the next call. */
+  #words = new Float64Array(256);
+
+  /** @param instructionSet index in the addon's list */
+  constructor(addon: Addon, instructionSet: number) {
+    super();
+    this.addon = addon;
+    this.#held = new tf.DataStorage(this, tf.engine());
+    this.#kernels = new Map(addon.use(instructionSet).map((name, number) => [name, number]));
+  }
+
+  /** A kernel's number. @throws Error where there is none of that name */
+  kernel(name: string): number {
+    const number = this.#kernels.get(name);
+    if (number === undefined) throw new Error(missing(name));
+    return number;
+  }
+
+  address(dataId: object): number {
+    return this.#held.get(dataId).address;
+  }
+
+  /** Has the addon compute one call, in memory that is there. */
+  execute({ kernel, operands, parameters }: Call, outputs: readonly tf.TensorInfo[]): void {
+    const count = operands.length + outputs.length;
+    if (2 + count + parameters.length > this.#words.length) {
+      this.#words = new Float64Array(2 * (2 + count + parameters.length));
+    }
+    const words = this.#words;
+    words[0] = this.kernel(kernel);
+    words[1] = count;
+    let at = 2;
+    for (const { dataId } of operands) words[at++] = this.address(dataId);
+    for (const { dataId } of outputs) words[at++] = this.address(dataId);
+    for (const parameter of parameters) words[at++] = parameter;
+    this.addon.execute(words);
+  }
+
+  /** A new tensor, not initialised. @throws RangeError where there is no memory */
+  makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo {
+    const dataId = {};
+    this.#hold(dataId, size(shape), dtype, 1);
+    return { dataId, shape, dtype };
+  }
+
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
+    const { dataId } = this.makeOutput(shape, dtype);
+    this.#fill(dataId, values);
+    return dataId;
+  }
+
+  override move(
+    dataId: object,
+    values: tf.BackendValues,
+    shape: number[],
+    dtype: tf.DataType,
+    refCount: number,
+  ): void {
+    this.#hold(dataId, size(shape), dtype, refCount);
+    this.#fill(dataId, values);
+  }
+
+  override readSync(dataId: object): Values {
+    const { address, dtype, elements } = this.#held.get(dataId);
+    const values = new (arrayOf(dtype))(elements);
+    this.addon.read(address, values);
+    return values;
+  }
+
+  override async read(dataId: object): Promise<Values> {
+    return this.readSync(dataId);
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    if (!this.#held.has(dataId)) return true;
+    const held = this.#held.get(dataId);
+    held.holders--;
+    if (!force && held.holders > 0) return false;
+    this.addon.release(held.address);
+    this.#held.delete(dataId);
+    return true;
+  }
+
+  override incRef(dataId: object): void {
+    this.#held.get(dataId).holders++;
+  }
+
+  override refCount(dataId: object): number {
+    return this.#held.has(dataId) ? this.#held.get(dataId).holders : 0;
+  }
+
+  override numDataIds(): number {
+    return this.#held.numDataIds();
+  }
+
+  override memory(): { unreliable: boolean } {
+    return { unreliable: false };
+  }
+
+  override floatPrecision(): 32 {
+    return 32;
+  }
+
+  override epsilon(): number {
+    return 1e-7;
+  }
+
+  override dispose(): void {}
+
+  #hold(dataId: object, elements: number, dtype: tf.DataType, holders: number): void {
+    const bytes = elements * arrayOf(dtype).BYTES_PER_ELEMENT;
+    const address = this.addon.allocate(bytes);
+    if (address === 0) throw new RangeError(`allocation failed: ${bytes} bytes of memory`);
+    this.#held.set(dataId, { address, dtype, elements, holders });
+  }
+
+  #fill(dataId: object, values: tf.BackendValues): void {
+    const { address, dtype, elements } = this.#held.get(dataId);
+    const array = arrayOf(dtype);
+    const given = values instanceof array ? values : array.from(values as ArrayLike<number>);
+    tf.util.assert(given.length === elements, () => `${given.length} values for a tensor of ${elements}`);
+    this.addon.write(address, given);
+  }
+}

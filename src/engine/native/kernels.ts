@@ -1,0 +1,37 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { NativeBackend } from './backend.ts';
+import { elementwise } from './elementwise.ts';
+import { type Kernel, ofFloats } from './kernel.ts';
+import { movements } from './movement.ts';
+import { networks } from './networks.ts';
+import { reductions } from './reductions.ts';
+import { training } from './training.ts';
+
+/** tfjs's kernels, and those behind the fat operations of src/nn, by name. */
+export const kernels: ReadonlyMap<string, Kernel> = new Map(
+  [...elementwise, ...reductions, ...movements, ...networks.map(ofFloats), ...training.map(ofFloats)].map(
+    (kernel) => [kernel.name, kernel],
+  ),
+);
+
+/** Registers them for a backend of that name. */
+export function registerKernels(backendName: string): void {
+  for (const { name, plan } of kernels.values()) {
+    if (tf.getKernel(name, backendName)) tf.unregisterKernel(name, backendName);
+    tf.registerKernel({
+      kernelName: name,
+      backendName,
+      kernelFunc: ({ inputs, attrs, backend }) => {
+        const native = backend as NativeBackend;
+        const planned = plan(inputs as tf.NamedTensorInfoMap, (attrs ?? {}) as tf.NamedAttrMap);
+        if ('same' in planned) {
+          native.incRef(planned.same.dataId);
+          return { dataId: planned.same.dataId, ...planned.output };
+        }
+        const outputs = [planned.outputs].flat().map(({ shape, dtype }) => native.makeOutput(shape, dtype));
+        native.execute(planned, outputs);
+        return Array.isArray(planned.outputs) ? outputs : outputs[0]!;
+      },
+    });
+  }
+}
