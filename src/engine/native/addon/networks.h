@@ -177,19 +177,43 @@ inline void mlpGradient(const Call& call) {
  *   i, f, o = σ(·), g = tanh(·)      c' = f c + i g      h' = o tanh(c')
  */
 
-/** One row of a step: the gates' pre-activations become their activations, in place. `cellBefore` nullptr: zeros. */
-inline void lstmCell(int64_t units, float* gates, float keep, const float* cellBefore, float* cell, float* hidden) {
+/**
+ * Floats from row to row of the gates of a step, which stand together while they are computed: so many that the rows do
+ * not all want the same places in the cache.
+ */
+WM_INLINE int64_t gateRow(int64_t units) { return 4 * units + 16; }
+
+/** One row of a step from the gates' pre-activations. `cellBefore` nullptr: zeros. */
+inline void lstmCell(int64_t units, const float* gates, float keep, const float* cellBefore, float* cell,
+                     float* hidden) {
   for (int64_t unit = 0; unit < units; unit += LANES) {
     const int64_t left = units - unit;
-    float *i = gates + unit, *f = i + units, *g = f + units, *o = g + units;
-    const Floats input = gateSigmoid(load(i, left)), forget = gateSigmoid(load(f, left));
-    const Floats candidate = tanh(load(g, left)), output = gateSigmoid(load(o, left));
+    const float* gate = gates + unit;
+    Floats next = gateSigmoid(load(gate, left)) * tanh(load(gate + 2 * units, left));
+    if (cellBefore) next += gateSigmoid(load(gate + units, left)) * (keep * load(cellBefore + unit, left));
+    store(cell + unit, next, left);
+    store(hidden + unit, gateSigmoid(load(gate + 3 * units, left)) * tanh(next), left);
+  }
+}
+
+/** The same from their sum with what the inputs give, keeping their activations for the gradient. */
+inline void lstmCell(int64_t units, const float* gates, const float* inputs, float keep, const float* cellBefore,
+                     float* activations, float* cell, float* hidden) {
+  for (int64_t unit = 0; unit < units; unit += LANES) {
+    const int64_t left = units - unit;
+    const auto sum = [&](int64_t gate) {
+      const int64_t at = gate * units + unit;
+      return load(gates + at, left) + load(inputs + at, left);
+    };
+    const Floats input = gateSigmoid(sum(0)), forget = gateSigmoid(sum(1));
+    const Floats candidate = tanh(sum(2)), output = gateSigmoid(sum(3));
     Floats next = input * candidate;
     if (cellBefore) next += forget * (keep * load(cellBefore + unit, left));
-    store(i, input, left);
-    store(f, forget, left);
-    store(g, candidate, left);
-    store(o, output, left);
+    float* to = activations + unit;
+    store(to, input, left);
+    store(to + units, forget, left);
+    store(to + 2 * units, candidate, left);
+    store(to + 3 * units, output, left);
     store(cell + unit, next, left);
     store(hidden + unit, output * tanh(next), left);
   }
@@ -207,6 +231,7 @@ inline void lstmSequence(const Call& call) {
   const int64_t members = p.integer(), batch = p.integer(), steps = p.integer(), units = p.integer();
   const int64_t samples = batch * steps;
   float* packed = call.scratch->floats(packedFloats(units, 4 * units));
+  float* sums = call.scratch->floats(batch * gateRow(units));
   for (int64_t m = 0; m < members; m++) {
     const float* inputs = call.operand(0) + m * samples * 4 * units;
     const float* weight = call.operand(1) + m * 4 * units * units;
@@ -225,17 +250,20 @@ inline void lstmSequence(const Call& call) {
       }
       // The first state is zero: nothing to multiply.
       const Matrix before{hiddenBefore + t * units, steps * units, 1};
-      Product product{batch, 4 * units, t > 0 ? units : 0, before, gates + t * 4 * units, steps * 4 * units};
-      product.start = inputs + t * 4 * units;
-      product.startRow = steps * 4 * units;
-      multiplyPacked(product, packed);
+      multiplyPacked({batch, 4 * units, t > 0 ? units : 0, before, sums, gateRow(units)}, packed);
       for (int64_t row = 0; row < batch; row++) {
         const int64_t sample = row * steps + t;
         float* state = states + sample * 2 * units;
-        lstmCell(units, gates + sample * 4 * units, keep[sample], t > 0 ? state - units : nullptr, state + units, state);
+        lstmCell(units, sums + row * gateRow(units), inputs + sample * 4 * units, keep[sample],
+                 t > 0 ? state - units : nullptr, gates + sample * 4 * units, state + units, state);
       }
     }
   }
+}
+
+/** Has memory that is needed soon come nearer. */
+WM_INLINE void prefetch(int64_t floats, const float* at) {
+  for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(at + i);
 }
 
 /**
@@ -293,6 +321,12 @@ inline void lstmSequenceGradient(const Call& call) {
       for (int64_t row = 0; row < batch; row++) {
         const int64_t sample = row * steps + t;
         const float* cell = states + (2 * sample + 1) * units;
+        if (row + 1 < batch) {
+          const int64_t next = sample + steps;
+          prefetch(4 * units, gates + next * 4 * units);
+          prefetch(2 * units, dStates + next * 2 * units);
+          prefetch(units, states + (2 * next + 1) * units);
+        }
         lstmCellGradient(units, gates + sample * 4 * units, cell, t > 0 ? cell - 2 * units : nullptr, keep[sample],
                          dStates + sample * 2 * units, carryHidden + row * units, carryCell + row * units,
                          t + 1 < steps ? keep[sample + 1] : 0.0f, dInputs + sample * 4 * units);
@@ -350,7 +384,7 @@ inline void rollOut(const Call& call) {
   float* gateWeights = scratch->floats(packedFloats(width, gateWidth));
   float* latentWeights = scratch->floats(packedFloats(units + 1, latents));
   float* state = scratch->floats(starts * width);
-  float* gates = scratch->floats(starts * gateWidth);
+  float* gates = scratch->floats(starts * gateRow(units));
   float* cells = scratch->floats(starts * units);
   checkLayers(layers);
   float* actorWeights[MOST_LAYERS];
@@ -403,10 +437,10 @@ inline void rollOut(const Call& call) {
         oneHotArgMax(starts, choices, x.at, path + t * choices, horizon * choices, action, horizon * choices);
       }
       copyRows(starts, choices, action, horizon * choices, actionPart, width);
-      multiplyPacked({starts, gateWidth, width, {state, width, 1}, gates, gateWidth}, gateWeights);
+      multiplyPacked({starts, gateWidth, width, {state, width, 1}, gates, gateRow(units)}, gateWeights);
       for (int64_t row = 0; row < starts; row++) {
         float* cell = cells + row * units;
-        lstmCell(units, gates + row * gateWidth, 1.0f, cell, cell, hiddenPart + row * width);
+        lstmCell(units, gates + row * gateRow(units), 1.0f, cell, cell, hiddenPart + row * width);
       }
       Product toLatent{starts, latents, units + 1, {hiddenPart, width, 1}, state, width};
       toLatent.start = state;

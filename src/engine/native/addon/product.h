@@ -181,6 +181,21 @@ inline void multiplyPacked(const Product& p, const float* packed) {
 /** C = start + A B. B is packed, but for so few rows that packing costs as much as the product. */
 inline void multiply(const Product& p, Matrix b, Scratch* scratch) {
   const int64_t lent = scratch->lent();
+  // So few that most of a panel would be empty.
+  constexpr int64_t NARROW = 2;
+  if (p.columns <= NARROW && p.a.column != 1) {
+    // The other way round, Cᵀ = startᵀ + Bᵀ Aᵀ, which has few rows.
+    float* turned = scratch->floats(p.columns * p.rows);
+    for (int64_t j = 0; p.start && j < p.columns; j++)
+      for (int64_t i = 0; i < p.rows; i++) turned[j * p.rows + i] = p.start[i * p.startRow + j];
+    Product other{p.columns, p.rows, p.depth, transposed(b), turned, p.rows};
+    if (p.start) other.start = turned, other.startRow = p.rows;
+    other.relu = p.relu;
+    multiply(other, transposed(p.a), scratch);
+    for (int64_t j = 0; j < p.columns; j++)
+      for (int64_t i = 0; i < p.rows; i++) p.c[i * p.cRow + j] = turned[j * p.rows + i];
+    return scratch->giveBack(lent);
+  }
   if (p.rows > TILE_ROWS || b.column != 1) {
     float* packed = scratch->floats(packedFloats(p.depth, p.columns));
     pack(p.depth, p.columns, b, packed);
