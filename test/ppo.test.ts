@@ -15,7 +15,7 @@ import { policyOver } from '../src/methods/ppo/policy.ts';
 import { RolloutLearner } from '../src/methods/ppo/rollout-learner.ts';
 import { type PpoSettings, ppoSettings } from '../src/methods/ppo/settings.ts';
 import { applyGradients, gradients, type LossTerm } from '../src/methods/ppo/update.ts';
-import { zeroMoments } from '../src/nn/adam.ts';
+import { biasCorrection, zeroMoments } from '../src/nn/adam.ts';
 import { orthogonal } from '../src/nn/initialisers.ts';
 import { mlp, mlpSpecs } from '../src/nn/mlp.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
@@ -174,7 +174,7 @@ test('loss and gradient equal those of jax, each member with its own numbers', (
       { parameters: weights, moments },
       gradient,
       parts,
-      1,
+      biasCorrection(1),
       scalars,
       settings,
     );

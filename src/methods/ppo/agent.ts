@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
+import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { Decision, Situation } from '../../training/acting.ts';
 import type { AgentState, Member, Method } from '../../training/agent.ts';
@@ -25,6 +27,16 @@ import {
   minibatch,
   type Transitions,
 } from './update.ts';
+
+/** What an update computes with. */
+interface UpdateInputs {
+  weights: Weights;
+  transitions: Transitions;
+  /** Indices of the minibatch's transitions: [members, minibatch]. */
+  rows: tf.Tensor2D;
+  scalars: MemberScalars;
+  correction: BiasCorrection;
+}
 
 /** Proximal policy optimisation (Schulman et al. 2017): the registry's entry. */
 export const ppo: Method<PpoSettings> = {
@@ -107,7 +119,11 @@ class PpoAgent implements RolloutAgent {
           const indices = orders.flatMap((order, member) =>
             Array.from(order.subarray(start, start + batch), (i) => member * size + i),
           );
-          this.#update(transitions, indices, update + ++made, scalars);
+          const rows = tf.tensor2d(indices, [this.#members.length, batch], 'int32');
+          const correction = biasCorrection(update + ++made);
+          this.#state.update((weights) =>
+            this.#update.run({ weights, transitions, rows, scalars, correction }),
+          );
         }
       }
     });
@@ -115,20 +131,17 @@ class PpoAgent implements RolloutAgent {
     return made;
   }
 
-  #update(transitions: Transitions, indices: number[], update: number, scalars: MemberScalars): void {
-    this.#state.update((weights) => {
-      const rows = tf.tensor2d(indices, [this.#members.length, this.#settings.batch], 'int32');
-      const { gradient, parts } = gradients(
-        this.#layout,
-        weights.parameters,
-        minibatch(transitions, rows),
-        scalars,
-        this.#policy,
-        this.#settings,
-      );
-      return applyGradients(weights, gradient, parts, update, scalars, this.#settings);
-    });
-  }
+  readonly #update = new Compiled(({ weights, transitions, rows, scalars, correction }: UpdateInputs) => {
+    const { gradient, parts } = gradients(
+      this.#layout,
+      weights.parameters,
+      minibatch(transitions, rows),
+      scalars,
+      this.#policy,
+      this.#settings,
+    );
+    return applyGradients(weights, gradient, parts, correction, scalars, this.#settings);
+  });
 
   drainLosses(): Promise<Row[][]> {
     return this.#state.drainLosses();
@@ -153,6 +166,7 @@ class PpoAgent implements RolloutAgent {
 
   dispose(): void {
     this.#acting.dispose();
+    this.#update.dispose();
     this.#state.dispose();
   }
 

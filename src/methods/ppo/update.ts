@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { adam, biasCorrection, globalNorm } from '../../nn/adam.ts';
+import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
 import type { Batch } from '../../training/replay.ts';
@@ -151,12 +151,12 @@ export function gradients(
   return { gradient: grad as tf.Tensor2D, parts: found[0]! };
 }
 
-/** The weights after one clipped Adam step; `update` counts from 1. */
+/** The weights after one clipped Adam step. */
 export function applyGradients(
   weights: Weights,
   gradient: tf.Tensor2D,
   parts: LossParts,
-  update: number,
+  correction: BiasCorrection,
   { learningRate }: MemberScalars,
   { gradientClip, adamEpsilon }: PpoSettings,
 ): { weights: Weights; terms: LossTerms } {
@@ -166,7 +166,7 @@ export function applyGradients(
     gradient,
     norm,
     weights.moments,
-    biasCorrection(update),
+    correction,
     learningRate,
     gradientClip,
     adamEpsilon,
