@@ -1,3 +1,4 @@
+import { size } from '../size.ts';
 import { layOut, type Need } from './arena.ts';
 import type { Box, Call } from './kernel.ts';
 
@@ -50,7 +51,8 @@ export interface Placement {
  * Decides where the values of a program stand:
  *
  * - What is joined is made in its place in the whole, and what is cut stays in its place, where that is without gaps.
- * - An output takes the place of an operand of its size that nothing needs any more, where its kernel allows.
+ * - An output takes the place of an operand of as many elements of its size that nothing needs any more, where its
+ *   kernel allows and reads nothing else there: a row that is cut from it and broadcast.
  * - Buffers that are not needed at the same time share memory.
  */
 export function place(steps: readonly PlannedStep[], { bytes, results, constants }: Values): Placement {
@@ -90,7 +92,8 @@ export function place(steps: readonly PlannedStep[], { bytes, results, constants
     return locate(value, { buffer, offset: offset + whole.offset });
   };
 
-  for (const value of bytes.keys()) {
+  // Of the inputs alone: the numbers of what steps made that no result needs are not used either.
+  for (const value of new Set(steps.flatMap(({ operands }) => operands))) {
     const address = constants.get(value);
     if (address !== undefined) inBuffer(value, Place.constant, address, 0);
     else if (!birth.has(value)) inBuffer(value, Place.input, value, 0);
@@ -107,6 +110,20 @@ export function place(steps: readonly PlannedStep[], { bytes, results, constants
           : [];
       }),
     );
+    /** Whether an output may stand where an operand stood: nothing else there is read again, in this step or later. */
+    const inherits = (output: number, operand: number): boolean => {
+      const { buffer } = locations[operand]!;
+      const { place, bytes: room, values } = buffers[buffer]!;
+      const before = call.operands[operands.indexOf(operand)]!;
+      const after = [call.outputs].flat()[outputs.indexOf(output)]!;
+      return (
+        place === Place.arena &&
+        room === bytes[output] &&
+        size(before.shape) === size(after.shape) &&
+        operands.every((other) => locations[other]!.buffer !== buffer || bytes[other] === room) &&
+        values.every((other) => lastNeed(other) <= now)
+      );
+    };
     const heirs = call.inPlace ? operands.filter((value) => death.get(value) === now) : [];
     for (const value of outputs) {
       if (locations[value]) continue;
@@ -117,12 +134,7 @@ export function place(steps: readonly PlannedStep[], { bytes, results, constants
         const { buffer, offset } = locations[cut.source]!;
         locate(value, { buffer, offset: offset + cut.offset });
       } else {
-        const heir = heirs.findIndex((operand) => {
-          const { place, bytes: size, values } = buffers[locations[operand]!.buffer]!;
-          return (
-            place === Place.arena && size === bytes[value] && values.every((other) => lastNeed(other) <= now)
-          );
-        });
+        const heir = heirs.findIndex((operand) => inherits(value, operand));
         if (heir < 0) inBuffer(value, Place.arena, 0, now);
         else locate(value, { buffer: locations[heirs.splice(heir, 1)[0]!]!.buffer, offset: 0 });
       }
