@@ -183,7 +183,7 @@ inline void multiply(const Product& p, Matrix b, Scratch* scratch) {
   const int64_t lent = scratch->lent();
   // So few that most of a panel would be empty.
   constexpr int64_t NARROW = 2;
-  if (p.columns <= NARROW && p.a.column != 1) {
+  if (p.columns <= NARROW && p.rows > NARROW && p.a.column != 1) {
     // The other way round, Cᵀ = startᵀ + Bᵀ Aᵀ, which has few rows.
     float* turned = scratch->floats(p.columns * p.rows);
     for (int64_t j = 0; p.start && j < p.columns; j++)
