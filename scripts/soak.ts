@@ -4,6 +4,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { loadExperiment } from '../src/config/load.ts';
+import { chooseEngine } from '../src/engine/engine.ts';
 import { trainSeeds } from '../src/experiment/train-seeds.ts';
 import { type CsvRow, formatCsv } from '../src/runs/csv.ts';
 import { leastSquares } from './least-squares.ts';
@@ -13,6 +14,7 @@ import { leastSquares } from './least-squares.ts';
  * evaluation:
  *
  *   npm run soak -- --steps 300000 --out docs/soak.csv
+ *   npm run soak -- --engine native
  *
  * Ends with code 1 when tensors are left over, or when resident memory grows by more than its own noise explains.
  */
@@ -21,6 +23,7 @@ const { values } = parseArgs({
   options: {
     steps: { type: 'string', default: '300000' },
     out: { type: 'string' },
+    engine: { type: 'string', default: 'wasm' },
   },
 });
 
@@ -30,7 +33,7 @@ method: vae-lstm
 name: soak
 seeds: [0]
 steps: ${values.steps}
-engine: wasm
+engine: ${values.engine}
 evaluation: { every: 2000, episodes: 5 }
 horizon: 5
 imaginationStarts: 8
@@ -49,11 +52,13 @@ const begin = clock();
 const samples: ({ env_step: number; resident_megabytes: number; tensors: number } & CsvRow)[] = [];
 
 try {
+  const experiment = loadExperiment({ file: 'soak.yaml', text: config });
+  const { engine } = await chooseEngine(experiment.engine);
   await trainSeeds(
     {
       runDir,
-      experiment: loadExperiment({ file: 'soak.yaml', text: config }),
-      engine: 'wasm',
+      experiment,
+      engine: engine.name,
       seeds: [0],
       turn: Number.POSITIVE_INFINITY,
     },

@@ -119,7 +119,9 @@ export class Ground {
   /** Starts `wm train` in a process group of its own. */
   start({ env, wrap = (command) => command }: StartOptions = {}): ReturnType<typeof launch> {
     const config = path.join(this.cwd, 'tiny.yaml');
-    const command = wrap([...wmBriefly, 'train', '--config', config, ...this.#run.args]);
+    const { WM_ENGINE } = process.env;
+    const engine = WM_ENGINE ? ['--engine', WM_ENGINE] : [];
+    const command = wrap([...wmBriefly, 'train', '--config', config, ...this.#run.args, ...engine]);
     const { child, ended } = launch(command, {
       cwd: this.cwd,
       detached: true,

@@ -2,7 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type DrillReport, runDrills } from './drill.ts';
 
-/** `npm run drills -- --seed 1 --count 240 --out drills.md`: exit code 1 where anything is not as promised. */
+/**
+ * `npm run drills -- --seed 1 --count 240 --out drills.md`: exit code 1 where anything is not as promised. On wasm, or
+ * on the engine that WM_ENGINE names.
+ */
 
 const { values } = parseArgs({
   options: {

@@ -23,19 +23,18 @@
 
 namespace wm::WM_SET {
 
-#if defined(__AVX512F__)
-constexpr int LANES = 16;
-/** Rows of the tile of sums that a product keeps in registers, two vectors wide. */
-constexpr int TILE_ROWS = 12;
+/** LANES: floats in a vector. TILE_ROWS: rows of the tile of sums that a product keeps in registers, two vectors wide. */
+#if defined(WM_LANES)
+// A test's: the shapes of a set that the machine lacks, in instructions that it has.
+constexpr int LANES = WM_LANES, TILE_ROWS = WM_TILE_ROWS;
+#elif defined(__AVX512F__)
+constexpr int LANES = 16, TILE_ROWS = 12;
 #elif defined(__AVX2__)
-constexpr int LANES = 8;
-constexpr int TILE_ROWS = 6;
+constexpr int LANES = 8, TILE_ROWS = 6;
 #elif defined(__ARM_NEON)
-constexpr int LANES = 4;
-constexpr int TILE_ROWS = 12;
+constexpr int LANES = 4, TILE_ROWS = 12;
 #else
-constexpr int LANES = 4;
-constexpr int TILE_ROWS = 4;
+constexpr int LANES = 4, TILE_ROWS = 4;
 #endif
 
 typedef float Floats __attribute__((vector_size(4 * LANES)));
@@ -79,7 +78,10 @@ WM_INLINE Floats atMost(Floats x, float bound) { return select(x > bound, bound,
 WM_INLINE Floats absolute(Floats x) { return fromBits(bitsOf(x) & 0x7fffffff); }
 
 WM_INLINE Floats squareRoot(Floats x) {
-#if defined(__AVX512F__)
+#if defined(WM_LANES)
+  for (int i = 0; i < LANES; i++) x[i] = __builtin_sqrtf(x[i]);
+  return x;
+#elif defined(__AVX512F__)
   return _mm512_sqrt_ps(x);
 #elif defined(__AVX2__)
   return _mm256_sqrt_ps(x);
