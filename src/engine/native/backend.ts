@@ -25,6 +25,8 @@ function arrayOf(dtype: tf.DataType): (typeof arrays)[keyof typeof arrays] {
 export class NativeBackend extends tf.KernelBackend {
   readonly addon: Addon;
   readonly #held: tf.DataStorage<Held>;
+  /** The addon's kernels, in the order of their numbers. */
+  readonly kernelNames: readonly string[];
   readonly #kernels: ReadonlyMap<string, number>;
   /** The words of the next call. */
   #words = new Float64Array(256);
@@ -34,7 +36,8 @@ export class NativeBackend extends tf.KernelBackend {
     super();
     this.addon = addon;
     this.#held = new tf.DataStorage(this, tf.engine());
-    this.#kernels = new Map(addon.use(instructionSet).map((name, number) => [name, number]));
+    this.kernelNames = addon.use(instructionSet);
+    this.#kernels = new Map(this.kernelNames.map((name, number) => [name, number]));
   }
 
   /** A kernel's number. @throws Error where there is none of that name */
