@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /**
  * Makes dist/ of src/, unless it is there already:
@@ -23,6 +23,9 @@ import { fileURLToPath } from 'node:url';
  * It is built in a folder beside, which then takes the place of dist/: commands that start meanwhile find the old one
  * or the new one, whole, and a build that fails or is killed leaves the old one. npm runs this after every `npm ci`
  * (`prepare`), so it is JavaScript that needs no dependency to say what is missing.
+ *
+ * Then the engine `native` is compiled where it is missing, also beside a dist/ that was there already: whoever has
+ * installed a compiler since, or emptied the cache folder, types the same command again.
  */
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -32,7 +35,7 @@ const STAMP = 'build.json';
 /** Before the id of a process: what it builds, or has put aside. */
 const BESIDE = '.dist-';
 const KERNELS = 'src/engine/wasm/assembly/asconfig.json';
-/** C++, below src/ and dist/ alike: `wm engines build native` compiles it where it runs. */
+/** C++, below src/ and dist/ alike: it is compiled where it runs. */
 const ADDON = 'engine/native/addon';
 
 /**
@@ -175,18 +178,17 @@ function putInPlace(built) {
   rmSync(aside, { recursive: true, force: true });
 }
 
-async function build() {
-  // An unpacked package is built already, and has no sources.
-  if (!existsSync(path.join(root, 'src'))) return;
+/** @returns {Promise<boolean>} whether dist/ is there now; where it is not, it has been said why */
+async function buildDist() {
   const sources = sourceDigest();
-  if (isUpToDate(sources)) return;
+  if (isUpToDate(sources)) return true;
   const found = compilers();
   if (!found) {
     process.stderr.write(
       'wm: dist/ is to be built, and what builds it is a dependency of development; run `npm ci`, then `npm prune --omit=dev` to drop it\n',
     );
     process.exitCode = 2;
-    return;
+    return false;
   }
   clearLeftovers();
   const built = path.join(root, `${BESIDE}${process.pid}`);
@@ -207,6 +209,17 @@ async function build() {
   } finally {
     rmSync(built, { recursive: true, force: true });
   }
+  return true;
 }
 
-await build();
+/** Compiles the engine `native` into the cache folder, where it is missing and can be. */
+async function buildEngine() {
+  /** @type {typeof import('../src/cli/install-native.ts')} */
+  const { buildNativeIfPossible } = await import(
+    pathToFileURL(path.join(dist, 'cli/install-native.js')).href
+  );
+  await buildNativeIfPossible((line) => process.stderr.write(`${line}\n`));
+}
+
+// An unpacked package is built already, and has no sources.
+if (existsSync(path.join(root, 'src')) && (await buildDist())) await buildEngine();

@@ -21,11 +21,14 @@ function built(): string[] {
   });
 }
 
+/** Where there is neither a C++ compiler nor the engine that one has made. */
 function build(): void {
   const { status, stdout, stderr } = spawnSync(process.execPath, [path.join(root, 'scripts/build.js')], {
     encoding: 'utf8',
+    env: { ...process.env, CXX: '/none', WM_CACHE: path.join(root, 'dist/none') },
   });
-  assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
+  assert.deepEqual({ status, stdout }, { status: 0, stdout: '' });
+  assert.match(stderr, /^wm is built, without its fastest engine: .+ CXX to another\n$/);
 }
 
 test('neither a start nor a build of what is built touches dist/', () => {

@@ -1,17 +1,28 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { RECORD_FILE } from '../engine/cache.ts';
-import { ADDON_FILE, ADDON_SOURCES, type NativeRecord, nativeFolder, sha256 } from '../engine/native.ts';
-import { UserError } from '../errors.ts';
+import { EngineError } from '../engine/engine-error.ts';
 import {
+  ADDON_FILE,
+  ADDON_SOURCES,
+  describeNative,
+  type NativeRecord,
+  nativeFolder,
+  sha256,
+} from '../engine/native.ts';
+import { UserError } from '../errors.ts';
+import { GROUP_SIGNALS } from '../experiment/signals.ts';
+import {
+  type Compiler,
   errorLine,
-  HEADERS,
   type Installed,
   makeInstallation,
   requireCompiler,
+  requireHeaders,
   tryOut,
   writeJson,
 } from './installation.ts';
+import { leaveOn } from './leave.ts';
 import { type Ran, runProgram } from './run-program.ts';
 
 /** The instruction sets that the kernels are compiled for, the best first: their namespace and how they are asked for. */
@@ -57,12 +68,14 @@ export async function buildNative(say: (step: string) => void): Promise<Installe
   if (process.platform === 'win32') {
     throw new UserError('engine native: it can be built on Linux and macOS alone; use --engine wasm');
   }
+  const headers = requireHeaders('native');
   const compiler = await requireCompiler('native');
+  const place = nativeFolder();
   return makeInstallation(async (folder) => {
-    say(`compiling with ${compiler.version}`);
+    say(`compiling the engine native with ${compiler.version}, half a minute`);
     const run = async (args: readonly string[]) => {
       const ran = await runProgram(compiler.command, args);
-      if (ran.status !== 0) throw compilationError(compiler.command, ran);
+      if (ran.status !== 0) throw compilationError(compiler, ran);
     };
     const builds = sets[process.arch] ?? others;
     const objects = path.join(folder, 'objects');
@@ -81,7 +94,7 @@ export async function buildNative(say: (step: string) => void): Promise<Installe
     );
     const binary = path.join(folder, ADDON_FILE);
     await run([
-      ...[...OPTIONS, '-shared', '-DNAPI_VERSION=8', '-I', HEADERS],
+      ...[...OPTIONS, '-shared', '-DNAPI_VERSION=8', '-I', headers],
       `-DWM_SETS(X)=${builds.map(({ name }) => `X(${name})`).join(' ')}`,
       ...['addon.cc', 'program.cc', 'memory.cc'].map(source),
       // Of what two objects have alike the linker takes the first: that of the set that every processor has.
@@ -91,6 +104,9 @@ export async function buildNative(say: (step: string) => void): Promise<Installe
       ...['-o', binary],
     ]);
     rmSync(objects, { recursive: true });
+    if (nativeFolder() !== place) {
+      throw new UserError('engine native: its sources have changed meanwhile; run the same command again', 1);
+    }
     const record: NativeRecord = {
       compiler: compiler.version,
       digest: sha256(readFileSync(binary)),
@@ -99,13 +115,39 @@ export async function buildNative(say: (step: string) => void): Promise<Installe
     writeJson(path.join(folder, RECORD_FILE), record);
     say('computing one operation');
     const engine = await tryOut('native', { folder }, 'try another compiler, or use --engine wasm');
-    return { engine, place: nativeFolder() };
+    return { engine, place };
   });
 }
 
-function compilationError(command: string, ran: Ran): UserError {
+/**
+ * The step of wm's own build that builds the engine where it is not built for these sources yet. Where that cannot be
+ * done wm computes with wasm: it is said in one sentence and fails nothing.
+ */
+export async function buildNativeIfPossible(say: (line: string) => void): Promise<void> {
+  if (isBuilt()) return;
+  leaveOn(GROUP_SIGNALS);
+  try {
+    const { engine, folder } = await buildNative(say);
+    say(`engine ${engine.name} is ready: ${engine.device}, in ${folder}`);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    say(`wm is built, without its fastest engine: ${error.message}`);
+  }
+}
+
+function isBuilt(): boolean {
+  try {
+    describeNative();
+    return true;
+  } catch (error) {
+    if (error instanceof EngineError) return false;
+    throw error;
+  }
+}
+
+function compilationError({ command, version }: Compiler, ran: Ran): UserError {
   return new UserError(
-    `engine native: its kernels do not compile (${errorLine(ran)}); set CXX to g++ 9 or clang++ 11 or newer than ${command} here`,
+    `engine native: ${command} (${version}) does not compile it (${errorLine(ran)}); set CXX to g++ 9, clang++ 11 or a newer one`,
     1,
   );
 }

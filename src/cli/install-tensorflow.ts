@@ -13,10 +13,10 @@ import { UserError } from '../errors.ts';
 import { makeFolder } from '../runs/atomic.ts';
 import {
   errorLine,
-  HEADERS,
   type Installed,
   makeInstallation,
   requireCompiler,
+  requireHeaders,
   tryOut,
   writeJson,
 } from './installation.ts';
@@ -41,6 +41,7 @@ const FIND_DIR = `python3 -c "import importlib.util as u; print(u.find_spec('ten
 export async function buildTensorflow(library: string, say: (step: string) => void): Promise<Installed> {
   const builtAgainst = path.resolve(library);
   requireTensorflow(builtAgainst);
+  const headers = requireHeaders('tensorflow');
   const compiler = await requireCompiler('tensorflow');
   return install({ kind: 'built', builtAgainst, compiler: compiler.version }, say, async (folder) => {
     say(`compiling against ${builtAgainst}`);
@@ -49,7 +50,7 @@ export async function buildTensorflow(library: string, say: (step: string) => vo
     makeFolder(target);
     const compiled = await runProgram(compiler.command, [
       ...['-std=c++17', '-O2', '-fPIC', '-shared', `-DNAPI_VERSION=${NAPI_VERSION}`],
-      ...['-I', HEADERS],
+      ...['-I', headers],
       ...['-I', path.join(builtAgainst, 'include')],
       ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => path.join(source, 'binding', file)),
       ...['-o', path.join(target, 'tfjs_binding.node')],

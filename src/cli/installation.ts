@@ -6,14 +6,25 @@ import { cacheFolder } from '../engine/cache.ts';
 import type { Engine } from '../engine/description.ts';
 import type { EngineName } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
-import { makeFolder } from '../runs/atomic.ts';
+import { isSystemError, makeFolder } from '../runs/atomic.ts';
+import { alternatives } from '../words.ts';
 import { type Ran, runProgram } from './run-program.ts';
 
-/** The headers of Node's C interface: stable over Node's versions, and as a package they need no other source. */
-export const HEADERS = path.join(
-  path.dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json')),
-  'include',
-);
+/**
+ * The headers of Node's C interface: stable over Node's versions, and as a package they need no other source.
+ *
+ * @throws UserError where the package is missing
+ */
+export function requireHeaders(engine: EngineName): string {
+  const { resolve } = createRequire(import.meta.url);
+  try {
+    return path.join(path.dirname(resolve('node-api-headers/package.json')), 'include');
+  } catch {
+    throw new UserError(
+      `engine ${engine}: the package node-api-headers is missing; install wm's packages anew (in a checkout: \`npm ci\`)`,
+    );
+  }
+}
 
 /** An engine that has computed something, and where it is. */
 export interface Installed {
@@ -33,9 +44,10 @@ export async function makeInstallation(
   process.once('exit', remove);
   try {
     const { engine, place } = await make(folder);
-    rmSync(place, { recursive: true, force: true });
-    renameSync(folder, place);
+    putInPlace(folder, place);
     return { engine, folder: place };
+  } catch (error) {
+    throw isSystemError(error) ? unwritable(error) : error;
   } finally {
     remove();
     process.off('exit', remove);
@@ -49,9 +61,24 @@ function makeSideFolder(): string {
     makeFolder(cache);
     return mkdtempSync(path.join(cache, 'unfinished-'));
   } catch (error) {
-    throw new UserError(
-      `${cache} cannot be written (${(error as Error).message}); set WM_CACHE to a folder that can`,
-    );
+    throw unwritable(error as Error);
+  }
+}
+
+const unwritable = ({ message }: Error): UserError =>
+  new UserError(`${cacheFolder()} cannot be written (${message}); set WM_CACHE to a folder that can`);
+
+/** Another process may put its own installation there in between: of two that are made at once the last one stays. */
+function putInPlace(folder: string, place: string): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      rmSync(place, { recursive: true, force: true });
+      renameSync(folder, place);
+      return;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? '';
+      if (tries === 10 || !['ENOTEMPTY', 'EEXIST'].includes(code)) throw error;
+    }
   }
 }
 
@@ -77,13 +104,30 @@ export async function tryOut(name: EngineName, binary: object, remedy: string): 
   return engine;
 }
 
-/** The C++ compiler, $CXX or g++, and its version. @throws UserError where there is none. */
-export async function requireCompiler(engine: EngineName): Promise<{ command: string; version: string }> {
-  const command = process.env.CXX || 'g++';
-  const { status, stdout } = await runProgram(command, ['--version']);
-  if (status === 0) return { command, version: stdout.split('\n')[0]! };
+/** A C++ compiler, and its first line about itself. */
+export interface Compiler {
+  command: string;
+  version: string;
+}
+
+/** What a C++ compiler may be called: the first that starts is taken. */
+const COMPILERS = ['g++', 'clang++', 'c++'];
+
+/** $CXX or one of COMPILERS. @throws UserError where there is none. */
+export async function requireCompiler(engine: EngineName): Promise<Compiler> {
+  const { CXX } = process.env;
+  for (const command of CXX ? [CXX] : COMPILERS) {
+    const { status, stdout } = await runProgram(command, ['--version']);
+    if (status === 0) return { command, version: stdout.split('\n')[0]! };
+  }
+  const install =
+    process.platform === 'darwin'
+      ? '`xcode-select --install`'
+      : 'on Debian and Ubuntu: `apt-get install g++`';
   throw new UserError(
-    `engine ${engine}: the C++ compiler ${command} is missing; install it (on Debian and Ubuntu: \`apt-get install g++\`), or set CXX to another`,
+    CXX
+      ? `engine ${engine}: the C++ compiler ${CXX} is missing; install it, or set CXX to another`
+      : `engine ${engine}: a C++ compiler is missing (${alternatives(COMPILERS)}); install one (${install}), or set CXX to it`,
   );
 }
 

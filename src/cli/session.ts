@@ -113,7 +113,7 @@ export async function trainSession(
   }
 }
 
-/** Where runs are computed and why not by a better engine: `wasm 4.22.0 (processor, …); engine tensorflow: …`. */
+/** Where runs are computed and why not by a better engine: `wasm 4.22.0 (processor, …); engine native: …`. */
 export function engineWords({ used: { engine, reason } }: Sitting): string {
   return `${engine.name} ${engine.version} (${engine.device})${reason ? `; ${reason}` : ''}`;
 }

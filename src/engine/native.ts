@@ -48,7 +48,7 @@ export const nativeFolder = (): string =>
 /** @throws EngineError that says why the binary cannot be used, and what mends it */
 function loadAddon(folder: string): Addon {
   let binary: Buffer;
-  let record: NativeRecord;
+  let record: NativeRecord | null;
   try {
     record = JSON.parse(readFileSync(path.join(folder, RECORD_FILE), 'utf8'));
     binary = readFileSync(path.join(folder, ADDON_FILE));
@@ -56,7 +56,7 @@ function loadAddon(folder: string): Addon {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
       throw new EngineError(
         'native',
-        `it is not built; run ${BUILD_COMMAND} (ten seconds, with g++ or clang++)`,
+        `it is not built; run ${BUILD_COMMAND} (half a minute, with g++ or clang++)`,
       );
     }
     throw new EngineError(
@@ -64,7 +64,7 @@ function loadAddon(folder: string): Addon {
       `${folder} cannot be read (${(error as Error).message}); run ${BUILD_COMMAND}`,
     );
   }
-  if (sha256(binary) !== record.digest) {
+  if (sha256(binary) !== record?.digest) {
     throw new EngineError('native', `${folder} is damaged; run ${BUILD_COMMAND}`);
   }
   try {
