@@ -55,10 +55,10 @@ const badFiles: [string, string][] = [
   ],
   ['distractors: -1', 'c.yaml:2:14: distractors: expected an integer from 0 to 1000, got -1'],
   ['randomHold: 0.5', 'c.yaml:2:13: randomHold: expected a number from 1 to 10000, got 0.5'],
-  ['engine: gpu', 'c.yaml:2:9: engine: expected auto, tensorflow, webgpu, wasm or cpu, got "gpu"'],
+  ['engine: gpu', 'c.yaml:2:9: engine: expected auto, tensorflow, webgpu, native, wasm or cpu, got "gpu"'],
   [
     `engine: ${'x'.repeat(99)}`,
-    `c.yaml:2:9: engine: expected auto, tensorflow, webgpu, wasm or cpu, got "${'x'.repeat(56)}…"`,
+    `c.yaml:2:9: engine: expected auto, tensorflow, webgpu, native, wasm or cpu, got "${'x'.repeat(56)}…"`,
   ],
   // schedules
   ['beta: high', 'c.yaml:2:7: beta: expected a number >= 0 or {from, to, over}, got "high"'],
@@ -290,7 +290,7 @@ test('a mistake on the command line is placed there', () => {
       '--steps: steps must exceed randomSteps, or nothing is learnt (steps is 500, randomSteps is 1000)',
     ],
     [{ name: '..' }, `--name: expected ${folder}, got ".."`],
-    [{ engine: 'gpu' }, '--engine: expected auto, tensorflow, webgpu, wasm or cpu, got "gpu"'],
+    [{ engine: 'gpu' }, '--engine: expected auto, tensorflow, webgpu, native, wasm or cpu, got "gpu"'],
   ];
   for (const [given, message] of flags) assert.equal(complaint(method, { flags: given }), message);
 });

@@ -12,9 +12,17 @@ import { spec, tap } from 'node:test/reporters';
  */
 
 /** What lasts longest begins first: one that began last would have the other cores wait for it. */
-const longest = ['drills', 'cli', 'sweep', 'update', 'tensorflow', 'report', 'figures', 'fuzz'].map(
-  (name) => `${name}.test.ts`,
-);
+const longest = [
+  'drills',
+  'cli',
+  'sweep',
+  'native-build',
+  'update',
+  'tensorflow',
+  'report',
+  'figures',
+  'fuzz',
+].map((name) => `${name}.test.ts`);
 const place = (file: string) => (longest.includes(file) ? longest.indexOf(file) : longest.length);
 
 const files = readdirSync(import.meta.dirname)

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { makeFolder } from '../src/runs/atomic.ts';
 import { SeedFolder } from '../src/runs/seed-folder.ts';
+import { fakePrograms } from './support/fake-programs.ts';
 import { launch, start, wm } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { events, tinyDreamCritic, waitFor } from './support/tiny-run.ts';
@@ -50,12 +51,10 @@ describe('signals', { skip: windows }, () => {
 
   test('building an engine ends with what it has started, and leaves nothing', async () => {
     const cwd = temporaryFolder('build');
-    const [cache, programs] = ['cache', 'programs'].map((name) => path.join(cwd, name)) as [string, string];
+    const cache = path.join(cwd, 'cache');
     const started = path.join(cwd, 'started');
-    mkdirSync(programs);
     // A downloader that has a child of its own, as npm has.
-    writeFileSync(path.join(programs, 'npm'), `#!/bin/sh\nsleep 600 &\necho $! >'${started}'\nwait\n`);
-    chmodSync(path.join(programs, 'npm'), 0o755);
+    const programs = fakePrograms(cwd, { npm: `sleep 600 &\necho $! >'${started}'\nwait` });
     const env = { WM_CACHE: cache, PATH: `${programs}:${process.env.PATH}` };
     const { child, ended } = launch([...wm, 'engines', 'install', 'tensorflow'], { cwd, env });
     const content = () => (existsSync(started) ? readFileSync(started, 'utf8') : '');

@@ -1,13 +1,5 @@
 import assert from 'node:assert/strict';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 import { RECORD_FILE } from '../src/engine/cache.ts';
@@ -23,7 +15,8 @@ import { emptyBatch } from '../src/training/replay.ts';
 import { stepSpaces } from './support/agents.ts';
 import { testCompiledFunctions } from './support/compiled-functions.ts';
 import { engineHere } from './support/engine-here.ts';
-import { runSync } from './support/program.ts';
+import { fakePrograms } from './support/fake-programs.ts';
+import { installedEngines, runSync } from './support/program.ts';
 import { assertUpdateEqualsReference } from './support/reference-update.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -48,23 +41,16 @@ function library(name: string, ...without: string[]): string {
   return folder;
 }
 
-/** A folder with programs of our own, to stand first in PATH. */
-function programs(scripts: Record<string, string>): string {
-  const folder = mkdtempSync(path.join(dir, 'bin-'));
-  for (const [name, script] of Object.entries(scripts)) {
-    writeFileSync(path.join(folder, name), `#!/bin/sh\n${script}\n`);
-    chmodSync(path.join(folder, name), 0o755);
-  }
-  return folder;
-}
-
 const onLinux = { skip: process.platform !== 'linux' && 'skipped: wm engines build is for Linux' };
 
 describe('what hinders wm engines build or install is one sentence with what mends it', onLinux, () => {
-  const compiler = programs({ 'g++': 'echo g++ 12' });
-  const offline = programs({ 'g++': 'echo g++ 12', npm: 'echo npm error code ENOTFOUND >&2; exit 1' });
+  const compiler = fakePrograms(dir, { 'g++': 'echo g++ 12' });
+  const offline = fakePrograms(dir, {
+    'g++': 'echo g++ 12',
+    npm: 'echo npm error code ENOTFOUND >&2; exit 1',
+  });
   const fetched = 'mkdir -p node_modules/@tensorflow/tfjs-node-gpu';
-  const hostless = programs({
+  const hostless = fakePrograms(dir, {
     npm: `[ $1 = install ] && exec ${fetched}; echo Error: getaddrinfo ENOTFOUND >&2; exit 1`,
   });
   const build = (folder: string, environment: NodeJS.ProcessEnv = {}) =>
@@ -264,7 +250,7 @@ describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` 
         '--workers',
         '1',
       ];
-      const { status, stderr } = runSync(args, { cwd: dir });
+      const { status, stderr } = runSync(args, { cwd: dir, env: installedEngines });
       assert.equal(status, 0, stderr);
       const events = readFileSync(path.join(dir, 'runs', name, 'events.jsonl'), 'utf8');
       assert.match(events, /"kind":"worker".*"seeds":\[0,1\]/);

@@ -1,5 +1,7 @@
 import { type SpawnOptions, type SpawnSyncOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
@@ -26,8 +28,19 @@ export interface Ended extends Answered {
   signal: NodeJS.Signals | null;
 }
 
-/** Whoever runs the tests may prefer an engine; the tests do not. */
-const environment = (env: NodeJS.ProcessEnv = {}) => ({ ...process.env, WM_ENGINE: '', ...env });
+/** The environment of a program that is to find the engines that this machine has. */
+export const installedEngines: NodeJS.ProcessEnv = { WM_CACHE: process.env.WM_CACHE };
+
+/**
+ * Whoever runs the tests may prefer an engine, or have set one up; the tests do not: theirs finds a cache folder that
+ * nobody makes, so that `auto` is wasm wherever there is no GPU.
+ */
+const environment = (env: NodeJS.ProcessEnv = {}) => ({
+  ...process.env,
+  WM_ENGINE: '',
+  WM_CACHE: path.join(tmpdir(), 'wm-tests-without-engines'),
+  ...env,
+});
 
 /** Starts a command line, what it needs of the environment added to the tests' own. */
 export function launch([program, ...args]: string[], options: Omit<SpawnOptions, 'stdio'>) {
