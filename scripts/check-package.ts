@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import {
   asUser,
@@ -19,6 +20,7 @@ import {
  *
  * The checkout is installed and built without any install script. The installed package stands in a folder with spaces
  * and letters beyond ASCII that may not be written to, and runs without HOME; for root, as another user who owns nothing.
+ * It compiles the engine native where there is g++.
  * Needs git and a registry (or npm's cache). Each step prints a line; the first that fails ends with its output.
  */
 
@@ -38,7 +40,7 @@ replay: { batch: 2, length: 4 }
 
 /** What the package may hold; anything else is not needed to run it. */
 const shipped =
-  /^(package\.json|README\.md|LICENSE|bin\/wm\.js|bench\/\w+\.(py|txt)|configs\/[\w/-]+\.yaml|dist\/[\w/-]+\.(js|wasm)|scripts\/build\.js)$/;
+  /^(package\.json|README\.md|LICENSE|bin\/wm\.js|bench\/\w+\.(py|txt)|configs\/[\w/-]+\.yaml|dist\/[\w/-]+\.(js|wasm)|dist\/engine\/native\/addon\/\w+\.(cc|h)|scripts\/build\.js)$/;
 
 npm(checkout, 'ci', '--ignore-scripts');
 npm(checkout, 'run', 'build');
@@ -51,6 +53,12 @@ assert.deepEqual(
   files.filter((file) => !shipped.test(file)),
   [],
   'the package holds what is not needed to run it',
+);
+const addon = 'engine/native/addon';
+assert.deepEqual(
+  files.filter((file) => /\.(cc|h)$/.test(file)).map((file) => path.relative(`dist/${addon}`, file)),
+  readdirSync(path.join(checkout, 'src', addon)).sort(),
+  "the package lacks some of the engine native's C++",
 );
 done(
   `the package has ${files.length} files, ${kilobytes(packed.size)} packed, ${kilobytes(packed.unpackedSize)} unpacked`,
@@ -66,7 +74,8 @@ done('the package is installed in an empty folder without install scripts or opt
 forbidWriting(place);
 const work = folderOfUser('work');
 writeFileSync(path.join(work, 'tiny.yaml'), tiny);
-const run = (...args: string[]) => runAsUser(work, path.join(place, 'node_modules/.bin/wm'), ...args);
+const wm = path.join(place, 'node_modules/.bin/wm');
+const run = (...args: string[]) => runAsUser(work, wm, ...args);
 assert.match(run('--version'), /^\d+\.\d+\.\d+\n$/);
 assert.match(run('train', '--config', 'tiny.yaml'), /^dream-critic: final reward .* over 2 seeds/);
 assert.match(run('eval', 'runs/tiny', '--episodes', '2'), /mean over 2 seeds/);
@@ -79,6 +88,16 @@ assert.equal(JSON.parse(readFileSync(info, 'utf8')).gitCommit, null, 'an install
 done(
   `wm train, eval, compare and engines run from a read-only path with spaces and 世界, without HOME${asUser}`,
 );
+
+if (process.platform !== 'win32' && spawnSync('g++', ['--version']).status === 0) {
+  const cached = (...args: string[]) =>
+    runAsUser(work, 'env', `WM_CACHE=${path.join(work, 'cache')}`, wm, ...args);
+  assert.match(cached('engines', 'build', 'native'), /^engine native is ready: /);
+  assert.match(cached('engines'), /^. native +usable /m);
+  done('the installed package compiles the engine native');
+} else {
+  done('skipped: there is no g++ here to compile the engine native');
+}
 
 function kilobytes(bytes: number): string {
   return `${(bytes / 1000).toFixed(0)} kB`;

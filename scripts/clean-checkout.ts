@@ -17,6 +17,9 @@ process.once('exit', () => {
   rmSync(root, { recursive: true, force: true });
 });
 
+/** What is built there stays there. */
+process.env.WM_CACHE = path.join(root, 'cache');
+
 export const checkout = path.join(root, 'checkout');
 execFileSync('git', ['clone', '--quiet', fileURLToPath(new URL('../', import.meta.url)), checkout]);
 
