@@ -73,13 +73,14 @@ export async function buildNative(say: (step: string) => void): Promise<Installe
   const place = nativeFolder();
   return makeInstallation(async (folder) => {
     say(`compiling the engine native with ${compiler.version}, half a minute`);
-    const run = async (args: readonly string[]) => {
-      const ran = await runProgram(compiler.command, args);
-      if (ran.status !== 0) throw compilationError(compiler, ran);
-    };
     const builds = sets[process.arch] ?? others;
     const objects = path.join(folder, 'objects');
     mkdirSync(objects);
+    const run = async (args: readonly string[]) => {
+      // A compiler that is ended leaves its passes' files behind: they go with the folder.
+      const ran = await runProgram(compiler.command, args, { env: { ...process.env, TMPDIR: objects } });
+      if (ran.status !== 0) throw compilationError(compiler, ran);
+    };
     const object = (name: string) => path.join(objects, `${name}.o`);
     const source = (name: string) => path.join(ADDON_SOURCES, name);
     await Promise.all(

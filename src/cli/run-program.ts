@@ -20,7 +20,7 @@ export interface Ran {
 export async function runProgram(
   command: string,
   args: readonly string[],
-  options: Pick<SpawnOptions, 'cwd' | 'shell'> = {},
+  options: Pick<SpawnOptions, 'cwd' | 'env' | 'shell'> = {},
 ): Promise<Ran> {
   const ownGroup = process.platform !== 'win32';
   const stdio: SpawnOptions['stdio'] = ['ignore', 'pipe', 'pipe'];
