@@ -32,7 +32,7 @@ interface InstructionSet {
   options: readonly string[];
 }
 
-const sets: Partial<Record<NodeJS.Architecture, readonly InstructionSet[]>> = {
+const setsOfFamilies: Partial<Record<NodeJS.Architecture, readonly InstructionSet[]>> = {
   x64: [
     {
       name: 'avx512',
@@ -45,7 +45,10 @@ const sets: Partial<Record<NodeJS.Architecture, readonly InstructionSet[]>> = {
   arm64: [{ name: 'baseline', title: 'NEON', options: [] }],
 };
 
-const others: readonly InstructionSet[] = [{ name: 'baseline', title: 'vectors of 128 bits', options: [] }];
+/** Those of this processor's family. */
+export const instructionSets: readonly InstructionSet[] = setsOfFamilies[process.arch] ?? [
+  { name: 'baseline', title: 'vectors of 128 bits', options: [] },
+];
 
 /** As fast as the compiler can, without what changes results that are not finite. */
 const OPTIONS = [
@@ -73,7 +76,6 @@ export async function buildNative(say: (step: string) => void): Promise<Installe
   const place = nativeFolder();
   return makeInstallation(async (folder) => {
     say(`compiling the engine native with ${compiler.version}, half a minute`);
-    const builds = sets[process.arch] ?? others;
     const objects = path.join(folder, 'objects');
     mkdirSync(objects);
     const run = async (args: readonly string[]) => {
@@ -84,7 +86,7 @@ export async function buildNative(say: (step: string) => void): Promise<Installe
     const object = (name: string) => path.join(objects, `${name}.o`);
     const source = (name: string) => path.join(ADDON_SOURCES, name);
     await Promise.all(
-      builds.map(({ name, title, options }) =>
+      instructionSets.map(({ name, title, options }) =>
         run([
           ...OPTIONS,
           ...options,
@@ -96,10 +98,10 @@ export async function buildNative(say: (step: string) => void): Promise<Installe
     const binary = path.join(folder, ADDON_FILE);
     await run([
       ...[...OPTIONS, '-shared', '-DNAPI_VERSION=8', '-I', headers],
-      `-DWM_SETS(X)=${builds.map(({ name }) => `X(${name})`).join(' ')}`,
+      `-DWM_SETS(X)=${instructionSets.map(({ name }) => `X(${name})`).join(' ')}`,
       ...['addon.cc', 'program.cc', 'memory.cc'].map(source),
       // Of what two objects have alike the linker takes the first: that of the set that every processor has.
-      ...builds.toReversed().map(({ name }) => object(name)),
+      ...instructionSets.toReversed().map(({ name }) => object(name)),
       // Node has Node's C interface, which macOS wants to hear.
       ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
       ...['-o', binary],

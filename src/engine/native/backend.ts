@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { size } from '../size.ts';
 import type { Addon, Values } from './addon.ts';
-import { type Call, missing } from './kernel.ts';
+import { type Call, missing, type Output } from './kernel.ts';
 
 /** A tensor's memory. */
 interface Held {
@@ -72,6 +72,19 @@ export class NativeBackend extends tf.KernelBackend {
     const dataId = {};
     this.#hold(dataId, size(shape), dtype, 1);
     return { dataId, shape, dtype };
+  }
+
+  /** New tensors that `fill` fills. Where that or the memory for one of them fails, none is left. */
+  makeOutputs(wanted: readonly Output[], fill: (outputs: tf.TensorInfo[]) => void): tf.TensorInfo[] {
+    const outputs: tf.TensorInfo[] = [];
+    try {
+      for (const { shape, dtype } of wanted) outputs.push(this.makeOutput(shape, dtype));
+      fill(outputs);
+      return outputs;
+    } catch (error) {
+      for (const { dataId } of outputs) this.disposeData(dataId);
+      throw error;
+    }
   }
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {

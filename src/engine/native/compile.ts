@@ -30,9 +30,13 @@ export const compile: Compile = (f, inputs) => {
   return {
     run: (given) => {
       for (const [i, { dataId }] of given.entries()) inputAddresses[i] = backend.address(dataId);
-      const outputs = own.map(({ info: { shape, dtype } }) => backend.makeOutput(shape, dtype));
-      for (const [i, { dataId }] of outputs.entries()) resultAddresses[i] = backend.address(dataId);
-      backend.addon.run(program, inputAddresses, resultAddresses);
+      const outputs = backend.makeOutputs(
+        own.map(({ info }) => info),
+        (outputs) => {
+          for (const [i, { dataId }] of outputs.entries()) resultAddresses[i] = backend.address(dataId);
+          backend.addon.run(program, inputAddresses, resultAddresses);
+        },
+      );
       const taken = new Set<number>();
       return results.map(({ value, info: { shape, dtype } }) => {
         const index = owned.get(value);

@@ -28,8 +28,9 @@ export function registerKernels(backendName: string): void {
           native.incRef(planned.same.dataId);
           return { dataId: planned.same.dataId, ...planned.output };
         }
-        const outputs = [planned.outputs].flat().map(({ shape, dtype }) => native.makeOutput(shape, dtype));
-        native.execute(planned, outputs);
+        const outputs = native.makeOutputs([planned.outputs].flat(), (outputs) =>
+          native.execute(planned, outputs),
+        );
         return Array.isArray(planned.outputs) ? outputs : outputs[0]!;
       },
     });

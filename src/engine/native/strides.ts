@@ -26,7 +26,7 @@ export interface Walk {
 }
 
 /** The most axes that the addon takes. */
-const MAX_RANK = 8;
+const MAX_RANK = 12;
 
 /** The same walk in the same order along as few axes as can be, at least one: neighbours that every tensor passes as one become one. */
 export function merged({ extents, strides }: Walk): Walk {

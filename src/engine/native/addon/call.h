@@ -70,8 +70,8 @@ struct KernelTable {
   int64_t count;
 };
 
-/** The most axes a tensor has. */
-constexpr int MAX_RANK = 8;
+/** The most axes that a kernel walks along: those of tfjs's tensors, at most 6, each perhaps repeated. */
+constexpr int MAX_RANK = 12;
 
 /** What a kernel finds wrong in values; becomes a JavaScript Error. `message` is a format for `number`. */
 struct KernelError {

@@ -183,7 +183,13 @@ struct FloorQuotient {
   WM_INLINE auto operator()(float x, float y) const { return __builtin_floorf(x / y); }
 };
 struct FloorQuotientOfIntegers {
-  WM_INLINE auto operator()(int32_t x, int32_t y) const { return y == 0 ? 0 : toInteger(static_cast<float>(__builtin_floor(static_cast<double>(x) / y))); }
+  WM_INLINE auto operator()(int32_t x, int32_t y) const {
+    if (y == 0) return 0;
+    // Of 64 bits: the least int32 by -1 is beyond it, and wraps around.
+    const int64_t quotient = static_cast<int64_t>(x) / y;
+    const bool isAbove = quotient * y != x && (x < 0) != (y < 0);
+    return static_cast<int32_t>(quotient - isAbove);
+  }
 };
 /** The rest with the divisor's sign. */
 struct Rest {
