@@ -3,7 +3,6 @@ import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { startEngine } from '../src/engine/engine.ts';
-import type { EngineName } from '../src/engine/names.ts';
 import { oneHot } from '../src/engine/one-hot.ts';
 import { scope } from '../src/engine/scope.ts';
 import { stopGradient } from '../src/engine/stop-gradient.ts';
@@ -22,9 +21,9 @@ import { mlpSpecs } from '../src/nn/mlp.ts';
 import { movingAverage, polynomialDecayRate } from '../src/nn/moving-average.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import { processorEngines } from './support/engine-here.ts';
 import { assertClose, normals, upload, type Values } from './support/tensors.ts';
 
-const ENGINES = ['cpu', 'wasm'] satisfies EngineName[];
 const extent = fc.integer({ min: 1, max: 9 });
 const members = fc.integer({ min: 1, max: 4 });
 const seed = fc.integer({ min: 0, max: 1_000_000 });
@@ -44,7 +43,7 @@ function forwardAndGradients(
   });
 }
 
-for (const engine of ENGINES) {
+for (const engine of processorEngines) {
   describe(`engine helpers on ${engine}`, () => {
     before(async () => {
       await startEngine(engine);
@@ -129,7 +128,7 @@ test('affine and its gradients equal the portable form', async () => {
     const wanted = cases.map(({ operands, cotangents }) =>
       forwardAndGradients(portableAffine(activation === 'relu'), operands, cotangents),
     );
-    for (const engine of ENGINES) {
+    for (const engine of processorEngines) {
       await startEngine(engine);
       for (const [i, { operands, cotangents }] of cases.entries()) {
         const layer = (...[x, weight, bias]: tf.Tensor[]) => [affine(x!, weight!, bias!, activation)];
@@ -183,7 +182,7 @@ test('lstmSequence and its gradients equal a loop on the tape, resets included',
 
     await startEngine('cpu');
     const wanted = forwardAndGradients(portableLstm(keep), operands, cotangents);
-    for (const engine of ENGINES) {
+    for (const engine of processorEngines) {
       await startEngine(engine);
       const sequence = (...[inputs, weight]: tf.Tensor[]) => {
         const mask = upload(keep) as tf.Tensor3D;
@@ -198,7 +197,7 @@ test('lstmSequence and its gradients equal a loop on the tape, resets included',
   }
 });
 
-for (const engine of ENGINES) {
+for (const engine of processorEngines) {
   describe(`numbers on ${engine}`, () => {
     before(async () => {
       await startEngine(engine);

@@ -26,6 +26,7 @@ import { type Batch, emptyBatch } from '../src/training/replay.ts';
 import type { MemberState } from '../src/training/state.ts';
 import { type TrainingPlan, train } from '../src/training/train.ts';
 import { memoryless } from './support/agents.ts';
+import { processorEngines } from './support/engine-here.ts';
 import { assertClose } from './support/tensors.ts';
 
 const cartPole = environmentEntry('CartPole-v1');
@@ -220,7 +221,7 @@ describe('networks', () => {
     );
   });
 
-  for (const engine of ['cpu', 'wasm'] as const) {
+  for (const engine of processorEngines) {
     test(`a tanh MLP and its gradients are tfjs's on ${engine}`, async () => {
       await startEngine(engine);
       const layout = new ParameterLayout(mlpSpecs('net', 3, [9, 6], 2, 0.5));

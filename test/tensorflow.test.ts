@@ -6,16 +6,10 @@ import { RECORD_FILE } from '../src/engine/cache.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { explain } from '../src/engine/tensorflow.ts';
 import type { Binding } from '../src/engine/tensorflow-package.ts';
-import { environmentEntry } from '../src/envs/index.ts';
-import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
-import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
-import { RandomStream } from '../src/random/stream.ts';
-import { agentSpaces } from '../src/training/agent-spaces.ts';
-import { emptyBatch } from '../src/training/replay.ts';
-import { stepSpaces } from './support/agents.ts';
 import { testCompiledFunctions } from './support/compiled-functions.ts';
 import { engineHere } from './support/engine-here.ts';
 import { fakePrograms } from './support/fake-programs.ts';
+import { assertGoesOnExactly } from './support/going-on.ts';
 import { installedEngines, runSync } from './support/program.ts';
 import { assertUpdateEqualsReference } from './support/reference-update.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -198,36 +192,8 @@ describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` 
 
   testCompiledFunctions(1e-5);
 
-  test('what goes on from saved weights ends with the bytes of what never stopped', async () => {
-    const settings = vaeLstmSettings.parse({ imaginationStarts: 16, horizon: 5 });
-    const spaces = agentSpaces(environmentEntry('CartPole-v1'));
-    const { batch: windows, length } = settings.replay;
-    const batch = emptyBatch(1, windows, length, stepSpaces(4));
-    const random = RandomStream.named(0, 'batch');
-    for (const values of [batch.observation, batch.nextObservation]) random.fillNormal(values);
-    const create = () => vaeLstm.create([{ seed: 0, settings }], spaces);
-    const saved = async (agent: ReturnType<typeof create>) => (await agent.save())[0]!.arrays;
-
-    const whole = create();
-    const halves: ReturnType<typeof create>[] = [];
-    for (let update = 1; update <= 4; update++) {
-      const resumed = create();
-      resumed.load(await whole.save());
-      halves.push(resumed);
-      for (const agent of [whole, resumed]) agent.update(batch, 100, update);
-      const [wanted, actual] = [await saved(whole), await saved(resumed)];
-      for (const [name, { data }] of Object.entries(wanted)) {
-        assert.ok(
-          Buffer.from(data.buffer).equals(Buffer.from(actual[name]!.data.buffer)),
-          `${name}, update ${update}`,
-        );
-      }
-    }
-    for (const agent of [whole, ...halves]) {
-      await agent.drainLosses();
-      agent.dispose();
-    }
-  });
+  test('what goes on from saved weights ends with the bytes of what never stopped', () =>
+    assertGoesOnExactly());
 
   test('two runs give the same bytes, by seeds stacked in one worker', () => {
     writeFileSync(

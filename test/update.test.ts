@@ -1,13 +1,18 @@
 import { before, describe, test } from 'node:test';
 import { startEngine } from '../src/engine/engine.ts';
 import { registerKernels } from '../src/engine/wasm/kernels.ts';
+import { engineHere } from './support/engine-here.ts';
+import { assertGoesOnExactly } from './support/going-on.ts';
 import { assertUpdateEqualsReference } from './support/reference-update.ts';
 
 interface Tried {
   start: () => Promise<void>;
   /** Members side by side. */
   stacks: number[];
+  /** Why not here. */
+  skip?: string | false;
 }
+const native = await engineHere('native');
 const engines: Record<string, Tried> = {
   wasm: {
     start: async () => {
@@ -22,6 +27,13 @@ const engines: Record<string, Tried> = {
     },
     stacks: [1, 3],
   },
+  native: {
+    start: async () => {
+      await startEngine('native');
+    },
+    stacks: [1, 3],
+    skip: typeof native === 'string' && `skipped: ${native}`,
+  },
   cpu: {
     start: async () => {
       await startEngine('cpu');
@@ -31,11 +43,15 @@ const engines: Record<string, Tried> = {
   },
 };
 
-for (const [name, { start, stacks }] of Object.entries(engines)) {
-  describe(`one update on ${name} equals JAX's`, () => {
+for (const [name, { start, stacks, skip = false }] of Object.entries(engines)) {
+  describe(`one update on ${name} equals JAX's`, { skip }, () => {
     before(start);
     for (const members of stacks) {
       test(`${members} stacked on ${name}`, () => assertUpdateEqualsReference(members));
+    }
+    if (name === 'native') {
+      test('what goes on from saved weights ends with the bytes of what never stopped', () =>
+        assertGoesOnExactly());
     }
   });
 }

@@ -13,3 +13,10 @@ export function engineHere(name: EngineName): Promise<Engine | string> {
     },
   );
 }
+
+/** The engines on the processor that this project brings along: native where it is built, which native.test.ts says. */
+export const processorEngines: EngineName[] = [
+  'cpu',
+  'wasm',
+  ...(typeof (await engineHere('native')) === 'string' ? [] : (['native'] as const)),
+];
