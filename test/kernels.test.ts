@@ -3,7 +3,10 @@ import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { startEngine } from '../src/engine/engine.ts';
+import { networks } from '../src/engine/native/networks.ts';
+import { training } from '../src/engine/native/training.ts';
 import { startNative } from '../src/engine/native.ts';
+import { observeKernels } from '../src/engine/observe-kernels.ts';
 import { scope } from '../src/engine/scope.ts';
 import type { Build } from '../src/engine/wasm/heap.ts';
 import { registerKernels } from '../src/engine/wasm/kernels.ts';
@@ -14,7 +17,7 @@ import { dynamicsSpecs } from '../src/models/vae-lstm/dynamics.ts';
 import { vaeLstmModel } from '../src/models/vae-lstm/model.ts';
 import type { Behaviour } from '../src/models/world-model.ts';
 import { adam, biasCorrection, globalNorm } from '../src/nn/adam.ts';
-import { dense } from '../src/nn/linear.ts';
+import { type Activation, dense } from '../src/nn/linear.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { meanSquaredError } from '../src/training/reduce.ts';
@@ -36,11 +39,14 @@ const wasmVariants: Variant[] = (hasRelaxedSimd() ? ['plain', 'relaxed'] : ['pla
     registerKernels(build as Build);
   },
 }));
+/** The kernels that have been called on native. */
+const tried = new Set<string>();
 const nativeSets = await nativeSetsHere();
 const nativeVariants: Variant[] = nativeSets.map(({ index, name }) => ({
   title: `native ${name}`,
   start: async () => {
     await startNative(undefined, (sets) => sets.find((set) => set.index === index));
+    observeKernels(({ name }) => tried.add(name));
   },
 }));
 const variants = [...wasmVariants, ...nativeVariants];
@@ -254,11 +260,12 @@ describe('fat operations on our kernels equal their portable forms, gradients in
       rows: extent,
       widths: fc.array(extent, { minLength: 2, maxLength: 4 }),
       inputGradient: fc.boolean(),
+      activation: fc.constantFrom<Activation>('relu', 'tanh'),
       seed,
     });
     await assertEqualsPortable(
-      sample(arbitrary, 30),
-      ({ members, rows, widths, inputGradient, seed }) => {
+      sample(arbitrary, 40),
+      ({ members, rows, widths, inputGradient, activation, seed }) => {
         const layers = widths
           .slice(1)
           .flatMap((width, i) => [
@@ -269,8 +276,16 @@ describe('fat operations on our kernels equal their portable forms, gradients in
         const layersOf = (tensors: tf.Tensor[]) =>
           widths.slice(1).map((_, i) => ({ weight: tensors[2 * i]!, bias: tensors[2 * i + 1]! }));
         return inputGradient
-          ? forwardAndGradients((x, ...rest) => [dense(x!, layersOf(rest))], [x, ...layers], seed)
-          : forwardAndGradients((...rest) => [dense(upload(x), layersOf(rest), false)], layers, seed);
+          ? forwardAndGradients(
+              (x, ...rest) => [dense(x!, layersOf(rest), true, activation)],
+              [x, ...layers],
+              seed,
+            )
+          : forwardAndGradients(
+              (...rest) => [dense(upload(x), layersOf(rest), false, activation)],
+              layers,
+              seed,
+            );
       },
       2e-4,
     );
@@ -368,6 +383,16 @@ describe('fat operations on our kernels equal their portable forms, gradients in
       2e-5,
     );
   });
+});
+
+test('every fat kernel of native is among them', {
+  skip: nativeSets.length === 0 && 'skipped: engine native is not built',
+}, () => {
+  const untried = [...networks, ...training].filter(({ name }) => !tried.has(name));
+  assert.deepEqual(
+    untried.map(({ name }) => name),
+    [],
+  );
 });
 
 test('more memory than WebAssembly has is refused before anything is written', async () => {

@@ -12,9 +12,12 @@ import { training } from '../src/engine/native/training.ts';
 import { startNative } from '../src/engine/native.ts';
 import { ownKernel } from '../src/engine/own-kernel.ts';
 import { scope } from '../src/engine/scope.ts';
+import { elementwiseTrials } from './support/elementwise-trials.ts';
 import { engineHere } from './support/engine-here.ts';
+import { movementTrials } from './support/movement-trials.ts';
 import { nativeSetsHere } from './support/native-here.ts';
-import { type Drawn, drawn, Trial, type Trials, trials } from './support/native-trials.ts';
+import { reductionTrials } from './support/reduction-trials.ts';
+import { type Drawn, drawn, Trial, type Trials } from './support/trial.ts';
 
 /** The engine native's kernels, in the build for each instruction set that this processor has. */
 
@@ -53,6 +56,8 @@ function assertNear(
   }
 }
 
+/** By the name of tfjs's kernel. */
+const trials: Record<string, Trials> = { ...elementwiseTrials, ...reductionTrials, ...movementTrials };
 const cases = fc.sample(drawn, { seed: 1, numRuns: CASES });
 const wanted = new Map<string, Result[][]>();
 
