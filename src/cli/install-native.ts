@@ -61,13 +61,22 @@ const OPTIONS = [
   '-fvisibility=hidden',
 ];
 
+/** How the addon is made to watch what it does. */
+export interface Sanitizer {
+  /** Of the compiler. */
+  options: readonly string[];
+  /** What a process needs that loads the addon. */
+  environment: NodeJS.ProcessEnv;
+}
+
 /**
  * Compiles the addon, in a folder of its own under the cache folder, and computes something with it.
  *
  * @param say told what is being done
+ * @param sanitizer has the addon watch what it does
  * @throws UserError for whatever is missing, in one sentence with what mends it; nothing is left behind.
  */
-export async function buildNative(say: (step: string) => void): Promise<Installed> {
+export async function buildNative(say: (step: string) => void, sanitizer?: Sanitizer): Promise<Installed> {
   if (process.platform === 'win32') {
     throw new UserError('engine native: it can be built on Linux and macOS alone; use --engine wasm');
   }
@@ -83,12 +92,13 @@ export async function buildNative(say: (step: string) => void): Promise<Installe
       const ran = await runProgram(compiler.command, args, { env: { ...process.env, TMPDIR: objects } });
       if (ran.status !== 0) throw compilationError(compiler, ran);
     };
+    const common = [...OPTIONS, ...(sanitizer?.options ?? [])];
     const object = (name: string) => path.join(objects, `${name}.o`);
     const source = (name: string) => path.join(ADDON_SOURCES, name);
     await Promise.all(
       instructionSets.map(({ name, title, options }) =>
         run([
-          ...OPTIONS,
+          ...common,
           ...options,
           ...[`-DWM_SET=${name}`, `-DWM_SET_TITLE="${title}"`],
           ...['-c', source('kernels.cc'), '-o', object(name)],
@@ -97,7 +107,7 @@ export async function buildNative(say: (step: string) => void): Promise<Installe
     );
     const binary = path.join(folder, ADDON_FILE);
     await run([
-      ...[...OPTIONS, '-shared', '-DNAPI_VERSION=8', '-I', headers],
+      ...[...common, '-shared', '-DNAPI_VERSION=8', '-I', headers],
       `-DWM_SETS(X)=${instructionSets.map(({ name }) => `X(${name})`).join(' ')}`,
       ...['addon.cc', 'program.cc', 'memory.cc'].map(source),
       // Of what two objects have alike the linker takes the first: that of the set that every processor has.
@@ -117,7 +127,8 @@ export async function buildNative(say: (step: string) => void): Promise<Installe
     };
     writeJson(path.join(folder, RECORD_FILE), record);
     say('computing one operation');
-    const engine = await tryOut('native', { folder }, 'try another compiler, or use --engine wasm');
+    const remedy = 'try another compiler, or use --engine wasm';
+    const engine = await tryOut('native', { folder }, remedy, sanitizer?.environment);
     return { engine, place };
   });
 }

@@ -87,12 +87,20 @@ function putInPlace(folder: string, place: string): void {
  *
  * @param binary what is to be loaded, as check-engine.ts takes it
  * @param remedy what to do where it ends its process
+ * @param environment of that process; by default this one's
  * @throws UserError where it does not compute
  */
-export async function tryOut(name: EngineName, binary: object, remedy: string): Promise<Engine> {
+export async function tryOut(
+  name: EngineName,
+  binary: object,
+  remedy: string,
+  environment?: NodeJS.ProcessEnv,
+): Promise<Engine> {
   const entry = fileURLToPath(new URL(`./check-engine${path.extname(import.meta.url)}`, import.meta.url));
   const given = JSON.stringify({ name, binary });
-  const child = await runProgram(process.execPath, [...process.execArgv, entry, given]);
+  const child = await runProgram(process.execPath, [...process.execArgv, entry, given], {
+    env: environment ?? process.env,
+  });
   if (child.status !== 0) {
     throw new UserError(
       `engine ${name}: the library ended its process (${child.signal ?? errorLine(child)}); ${remedy}`,
