@@ -147,6 +147,16 @@ describe('kernels on native', { skip: typeof native === 'string' && `skipped: ${
       });
     });
 
+    test('integers that begin beyond int32 wrap around, as those of JavaScript do', () => {
+      tf.tidy(() => {
+        const values = [2 ** 31, -(2 ** 31) - 1, 5e9, 2 ** 40 + 3, -1.5, Number.NaN, Infinity];
+        const wanted = values.map((x) => x | 0);
+        const filled = values.map((x) => tf.fill([2], x, 'int32').dataSync()[1]!);
+        const padded = values.map((x) => tf.pad(tf.zeros([1], 'int32'), [[1, 0]], x).dataSync()[0]!);
+        assert.deepEqual([filled, padded], [wanted, wanted]);
+      });
+    });
+
     test('as many axes as TensorFlow.js has, each repeated', () => {
       tf.tidy(() => {
         const x = tf.tile(tf.reshape(tf.range(0, 64), [2, 2, 2, 2, 2, 2]), [2, 2, 2, 2, 2, 2]);

@@ -72,11 +72,19 @@ inline void map(const Call& call) {
 }
 
 /** As JavaScript makes an int32 of a number: towards zero, modulo 2^32, 0 of what is not finite. */
-WM_INLINE int32_t toInteger(float x) {
-  if (x > -2147483648.0f && x < 2147483648.0f) return static_cast<int32_t>(x);
+template <class Number>
+WM_INLINE int32_t toInteger(Number x) {
+  if (x > Number{-2147483648.0} && x < Number{2147483648.0}) return static_cast<int32_t>(x);
   if (!__builtin_isfinite(x)) return 0;
   const double rest = __builtin_fmod(__builtin_trunc(x), 4294967296.0);
   return static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(rest)));
+}
+
+/** A parameter as a number of a tensor. */
+template <class T>
+WM_INLINE T numberAs(double x) {
+  if constexpr (static_cast<T>(0.5) != 0) return static_cast<T>(x);
+  else return static_cast<T>(toInteger(x));
 }
 
 struct Identity {

@@ -52,7 +52,7 @@ template <class T>
 inline void fill(const Call& call) {
   Parameters p(call);
   const int64_t count = p.integer();
-  const T value = static_cast<T>(p.precise());
+  const T value = numberAs<T>(p.precise());
   T* y = call.operand<T>(0);
   for (int64_t i = 0; i < count; i++) y[i] = value;
 }
@@ -67,7 +67,7 @@ template <class T>
 inline void pad(const Call& call) {
   Parameters p(call);
   const int64_t count = p.integer();
-  const T value = static_cast<T>(p.precise());
+  const T value = numberAs<T>(p.precise());
   const int64_t offset = p.integer(), axes = p.integer();
   const double* extents = p.several(axes);
   Offset from{p.several(axes)}, to{p.several(axes), offset};
@@ -87,7 +87,7 @@ inline void range(const Call& call) {
   const int64_t count = p.integer();
   const double first = p.precise(), step = p.precise();
   T* y = call.operand<T>(0);
-  for (int64_t i = 0; i < count; i++) y[i] = static_cast<T>(first + i * step);
+  for (int64_t i = 0; i < count; i++) y[i] = numberAs<T>(first + i * step);
 }
 
 /** @throws KernelError for an index that is not in [0, extent) */
@@ -143,7 +143,7 @@ template <class T>
 inline void oneHot(const Call& call) {
   Parameters p(call);
   const int64_t count = p.integer(), depth = p.integer();
-  const T on = static_cast<T>(p.precise()), off = static_cast<T>(p.precise());
+  const T on = numberAs<T>(p.precise()), off = numberAs<T>(p.precise());
   T* y = call.operand<T>(1);
   for (int64_t i = 0; i < count * depth; i++) y[i] = off;
   for (int64_t i = 0; i < count; i++) {
