@@ -6,6 +6,7 @@ import { Compiled } from '../src/engine/compiled.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { layOut } from '../src/engine/native/arena.ts';
 import { size } from '../src/engine/size.ts';
+import { dense } from '../src/nn/linear.ts';
 import { testCompiledFunctions } from './support/compiled-functions.ts';
 import { engineHere } from './support/engine-here.ts';
 import { normals, upload } from './support/tensors.ts';
@@ -188,6 +189,14 @@ const operations = {
     return right.length === 0
       ? [tf.matMul(float(x), float(x), true, false)]
       : [tf.matMul(float(x), float(choose.of(right)))];
+  },
+  dense: (x) => {
+    if (x.rank !== 3) return [];
+    // What comes out of the hidden layer nothing needs.
+    const weight = tf.transpose(float(x), [0, 2, 1]);
+    const bias = tf.sum(float(x), 2);
+    const second = { weight: tf.matMul(float(x), weight), bias: tf.tanh(bias) };
+    return [dense(float(x), [{ weight, bias }, second], true, 'tanh'), bias];
   },
   topk: (x, _, choose) => {
     if (x.rank === 0 || x.size === 0) return [];
