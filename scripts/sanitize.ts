@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { buildNative } from '../src/cli/install-native.ts';
+import { buildNative, type InstructionSet, instructionSets } from '../src/cli/install-native.ts';
 import { requireCompiler } from '../src/cli/installation.ts';
 import { runProgram } from '../src/cli/run-program.ts';
 import { cacheFolder, RECORD_FILE } from '../src/engine/cache.ts';
@@ -17,6 +17,12 @@ import { UserError } from '../src/errors.ts';
 
 const TESTS = ['native', 'programs', 'kernels', 'nn', 'update'].map((name) => `test/${name}.test.ts`);
 const SANITIZERS = 'address,undefined,float-cast-overflow';
+
+/** The sizes of the vectors and tiles of sets that the machine may lack, in instructions that it has. */
+const shapes: readonly InstructionSet[] = [
+  { name: 'wide', title: 'shapes of AVX-512', options: ['-DWM_LANES=16', '-DWM_TILE_ROWS=12'] },
+  { name: 'tall', title: 'shapes of NEON', options: ['-DWM_LANES=4', '-DWM_TILE_ROWS=12'] },
+];
 
 /** The library that has to be in a process before any other. @throws UserError where it is missing */
 async function addressSanitizer(): Promise<string> {
@@ -43,7 +49,7 @@ async function main(): Promise<number> {
   };
   if (!existsSync(path.join(nativeFolder(), RECORD_FILE))) {
     const options = [`-fsanitize=${SANITIZERS}`, '-fno-sanitize-recover=all', '-g', '-O1'];
-    await buildNative(say, { options, environment });
+    await buildNative(say, { options, sets: [...instructionSets, ...shapes], environment });
   }
   const args = ['--import', 'tsx', '--test', ...TESTS];
   const { status } = spawnSync(process.execPath, args, { env: environment, stdio: 'inherit' });

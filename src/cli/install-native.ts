@@ -26,7 +26,7 @@ import { leaveOn } from './leave.ts';
 import { type Ran, runProgram } from './run-program.ts';
 
 /** The instruction sets that the kernels are compiled for, the best first: their namespace and how they are asked for. */
-interface InstructionSet {
+export interface InstructionSet {
   name: string;
   title: string;
   options: readonly string[];
@@ -65,6 +65,7 @@ const OPTIONS = [
 export interface Sanitizer {
   /** Of the compiler. */
   options: readonly string[];
+  sets: readonly InstructionSet[];
   /** What a process needs that loads the addon. */
   environment: NodeJS.ProcessEnv;
 }
@@ -93,25 +94,26 @@ export async function buildNative(say: (step: string) => void, sanitizer?: Sanit
       if (ran.status !== 0) throw compilationError(compiler, ran);
     };
     const common = [...OPTIONS, ...(sanitizer?.options ?? [])];
-    const object = (name: string) => path.join(objects, `${name}.o`);
     const source = (name: string) => path.join(ADDON_SOURCES, name);
-    await Promise.all(
-      instructionSets.map(({ name, title, options }) =>
-        run([
-          ...common,
-          ...options,
-          ...[`-DWM_SET=${name}`, `-DWM_SET_TITLE="${title}"`],
-          ...['-c', source('kernels.cc'), '-o', object(name)],
-        ]),
-      ),
-    );
+    const compiled = async ({ name, title, options }: InstructionSet, file: string): Promise<string> => {
+      const object = path.join(objects, `${name}.o`);
+      const set = [`-DWM_SET=${name}`, `-DWM_SET_TITLE="${title}"`];
+      await run([...common, ...options, ...set, '-c', source(file), '-o', object]);
+      return object;
+    };
+    const builds = sanitizer?.sets ?? instructionSets;
+    const plain = { name: 'plain', title: '', options: [] };
+    const [plainKernels, ...kernels] = await Promise.all([
+      compiled(plain, 'plain-kernels.cc'),
+      ...builds.map((set) => compiled(set, 'kernels.cc')),
+    ]);
     const binary = path.join(folder, ADDON_FILE);
     await run([
       ...[...common, '-shared', '-DNAPI_VERSION=8', '-I', headers],
-      `-DWM_SETS(X)=${instructionSets.map(({ name }) => `X(${name})`).join(' ')}`,
+      `-DWM_SETS(X)=${builds.map(({ name }) => `X(${name})`).join(' ')}`,
       ...['addon.cc', 'program.cc', 'memory.cc'].map(source),
       // Of what two objects have alike the linker takes the first: that of the set that every processor has.
-      ...instructionSets.toReversed().map(({ name }) => object(name)),
+      ...[plainKernels!, ...kernels.toReversed()],
       // Node has Node's C interface, which macOS wants to hear.
       ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
       ...['-o', binary],

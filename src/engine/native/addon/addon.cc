@@ -16,6 +16,7 @@
   extern const KernelTable table; \
   }
 WM_SETS(WM_TABLE)
+WM_TABLE(plain)
 
 namespace {
 
@@ -27,7 +28,8 @@ const KernelTable* const tables[] = {WM_SETS(WM_TABLE_OF)};
 
 /** What one instance of the addon holds: Node loads one for each of its threads. */
 struct State {
-  const KernelTable* table;
+  /** Those of the instruction set in use, then the plain ones. */
+  std::vector<NamedKernel> kernels;
   ScratchMemory scratch;
   std::vector<std::unique_ptr<Program>> programs;
   char* arena = nullptr;
@@ -152,15 +154,16 @@ napi_value write(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/** use(instruction set): the names of its kernels; before any other call that computes */
+/** use(instruction set): the names of the kernels; before any other call that computes */
 napi_value use(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
-  State& state = stateOf(env);
-  state.table = tables[integer(env, arguments[0])];
+  std::vector<NamedKernel>& kernels = stateOf(env).kernels;
+  kernels.clear();
+  for (const KernelTable* table : {tables[integer(env, arguments[0])], &wm::plain::table})
+    kernels.insert(kernels.end(), table->kernels, table->kernels + table->count);
   napi_value names;
   napi_create_array(env, &names);
-  for (int64_t i = 0; i < state.table->count; i++)
-    napi_set_element(env, names, i, string(env, state.table->kernels[i].name));
+  for (size_t i = 0; i < kernels.size(); i++) napi_set_element(env, names, i, string(env, kernels[i].name));
   return names;
 }
 
@@ -170,7 +173,7 @@ napi_value execute(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     State& state = stateOf(env);
     const double* words = static_cast<const double*>(viewOf(env, arguments[0]).data);
-    const Kernel kernel = state.table->kernels[static_cast<int64_t>(words[0])].run;
+    const Kernel kernel = state.kernels[static_cast<int64_t>(words[0])].run;
     const int64_t count = static_cast<int64_t>(words[1]);
     constexpr int64_t FEW = 64;
     void* few[FEW];
@@ -189,7 +192,7 @@ napi_value compile(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     State& state = stateOf(env);
     const double* words = static_cast<const double*>(viewOf(env, arguments[0]).data);
-    state.programs.push_back(std::make_unique<Program>(*state.table, words));
+    state.programs.push_back(std::make_unique<Program>(state.kernels, words));
     return number(env, static_cast<double>(state.programs.size() - 1));
   });
 }

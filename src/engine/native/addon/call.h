@@ -61,9 +61,9 @@ struct NamedKernel {
   Kernel run;
 };
 
-/** The kernels compiled for one instruction set. */
+/** Kernels that are compiled together. */
 struct KernelTable {
-  /** For people. */
+  /** The instruction set that they are compiled for, for people, and whether the processor has it. */
   const char* instructionSet;
   bool (*isUsable)();
   const NamedKernel* kernels;

@@ -286,14 +286,14 @@ inline void zip(const Call& call) {
     if (xStride == 1 && yStride == 1) {
       WM_INDEPENDENT
       for (int64_t i = 0; i < count; i++) to[i] = function(a[i], b[i]);
-    } else if (xStride == 0) {
+    } else if (xStride == 0 && yStride == 1) {
       const T fixed = *a;
       WM_INDEPENDENT
-      for (int64_t i = 0; i < count; i++) to[i] = function(fixed, b[i * yStride]);
-    } else if (yStride == 0) {
+      for (int64_t i = 0; i < count; i++) to[i] = function(fixed, b[i]);
+    } else if (xStride == 1 && yStride == 0) {
       const T fixed = *b;
       WM_INDEPENDENT
-      for (int64_t i = 0; i < count; i++) to[i] = function(a[i * xStride], fixed);
+      for (int64_t i = 0; i < count; i++) to[i] = function(a[i], fixed);
     } else {
       for (int64_t i = 0; i < count; i++) to[i] = function(a[i * xStride], b[i * yStride]);
     }

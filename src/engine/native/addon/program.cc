@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <new>
-#include <numeric>
 
 namespace wm {
 
-Program::Program(const KernelTable& table, const double* words) {
+Program::Program(const std::vector<NamedKernel>& kernels, const double* words) {
   const auto next = [&words] { return static_cast<int64_t>(*words++); };
   arenaBytes_ = next();
   buffers_.resize(next());
@@ -17,7 +16,7 @@ Program::Program(const KernelTable& table, const double* words) {
   }
   steps_.resize(next());
   for (Step& step : steps_) {
-    step.kernel = table.kernels[next()].run;
+    step.kernel = kernels[next()].run;
     step.operands = locations_.size();
     for (int64_t left = next(); left > 0; left--) {
       const size_t buffer = next();

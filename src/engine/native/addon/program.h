@@ -11,8 +11,11 @@ namespace wm {
 /** Kernels one after the other, in memory that is planned ahead. docs/engines.md documents the form of its words. */
 class Program {
  public:
-  /** @param words as JavaScript writes them; see `compile` in compile.ts */
-  Program(const KernelTable& table, const double* words);
+  /**
+   * @param kernels by number
+   * @param words as JavaScript writes them; see `compile` in compile.ts
+   */
+  Program(const std::vector<NamedKernel>& kernels, const double* words);
 
   /** Bytes of the arena that it computes in. */
   int64_t arenaBytes() const { return arenaBytes_; }
