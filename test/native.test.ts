@@ -50,8 +50,8 @@ function assertNear(
   for (let i = 0; i < wanted.values.length; i++) {
     const [x, y] = [actual.values[i]!, wanted.values[i]!];
     const isSame = Object.is(x, y) || (x === y && !signedZeros);
-    // Only what is finite can be near.
-    if (isSame || (Number.isFinite(x) && Math.abs(x - y) <= absolute + relative * Math.abs(y))) continue;
+    const areFinite = Number.isFinite(x) && Number.isFinite(y);
+    if (isSame || (areFinite && Math.abs(x - y) <= absolute + relative * Math.abs(y))) continue;
     assert.fail(`${what} [${i}] of [${wanted.shape}]: expected ${y}, got ${x}`);
   }
 }
