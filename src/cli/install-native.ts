@@ -85,7 +85,7 @@ export async function buildNative(say: (step: string) => void, sanitizer?: Sanit
   const compiler = await requireCompiler('native');
   const place = nativeFolder();
   return makeInstallation(async (folder) => {
-    say(`compiling the engine native with ${compiler.version}, half a minute`);
+    say(`compiling the engine native with ${compiler.version}, some 15 seconds`);
     const objects = path.join(folder, 'objects');
     mkdirSync(objects);
     const run = async (args: readonly string[]) => {

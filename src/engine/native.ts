@@ -56,7 +56,7 @@ function loadAddon(folder: string): Addon {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
       throw new EngineError(
         'native',
-        `it is not built; run ${BUILD_COMMAND} (half a minute, with g++ or clang++)`,
+        `it is not built; run ${BUILD_COMMAND} (15 seconds, with g++ or clang++)`,
       );
     }
     throw new EngineError(
