@@ -3,6 +3,12 @@ import { createInterface } from 'node:readline';
 import { UserError } from '../errors.ts';
 import type { Finished, Measure, Prepared, Refused, Request, Setup, Timed } from './protocol.ts';
 
+/** Those whose process is running. They end with this process: a sample can take a minute. */
+const running = new Set<Contestant>();
+const endAll = () => {
+  for (const contestant of running) contestant.kill();
+};
+
 /** A process that times what it is asked to: wm on one engine, or a peer. */
 export class Contestant {
   readonly #name: string;
@@ -23,12 +29,12 @@ export class Contestant {
     this.#process.stderr!.setEncoding('utf8').on('data', complain);
     // Writing to a process that is gone: the answer that does not come tells why.
     this.#process.stdin!.on('error', () => {});
-    const kill = () => this.kill();
-    // It would end its sample first, which can take a minute.
-    process.once('exit', kill);
+    if (running.size === 0) process.once('exit', endAll);
+    running.add(this);
     this.#closed = new Promise((resolve) =>
       this.#process.once('close', () => {
-        process.off('exit', kill);
+        running.delete(this);
+        if (running.size === 0) process.off('exit', endAll);
         resolve();
       }),
     );
