@@ -3,7 +3,7 @@
 #include "call.h"
 #include "functions.h"
 
-/** tfjs's elementwise operations: one template for functions of vectors, one for functions of numbers, one for pairs. */
+/** tfjs's elementwise operations: a template for functions of vectors, one for functions of numbers, one for pairs. */
 
 namespace wm::WM_SET {
 

@@ -1,7 +1,9 @@
 #include "elementwise.h"
-#include "networks.h"
+#include "lstm.h"
+#include "mlp.h"
 #include "product.h"
 #include "reduction.h"
+#include "roll-out.h"
 #include "training.h"
 
 /**

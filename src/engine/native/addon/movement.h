@@ -76,8 +76,9 @@ inline void pad(const Call& call) {
   for (int64_t axis = 0; axis < axes; axis++)
     if (extents[axis] == 0) return;
   Odometer odometer;
-  do copyStrided(extents[axes - 1], call.operand<T>(0) + from.at, from.strides[axes - 1], y + to.at, to.strides[axes - 1]);
-  while (odometer.next(axes - 1, extents, from, to));
+  const int64_t last = axes - 1;
+  do copyStrided(extents[last], call.operand<T>(0) + from.at, from.strides[last], y + to.at, to.strides[last]);
+  while (odometer.next(last, extents, from, to));
 }
 
 /** first, first + step, …: elements, first, step. */

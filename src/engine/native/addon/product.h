@@ -135,7 +135,7 @@ inline void pack(int64_t depth, int64_t columns, Matrix b, float* packed) {
   }
 }
 
-/** All rows of C in one panel's columns, over one depth block; `panelRow` floats from one row of the panel to the next. */
+/** All rows of C in one panel's columns, over one depth block; `panelRow` floats from row to row of the panel. */
 inline void multiplyPanel(const Product& p, int64_t k, int64_t column, const float* panel, int64_t panelRow) {
   const int64_t depth = smaller(DEPTH_BLOCK, p.depth - k);
   // Only the first block adds `start`, only the last applies the ReLU.
@@ -221,7 +221,13 @@ inline void multiply(const Product& p, Matrix b, Scratch* scratch) {
   scratch->giveBack(lent);
 }
 
-/** tf.matMul of [batch, …] matrices: batch, rows, columns, depth; then of A and B: step from matrix to matrix, row, column. */
+/**
+ * tf.matMul of batches of matrices.
+ *
+ *   operands     A, B, C
+ *   parameters   batch, rows, columns, depth; then of A and B: step from matrix to matrix, from row to row, from column to
+ *                column
+ */
 inline void batchMatMul(const Call& call) {
   Parameters p(call);
   const int64_t batch = p.integer(), rows = p.integer(), columns = p.integer(), depth = p.integer();

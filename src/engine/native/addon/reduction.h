@@ -178,7 +178,7 @@ inline void argExtreme(const Call& call) {
     }
 }
 
-/** Sums or products so far along the middle axis: outer, extent, inner, whether the own number is left out, backwards. */
+/** Sums or products so far along the middle axis: outer, extent, inner, whether without the own number, backwards. */
 template <class Join, class T>
 inline void accumulate(const Call& call) {
   Parameters p(call);

@@ -23,7 +23,7 @@
 
 namespace wm::WM_SET {
 
-/** LANES: floats in a vector. TILE_ROWS: rows of the tile of sums that a product keeps in registers, two vectors wide. */
+/** LANES: floats in a vector. TILE_ROWS: rows of the sums that a product keeps in registers, two vectors wide. */
 #if defined(WM_LANES)
 // A test's: the shapes of a set that the machine lacks, in instructions that it has.
 constexpr int LANES = WM_LANES, TILE_ROWS = WM_TILE_ROWS;
