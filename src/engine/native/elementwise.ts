@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { tensorsOf } from '../kernel-inputs.ts';
 import { size } from '../size.ts';
 import { type Kernel, sameType, typed } from './kernel.ts';
 import { broadcastStrides, merged } from './strides.ts';
@@ -7,7 +8,7 @@ import { broadcastStrides, merged } from './strides.ts';
 const map = (name: string, dtype?: tf.DataType, parameters: readonly string[] = []): Kernel => ({
   name,
   plan: (inputs, attributes) => {
-    const x = Object.values(inputs)[0] as tf.TensorInfo;
+    const x = tensorsOf(inputs)[0]!;
     return {
       kernel: typed(name, x.dtype),
       operands: [x],
@@ -74,7 +75,7 @@ export const elementwise: readonly Kernel[] = [
   {
     name: 'AddN',
     plan: (inputs) => {
-      const operands = Object.values(inputs) as tf.TensorInfo[];
+      const operands = tensorsOf(inputs);
       const { shape, dtype } = operands[0]!;
       return {
         kernel: typed('AddN', sameType('AddN', operands)),

@@ -61,9 +61,8 @@ const suffixes: Partial<Record<tf.DataType, string>> = { float32: '', int32: '.i
 /** The addon's kernel of that name for a type. */
 export const typed = (name: string, dtype: tf.DataType): string => `${name}${suffixes[dtype] ?? `.${dtype}`}`;
 
-/** A negative axis counts from the end. */
-export const axisOf = (axis: unknown, rank: number): number =>
-  Number(axis) < 0 ? Number(axis) + rank : Number(axis);
+/** An output of float32. */
+export const floats = (shape: number[]): Output => ({ shape, dtype: 'float32' });
 
 /** The type that all have. @throws Error where they differ */
 export function sameType(kernel: string, tensors: readonly tf.TensorInfo[]): tf.DataType {

@@ -1,15 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { axisOf, tensorsOf } from '../kernel-inputs.ts';
 import { size } from '../size.ts';
-import {
-  axisOf,
-  type Box,
-  type Call,
-  type Kernel,
-  type Moved,
-  type Output,
-  sameType,
-  typed,
-} from './kernel.ts';
+import { type Box, type Call, type Kernel, type Moved, type Output, sameType, typed } from './kernel.ts';
 import { merged, stridesOf, type Walk } from './strides.ts';
 
 /** A call that moves boxes. */
@@ -84,8 +76,6 @@ function join(parts: readonly tf.TensorInfo[], axis: number, laid: number[][], s
   return move(parts, { shape, dtype: parts[0]!.dtype }, boxes);
 }
 
-const all = (inputs: tf.NamedTensorInfoMap) => Object.values(inputs) as tf.TensorInfo[];
-
 /** The same values under another shape. */
 const reshaped = (
   name: string,
@@ -93,7 +83,7 @@ const reshaped = (
 ): Kernel => ({
   name,
   plan: (inputs, attributes) => {
-    const x = all(inputs)[0]!;
+    const x = tensorsOf(inputs)[0]!;
     return { same: x, output: { shape: shapeOf(x, attributes), dtype: x.dtype } };
   },
 });
@@ -175,7 +165,7 @@ export const movements: readonly Kernel[] = [
   {
     name: 'Concat',
     plan: (inputs, attributes) => {
-      const parts = all(inputs);
+      const parts = tensorsOf(inputs);
       const shapes = parts.map(({ shape }) => shape);
       const axis = axisOf(attributes.axis, shapes[0]!.length);
       return join(parts, axis, shapes, tf.backend_util.computeOutShape(shapes, axis));
@@ -184,7 +174,7 @@ export const movements: readonly Kernel[] = [
   {
     name: 'Pack',
     plan: (inputs, attributes) => {
-      const parts = all(inputs);
+      const parts = tensorsOf(inputs);
       const { shape } = parts[0]!;
       const axis = axisOf(attributes.axis, shape.length + 1);
       for (const part of parts) tf.util.assertShapesMatch(shape, part.shape, 'stack: ');

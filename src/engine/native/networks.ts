@@ -1,24 +1,12 @@
-import * as tf from '@tensorflow/tfjs-core';
-import { size } from '../size.ts';
-import type { Kernel } from './kernel.ts';
-
-const float = (shape: number[]) => ({ shape, dtype: 'float32' as const });
-
-/** weight0, weight1, … of a kernel's inputs. */
-function numbered(inputs: tf.NamedTensorInfoMap, name: string): tf.TensorInfo[] {
-  const tensors: tf.TensorInfo[] = [];
-  for (let i = 0; inputs[`${name}${i}`]; i++) tensors.push(inputs[`${name}${i}`]!);
-  return tensors;
-}
+import type * as tf from '@tensorflow/tfjs-core';
+import { matMulShape, numberedInputs, rowsOf } from '../kernel-inputs.ts';
+import { floats, type Kernel } from './kernel.ts';
 
 /** Extents of what goes into the layers, and of what comes out of the last one. */
 const widthsOf = (weights: readonly tf.TensorInfo[]): number[] => [
   ...weights.map(({ shape }) => shape[1]!),
   ...weights.slice(-1).map(({ shape }) => shape[2]!),
 ];
-
-/** A kernel's batch of rows: members, and rows of each. */
-const rowsOf = ({ shape }: tf.TensorInfo): [number, number] => [shape[0]!, size(shape.slice(1, -1))];
 
 /**
  *   inputs   x [members, …, inputs]; weight0 [members, inputs, outputs], bias0 [members, outputs], weight1, …
@@ -28,14 +16,14 @@ const mlp = (name: string): Kernel => ({
   name,
   plan: (inputs) => {
     const x = inputs.x!;
-    const weights = numbered(inputs, 'weight');
-    const biases = numbered(inputs, 'bias');
-    const values = weights.map(({ shape }) => float(x.shape.with(-1, shape[2]!)));
+    const weights = numberedInputs(inputs, 'weight');
+    const biases = numberedInputs(inputs, 'bias');
+    const values = weights.map(({ shape }) => floats(x.shape.with(-1, shape[2]!)));
     return {
       kernel: name,
       operands: [x, ...weights.flatMap((weight, i) => [weight, biases[i]!])],
       outputs: [values.at(-1)!, ...values.slice(0, -1)],
-      parameters: [...rowsOf(x), weights.length, ...widthsOf(weights)],
+      parameters: [x.shape[0]!, rowsOf(x), weights.length, ...widthsOf(weights)],
     };
   },
 });
@@ -48,16 +36,16 @@ const mlpGradient = (name: string): Kernel => ({
   name,
   plan: (inputs, { inputGradient }) => {
     const x = inputs.x!;
-    const weights = numbered(inputs, 'weight');
-    const [members, rows] = rowsOf(x);
+    const weights = numberedInputs(inputs, 'weight');
+    const members = x.shape[0]!;
     return {
       kernel: name,
-      operands: [inputs.dy!, x, ...weights, ...numbered(inputs, 'hidden')],
+      operands: [inputs.dy!, x, ...weights, ...numberedInputs(inputs, 'hidden')],
       outputs: [
-        ...(inputGradient ? [float(x.shape)] : []),
-        ...weights.flatMap(({ shape }) => [float(shape), float([members, shape[2]!])]),
+        ...(inputGradient ? [floats(x.shape)] : []),
+        ...weights.flatMap(({ shape }) => [floats(shape), floats([members, shape[2]!])]),
       ],
-      parameters: [members, rows, weights.length, ...widthsOf(weights), Number(inputGradient)],
+      parameters: [members, rowsOf(x), weights.length, ...widthsOf(weights), Number(inputGradient)],
     };
   },
 });
@@ -70,29 +58,23 @@ export const networks: readonly Kernel[] = [
   {
     name: 'BatchMatMul',
     plan: ({ a, b }, { transposeA, transposeB }) => {
-      const [aRows, aColumns] = a!.shape.slice(-2) as [number, number];
-      const [bRows, bColumns] = b!.shape.slice(-2) as [number, number];
-      const [rows, depth] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
-      const columns = transposeB ? bRows : bColumns;
-      const outer = tf.broadcast_util.assertAndGetBroadcastShape(
-        a!.shape.slice(0, -2),
-        b!.shape.slice(0, -2),
+      const { outer, batch, rows, columns, depth, aStep, bStep } = matMulShape(
+        a!,
+        b!,
+        Boolean(transposeA),
+        Boolean(transposeB),
       );
-      const batch = size(outer);
-      const step = ({ shape }: tf.TensorInfo) => {
-        const own = size(shape.slice(0, -2));
-        if (own !== batch && own !== 1)
-          throw new Error(`matMul: cannot broadcast [${a!.shape}] with [${b!.shape}]`);
-        return own === 1 ? 0 : size(shape.slice(-2));
-      };
+      /** From row to row and from column to column. */
+      const strides = ({ shape }: tf.TensorInfo, isTransposed: unknown) =>
+        isTransposed ? [1, shape.at(-1)!] : [shape.at(-1)!, 1];
       return {
         kernel: 'BatchMatMul',
         operands: [a!, b!],
-        outputs: float([...outer, rows, columns]),
+        outputs: floats([...outer, rows, columns]),
         parameters: [
           ...[batch, rows, columns, depth],
-          ...[step(a!), ...(transposeA ? [1, aColumns] : [aColumns, 1])],
-          ...[step(b!), ...(transposeB ? [1, bColumns] : [bColumns, 1])],
+          ...[aStep, ...strides(a!, transposeA)],
+          ...[bStep, ...strides(b!, transposeB)],
         ],
       };
     },
@@ -105,7 +87,7 @@ export const networks: readonly Kernel[] = [
       return {
         kernel: 'LstmSequence',
         operands: [inputs!, weight!, keep!],
-        outputs: [2, 4, 1].map((multiple) => float([members, batch, steps, multiple * units])),
+        outputs: [2, 4, 1].map((multiple) => floats([members, batch, steps, multiple * units])),
         parameters: [members, batch, steps, units],
       };
     },
@@ -117,7 +99,7 @@ export const networks: readonly Kernel[] = [
       return {
         kernel: 'LstmSequenceGradient',
         operands: [dStates!, weight!, keep!, states!, gates!, hiddenBefore!],
-        outputs: [float(gates!.shape), float(weight!.shape)],
+        outputs: [floats(gates!.shape), floats(weight!.shape)],
         parameters: [members, batch, steps, width / 4],
       };
     },
@@ -129,9 +111,9 @@ export const networks: readonly Kernel[] = [
       const path = (actions ?? gumbel)!;
       const [members, starts, horizon, choices] = path.shape as [number, number, number, number];
       const latents = latent!.shape[2]!;
-      const weights = gumbel ? numbered(inputs, 'weight') : [];
-      const biases = numbered(inputs, 'bias');
-      const latentPath = float([members, starts, horizon, latents]);
+      const weights = gumbel ? numberedInputs(inputs, 'weight') : [];
+      const biases = numberedInputs(inputs, 'bias');
+      const latentPath = floats([members, starts, horizon, latents]);
       const { inputWeight, recurrentWeight, gateBias, latentWeight, latentBias } = inputs;
       return {
         kernel: 'RollOut',
@@ -139,7 +121,7 @@ export const networks: readonly Kernel[] = [
           ...[latent!, hidden!, cell!, inputWeight!, recurrentWeight!, gateBias!, latentWeight!, latentBias!],
           ...[path, ...weights.flatMap((weight, i) => [weight, biases[i]!])],
         ],
-        outputs: [latentPath, float(path.shape), latentPath],
+        outputs: [latentPath, floats(path.shape), latentPath],
         parameters: [
           ...[members, starts, latents, choices, hidden!.shape[2]!, horizon],
           ...[weights.length, ...widthsOf(weights)],

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { axisOf } from '../kernel-inputs.ts';
 import { size } from '../size.ts';
-import { axisOf, type Kernel, typed } from './kernel.ts';
+import { type Kernel, typed } from './kernel.ts';
 import { merged, stridesOf } from './strides.ts';
 
 /** One of tfjs's reductions by a kernel of the addon, whose result is multiplied by a factor. */

@@ -1,8 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { size } from '../size.ts';
-import type { Kernel } from './kernel.ts';
-
-const float = (shape: number[]) => ({ shape, dtype: 'float32' as const });
+import { floats, type Kernel } from './kernel.ts';
 
 /** Members, and elements of each. */
 const membersOf = ({ shape }: tf.TensorInfo): [number, number] => [shape[0]!, size(shape.slice(1))];
@@ -13,7 +11,7 @@ export const training: readonly Kernel[] = [
     plan: ({ x, y, weight }, { factor }) => ({
       kernel: 'MeanSquaredError',
       operands: weight ? [x!, y!, weight] : [x!, y!],
-      outputs: [float([x!.shape[0]!]), float(x!.shape)],
+      outputs: [floats([x!.shape[0]!]), floats(x!.shape)],
       parameters: [...membersOf(x!), Number(Boolean(weight)), Number(factor)],
     }),
   },
@@ -22,7 +20,7 @@ export const training: readonly Kernel[] = [
     plan: ({ dy, weighted }) => ({
       kernel: 'MeanSquaredErrorGradient',
       operands: [dy!, weighted!],
-      outputs: [float(weighted!.shape)],
+      outputs: [floats(weighted!.shape)],
       parameters: membersOf(weighted!),
     }),
   },
@@ -31,7 +29,7 @@ export const training: readonly Kernel[] = [
     plan: ({ reward, discount, nextValue }, { lambda }) => ({
       kernel: 'LambdaReturn',
       operands: [reward!, discount!, nextValue!],
-      outputs: [float(reward!.shape)],
+      outputs: [floats(reward!.shape)],
       parameters: [size(reward!.shape.slice(0, -1)), reward!.shape.at(-1)!, Number(lambda)],
     }),
   },
@@ -40,7 +38,7 @@ export const training: readonly Kernel[] = [
     plan: ({ x }) => ({
       kernel: 'GlobalNorm',
       operands: [x!],
-      outputs: [float([x!.shape[0]!, 1])],
+      outputs: [floats([x!.shape[0]!, 1])],
       parameters: membersOf(x!),
     }),
   },
@@ -55,7 +53,7 @@ export const training: readonly Kernel[] = [
           ...[parameters!, gradient!, mean!, square!],
           ...[norm!, learningRate!, meanCorrection!, squareCorrection!],
         ],
-        outputs: [parameters!, mean!, square!].map(({ shape }) => float(shape)),
+        outputs: [parameters!, mean!, square!].map(({ shape }) => floats(shape)),
         parameters: [...membersOf(parameters!), ...[clip, beta1, beta2, epsilon].map(Number)],
         inPlace: true,
       };

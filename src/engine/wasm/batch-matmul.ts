@@ -1,5 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
-import { size } from '../size.ts';
+import { matMulShape } from '../kernel-inputs.ts';
 import type { Kernel } from './kernel.ts';
 import { multiply, rowMajor, transposed } from './matrix.ts';
 
@@ -12,24 +11,16 @@ import { multiply, rowMajor, transposed } from './matrix.ts';
 export const batchMatMul: Kernel = {
   name: 'BatchMatMul',
   run(heap, { a, b }, { transposeA, transposeB }) {
-    const [aRows, aColumns] = a!.shape.slice(-2) as [number, number];
-    const [bRows, bColumns] = b!.shape.slice(-2) as [number, number];
-    const [rows, depth] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
-    const columns = transposeB ? bRows : bColumns;
-    const outer = tf.broadcast_util.assertAndGetBroadcastShape(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
-    const count = size(outer);
-    const step = (shape: number[]) => {
-      const own = size(shape.slice(0, -2));
-      if (own !== count && own !== 1)
-        throw new Error(`matMul: cannot broadcast [${a!.shape}] with [${b!.shape}]`);
-      return own === 1 ? 0 : 4 * size(shape.slice(-2));
-    };
-    const [aStep, bStep] = [step(a!.shape), step(b!.shape)];
-
+    const { outer, batch, rows, columns, depth, aStep, bStep } = matMulShape(
+      a!,
+      b!,
+      Boolean(transposeA),
+      Boolean(transposeB),
+    );
     const c = heap.output([...outer, rows, columns]);
-    for (let m = 0; m < count; m++) {
-      const left = rowMajor(heap.at(a!) + m * aStep, aColumns);
-      const right = rowMajor(heap.at(b!) + m * bStep, bColumns);
+    for (let m = 0; m < batch; m++) {
+      const left = rowMajor(heap.at(a!) + 4 * m * aStep, a!.shape.at(-1)!);
+      const right = rowMajor(heap.at(b!) + 4 * m * bStep, b!.shape.at(-1)!);
       multiply(
         heap,
         {

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { axisOf, tensorsOf } from '../kernel-inputs.ts';
 import { size } from '../size.ts';
 import type { Heap } from './heap.ts';
 import type { Kernel } from './kernel.ts';
@@ -43,9 +44,6 @@ function join(heap: Heap, parts: readonly tf.TensorInfo[], axis: number, shape: 
   }
   return whole;
 }
-
-const all = (inputs: tf.NamedTensorInfoMap) => Object.values(inputs) as tf.TensorInfo[];
-const axisOf = (axis: unknown, rank: number) => (Number(axis) < 0 ? Number(axis) + rank : Number(axis));
 
 export const copies: readonly Kernel[] = [
   {
@@ -97,7 +95,7 @@ export const copies: readonly Kernel[] = [
   {
     name: 'Concat',
     run(heap, inputs, attributes) {
-      const parts = all(inputs);
+      const parts = tensorsOf(inputs);
       const axis = axisOf(attributes.axis, parts[0]!.shape.length);
       const extent = parts.reduce((sum, { shape }) => sum + shape[axis]!, 0);
       return join(heap, parts, axis, parts[0]!.shape.with(axis, extent));
@@ -106,7 +104,7 @@ export const copies: readonly Kernel[] = [
   {
     name: 'Pack',
     run(heap, inputs, attributes) {
-      const parts = all(inputs);
+      const parts = tensorsOf(inputs);
       const { shape } = parts[0]!;
       const axis = axisOf(attributes.axis, shape.length + 1);
       return join(heap, parts, axis, shape.toSpliced(axis, 0, parts.length));

@@ -1,5 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
-import { size } from '../size.ts';
+import { numberedInputs, rowsOf } from '../kernel-inputs.ts';
 import type { Heap } from './heap.ts';
 import type { Kernel } from './kernel.ts';
 import { everyRow, multiply, rowMajor, transposed } from './matrix.ts';
@@ -35,7 +34,7 @@ const forwardKernel = (name: string, activation: Activation): Kernel => ({
   name,
   run(heap, inputs) {
     const x = inputs.x!;
-    const weights = weightsOf(inputs);
+    const weights = numberedInputs(inputs, 'weight');
     const activations = weights.map(({ shape }) => heap.output(x.shape.with(-1, shape[2]!)));
     for (const [i, weight] of weights.entries()) {
       const [members, depth, columns] = weight.shape as [number, number, number];
@@ -69,7 +68,7 @@ const gradientKernel = (name: string, activation: Activation): Kernel => ({
   name,
   run(heap, inputs, { inputGradient }) {
     const x = inputs.x!;
-    const weights = weightsOf(inputs);
+    const weights = numberedInputs(inputs, 'weight');
     const members = x.shape[0]!;
     const rows = rowsOf(x);
     const dx = inputGradient ? heap.output(x.shape) : undefined;
@@ -111,13 +110,3 @@ export const mlps: Kernel[] = [
   forwardKernel('TanhMlp', tanh),
   gradientKernel('TanhMlpGradient', tanh),
 ];
-
-/** weight0, weight1, … of a kernel's inputs. */
-export function weightsOf(inputs: tf.NamedTensorInfoMap): tf.TensorInfo[] {
-  const weights: tf.TensorInfo[] = [];
-  for (let i = 0; inputs[`weight${i}`]; i++) weights.push(inputs[`weight${i}`]!);
-  return weights;
-}
-
-/** Rows of one member. */
-const rowsOf = ({ shape }: tf.TensorInfo) => size(shape.slice(1, -1));

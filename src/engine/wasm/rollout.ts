@@ -1,8 +1,8 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { numberedInputs } from '../kernel-inputs.ts';
 import type { Heap } from './heap.ts';
 import type { Kernel } from './kernel.ts';
 import { everyRow, type Matrix, multiplyPacked, rowMajor } from './matrix.ts';
-import { weightsOf } from './mlp.ts';
 
 /** A layer's weights packed for `multiplyPacked`: x W + b. */
 interface PackedLayer {
@@ -34,7 +34,7 @@ export const rollOut: Kernel = {
     const latentPath = heap.output([...path, latents]);
     const nextLatentPath = heap.output([...path, latents]);
     const chosen = actions ? heap.share(actions, actions.shape) : heap.output([...path, choices]);
-    const actor = weightsOf(inputs);
+    const actor = numberedInputs(inputs, 'weight');
 
     for (let m = 0; m < members; m++) {
       withSpaces(heap, (space) => {

@@ -1,0 +1,57 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { size } from './size.ts';
+
+/** What kernels of every engine of our own ask of the tensors and attributes that tfjs gives them. */
+
+/** A negative axis counts from the end. */
+export const axisOf = (axis: unknown, rank: number): number =>
+  Number(axis) < 0 ? Number(axis) + rank : Number(axis);
+
+/** The tensors in their order, where the operation takes a list or one alone. */
+export const tensorsOf = (inputs: tf.NamedTensorInfoMap): tf.TensorInfo[] =>
+  Object.values(inputs) as tf.TensorInfo[];
+
+/** Those called `${name}0`, `${name}1`, … */
+export function numberedInputs(inputs: tf.NamedTensorInfoMap, name: string): tf.TensorInfo[] {
+  const tensors: tf.TensorInfo[] = [];
+  for (let i = 0; inputs[`${name}${i}`]; i++) tensors.push(inputs[`${name}${i}`]!);
+  return tensors;
+}
+
+/** Rows of one member: [members, …, columns]. */
+export const rowsOf = ({ shape }: tf.TensorInfo): number => size(shape.slice(1, -1));
+
+/** The matrices of a tf.matMul. */
+export interface MatMulShape {
+  /** Extents of the leading axes, and their product. */
+  outer: number[];
+  batch: number;
+  rows: number;
+  columns: number;
+  depth: number;
+  /** Elements from matrix to matrix; 0 where a single one serves the whole batch. */
+  aStep: number;
+  bStep: number;
+}
+
+/** @throws Error where leading axes are neither equal nor a single matrix's */
+export function matMulShape(
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+  transposeA: boolean,
+  transposeB: boolean,
+): MatMulShape {
+  const [aRows, aColumns] = a.shape.slice(-2) as [number, number];
+  const [bRows, bColumns] = b.shape.slice(-2) as [number, number];
+  const [rows, depth] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
+  const columns = transposeB ? bRows : bColumns;
+  const outer = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const batch = size(outer);
+  const step = ({ shape }: tf.TensorInfo): number => {
+    const own = size(shape.slice(0, -2));
+    if (own !== batch && own !== 1)
+      throw new Error(`matMul: cannot broadcast [${a.shape}] with [${b.shape}]`);
+    return own === 1 ? 0 : size(shape.slice(-2));
+  };
+  return { outer, batch, rows, columns, depth, aStep: step(a), bStep: step(b) };
+}
