@@ -237,6 +237,13 @@ struct Either {
   WM_INLINE auto operator()(uint8_t x, uint8_t y) const { return static_cast<uint8_t>(x || y); }
 };
 
+/** Whether there is no element along some axes. */
+WM_INLINE bool isEmpty(int64_t axes, const double* extents) {
+  for (int64_t axis = 0; axis < axes; axis++)
+    if (extents[axis] == 0) return true;
+  return false;
+}
+
 /** Where a box of strides stands, axis by axis, all but the last. */
 struct Odometer {
   int64_t index[MAX_RANK] = {};
@@ -275,8 +282,7 @@ inline void zip(const Call& call) {
   Offset x{p.several(axes)}, y{p.several(axes)};
   const int64_t count = extents[axes - 1];
   const int64_t xStride = x.strides[axes - 1], yStride = y.strides[axes - 1];
-  for (int64_t axis = 0; axis < axes; axis++)
-    if (extents[axis] == 0) return;
+  if (isEmpty(axes, extents)) return;
   Z* to = call.operand<Z>(2);
   constexpr Function function{};
   Odometer odometer;

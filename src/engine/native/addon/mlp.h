@@ -7,7 +7,7 @@
 
 namespace wm::WM_SET {
 
-enum class Activation { none, relu, tanh };
+enum class Activation { relu, tanh };
 
 inline void tanhInPlace(int64_t count, float* x) {
   for (int64_t i = 0; i < count; i += LANES) store(x + i, tanh(load(x + i, count - i)), count - i);

@@ -30,9 +30,7 @@ inline void move(const Call& call) {
     const int64_t axes = p.integer();
     const double* extents = p.several(axes);
     Offset from{p.several(axes), sourceOffset}, to{p.several(axes), targetOffset};
-    bool isEmpty = false;
-    for (int64_t axis = 0; axis < axes; axis++) isEmpty |= extents[axis] == 0;
-    if (isEmpty) continue;
+    if (isEmpty(axes, extents)) continue;
     const int64_t count = extents[axes - 1];
     const int64_t fromStride = from.strides[axes - 1], toStride = to.strides[axes - 1];
     Odometer odometer;
@@ -73,8 +71,7 @@ inline void pad(const Call& call) {
   Offset from{p.several(axes)}, to{p.several(axes), offset};
   T* y = call.operand<T>(1);
   for (int64_t i = 0; i < count; i++) y[i] = value;
-  for (int64_t axis = 0; axis < axes; axis++)
-    if (extents[axis] == 0) return;
+  if (isEmpty(axes, extents)) return;
   Odometer odometer;
   const int64_t last = axes - 1;
   do copyStrided(extents[last], call.operand<T>(0) + from.at, from.strides[last], y + to.at, to.strides[last]);

@@ -11,7 +11,7 @@ struct Sum {
   static constexpr float first = 0;
   template <class T>
   static WM_INLINE T join(T x, T y) {
-    return static_cast<T>(wrapping(x) + wrapping(y));
+    return SumOf{}(x, y);
   }
   static WM_INLINE Floats join(Floats x, Floats y) { return x + y; }
 };
@@ -19,7 +19,7 @@ struct Times {
   static constexpr float first = 1;
   template <class T>
   static WM_INLINE T join(T x, T y) {
-    return static_cast<T>(wrapping(x) * wrapping(y));
+    return ProductOf{}(x, y);
   }
   static WM_INLINE Floats join(Floats x, Floats y) { return x * y; }
 };
@@ -28,7 +28,7 @@ struct Largest {
   static constexpr float first = -__builtin_inff();
   template <class T>
   static WM_INLINE T join(T x, T y) {
-    return y > x || y != y ? y : x;
+    return Larger{}(y, x);
   }
   static WM_INLINE Floats join(Floats x, Floats y) { return select((y > x) | (y != y), y, x); }
 };
@@ -36,7 +36,7 @@ struct Smallest {
   static constexpr float first = __builtin_inff();
   template <class T>
   static WM_INLINE T join(T x, T y) {
-    return y < x || y != y ? y : x;
+    return Lesser{}(y, x);
   }
   static WM_INLINE Floats join(Floats x, Floats y) { return select((y < x) | (y != y), y, x); }
 };
@@ -57,13 +57,18 @@ WM_INLINE float reduceRow(int64_t count, const float* x) {
     c = Join::join(c, load(x + i + 2 * LANES));
     d = Join::join(d, load(x + i + 3 * LANES));
   }
-  float parts[LANES];
-  store(parts, Join::join(Join::join(a, b), Join::join(c, d)));
-  for (int width = LANES / 2; width > 0; width /= 2)
-    for (int lane = 0; lane < width; lane++) parts[lane] = Join::join(parts[lane], parts[lane + width]);
-  for (; i < count; i++) parts[0] = Join::join(parts[0], x[i]);
-  return parts[0];
+  float all = acrossLanes<Join>(Join::join(Join::join(a, b), Join::join(c, d)));
+  for (; i < count; i++) all = Join::join(all, x[i]);
+  return all;
 }
+
+/** Some axes of a tensor. */
+struct Axes {
+  int64_t count;
+  const double* extents;
+  const double* strides;
+  explicit Axes(Parameters& p) : count(p.integer()), extents(p.several(count)), strides(p.several(count)) {}
+};
 
 /**
  * y over the axes that are reduced of x.
@@ -75,41 +80,35 @@ WM_INLINE float reduceRow(int64_t count, const float* x) {
 template <class Join>
 inline void reduce(const Call& call) {
   Parameters p(call);
-  const int64_t keptAxes = p.integer();
-  const double* kept = p.several(keptAxes);
-  Offset base{p.several(keptAxes)};
-  const int64_t reducedAxes = p.integer();
-  const double* reduced = p.several(reducedAxes);
-  const double* strides = p.several(reducedAxes);
+  const Axes kept(p), reduced(p);
   const float factor = p.number();
   const float* x = call.operand(0);
   float* y = call.operand(1);
-  for (int64_t axis = 0; axis < keptAxes; axis++)
-    if (kept[axis] == 0) return;
-  bool isEmpty = false;
-  for (int64_t axis = 0; axis < reducedAxes; axis++) isEmpty |= reduced[axis] == 0;
-  const int64_t columns = kept[keptAxes - 1], columnStride = base.strides[keptAxes - 1];
-  const int64_t count = reduced[reducedAxes - 1], stride = strides[reducedAxes - 1];
+  if (isEmpty(kept.count, kept.extents)) return;
+  const bool isOfNothing = isEmpty(reduced.count, reduced.extents);
+  Offset base{kept.strides};
+  const int64_t columns = kept.extents[kept.count - 1], columnStride = kept.strides[kept.count - 1];
+  const int64_t count = reduced.extents[reduced.count - 1], stride = reduced.strides[reduced.count - 1];
   Odometer odometer;
   do {
-    if (columnStride == 1 && columns >= LANES && !isEmpty) {
+    if (columnStride == 1 && columns >= LANES && !isOfNothing) {
       // Side by side stand results: so many at once.
       for (int64_t column = 0; column < columns; column += LANES) {
         const int64_t left = columns - column;
         Floats all = splat(Join::first);
-        Offset offset{strides};
+        Offset offset{reduced.strides};
         Odometer inner;
         do {
           const float* from = x + base.at + column + offset.at;
           for (int64_t i = 0; i < count; i++) all = Join::join(all, load(from + i * stride, left));
-        } while (inner.next(reducedAxes - 1, reduced, offset));
+        } while (inner.next(reduced.count - 1, reduced.extents, offset));
         store(y + column, all * factor, left);
       }
     } else {
       for (int64_t column = 0; column < columns; column++) {
         float all = Join::first;
-        if (!isEmpty) {
-          Offset offset{strides};
+        if (!isOfNothing) {
+          Offset offset{reduced.strides};
           Odometer inner;
           do {
             const float* from = x + base.at + column * columnStride + offset.at;
@@ -118,49 +117,37 @@ inline void reduce(const Call& call) {
             } else {
               for (int64_t i = 0; i < count; i++) all = Join::join(all, from[i * stride]);
             }
-          } while (inner.next(reducedAxes - 1, reduced, offset));
+          } while (inner.next(reduced.count - 1, reduced.extents, offset));
         }
         y[column] = all * factor;
       }
     }
     y += columns;
-  } while (odometer.next(keptAxes - 1, kept, base));
+  } while (odometer.next(kept.count - 1, kept.extents, base));
 }
 
 /** The same of other numbers than float32, one by one and without a factor. */
-template <class Join, class T, int64_t FIRST>
+template <class Function, class T, int64_t FIRST>
 inline void reduceNumbers(const Call& call) {
   Parameters p(call);
-  const int64_t keptAxes = p.integer();
-  const double* kept = p.several(keptAxes);
-  Offset base{p.several(keptAxes)};
-  const int64_t reducedAxes = p.integer();
-  const double* reduced = p.several(reducedAxes);
-  const double* strides = p.several(reducedAxes);
+  const Axes kept(p), reduced(p);
   T* y = call.operand<T>(1);
-  for (int64_t axis = 0; axis < keptAxes; axis++)
-    if (kept[axis] == 0) return;
-  bool isEmpty = false;
-  for (int64_t axis = 0; axis < reducedAxes; axis++) isEmpty |= reduced[axis] == 0;
+  if (isEmpty(kept.count, kept.extents)) return;
+  const bool isOfNothing = isEmpty(reduced.count, reduced.extents);
+  constexpr Function function{};
+  Offset base{kept.strides};
   Odometer odometer;
   do {
     T all = static_cast<T>(FIRST);
-    if (!isEmpty) {
-      Offset offset{strides};
+    if (!isOfNothing) {
+      Offset offset{reduced.strides};
       Odometer inner;
-      do all = Join::join(all, call.operand<T>(0)[base.at + offset.at]);
-      while (inner.next(reducedAxes, reduced, offset));
+      do all = function(all, call.operand<T>(0)[base.at + offset.at]);
+      while (inner.next(reduced.count, reduced.extents, offset));
     }
     *y++ = all;
-  } while (odometer.next(keptAxes, kept, base));
+  } while (odometer.next(kept.count, kept.extents, base));
 }
-
-struct Every {
-  static WM_INLINE uint8_t join(uint8_t x, uint8_t y) { return x && y; }
-};
-struct Some {
-  static WM_INLINE uint8_t join(uint8_t x, uint8_t y) { return x || y; }
-};
 
 /** The index of the first of the largest (or smallest): [outer, extent, inner] -> [outer, inner] of int32. */
 template <bool LARGEST, class T>

@@ -95,12 +95,13 @@ WM_INLINE Floats squareRoot(Floats x) {
 #endif
 }
 
-/** Sum of the lanes, by halves. */
-WM_INLINE float sumOf(Floats x) {
+/** The lanes joined to one number, by halves. */
+template <class Join>
+WM_INLINE float acrossLanes(Floats x) {
   float parts[LANES];
   store(parts, x);
   for (int width = LANES / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; i++) parts[i] += parts[i + width];
+    for (int i = 0; i < width; i++) parts[i] = Join::join(parts[i], parts[i + width]);
   return parts[0];
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 
-#include "functions.h"
 #include "call.h"
+#include "functions.h"
+#include "reduction.h"
 
 /** Losses, returns and the optimizer. */
 
@@ -30,7 +31,7 @@ inline void meanSquaredError(const Call& call) {
       total += scaled * error;
       store(weighted + i, scaled, count - i);
     }
-    call.operand(2 + isWeighted)[m] = sumOf(total) / count;
+    call.operand(2 + isWeighted)[m] = acrossLanes<Sum>(total) / count;
   }
 }
 
@@ -82,7 +83,7 @@ inline void globalNorm(const Call& call) {
       a += first * first;
       b += second * second;
     }
-    call.operand(1)[m] = __builtin_sqrtf(sumOf(a + b));
+    call.operand(1)[m] = __builtin_sqrtf(acrossLanes<Sum>(a + b));
   }
 }
 
