@@ -41,7 +41,7 @@ const wasmVariants: Variant[] = (hasRelaxedSimd() ? ['plain', 'relaxed'] : ['pla
 }));
 /** The kernels that have been called on native. */
 const tried = new Set<string>();
-const nativeSets = await nativeSetsHere();
+const nativeSets = nativeSetsHere();
 const nativeVariants: Variant[] = nativeSets.map(({ index, name }) => ({
   title: `native ${name}`,
   start: async () => {

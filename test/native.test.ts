@@ -22,7 +22,7 @@ import { type Drawn, drawn, Trial, type Trials } from './support/trial.ts';
 /** The engine native's kernels, in the build for each instruction set that this processor has. */
 
 const native = await engineHere('native');
-const sets = await nativeSetsHere();
+const sets = nativeSetsHere();
 /** Cases of each kernel: 10,000 in all. */
 const CASES = 150;
 

@@ -8,6 +8,7 @@ import {
   describeNative,
   type NativeRecord,
   nativeFolder,
+  nativeVersion,
   sha256,
 } from '../engine/native.ts';
 import { UserError } from '../errors.ts';
@@ -83,6 +84,7 @@ export async function buildNative(say: (step: string) => void, sanitizer?: Sanit
   }
   const headers = requireHeaders('native');
   const compiler = await requireCompiler('native');
+  const version = nativeVersion();
   const place = nativeFolder();
   return makeInstallation(async (folder) => {
     say(`compiling the engine native with ${compiler.version}, some 15 seconds`);
@@ -119,10 +121,11 @@ export async function buildNative(say: (step: string) => void, sanitizer?: Sanit
       ...['-o', binary],
     ]);
     rmSync(objects, { recursive: true });
-    if (nativeFolder() !== place) {
+    if (nativeVersion() !== version) {
       throw new UserError('engine native: its sources have changed meanwhile; run the same command again', 1);
     }
     const record: NativeRecord = {
+      version,
       compiler: compiler.version,
       digest: sha256(readFileSync(binary)),
       madeAt: new Date().toISOString(),

@@ -22,6 +22,8 @@ export const BUILD_COMMAND = '`wm engines build native`';
 
 /** What `wm engines build native` notes down about what it has made. */
 export interface NativeRecord {
+  /** Of the sources, from `nativeVersion`. */
+  version: string;
   /** The compiler's first line about itself. */
   compiler: string;
   /** SHA-256 of the binary. */
@@ -45,8 +47,14 @@ export function nativeVersion(): string {
 export const nativeFolder = (): string =>
   path.join(cacheFolder(), `native-${nativeVersion()}-${process.platform}-${process.arch}`);
 
+/** A binary that is loaded, and the version of its sources. */
+interface Loaded {
+  addon: Addon;
+  version: string;
+}
+
 /** @throws EngineError that says why the binary cannot be used, and what mends it */
-function loadAddon(folder: string): Addon {
+function loadAddon(folder: string): Loaded {
   let binary: Buffer;
   let record: NativeRecord | null;
   try {
@@ -68,7 +76,7 @@ function loadAddon(folder: string): Addon {
     throw new EngineError('native', `${folder} is damaged; run ${BUILD_COMMAND}`);
   }
   try {
-    return require(path.join(folder, ADDON_FILE));
+    return { addon: require(path.join(folder, ADDON_FILE)), version: record.version };
   } catch (error) {
     const why = (error as Error).message.split('\n')[0];
     throw new EngineError('native', `its binary does not load here (${why}); run ${BUILD_COMMAND}`);
@@ -86,18 +94,21 @@ const usableSets = (addon: Addon): InstructionSet[] =>
   addon.instructionSets.flatMap((name, index) => (name === null ? [] : [{ index, name }]));
 
 /** Those of a built binary. @throws EngineError where it cannot be used */
-export const setsOf = (folder: string): InstructionSet[] => usableSets(loadAddon(folder));
+export const setsOf = (folder: string): InstructionSet[] => usableSets(loadAddon(folder).addon);
 
-const engineOf = ({ name }: InstructionSet): Engine => ({
+const engineOf = ({ name }: InstructionSet, version: string): Engine => ({
   name: 'native',
   device: `processor, ${name}, 1 thread`,
-  version: nativeVersion(),
+  version,
   isGpu: false,
   stacksMembers: false,
 });
 
 /** What `startNative` would start. @throws EngineError as it does */
-export const describeNative = (folder = nativeFolder()): Engine => engineOf(setsOf(folder)[0]!);
+export function describeNative(folder = nativeFolder()): Engine {
+  const { addon, version } = loadAddon(folder);
+  return engineOf(usableSets(addon)[0]!, version);
+}
 
 /**
  * Makes the addon the engine of this process.
@@ -110,7 +121,7 @@ export async function startNative(
   folder = nativeFolder(),
   choose: (sets: readonly InstructionSet[]) => InstructionSet | undefined = (sets) => sets[0],
 ): Promise<Engine> {
-  const addon = loadAddon(folder);
+  const { addon, version } = loadAddon(folder);
   const set = choose(usableSets(addon));
   if (!set) throw new EngineError('native', 'this processor has no such instruction set');
   const tf = await import('@tensorflow/tfjs-core');
@@ -124,5 +135,5 @@ export async function startNative(
   registerKernels('native');
   registerCompiler('native', (await import('./native/compile.ts')).compile);
   await tf.setBackend('native');
-  return engineOf(set);
+  return engineOf(set, version);
 }

@@ -99,17 +99,7 @@ export function place(steps: readonly PlannedStep[], { bytes, results, constants
     else if (!birth.has(value)) inBuffer(value, Place.input, value, 0);
   }
   for (const [now, { call, operands, outputs }] of steps.entries()) {
-    const cuts = new Map(
-      (call.moved?.boxes ?? []).flatMap((box) => {
-        const target = outputs[box.target]!;
-        const elementBytes = call.moved!.elementBytes;
-        const isWhole =
-          isGapless(box) && box.targetOffset === 0 && box.extents[0]! * elementBytes === bytes[target];
-        return isWhole
-          ? [[target, { source: operands[box.source]!, offset: box.sourceOffset * elementBytes }]]
-          : [];
-      }),
-    );
+    const cuts = cutsOf(steps[now]!, bytes);
     /** Whether an output may stand where an operand stood: nothing else there is read again, in this step or later. */
     const inherits = (output: number, operand: number): boolean => {
       const { buffer } = locations[operand]!;
@@ -131,7 +121,7 @@ export function place(steps: readonly PlannedStep[], { bytes, results, constants
       if (results.has(value) || wholes.has(value)) {
         ownOrWhole(value, now);
       } else if (cut) {
-        const { buffer, offset } = locations[cut.source]!;
+        const { buffer, offset } = locations[cut.value]!;
         locate(value, { buffer, offset: offset + cut.offset });
       } else {
         const heir = heirs.findIndex((operand) => inherits(value, operand));
@@ -162,20 +152,41 @@ export function place(steps: readonly PlannedStep[], { bytes, results, constants
 const isGapless = ({ extents, strides }: Pick<Box, 'extents' | 'strides'>): boolean =>
   extents.length === 1 && strides.every(([step]) => step === 1);
 
+/** Whether a box is one run that makes up a whole tensor: from its first element on, all of its bytes. */
+const isAllOf = (bytes: number, offset: number, box: Box, elementBytes: number): boolean =>
+  isGapless(box) && offset === 0 && box.extents[0]! * elementBytes === bytes;
+
+/** Where in a larger value another one stands, in bytes. */
+interface Part {
+  value: number;
+  offset: number;
+}
+
+/** The outputs of a step that are cut from an operand in one run, and from where. */
+function cutsOf({ call, operands, outputs }: PlannedStep, bytes: readonly number[]): Map<number, Part> {
+  const cuts = new Map<number, Part>();
+  for (const box of call.moved?.boxes ?? []) {
+    const { elementBytes } = call.moved!;
+    const target = outputs[box.target]!;
+    if (!isAllOf(bytes[target]!, box.targetOffset, box, elementBytes)) continue;
+    cuts.set(target, { value: operands[box.source]!, offset: box.sourceOffset * elementBytes });
+  }
+  return cuts;
+}
+
 /** Values that can be made where they become part of a larger one, and where in it that is. */
 function joins(
   steps: readonly PlannedStep[],
   bytes: readonly number[],
   isFree: (value: number) => boolean,
-): Map<number, { value: number; offset: number }> {
-  const wholes = new Map<number, { value: number; offset: number }>();
+): Map<number, Part> {
+  const wholes = new Map<number, Part>();
   for (const { call, operands, outputs } of steps) {
     const moved = call.moved;
     if (!moved || outputs.length !== 1) continue;
     for (const box of moved.boxes) {
       const part = operands[box.source]!;
-      const isWhole =
-        isGapless(box) && box.sourceOffset === 0 && box.extents[0]! * moved.elementBytes === bytes[part];
+      const isWhole = isAllOf(bytes[part]!, box.sourceOffset, box, moved.elementBytes);
       if (!isWhole || !isFree(part) || wholes.has(part)) continue;
       wholes.set(part, { value: outputs[0]!, offset: box.targetOffset * moved.elementBytes });
     }
