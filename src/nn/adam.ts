@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ownKernel } from '../engine/own-kernel.ts';
 
-const BETA1 = 0.9;
-const BETA2 = 0.999;
+/** How much of its past the first moment keeps at each step. */
+export const BETA1 = 0.9;
+/** The same of the second. */
+export const BETA2 = 0.999;
 
 /** First and second moments of the gradient, [members, size] each. */
 export interface AdamMoments {

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { withGradient } from '../engine/custom-gradient.ts';
 
 const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
@@ -28,4 +29,36 @@ export function normalEntropy(logStd: tf.Tensor): tf.Tensor {
 export function logTanhSlope(u: tf.Tensor): tf.Tensor {
   const softplus = tf.softplus(tf.mul(u, -2));
   return tf.sum(tf.mul(2, tf.sub(Math.LN2, tf.add(u, softplus))), -1);
+}
+
+/** A normal distribution of independent dimensions: mean and standard deviation, each [members, …, n]. */
+export interface Gaussian {
+  mean: tf.Tensor;
+  std: tf.Tensor;
+}
+
+/**
+ * KL(p ‖ q) of independent dimensions, in nats, summed over the last axis, [members, …, n] -> [members, …]:
+ *
+ *   r = σ_p / σ_q      z = (μ_p − μ_q) / σ_q      KL = Σ (r² + z² − 1) / 2 − log r
+ *
+ * Differentiable by all four.
+ */
+export function gaussianKl(p: Gaussian, q: Gaussian): tf.Tensor {
+  return withGradient([p.mean, p.std, q.mean, q.std], () => {
+    const ratio = tf.div(p.std, q.std);
+    const distance = tf.div(tf.sub(p.mean, q.mean), q.std);
+    const squares = tf.add(tf.square(ratio), tf.square(distance));
+    const kl = tf.sub(tf.mul(tf.sub(squares, 1), 0.5), tf.log(ratio));
+    return {
+      value: tf.sum(kl, -1),
+      keep: [ratio, distance, squares, q.std],
+      gradient: (dy, [ratio, distance, squares, std]) => {
+        const scaled = tf.div(tf.expandDims(dy, -1), std);
+        const dMean = tf.mul(scaled, distance);
+        const dStd = tf.mul(scaled, tf.sub(ratio, tf.reciprocal(ratio)));
+        return [dMean, dStd, tf.neg(dMean), tf.mul(scaled, tf.sub(1, squares))];
+      },
+    };
+  });
 }

@@ -48,6 +48,10 @@ export const zeros: Initialiser = (_random, out) => {
   out.fill(0);
 };
 
+export const ones: Initialiser = (_random, out) => {
+  out.fill(1);
+};
+
 /** LSTM bias in the gate order input, forget, candidate, output: 1 on the forget gate, so that memory starts open. */
 export const openForgetGate: Initialiser = (_random, out) => {
   const units = out.length / 4;

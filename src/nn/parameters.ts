@@ -68,9 +68,14 @@ export class ParameterLayout {
     return this.named(this.split(flat));
   }
 
+  /** The flat tensor [members, size] cut into [members, size of the parameter] for each, in the order of the specs; differentiable. */
+  pieces(flat: tf.Tensor2D): tf.Tensor2D[] {
+    return tf.split(flat, this.#sizes, 1);
+  }
+
   /** The parameters in the flat tensor [members, size], in the order of the specs; differentiable. */
   split(flat: tf.Tensor2D): tf.Tensor[] {
-    const pieces = tf.split(flat, this.#sizes, 1);
+    const pieces = this.pieces(flat);
     // A vector has its shape already.
     return this.specs.map(({ shape }, i) =>
       shape.length === 1 ? pieces[i]! : tf.reshape(pieces[i]!, [flat.shape[0], ...shape]),

@@ -35,7 +35,27 @@ export function lambdaReturn(
 }
 
 /**
- * The difference of two quantiles of each row, with linear interpolation between order statistics.
+ * Quantiles of each row, with linear interpolation between order statistics; the rows are sorted once.
+ *
+ * @param x [members, values]
+ * @param at which ones, each in [0, 1]
+ * @returns for each of them [members]
+ */
+export function quantiles(x: tf.Tensor2D, at: readonly number[]): tf.Tensor1D[] {
+  const [members, size] = x.shape;
+  if (size === 1) return at.map(() => tf.reshape(x, [members]));
+  const descending = tf.topk(x, size, true).values as tf.Tensor2D;
+  return at.map((q) => {
+    const position = (1 - q) * (size - 1);
+    const index = Math.min(Math.floor(position), size - 2);
+    const weight = position - index;
+    const pair = tf.slice(descending, [0, index], [members, 2]);
+    return tf.sum(tf.mul(pair, tf.tensor1d([1 - weight, weight])), 1);
+  });
+}
+
+/**
+ * The difference of two quantiles of each row.
  *
  * @param x [members, values]
  * @param low lower quantile in [0, 1]
@@ -43,14 +63,6 @@ export function lambdaReturn(
  * @returns [members]
  */
 export function quantileRange(x: tf.Tensor2D, low: number, high: number): tf.Tensor1D {
-  const [members, size] = x.shape;
-  const descending = tf.topk(x, size, true).values as tf.Tensor2D;
-  const quantile = (q: number) => {
-    const position = (1 - q) * (size - 1);
-    const index = Math.min(Math.floor(position), size - 2);
-    const weight = position - index;
-    const pair = tf.slice(descending, [0, index], [members, 2]);
-    return tf.sum(tf.mul(pair, tf.tensor1d([1 - weight, weight])), 1);
-  };
-  return size === 1 ? tf.zeros([members]) : tf.sub(quantile(high), quantile(low));
+  const [upper, lower] = quantiles(x, [high, low]) as [tf.Tensor1D, tf.Tensor1D];
+  return tf.sub(upper, lower);
 }
