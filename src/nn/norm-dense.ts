@@ -8,7 +8,7 @@ import type { ParameterSpec, Parameters } from './parameters.ts';
 export type NormActivation = 'silu' | 'elu';
 
 /** 1 / the standard deviation of a standard normal truncated at ±2: makes the variance of a weight 1 / inputs. */
-const TRUNCATED_NORMAL_GAIN = 1.1368;
+export const TRUNCATED_NORMAL_GAIN = 1.1368;
 /** What is added to the mean square before its root. */
 const RMS_EPSILON = 1e-4;
 
