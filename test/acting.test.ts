@@ -7,9 +7,10 @@ import { ppo } from '../src/methods/ppo/agent.ts';
 import { ppoSettings } from '../src/methods/ppo/settings.ts';
 import { refusal, vectorsAndAnyAction } from '../src/methods/takes.ts';
 import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
-import { squashedActorLoss } from '../src/methods/vae-lstm/losses.ts';
 import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
-import { decide, encodeActions } from '../src/models/actor.ts';
+import { encodeActions } from '../src/models/action-encoding.ts';
+import { squashedActorLoss } from '../src/models/actor-loss.ts';
+import { policyHead } from '../src/models/policy-head.ts';
 import { logTanhSlope, normalEntropy, normalLogProbability } from '../src/nn/gaussian.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { ActingLoop } from '../src/training/acting.ts';
@@ -178,8 +179,8 @@ describe('the policy over a box', () => {
 
   test('actions lie in the box, the greedy one is the mean, and networks see them in [-1, 1]', () => {
     const output = tf.tensor([0, 100, 0, 0], [1, 1, 4]);
-    assertClose(decide(box, output, undefined).dataSync(), [0, 0.5 + 0.5 * Math.tanh(5)]);
-    const sampled = decide(box, output, tf.tensor([1, 0], [1, 1, 2]));
+    assertClose(policyHead(box).decide(output, undefined).dataSync(), [0, 0.5 + 0.5 * Math.tanh(5)]);
+    const sampled = policyHead(box).decide(output, tf.tensor([1, 0], [1, 1, 2]));
     const std = 0.1 + 0.9 / (1 + Math.exp(-2));
     assertClose(sampled.dataSync(), [2 * Math.tanh(std), 0.5 + 0.5 * Math.tanh(5)]);
     assertClose(encodeActions(box, sampled).dataSync(), [Math.tanh(std), Math.tanh(5)]);

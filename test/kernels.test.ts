@@ -12,6 +12,7 @@ import type { Build } from '../src/engine/wasm/heap.ts';
 import { registerKernels } from '../src/engine/wasm/kernels.ts';
 import { hasRelaxedSimd } from '../src/engine/wasm/relaxed-simd.ts';
 import { actorSpecs } from '../src/models/actor.ts';
+import { policyHead } from '../src/models/policy-head.ts';
 import { rollOut } from '../src/models/roll-out.ts';
 import { dynamicsSpecs } from '../src/models/vae-lstm/dynamics.ts';
 import { vaeLstmModel } from '../src/models/vae-lstm/model.ts';
@@ -331,15 +332,15 @@ describe('fat operations on our kernels equal their portable forms, gradients in
       ({ members, starts, horizon, latent, actions, units, hidden, isGiven, seed }) => {
         const parameters = (layout: ParameterLayout, name: string) =>
           layout.unpack(tf.mul(upload(normals(seed, name, [members, layout.size])), 0.3) as tf.Tensor2D);
-        const actionSpace = { kind: 'discrete', n: actions } as const;
+        const head = policyHead({ kind: 'discrete', n: actions });
         const model = parameters(new ParameterLayout(dynamicsSpecs(latent, actions, units)), 'model');
-        const actor = parameters(new ParameterLayout(actorSpecs(latent, hidden, actionSpace)), 'actor');
+        const actor = parameters(new ParameterLayout(actorSpecs(latent, hidden, head.outputs)), 'actor');
         const start = (name: string, width: number) =>
           upload(normals(seed, name, [members, starts, width])) as tf.Tensor3D;
         const path = upload(normals(seed, 'path', [members, starts, horizon, actions])) as tf.Tensor4D;
         const behaviour: Behaviour = isGiven
           ? { actions: path }
-          : { actionSpace, noise: tf.mul(path, 100) as tf.Tensor4D };
+          : { head, noise: tf.mul(path, 100) as tf.Tensor4D };
         const from = {
           latent: start('latent', latent),
           hidden: start('hidden', units),

@@ -6,7 +6,6 @@ import { oneHot } from '../src/engine/one-hot.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { advantages, imaginedReturns } from '../src/methods/vae-lstm/imagination.ts';
 import {
-  actorLoss,
   baseLoss,
   baseTerms,
   criticLoss,
@@ -28,6 +27,7 @@ import {
   type UpdateNoise,
 } from '../src/methods/vae-lstm/update.ts';
 import { policyOutput } from '../src/models/actor.ts';
+import { actorLoss } from '../src/models/actor-loss.ts';
 import { value } from '../src/models/vae-lstm/heads.ts';
 import type { Windows } from '../src/models/windows.ts';
 import type { Imagination } from '../src/models/world-model.ts';
@@ -635,7 +635,7 @@ describe('members do not influence each other', () => {
               [count, STARTS],
               'int32',
             ),
-            behaviour: { actionSpace: spaces.actionSpace, noise: part(gumbel) as tf.Tensor4D },
+            behaviour: { head: layouts.head, noise: part(gumbel) as tf.Tensor4D },
           };
           const gradient = gradients(layouts, own, ownWindows, noise, ownScalars, settings);
           const after = applyGradients(layouts, own, gradient, biasCorrection(1), ownScalars, settings);

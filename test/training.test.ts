@@ -17,11 +17,12 @@ import type { Row, TrainingEvent } from '../src/training/events.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
 import { LossLog, lossColumns } from '../src/training/loss-log.ts';
 import { type Batch, emptyBatch, Replay } from '../src/training/replay.ts';
-import { type ReplayAgent, ReplayLearner, type ReplaySettings } from '../src/training/replay-learner.ts';
+import type { ReplayAgent, ReplaySettings } from '../src/training/replay-learner.ts';
 import { lambdaReturn, quantileRange } from '../src/training/returns.ts';
 import { scheduleAt } from '../src/training/schedule.ts';
 import type { MemberState } from '../src/training/state.ts';
 import { metricColumns, type TrainingPlan, train } from '../src/training/train.ts';
+import { learnFromTransitions } from '../src/training/transitions.ts';
 import { memoryless, stepSpaces } from './support/agents.ts';
 import { assertClose } from './support/tensors.ts';
 
@@ -188,14 +189,14 @@ test('experience is drawn from streams of their names, as many random steps firs
   const [randomSteps, steps, length] = [6, 40, 2];
   const acted: { policy: PolicyName; gumbel: number[] }[] = [];
   const batches: Batch[] = [];
-  const learner = new ReplayLearner(
+  const learner = learnFromTransitions(
     {
       // Always the same push lets the pole fall, so that episodes follow each other.
       ...memoryless(({ noise }, policy) => {
         acted.push({ policy, gumbel: [...noise] });
         return Int32Array.of(1, 0);
       }),
-      update: (batch) => batches.push(structuredClone(batch)),
+      update: (batch) => void batches.push(structuredClone(batch)),
     },
     cartPole,
     seeds,
@@ -750,7 +751,7 @@ describe('train with a scripted agent', () => {
       ...actor,
       learner: (environment) => {
         const seeds = Array.from({ length: members }, (_, member) => member + 1);
-        return new ReplayLearner(learning, environment, seeds, settings);
+        return learnFromTransitions(learning, environment, seeds, settings);
       },
       drainLosses: async () => pending.splice(0),
       save: async () => Array.from({ length: members }, () => ({ arrays: {}, streams: {} })),

@@ -99,7 +99,7 @@ function expectedUpdate(batch: Batch, step: number, update: number) {
     {
       posterior: all(posterior, [BATCH, 2 * TIME, LATENT]),
       starts: tf.tensor2d(starts, [seeds.length, STARTS], 'int32'),
-      behaviour: { actionSpace: spaces.actionSpace, noise },
+      behaviour: { head: layouts.head, noise },
     },
     scalars,
     settings[0],

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { startEngine } from '../src/engine/engine.ts';
 import { diagnose, type MeasuredModel } from '../src/models/diagnostics.ts';
 import { imaginedRewards } from '../src/models/imagined-rewards.ts';
+import { policyHead } from '../src/models/policy-head.ts';
 import { rollOut } from '../src/models/roll-out.ts';
 import { statesAt, type WorldModel } from '../src/models/world-model.ts';
 import { RandomStream } from '../src/random/stream.ts';
@@ -26,6 +27,7 @@ const spaces: AgentSpaces = {
   actionSpace: { kind: 'discrete', n: 2 },
   actions: 2,
 };
+const head = policyHead(spaces.actionSpace);
 const HORIZON = 3;
 
 /** Sequences of random steps with an episode that starts in their middle, the last steps of the last one padding. */
@@ -68,7 +70,7 @@ function variance(values: Float32Array, element: number): number {
 const measured = (model: WorldModel<Drift>): MeasuredModel<Drift> => ({
   model,
   gamma: 0.5,
-  imagined: { horizon: HORIZON, returns: (imagination) => imaginedRewards(model, imagination).reward },
+  imagined: { horizon: HORIZON, head, returns: (imagination) => imaginedRewards(model, imagination).reward },
 });
 
 /** Two sequences with warmed starts at their steps 10, after which an episode starts, and 30. */

@@ -6,7 +6,7 @@ import { methods } from '../methods/index.ts';
 import { agentSpaces } from '../training/agent-spaces.ts';
 import { complete } from '../training/evaluate.ts';
 import { heldOutSet } from '../training/held-out.ts';
-import { type ReplayAgent, ReplayLearner } from '../training/replay-learner.ts';
+import type { ReplayAgent } from '../training/replay-learner.ts';
 import { measure } from '../training/train.ts';
 import { fullLength } from './endless.ts';
 import { countKernels } from './kernel-count.ts';
@@ -38,9 +38,9 @@ export async function createWorkload(
   const agent = method.create(
     seeds.map((seed) => ({ seed, settings: experiment })),
     spaces,
-  ) as ReplayAgent;
+  ) as ReplayAgent<unknown>;
 
-  const learner = new ReplayLearner(agent, entry, seeds, experiment);
+  const learner = agent.learner(entry);
   for (let step = 0; step < experiment.randomSteps; step++) learner.collectRandomly();
   let updates = 0;
   const update = () => agent.update(learner.sample(), experiment.randomSteps, ++updates);
@@ -49,7 +49,7 @@ export async function createWorkload(
   const endless = fullLength(entry, EPISODE_STEPS);
   const square = tf.randomNormal([sgemmSize, sgemmSize]);
 
-  update();
+  await update();
   await agent.drainLosses();
   const operations = await countKernels(update);
   await agent.drainLosses();
@@ -63,7 +63,7 @@ export async function createWorkload(
     operations,
     run: {
       update: async (times) => {
-        for (let i = 0; i < times; i++) update();
+        for (let i = 0; i < times; i++) await update();
         await agent.drainLosses();
       },
       ...Object.fromEntries(parts),

@@ -9,7 +9,8 @@ import type { Row } from '../training/events.ts';
 import { PendingTerms } from '../training/pending-terms.ts';
 import { memberMean, memberSum } from '../training/reduce.ts';
 import { type Sequences, stackSequences } from '../training/replay.ts';
-import { actionNoise, encodeActions } from './actor.ts';
+import { encodeActions } from './action-encoding.ts';
+import type { PolicyHead } from './policy-head.ts';
 import { rollOut } from './roll-out.ts';
 import { toWindows, uploadActions, uploadBatch } from './windows.ts';
 import { type Imagination, type Observed, type States, statesAt, type WorldModel } from './world-model.ts';
@@ -47,6 +48,8 @@ export interface MeasuredModel<State extends States> {
   imagined?: {
     /** Steps. */
     horizon: number;
+    /** How the model's policy picks actions. */
+    head: PolicyHead;
     /** What the actor is trained on: R of every imagined step, `valueScale` included, [members, starts, horizon]. */
     returns(imagination: Imagination): tf.Tensor3D;
   };
@@ -109,7 +112,7 @@ function columns<State extends States>(
     ...errors(onOwn, '_own'),
     ...(model.decode && openLoop(model, onHeldOut, heldOut, spaces)),
     ...(imagined && {
-      dream_return: tf.div(dreamReturn(model, imagined, onHeldOut, heldOut, spaces, randoms), toReward),
+      dream_return: tf.div(dreamReturn(model, imagined, onHeldOut, heldOut, randoms), toReward),
     }),
     ...(model.value && { value_bias: valueBias(measured, toReward, onOwn, own) }),
     ...(model.continues &&
@@ -234,15 +237,14 @@ function openLoop<State extends States>(
 /** Mean return that the actor would be trained on from the held-out starts, `valueScale` included. */
 function dreamReturn<State extends States>(
   model: WorldModel<State>,
-  { horizon, returns }: NonNullable<MeasuredModel<State>['imagined']>,
+  { horizon, head, returns }: NonNullable<MeasuredModel<State>['imagined']>,
   followed: Followed<State>,
   sequences: Sequences,
-  { actionSpace }: AgentSpaces,
   randoms: readonly RandomStream[],
 ): tf.Tensor1D {
   const starts = warmedStarts(sequences, false);
   const draw = (noises: readonly Noise[]) => noiseOf(noises, starts.length, horizon, randoms);
-  const behaviour = { actionSpace, noise: draw([actionNoise(actionSpace)]) };
+  const behaviour = { head, noise: draw([head.noise]) };
   const stepNoise = model.stepNoise && draw(model.stepNoise);
   const imagined = returns(rollOut(model, startsOf(followed, starts), behaviour, stepNoise));
   return memberMean(tf.slice(imagined, [0, 0, 0], [randoms.length, starts.length, 1]));

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { sampleEncoded } from './actor.ts';
 import type { Behaviour, Imagination, States, WorldModel } from './world-model.ts';
 
 /**
@@ -33,7 +32,7 @@ function stepByStep<State extends States>(
   for (const [t, noiseOrAction] of given.entries()) {
     const action =
       'noise' in behaviour
-        ? sampleEncoded(behaviour.actionSpace, model.policy!(features.at(-1)!), noiseOrAction)
+        ? behaviour.head.sample(model.policy!(features.at(-1)!), noiseOrAction)
         : noiseOrAction;
     state = step(state, action, noises?.[t]);
     actions.push(action);

@@ -3,7 +3,7 @@ import { type Space, spaceSize } from '../envs/spaces.ts';
 import type { Actions } from '../training/actions.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import type { Batch } from '../training/replay.ts';
-import { encodeActions } from './actor.ts';
+import { encodeActions } from './action-encoding.ts';
 
 /** Windows of replayed experience as models see them: õ = o / s, actions as networks see them. */
 export interface Windows {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Space } from '../envs/spaces.ts';
 import type { Noise } from '../training/acting.ts';
+import type { PolicyHead } from './policy-head.ts';
 import type { Windows } from './windows.ts';
 
 /**
@@ -45,7 +45,7 @@ export interface WorldModel<State extends States = States> {
   /** What values, and the returns that they are learnt from, are multiplied by; 1 where they are as they are. */
   readonly valueScale: number;
   /**
-   * The actor's outputs, what `decide` and `sampleEncoded` take: [members, …, features] -> [members, …, outputs]. The
+   * The actor's outputs, what a `PolicyHead` takes: [members, …, features] -> [members, …, outputs]. The
    * features are constants to it.
    */
   policy?(features: tf.Tensor): tf.Tensor;
@@ -85,8 +85,8 @@ export type Imagination = ImaginedStep;
 
 /** The model's own policy, sampled. */
 export interface SampledPolicy {
-  actionSpace: Space;
-  /** [members, starts, horizon, numbers of `actionNoise`] */
+  head: PolicyHead;
+  /** [members, starts, horizon, numbers of the head's `noise`] */
   noise: tf.Tensor4D;
 }
 

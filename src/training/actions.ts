@@ -1,5 +1,6 @@
 import type { Action } from '../envs/environment.ts';
 import { actionSize, type Space } from '../envs/spaces.ts';
+import type { Column } from './ring.ts';
 
 /** Actions of a row of environments or steps: an index each where they are choices (int32), else numbers in a box. */
 export type Actions = Int32Array | Float32Array;
@@ -9,6 +10,13 @@ export function emptyActions(space: Space, steps: number): Actions {
   const length = steps * actionSize(space);
   return space.kind === 'discrete' ? new Int32Array(length) : new Float32Array(length);
 }
+
+/** The column of a ring that holds actions. */
+export const actionColumn = (space: Space): Column => ({
+  width: actionSize(space),
+  hasAxis: space.kind === 'box',
+  make: (rows) => emptyActions(space, rows),
+});
 
 /** Writes the action of one environment or step, an index into `actions`. */
 export function setAction(actions: Actions, index: number, action: Action): void {

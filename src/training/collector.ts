@@ -20,6 +20,10 @@ export interface Step {
   terminated: Uint8Array;
   /** 1 where o starts an episode. */
   first: Uint8Array;
+  /** 1 where o′ ends one, either way. */
+  ended: Uint8Array;
+  /** What the agent carries on from the step; where it acted at random, what it carried to it: [members, environments, carry] */
+  carry: Float32Array;
 }
 
 /** One member's streams. */
@@ -69,6 +73,8 @@ export class Collector {
       reward: rewards,
       terminated: new Uint8Array(terminated.length),
       first: new Uint8Array(count),
+      ended: this.#starts,
+      carry: new Float32Array(this.#acting.carry.length),
     };
     this.#streams = seeds.map((seed) => ({
       environment: RandomStream.named(seed, 'environment'),
@@ -92,9 +98,11 @@ export class Collector {
   }
 
   #take(): Step {
-    const { observation, action, terminated, first } = this.#step;
+    const { observation, action, terminated, first, carry } = this.#step;
     observation.set(this.#vector.observations);
     first.set(this.#starts);
+    // A copy, because an episode that ends is forgotten.
+    carry.set(this.#acting.carry);
     this.#vector.step(action);
     // A copy, because a reset clears the original.
     terminated.set(this.#vector.terminated);

@@ -1,6 +1,7 @@
 import { actionSize, type Space } from '../envs/spaces.ts';
 import type { RandomStream } from '../random/stream.ts';
-import { type Actions, emptyActions } from './actions.ts';
+import { type Actions, actionColumn, emptyActions } from './actions.ts';
+import { flags, numbers, Ring, vectors } from './ring.ts';
 import type { NamedArray } from './state.ts';
 
 /** What fixes the arrays of a step. */
@@ -98,49 +99,53 @@ export interface Transition {
   first: boolean;
 }
 
+/** The columns of a replay, by their names in a checkpoint; of a batch, the arrays that they fill. */
+const COLUMNS = {
+  observation: 'observation',
+  next_observation: 'nextObservation',
+  action: 'action',
+  reward: 'reward',
+  terminated: 'terminated',
+  first: 'first',
+} as const satisfies Record<string, (typeof BATCH_FIELDS)[number]>;
+type ColumnName = keyof typeof COLUMNS;
+
 /**
  * The experience of one member: a flat stream of transitions in the order they happened, the oldest overwritten once
  * `capacity` is reached. Windows may cross episodes; `first` says where.
  */
 export class Replay {
-  readonly capacity: number;
   readonly observationSize: number;
   readonly actionSize: number;
-  /** Transitions ever added; the newest stands at (added − 1) mod capacity. */
-  #added = 0;
-  readonly #observation: Float32Array;
-  readonly #nextObservation: Float32Array;
-  readonly #action: Actions;
-  readonly #reward: Float32Array;
-  readonly #terminated: Uint8Array;
-  readonly #first: Uint8Array;
+  readonly #ring: Ring<ColumnName>;
 
   constructor(capacity: number, { observation, actionSpace }: StepSpaces) {
-    this.capacity = capacity;
     this.observationSize = observation;
     this.actionSize = actionSize(actionSpace);
-    this.#observation = new Float32Array(capacity * observation);
-    this.#nextObservation = new Float32Array(capacity * observation);
-    this.#action = emptyActions(actionSpace, capacity);
-    this.#reward = new Float32Array(capacity);
-    this.#terminated = new Uint8Array(capacity);
-    this.#first = new Uint8Array(capacity);
+    this.#ring = new Ring(capacity, {
+      observation: vectors(observation),
+      next_observation: vectors(observation),
+      action: actionColumn(actionSpace),
+      reward: numbers,
+      terminated: flags,
+      first: flags,
+    });
   }
 
   /** Transitions held, 0 to capacity. */
   get size(): number {
-    return Math.min(this.#added, this.capacity);
+    return this.#ring.size;
   }
 
   add(transition: Transition): void {
-    const at = this.#added % this.capacity;
-    this.#observation.set(transition.observation, at * this.observationSize);
-    this.#nextObservation.set(transition.nextObservation, at * this.observationSize);
-    this.#action.set(transition.action, at * this.actionSize);
-    this.#reward[at] = transition.reward;
-    this.#terminated[at] = Number(transition.terminated);
-    this.#first[at] = Number(transition.first);
-    this.#added++;
+    this.#ring.add({
+      observation: transition.observation,
+      next_observation: transition.nextObservation,
+      action: transition.action,
+      reward: transition.reward,
+      terminated: Number(transition.terminated),
+      first: Number(transition.first),
+    });
   }
 
   /**
@@ -148,65 +153,24 @@ export class Replay {
    * uniform over all windows held. Throws a RangeError if fewer steps than one window are held.
    */
   sample(random: RandomStream, batch: Batch, member: number): void {
-    const windows = this.size - batch.time + 1;
-    if (windows < 1)
-      throw new RangeError(`replay holds ${this.size} steps, fewer than a window of ${batch.time}`);
-    const oldest = this.#added - this.size;
     let row = member * batch.batch * batch.time;
     for (let window = 0; window < batch.batch; window++) {
-      const start = oldest + random.integer(windows);
-      for (let t = 0; t < batch.time; t++) this.#copy((start + t) % this.capacity, batch, row++);
+      const start = this.#ring.windowStart(random, batch.time);
+      for (let t = 0; t < batch.time; t++, row++) {
+        for (const [column, field] of FILLED) this.#ring.read(column, start + t, batch[field], row);
+      }
     }
-  }
-
-  #copy(at: number, batch: Batch, row: number): void {
-    const n = this.observationSize;
-    for (let i = 0; i < n; i++) {
-      batch.observation[row * n + i] = this.#observation[at * n + i]!;
-      batch.nextObservation[row * n + i] = this.#nextObservation[at * n + i]!;
-    }
-    const a = this.actionSize;
-    for (let i = 0; i < a; i++) batch.action[row * a + i] = this.#action[at * a + i]!;
-    batch.reward[row] = this.#reward[at]!;
-    batch.terminated[row] = this.#terminated[at]!;
-    batch.first[row] = this.#first[at]!;
   }
 
   /** The part in use, for a checkpoint. The arrays are views: write them before the replay changes. */
   save(): Record<string, NamedArray> {
-    const rows = this.size;
-    const observations = [rows, this.observationSize];
-    const end = rows * this.observationSize;
-    return {
-      'replay.added': { shape: [1], data: Float64Array.of(this.#added) },
-      'replay.observation': { shape: observations, data: this.#observation.subarray(0, end) },
-      'replay.next_observation': { shape: observations, data: this.#nextObservation.subarray(0, end) },
-      'replay.action': {
-        shape: this.#action instanceof Int32Array ? [rows] : [rows, this.actionSize],
-        data: this.#action.subarray(0, rows * this.actionSize),
-      },
-      'replay.reward': { shape: [rows], data: this.#reward.subarray(0, rows) },
-      'replay.terminated': { shape: [rows], data: this.#terminated.subarray(0, rows) },
-      'replay.first': { shape: [rows], data: this.#first.subarray(0, rows) },
-    };
+    return this.#ring.save();
   }
 
   /** Takes over what `save` gave. Throws a RangeError where its values contradict each other. */
   load(arrays: Record<string, NamedArray>): void {
-    const added = arrays['replay.added']!.data[0]!;
-    const rows = Math.min(added, this.capacity);
-    for (const name of ['observation', 'next_observation', 'action', 'reward', 'terminated', 'first']) {
-      const found = arrays[`replay.${name}`]!.shape[0];
-      if (!Number.isSafeInteger(added) || found !== rows) {
-        throw new RangeError(`replay.${name} has ${found} rows of ${added} transitions added`);
-      }
-    }
-    this.#added = added;
-    this.#observation.set(arrays['replay.observation']!.data);
-    this.#nextObservation.set(arrays['replay.next_observation']!.data);
-    this.#action.set(arrays['replay.action']!.data);
-    this.#reward.set(arrays['replay.reward']!.data);
-    this.#terminated.set(arrays['replay.terminated']!.data);
-    this.#first.set(arrays['replay.first']!.data);
+    this.#ring.load(arrays);
   }
 }
+
+const FILLED = Object.entries(COLUMNS) as [ColumnName, (typeof BATCH_FIELDS)[number]][];

@@ -21,6 +21,16 @@ export function lambdaReturn(
 ): tf.Tensor3D {
   const own = ownKernel('LambdaReturn');
   if (own) return own({ reward, discount, nextValue }, { lambda })[0] as tf.Tensor3D;
+  return differentiableLambdaReturn(reward, discount, nextValue, lambda);
+}
+
+/** The same in tfjs's operations, with gradients to all three. */
+export function differentiableLambdaReturn(
+  reward: tf.Tensor3D,
+  discount: tf.Tensor3D,
+  nextValue: tf.Tensor3D,
+  lambda: number,
+): tf.Tensor3D {
   const rewards = tf.unstack(reward, 2);
   const discounts = tf.unstack(discount, 2);
   const values = tf.unstack(nextValue, 2);

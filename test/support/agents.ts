@@ -2,7 +2,8 @@ import type { Actor, Situation } from '../../src/training/acting.ts';
 import type { Actions } from '../../src/training/actions.ts';
 import type { Agent } from '../../src/training/agent.ts';
 import type { StepSpaces } from '../../src/training/replay.ts';
-import { type ReplayAgent, ReplayLearner, type ReplaySettings } from '../../src/training/replay-learner.ts';
+import type { ReplayAgent, ReplaySettings } from '../../src/training/replay-learner.ts';
+import { learnFromTransitions } from '../../src/training/transitions.ts';
 
 /** Steps of so many numbers and choices. */
 export const stepSpaces = (observation: number, n = 2): StepSpaces => ({
@@ -61,9 +62,7 @@ export function recurrentAgent(seeds: readonly number[], settings: ReplaySetting
         carry: next,
       };
     },
-    learner: (environment) => {
-      return new ReplayLearner(agent, environment, seeds, settings);
-    },
+    learner: (environment) => learnFromTransitions(agent, environment, seeds, settings),
     update: () => {
       updates++;
     },

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { oneHot } from '../../engine/one-hot.ts';
 import { type BoxSpace, type DiscreteSpace, type Space, spaceSize } from '../../envs/spaces.ts';
-import { actionNoise } from '../../models/actor.ts';
+import { actionNoise } from '../../models/policy-head.ts';
 import { categoricalEntropy } from '../../nn/distributions.ts';
 import { normalEntropy, normalLogProbability } from '../../nn/gaussian.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';

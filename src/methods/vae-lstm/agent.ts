@@ -3,7 +3,6 @@ import { Compiled } from '../../engine/compiled.ts';
 import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
-import { actionNoise, decide } from '../../models/actor.ts';
 import { DIAGNOSTICS, diagnose, type MeasuredModel } from '../../models/diagnostics.ts';
 import type { DynamicsState } from '../../models/vae-lstm/dynamics.ts';
 import { type BatchTensors, toWindows, uploadBatch } from '../../models/windows.ts';
@@ -19,9 +18,10 @@ import type { Row } from '../../training/events.ts';
 import { memberPart } from '../../training/member-part.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
-import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
+import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { scheduleAt } from '../../training/schedule.ts';
 import { TrainingState } from '../../training/training-state.ts';
+import { learnFromTransitions } from '../../training/transitions.ts';
 import type { TimedParts } from '../../training/update-parts.ts';
 import { updateFlops } from './flops.ts';
 import { imaginedReturns } from './imagination.ts';
@@ -70,7 +70,7 @@ interface UpdateInputs {
 }
 
 interface NoiseTensors extends Pick<UpdateNoise, 'posterior' | 'starts'> {
-  /** Of the imagined actions: [members, starts, horizon, numbers of `actionNoise`] */
+  /** Of the imagined actions: [members, starts, horizon, numbers of the head's `noise`] */
   action: tf.Tensor4D;
 }
 
@@ -102,9 +102,10 @@ class VaeLstmAgent implements ReplayAgent {
     this.#spaces = spaces;
     this.#networks = networks(this.#settings, spaces);
     this.#encoderLayout = this.#networks.model.only('encoder');
-    this.noise = { sampled: [actionNoise(spaces.actionSpace)], greedy: [] };
+    const { head } = this.#networks;
+    this.noise = { sampled: [head.noise], greedy: [] };
     this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations, noise }) => ({
-      actions: decide(spaces.actionSpace, this.#output(weights, observations), noise),
+      actions: head.decide(this.#output(weights, observations), noise),
     }));
     this.#state = new TrainingState({
       seeds: members.map(({ seed }) => seed),
@@ -130,7 +131,7 @@ class VaeLstmAgent implements ReplayAgent {
 
   learner(environment: EnvironmentEntry): ReplayLearner {
     const seeds = this.#members.map(({ seed }) => seed);
-    return new ReplayLearner(this, environment, seeds, this.#settings);
+    return learnFromTransitions(this, environment, seeds, this.#settings);
   }
 
   update(batch: Batch, step: number, update: number): void {
@@ -152,12 +153,11 @@ class VaeLstmAgent implements ReplayAgent {
   readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
     const settings = this.#settings;
     const { posterior, starts, action } = noise;
-    const { actionSpace } = this.#spaces;
     const gradient = gradients(
       this.#networks,
       weights,
       toWindows(batch, this.#spaces),
-      { posterior, starts, behaviour: { actionSpace, noise: action } },
+      { posterior, starts, behaviour: { head: this.#networks.head, noise: action } },
       scalars,
       settings,
     );
@@ -256,6 +256,7 @@ class VaeLstmAgent implements ReplayAgent {
       gamma,
       imagined: {
         horizon,
+        head: this.#networks.head,
         returns: (imagination) => imaginedReturns(model, target, imagination, this.#settings).returns,
       },
     };
@@ -280,7 +281,7 @@ class VaeLstmAgent implements ReplayAgent {
 
     const posterior = new Float32Array(members * 2 * rows * model.latent);
     const starts = new Int32Array(members * imaginationStarts);
-    const ofAction = actionNoise(this.#spaces.actionSpace);
+    const ofAction = this.#networks.head.noise;
     const action = new Float32Array(members * imaginationStarts * horizon * ofAction.size);
     for (let member = 0; member < members; member++) {
       const streams = this.#state.streams(member);

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { actorSpecs } from '../../models/actor.ts';
+import { type PolicyHead, policyHead } from '../../models/policy-head.ts';
 import { decoderSpecs } from '../../models/vae-lstm/decoder.ts';
 import { dynamicsSpecs } from '../../models/vae-lstm/dynamics.ts';
 import { encoderSpecs } from '../../models/vae-lstm/encoder.ts';
@@ -16,6 +17,8 @@ export interface Networks {
   /** Encoder, decoder, dynamics, reward, continue head and critic, the last two where the arm has them. */
   model: ParameterLayout;
   actor: ParameterLayout;
+  /** How the actor's outputs stand for actions. */
+  head: PolicyHead;
   /** Least and largest (1 − γ) × value that the environment's rewards allow. */
   valueRange: readonly [number, number];
 }
@@ -28,6 +31,7 @@ export function hasCritic({ critic }: VaeLstmSettings): boolean {
 /** The critic comes last, so that arms with and without it start from the same other weights. */
 export function networks(settings: VaeLstmSettings, spaces: AgentSpaces): Networks {
   const { model, critic, actor } = settings;
+  const head = policyHead(spaces.actionSpace);
   return {
     model: new ParameterLayout([
       ...encoderSpecs(spaces.observation, model.hidden, model.latent),
@@ -37,7 +41,8 @@ export function networks(settings: VaeLstmSettings, spaces: AgentSpaces): Networ
       ...(model.continueHead ? continueSpecs(model.latent, model.hidden) : []),
       ...(hasCritic(settings) ? criticSpecs(model.latent, critic.hidden) : []),
     ]),
-    actor: new ParameterLayout(actorSpecs(model.latent, actor.hidden, spaces.actionSpace)),
+    actor: new ParameterLayout(actorSpecs(model.latent, actor.hidden, head.outputs)),
+    head,
     valueRange: [
       Math.min(0, spaces.rewardRange[0] / spaces.rewardScale),
       Math.max(0, spaces.rewardRange[1] / spaces.rewardScale),

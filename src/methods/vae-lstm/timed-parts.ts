@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
-import { actionNoise, sampleEncoded } from '../../models/actor.ts';
 import { rollOut } from '../../models/roll-out.ts';
 import { toWindows, uploadBatch } from '../../models/windows.ts';
 import { biasCorrection } from '../../nn/adam.ts';
@@ -21,7 +20,6 @@ import { applyGradients, imaginedLosses, type MemberScalars, modelLoss } from '.
 export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch: Batch): TimedParts {
   const { members } = batch;
   const { horizon, imaginationStarts: starts, model: sizes, actor } = settings;
-  const { actionSpace } = spaces;
   const random = RandomStream.named(0, 'bench');
   const normal = (...shape: number[]) =>
     tf.tensor(random.fillNormal(new Float32Array(tf.util.sizeFromShape(shape))), shape);
@@ -29,6 +27,7 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
   const column = (x: number) => tf.fill([members, 1], x) as tf.Tensor2D;
 
   const layout = networks(settings, spaces);
+  const { head } = layout;
   const criticLayout = layout.model.only('critic');
   const streams = Array.from({ length: members }, (_, member) => RandomStream.named(member, 'bench'));
   const weights = initialWeights(layout, streams, streams, hasCritic(settings));
@@ -41,8 +40,7 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
     policyAverage: column(settings.policyAverage),
   };
   const imagined = (...widths: number[]) => normal(members, starts, horizon, ...widths);
-  const outputs = layout.actor.specs.at(-1)!.shape.at(-1)!;
-  const ofAction = imagined(actionNoise(actionSpace).size) as tf.Tensor4D;
+  const ofAction = imagined(head.noise.size) as tf.Tensor4D;
   const given = {
     weights,
     windows: toWindows(uploadBatch(batch, spaces), spaces),
@@ -56,7 +54,7 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
     ofAction,
     imagination: {
       features: imagined(sizes.latent),
-      action: tf.tidy(() => sampleEncoded(actionSpace, imagined(outputs), ofAction)),
+      action: tf.tidy(() => head.sample(imagined(head.outputs), ofAction)),
       nextFeatures: imagined(sizes.latent),
     },
     learnt: {
@@ -98,7 +96,7 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
     imagination: part((given) => {
       const { weights, start, ofAction, learnt } = given;
       const model = worldModel(settings, layout.model.unpack(weights.model), policyOf(weights.actor));
-      const imagination = rollOut(model, start, { actionSpace, noise: ofAction });
+      const imagination = rollOut(model, start, { head, noise: ofAction });
       const { weight, returns } = imaginedReturns(model, target(given), imagination, settings);
       return [weight, advantages(returns, learnt.value, settings)];
     }),
@@ -108,7 +106,7 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
         const model = worldModel(settings, critic, policyOf(flatActor));
         const value = model.value?.(imagination.features, false);
         const imagined = { ...learnt, imagination, value, lambdaReturns: learnt.returns };
-        const { losses } = imaginedLosses(model, imagined, { actionSpace, noise: ofAction }, scalars);
+        const { losses } = imaginedLosses(model, head, imagined, { head, noise: ofAction }, scalars);
         return weightedSum(losses);
       };
       return gradientsOf(loss, weights.target ? [weights.actor, weights.target] : [weights.actor]);

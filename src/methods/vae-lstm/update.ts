@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
+import type { PolicyHead } from '../../models/policy-head.ts';
 import { rollOut } from '../../models/roll-out.ts';
 import { sequenceStates } from '../../models/vae-lstm/dynamics.ts';
 import type { VaeLstm } from '../../models/vae-lstm/model.ts';
@@ -10,15 +11,7 @@ import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
 import { advantages, type ImaginedReturns, imaginedReturns } from './imagination.ts';
-import {
-  actorLoss,
-  baseLoss,
-  baseTerms,
-  criticLoss,
-  type Inference,
-  imaginedCriticLoss,
-  squashedActorLoss,
-} from './losses.ts';
+import { baseLoss, baseTerms, criticLoss, type Inference, imaginedCriticLoss } from './losses.ts';
 import { type Networks, targetCritic, type ValueFunction, type Weights, worldModel } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
 
@@ -125,6 +118,7 @@ export interface ActorCriticInputs extends Pick<ImaginedReturns, 'weight' | 'lam
  */
 export function imaginedLosses(
   model: Pick<VaeLstm, 'policy'>,
+  head: PolicyHead,
   { imagination, value, advantage, weight, lambdaReturns }: ActorCriticInputs,
   behaviour: Behaviour,
   scalars: Pick<MemberScalars, 'lambda' | 'entropy'>,
@@ -136,11 +130,13 @@ export function imaginedLosses(
     losses.push([critic, scalars.lambda]);
     terms.imagined_critic = critic;
   }
-  const output = model.policy(imagination.features);
-  const { loss, entropy } =
-    'noise' in behaviour && behaviour.actionSpace.kind === 'box'
-      ? squashedActorLoss(output, behaviour.noise, weight, advantage, scalars.entropy)
-      : actorLoss(tf.logSoftmax(output), imagination.action, weight, advantage, scalars.entropy);
+  const { loss, entropy } = head.loss(model.policy(imagination.features), {
+    action: imagination.action,
+    noise: 'noise' in behaviour ? behaviour.noise : undefined,
+    weight,
+    advantage,
+    entropyWeight: scalars.entropy,
+  });
   losses.push([loss, 1]);
   return { losses, terms: { ...terms, actor: loss, entropy } };
 }
@@ -180,6 +176,7 @@ export function gradients(
     });
     const { losses, terms: ofImagined } = imaginedLosses(
       model,
+      networks.head,
       { imagination, value, ...imagined },
       behaviour,
       scalars,

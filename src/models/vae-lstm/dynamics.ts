@@ -113,7 +113,7 @@ export function fusedRollOut(
   behaviour: Behaviour,
 ): Imagination | undefined {
   const own = ownKernel('RollOut');
-  if (!own || ('noise' in behaviour && behaviour.actionSpace.kind !== 'discrete')) return undefined;
+  if (!own || ('noise' in behaviour && behaviour.head.space.kind !== 'discrete')) return undefined;
   const choice = 'noise' in behaviour ? { gumbel: behaviour.noise, ...actor() } : behaviour;
   const [features, action, nextFeatures] = own({ ...start, ...dynamicsWeights(parameters), ...choice });
   return { features: features!, action: action!, nextFeatures: nextFeatures! };

@@ -31,28 +31,39 @@ export const experience: readonly Group[] = [
     file: source.replay,
     by: tests.training('windows are consecutive|every window'),
     changes: [
-      ['this.size - batch.time + 1', 'this.size - batch.time', 'the newest window never drawn'],
-      ['oldest + random.integer(windows)', 'random.integer(windows)', 'windows across the newest step'],
       [
-        'batch.nextObservation[row * n + i] = this.#nextObservation',
-        'batch.nextObservation[row * n + i] = this.#observation',
+        'next_observation: transition.nextObservation',
+        'next_observation: transition.observation',
         'the observation for the next one',
       ],
       [
-        'this.#terminated[at] = Number(transition.terminated)',
-        'this.#terminated[at] = Number(transition.first)',
+        'terminated: Number(transition.terminated)',
+        'terminated: Number(transition.first)',
         'starts for ends',
       ],
-      ['batch.first[row] = this.#first[at]!', 'batch.first[row] = 0', 'no starts'],
+      ['first: Number(transition.first)', 'first: 0', 'no starts'],
       ['let row = member * batch.batch * batch.time', 'let row = 0', "written over the first member's part"],
     ],
   },
   {
     area: 'Replay',
-    file: source.replay,
+    file: source.ring,
+    by: tests.training('windows are consecutive|every window'),
+    changes: [
+      ['this.size - length + 1', 'this.size - length', 'the newest window never drawn'],
+      ['oldest + random.integer(windows)', 'random.integer(windows)', 'windows across the newest step'],
+    ],
+  },
+  {
+    area: 'Replay',
+    file: source.ring,
     by: tests.training('goes on from its checkpoint'),
     changes: [
-      ["this.#first.set(arrays['replay.first']!.data);", '', 'starts not loaded'],
+      [
+        'this.#values[name].set(arrays[`replay.${name}`]!.data);',
+        "if (name !== 'first') this.#values[name].set(arrays[`replay.${name}`]!.data);",
+        'starts not loaded',
+      ],
       [
         'Float64Array.of(this.#added)',
         'Float64Array.of(rows)',
@@ -80,11 +91,14 @@ export const experience: readonly Group[] = [
     changes: [
       ['step <= randomSteps', 'step < randomSteps', 'one random step fewer'],
       ["'replay')", "'replays')", 'windows from another stream'],
-      [
-        'replay.sample(this.#samplers[member]!',
-        'replay.sample(this.#samplers[0]!',
-        "windows by the first member's stream",
-      ],
+    ],
+  },
+  {
+    area: 'Replay',
+    file: source.transitions,
+    by: tests.training('drawn from streams of their names'),
+    changes: [
+      ['replay.sample(randoms[member]!', 'replay.sample(randoms[0]!', "windows by the first member's stream"],
       ['reward: reward[i]!', 'reward: 1 - reward[i]!', 'other rewards remembered'],
     ],
   },

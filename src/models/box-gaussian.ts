@@ -1,0 +1,48 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** Where the mean of u saturates: tanh beyond is as good as ±1. */
+const MEAN_SCALE = 5;
+const [LEAST_STD, LARGEST_STD] = [0.1, 1];
+/** Shifts the spread's logit: an actor that gives 0 has σ = 0.89. */
+const STD_SHIFT = 2;
+
+/**
+ * The policy over a box, scaled to [−1, 1]: a = tanh(u), u ~ N(μ, σ), each dimension by itself. From the network's outputs
+ * m and s
+ *
+ *   μ = 5 tanh(m / 5)      σ = 0.1 + 0.9 sigmoid(s + 2)
+ *
+ * (the mean of Dreamer, Hafner et al. 2020; the spread of DreamerV3, Hafner et al. 2023).
+ *
+ * @param outputs [members, …, 2 · dimensions], m then s
+ * @returns μ and log σ, [members, …, dimensions] each
+ */
+export function squashedGaussian(outputs: tf.Tensor): { mean: tf.Tensor; logStd: tf.Tensor } {
+  const [m, s] = tf.split(outputs, 2, -1) as [tf.Tensor, tf.Tensor];
+  return { mean: tf.mul(MEAN_SCALE, tf.tanh(tf.div(m, MEAN_SCALE))), logStd: logSpread(s) };
+}
+
+/**
+ * The policy of DreamerV3 over a box scaled to [−1, 1], whose actions are clipped: N(tanh(m), 0.1 + 0.9 sigmoid(s + 2)).
+ *
+ * @param outputs [members, …, 2 · dimensions], m then s
+ * @returns μ and log σ, [members, …, dimensions] each
+ */
+export function boundedGaussian(outputs: tf.Tensor): { mean: tf.Tensor; logStd: tf.Tensor } {
+  const [m, s] = tf.split(outputs, 2, -1) as [tf.Tensor, tf.Tensor];
+  return { mean: tf.tanh(m), logStd: logSpread(s) };
+}
+
+/** log σ, σ from 0.1 to 1. */
+function logSpread(s: tf.Tensor): tf.Tensor {
+  const spread = tf.sigmoid(tf.add(s, STD_SHIFT));
+  return tf.log(tf.add(LEAST_STD, tf.mul(LARGEST_STD - LEAST_STD, spread)));
+}
+
+/** u = μ + σ ε, before it is squashed or clipped: ε and u are [members, …, dimensions]. */
+export function unbounded(
+  { mean, logStd }: { mean: tf.Tensor; logStd: tf.Tensor },
+  noise: tf.Tensor,
+): tf.Tensor {
+  return tf.add(mean, tf.mul(tf.exp(logStd), noise));
+}
