@@ -20,22 +20,34 @@ export const schedule = z.union([
   }),
 ]);
 
+/** Defaults of the keys of learning from replay that methods choose for themselves. */
+interface ReplayDefaults {
+  randomSteps: number;
+  updateEvery: number;
+  batch: number;
+  length: number;
+}
+
 /** The keys of learning from replay (`ReplayLearner`): spread them into the settings of a method that does. */
-export const replayKeys = {
-  randomSteps: count.default(1000).describe('environment steps with random actions before the first update'),
+export const replayKeysWith = (defaults: ReplayDefaults) => ({
+  randomSteps: count
+    .default(defaults.randomSteps)
+    .describe('environment steps with random actions before the first update'),
   randomHold: z
     .number()
     .min(1)
     .max(10_000)
     .default(1)
     .describe('mean environment steps for which a random action is held; 1: another one at every step'),
-  updateEvery: positiveInteger.default(4).describe('environment steps K per update'),
+  updateEvery: positiveInteger.default(defaults.updateEvery).describe('environment steps K per update'),
   replay: z
     .strictObject({
       capacity: positiveInteger.max(10_000_000).default(50_000).describe('transitions kept'),
-      batch: positiveInteger.max(65_536).default(32).describe('windows B per update'),
-      length: positiveInteger.max(4096).default(8).describe('steps L per window'),
+      batch: positiveInteger.max(65_536).default(defaults.batch).describe('windows B per update'),
+      length: positiveInteger.max(4096).default(defaults.length).describe('steps L per window'),
     })
     .prefault({})
     .describe('the replay buffer of transitions'),
-};
+});
+
+export const replayKeys = replayKeysWith({ randomSteps: 1000, updateEvery: 4, batch: 32, length: 8 });

@@ -2,7 +2,9 @@ import { z } from 'zod';
 import type { Agent, Member, Method } from '../training/agent.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import { type Course, replayCourse } from './course.ts';
+import { dreamerArm, dreamerRules, dreamerSettings } from './dreamer/settings.ts';
 import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
+import { rssmRules } from './rssm-keys.ts';
 import { type Rule, type RunLength, replayRules } from './rules.ts';
 import { type Takes, vectorsAndAnyAction } from './takes.ts';
 import { arm, arms, vaeLstmSettings } from './vae-lstm/settings.ts';
@@ -18,6 +20,15 @@ export const methods = {
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./vae-lstm/agent.ts')).vaeLstm,
+  }),
+  dreamer: defineMethod(dreamerSettings, {
+    title: 'Dreamer v1 to v3: an actor-critic in the imagination of a recurrent state-space model',
+    arm: dreamerArm,
+    takes: vectorsAndAnyAction,
+    rules: [...dreamerRules, ...rssmRules],
+    course: replayCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./dreamer/agent.ts')).dreamer,
   }),
   ppo: defineMethod(ppoSettings, {
     title: 'PPO, proximal policy optimisation: the model-free yardstick',

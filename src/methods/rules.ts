@@ -15,7 +15,8 @@ export interface Rule<Config> {
   says: string;
 }
 
-interface ReplayConfig {
+/** What those rules read. */
+export interface ReplayConfig {
   steps: number;
   randomSteps: number;
   replay: { length: number; capacity: number };

@@ -1,0 +1,273 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { Compiled } from '../../engine/compiled.ts';
+import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
+import type { EnvironmentEntry } from '../../envs/index.ts';
+import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/acting.ts';
+import { encodeActions } from '../../models/action-encoding.ts';
+import { DIAGNOSTICS, diagnose, type MeasuredModel } from '../../models/diagnostics.ts';
+import { dynamics, type RssmState } from '../../models/rssm/dynamics.ts';
+import { type LatentFamily, latentFamily } from '../../models/rssm/latent.ts';
+import { featureSize } from '../../models/rssm/model.ts';
+import { type StepTensors, toStepWindows, uploadSteps } from '../../models/rssm/windows.ts';
+import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
+import { polynomialDecayRate } from '../../nn/moving-average.ts';
+import { RandomStream } from '../../random/stream.ts';
+import type { ActingMode, Decision, Noise, PolicyName, Situation } from '../../training/acting.ts';
+import { fillNoise } from '../../training/acting.ts';
+import type { AgentState, Member } from '../../training/agent.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import type { Row } from '../../training/events.ts';
+import { memberPart } from '../../training/member-part.ts';
+import { memberScalars } from '../../training/member-scalars.ts';
+import type { Sequences } from '../../training/replay.ts';
+import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
+import { type StepBatch, Steps } from '../../training/steps.ts';
+import { TrainingState } from '../../training/training-state.ts';
+import { dreamReturns, foresee } from './imagination.ts';
+import {
+  type ByGroup,
+  byGroup,
+  initialWeights,
+  type Networks,
+  namedWeights,
+  networks,
+  type Weights,
+  weightsFrom,
+  worldModel,
+} from './networks.ts';
+import type { DreamerSettings } from './settings.ts';
+import {
+  applyGradients,
+  gradients,
+  LOSS_TERMS,
+  type LossTerm,
+  type MemberScalars,
+  type UpdateNoise,
+} from './update.ts';
+
+/** Dreamer: the registry's entry. */
+export const dreamer = {
+  create: (members: readonly Member<DreamerSettings>[], spaces: AgentSpaces): ReplayAgent<StepBatch> =>
+    new DreamerAgent(members, spaces),
+};
+
+/** Noise of the posterior and of predictions, and of the imagination. */
+const STREAMS = ['posterior', 'imagination'] as const;
+type StreamName = (typeof STREAMS)[number];
+
+/** Everything that an update is computed from. */
+interface UpdateInputs {
+  weights: Weights;
+  batch: StepTensors;
+  noise: UpdateNoise;
+  scalars: MemberScalars;
+  correction: BiasCorrection;
+}
+
+/** The weights that act. */
+type PolicyWeights = Record<'model' | 'actor', tf.Tensor2D>;
+
+class DreamerAgent implements ReplayAgent<StepBatch> {
+  readonly lossTerms = LOSS_TERMS;
+  readonly carrySize;
+  readonly noise: Readonly<Record<ActingMode, readonly Noise[]>>;
+  readonly diagnostics = DIAGNOSTICS;
+
+  readonly #members: readonly Member<DreamerSettings>[];
+  /** The first member's: all agree in what fixes a shape. */
+  readonly #settings: DreamerSettings;
+  readonly #spaces: AgentSpaces;
+  readonly #networks: Networks;
+  readonly #latent: LatentFamily;
+  readonly #state: TrainingState<Weights, StreamName, LossTerm>;
+  readonly #acting: Acting<PolicyWeights>;
+
+  constructor(members: readonly Member<DreamerSettings>[], spaces: AgentSpaces) {
+    this.#members = members;
+    this.#settings = members[0]!.settings;
+    this.#spaces = spaces;
+    this.#networks = networks(this.#settings, spaces);
+    this.#latent = latentFamily(this.#settings.model);
+    const { head } = this.#networks;
+    this.carrySize = featureSize(this.#settings.model) + spaces.actions;
+    this.noise = { sampled: [this.#latent.noise, head.noise], greedy: [this.#latent.noise] };
+    this.#acting = new Acting(members.length, spaces.observation, (inputs) => this.#decide(inputs));
+    this.#state = new TrainingState({
+      seeds: members.map(({ seed }) => seed),
+      names: { named: namedWeights, from: weightsFrom },
+      initial: (streams) => initialWeights(this.#networks, streams),
+      streams: STREAMS,
+      lossTerms: LOSS_TERMS,
+    });
+  }
+
+  act(situation: Situation, policyName: PolicyName): Promise<Decision> {
+    const { weights, averages } = this.#state.weights;
+    const { model, actor } = policyName === 'online' ? weights : averages;
+    return this.#acting.decide({ model, actor }, situation);
+  }
+
+  /**
+   * One step of memory and the action: h = f(h, z, a) of what was carried, z ~ q(z | h, o), a ~ π(a | h, z). What is
+   * carried is h, z and a, zero where an episode starts.
+   */
+  #decide({ weights, observations, carry, noise }: DecisionInputs<PolicyWeights>): DecisionTensors {
+    const { layouts, head } = this.#networks;
+    const { model: settings } = this.#settings;
+    const parameters = byGroup((group) =>
+      group === 'critic' ? layouts.critic.named([]) : layouts[group].unpack(weights[group]),
+    );
+    const model = worldModel(this.#networks, this.#settings, this.#spaces, parameters);
+    const sizes = [settings.deter, this.#latent.size, this.#spaces.actions];
+    const [deter, stoch, action] = tf.split(carry!, sizes, -1) as [tf.Tensor, tf.Tensor, tf.Tensor];
+    const [ofLatent, ofAction] = tf.split(
+      noise!,
+      [this.#latent.noise.size, noise!.shape[2] - this.#latent.noise.size],
+      -1,
+    ) as [tf.Tensor, tf.Tensor];
+    const scaled = tf.div(observations, [...this.#spaces.observationScale]);
+    const { actionInput, sequence, posterior } = dynamics(parameters.model, settings);
+    const next = sequence({ deter, stoch }, actionInput(action));
+    const z = this.#latent.sample(posterior(next, model.encode(scaled)), ofLatent);
+    const output = model.policy!(model.features({ deter: next, stoch: z }));
+    const actions = head.decide(output, ofAction.size > 0 ? ofAction : undefined);
+    return {
+      actions,
+      carry: tf.concat([next, z, encodeActions(this.#spaces.actionSpace, actions)], -1),
+    };
+  }
+
+  learner(environment: EnvironmentEntry): ReplayLearner<StepBatch> {
+    const seeds = this.#members.map(({ seed }) => seed);
+    const { replay, model } = this.#settings;
+    const steps = new Steps(seeds.length, replay, this.#spaces, featureSize(model));
+    return new ReplayLearner(this, environment, seeds, this.#settings, steps);
+  }
+
+  async update(batch: StepBatch, _step: number, update: number): Promise<void> {
+    let memory: tf.Tensor | undefined;
+    this.#state.update((weights) => {
+      const next = this.#update.run({
+        weights,
+        batch: uploadSteps(batch, this.#spaces),
+        noise: this.#noise(batch),
+        scalars: this.#scalars(update),
+        correction: biasCorrection(update),
+      });
+      memory = tf.keep(next.memory);
+      return next;
+    });
+    batch.memory.set(await memory!.data());
+    memory!.dispose();
+  }
+
+  readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
+    const settings = this.#settings;
+    const windows = toStepWindows(batch, this.#spaces, settings.model.deter);
+    const gradient = gradients(this.#networks, settings, this.#spaces, weights, windows, noise, scalars);
+    const next = applyGradients(this.#networks, settings, weights, gradient, correction, scalars);
+    return { ...next, memory: gradient.memory };
+  });
+
+  drainLosses(): Promise<Row[][]> {
+    return this.#state.drainLosses();
+  }
+
+  async diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
+    const randoms = this.#members.map(({ seed }) => RandomStream.named(seed, `diagnosis/${step}`));
+    const measured = (from: number, members: number) => this.#measured(from, members);
+    const rows = await diagnose(measured, this.#spaces, heldOut, own, randoms);
+    releaseUnusedBuffers();
+    return rows;
+  }
+
+  save(): Promise<AgentState[]> {
+    return this.#state.save();
+  }
+
+  load(states: readonly AgentState[]): void {
+    this.#state.load(states);
+  }
+
+  dispose(): void {
+    this.#acting.dispose();
+    this.#update.dispose();
+    this.#state.dispose();
+  }
+
+  /** The online models of some members, to be measured. */
+  #measured(from: number, members: number): MeasuredModel<RssmState> {
+    const settings = this.#settings;
+    const { weights } = this.#state.weights;
+    const { layouts, head } = this.#networks;
+    const theirs = (flat: tf.Tensor2D) => tf.slice(flat, [from, 0], [members, flat.shape[1]]);
+    const parameters = byGroup((group) => layouts[group].unpack(theirs(weights[group])));
+    const model = worldModel(this.#networks, settings, this.#spaces, parameters);
+    return {
+      model,
+      gamma: settings.gamma,
+      imagined: {
+        horizon: settings.horizon,
+        head,
+        returns: (imagination) => {
+          const { features, nextFeatures } = imagination;
+          const first = tf.slice(
+            features,
+            [0, 0, 0, 0],
+            [members, features.shape[1]!, 1, features.shape[3]!],
+          );
+          const states = tf.concat([first, nextFeatures], 2);
+          const foreseen = foresee(model, { ...imagination, states }, settings);
+          const value = model.value!(states) as tf.Tensor3D;
+          return dreamReturns(foreseen, value, settings).returns;
+        },
+      },
+    };
+  }
+
+  #scalars(update: number): MemberScalars {
+    const { vector, column } = memberScalars(this.#members);
+    const warm = ({ optimizer }: DreamerSettings) =>
+      optimizer.warmUp > 0 ? Math.min(1, (update - 1) / optimizer.warmUp) : 1;
+    const rates: ByGroup<(settings: DreamerSettings) => number> = {
+      model: ({ optimizer }) => optimizer.learningRate,
+      critic: ({ optimizer }) => optimizer.criticLearningRate,
+      actor: ({ optimizer }) => optimizer.actorLearningRate,
+    };
+    return {
+      lambda: vector(({ lambda }) => lambda),
+      entropy: vector(({ actor }) => actor.entropy),
+      learningRate: byGroup((group) => column((settings) => warm(settings) * rates[group](settings))),
+      policyAverage: column(({ policyAverage }) => polynomialDecayRate(update, policyAverage)),
+      slowCritic: column(({ critic }) => (update % critic.slowEvery === 0 ? critic.slowRate : 0)),
+    };
+  }
+
+  #noise({ batch, time }: StepBatch): UpdateNoise {
+    const { horizon, startsPerWindow, critic } = this.#settings;
+    const members = this.#members.length;
+    const ofLatent = this.#latent.noise;
+    const ofAction = this.#networks.head.noise;
+    const starts = batch * startsPerWindow;
+    const numbers = (perMember: number) => new Float32Array(members * perMember);
+    const posterior = numbers(batch * time * ofLatent.size);
+    const prediction = numbers(critic.onPrediction ? batch * time * ofLatent.size : 0);
+    const action = numbers(starts * horizon * ofAction.size);
+    const step = numbers(starts * horizon * ofLatent.size);
+    for (let member = 0; member < members; member++) {
+      const { posterior: ofWindows, imagination } = this.#state.streams(member);
+      fillNoise(ofWindows, ofLatent, memberPart(posterior, members, member));
+      fillNoise(ofWindows, ofLatent, memberPart(prediction, members, member));
+      fillNoise(imagination, ofAction, memberPart(action, members, member));
+      fillNoise(imagination, ofLatent, memberPart(step, members, member));
+    }
+    return {
+      posterior: tf.tensor4d(posterior, [members, batch, time, ofLatent.size]),
+      prediction: critic.onPrediction
+        ? tf.tensor4d(prediction, [members, batch, time, ofLatent.size])
+        : tf.zeros([members, 1]),
+      action: tf.tensor4d(action, [members, starts, horizon, ofAction.size]),
+      step: tf.tensor4d(step, [members, starts, horizon, ofLatent.size]),
+    };
+  }
+}

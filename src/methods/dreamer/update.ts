@@ -1,0 +1,375 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { stopGradient } from '../../engine/stop-gradient.ts';
+import { dynamics, type RssmState } from '../../models/rssm/dynamics.ts';
+import { latentFamily } from '../../models/rssm/latent.ts';
+import { rssmLoss, rssmTerms, type StepWindows } from '../../models/rssm/losses.ts';
+import type { Rssm } from '../../models/rssm/model.ts';
+import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
+import { adaptiveClip, laprop } from '../../nn/laprop.ts';
+import { movingAverage } from '../../nn/moving-average.ts';
+import type { Parameters } from '../../nn/parameters.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { memberMean, weightedSum } from '../../training/reduce.ts';
+import { movingRange } from '../../training/return-range.ts';
+import { differentiableLambdaReturn } from '../../training/returns.ts';
+import { dream, dreamReturns, foresee, type ImaginationNoise } from './imagination.ts';
+import { criticLoss, dynamicsLoss, replayedReturns } from './losses.ts';
+import {
+  type ByGroup,
+  byGroup,
+  criticOutput,
+  GROUPS,
+  type Group,
+  type Networks,
+  type Weights,
+  worldModel,
+} from './networks.ts';
+import { type DreamerSettings, reinforceShare } from './settings.ts';
+
+/** The terms of losses.csv, in order; a run reports those that it has. */
+export const LOSS_TERMS = [
+  'loss',
+  'reconstruction',
+  'reward',
+  'continue',
+  'dynamics',
+  'representation',
+  'kl',
+  'critic',
+  'replayed_critic',
+  'predicted_critic',
+  'actor',
+  'entropy',
+  'imagined_return',
+  'return_scale',
+  'continue_probability',
+  'gradient_norm',
+  'critic_gradient_norm',
+  'actor_gradient_norm',
+  'weight_norm',
+] as const;
+
+export type LossTerm = (typeof LOSS_TERMS)[number];
+export type LossTerms = Partial<Record<LossTerm, tf.Tensor>>;
+
+/** Hyper-parameters that may differ from member to member, or change from update to update. */
+export interface MemberScalars {
+  /** [members] */
+  lambda: tf.Tensor1D;
+  entropy: tf.Tensor1D;
+  /** Step sizes, warm-up included: [members, 1] each */
+  learningRate: ByGroup<tf.Tensor2D>;
+  /** Rates of this update's step of the policy average and of the slow critic: [members, 1] */
+  policyAverage: tf.Tensor2D;
+  slowCritic: tf.Tensor2D;
+}
+
+/** All that is random in an update. */
+export interface UpdateNoise extends ImaginationNoise {
+  /** Of the posterior: [members, batch, time, numbers] */
+  posterior: tf.Tensor;
+  /** Of the prior's predictions on which the critic learns: likewise; read only with `critic.onPrediction` */
+  prediction: tf.Tensor;
+}
+
+/** The gradient of everything that learns, and what was seen on the way. */
+export interface Gradients {
+  gradient: ByGroup<tf.Tensor2D>;
+  /** The states that the windows' steps are remembered by: h and z, [members, batch, time, features] */
+  memory: tf.Tensor;
+  returnRange: tf.Tensor2D;
+  terms: LossTerms;
+}
+
+/** The target of the continue head: 1 − terminal, times γ where the head learns it. */
+const continueTarget = (terminal: tf.Tensor, { discountInContinue, gamma }: DreamerSettings): tf.Tensor =>
+  tf.mul(tf.sub(1, terminal), discountInContinue ? gamma : 1);
+
+/**
+ * The gradients of one update, before clipping. Model, critic and actor have disjoint parameters, and what one learns is
+ * constant to the others but where the critic shapes the model, so one backward pass over the sum of all losses serves.
+ */
+export function gradients(
+  networks: Networks,
+  settings: DreamerSettings,
+  spaces: AgentSpaces,
+  before: Weights,
+  windows: StepWindows,
+  noise: UpdateNoise,
+  scalars: Pick<MemberScalars, 'lambda' | 'entropy'>,
+): Gradients {
+  const { layouts, head, value: code } = networks;
+  const rho = reinforceShare(settings, spaces.actionSpace.kind);
+  let seen: Omit<Gradients, 'gradient'> | undefined;
+
+  // Differentiated by each parameter: splitting the flat tensors would only add to the tape.
+  const split = byGroup((group) => layouts[group].split(before.weights[group]));
+  const trained = byGroup((group) => layouts[group].named(split[group]));
+  const model = worldModel(networks, settings, spaces, trained);
+  // Dreams are dreamt in a model and valued by a critic that they do not change.
+  const constant = byGroup((group) => layouts[group].unpack(before.weights[group]));
+  const dreamt = worldModel(networks, settings, spaces, { ...constant, actor: trained.actor });
+  const slowCritic = layouts.critic.unpack(before.slowCritic);
+  const slowValue = (states: tf.Tensor) =>
+    stopGradient(() => code.mean(criticOutput(slowCritic, states, settings, false)));
+
+  const loss = (): tf.Scalar => {
+    const target = continueTarget(windows.terminal, settings);
+    const real = rssmTerms(
+      trained.model,
+      model,
+      networks.reward,
+      windows,
+      target,
+      noise.posterior,
+      settings.model,
+    );
+    const start = stopGradient(() => dreamStarts(real.observed, settings.startsPerWindow));
+    const imagine = () => dream(dreamt, head, start, noise);
+    const imagined = rho < 1 ? imagine() : stopGradient(imagine);
+    const states = stopGradient(() => tf.clone(imagined.states));
+    const output = criticOutput(trained.critic, states, settings, false);
+    const learnt = stopGradient(() => {
+      const slow = slowValue(states) as tf.Tensor3D;
+      const value = settings.critic.slowTarget ? slow : (code.mean(output) as tf.Tensor3D);
+      const foreseen = foresee(dreamt, imagined, settings);
+      const returns = dreamReturns(foreseen, value, settings);
+      const next = nextReturnRange(before.returnRange, returns.returns, settings);
+      const scale = returnScale(next, settings);
+      const baseline = settings.critic.bootstrapsActor
+        ? tf.slice(value, [0, 0, 0], returns.returns.shape)
+        : tf.mean(returns.returns, 1, true);
+      const advantage = tf.div(tf.sub(returns.returns, baseline), scale) as tf.Tensor3D;
+      return { ...foreseen, ...returns, slow, advantage, scale, returnRange: next };
+    });
+
+    const acting = allButLast(output, 2);
+    const critic = criticLoss(
+      code,
+      acting,
+      learnt.lambdaReturns,
+      allButLast(learnt.slow, 2),
+      learnt.weight,
+      settings.critic.slowRegulariser,
+    );
+    const { loss: reinforce, entropy } = head.loss(model.policy!(allButLast(states, 2)), {
+      action: imagined.action,
+      noise: noise.action,
+      weight: learnt.weight,
+      advantage: rho < 1 ? tf.mul(learnt.advantage, rho) : learnt.advantage,
+      entropyWeight: scalars.entropy,
+    });
+    const actor =
+      rho < 1
+        ? weightedSum([
+            [reinforce, 1],
+            [throughDynamics(dreamt, imagined, learnt, settings), 1 - rho],
+          ])
+        : reinforce;
+    const replayed = replayedCritic(
+      { trained, windows, features: real.features, deter: real.observed.deter, noise: noise.prediction },
+      networks,
+      settings,
+      learnt.lambdaReturns,
+      slowValue,
+    );
+    const total = weightedSum([
+      [rssmLoss(real.terms, settings.model), 1],
+      [critic, 1],
+      [actor, 1],
+      ...replayed.losses.map((loss) => [loss, scalars.lambda] as const),
+    ]);
+    seen = {
+      memory: stopGradient(() => tf.clone(real.features)),
+      returnRange: learnt.returnRange,
+      terms: {
+        loss: total,
+        ...real.terms,
+        critic,
+        ...replayed.terms,
+        actor,
+        entropy,
+        imagined_return: stopGradient(() => memberMean(learnt.returns)),
+        return_scale: stopGradient(() => tf.reshape(tf.clone(learnt.scale), [-1])),
+        continue_probability: stopGradient(() => memberMean(learnt.discount)),
+      },
+    };
+    tf.keep(seen.memory);
+    tf.keep(seen.returnRange);
+    for (const term of Object.values(seen.terms)) tf.keep(term);
+    return tf.sum(total);
+  };
+
+  const everything = GROUPS.flatMap((group) => split[group]);
+  const { value: total, grads } = tf.valueAndGrads(loss)(everything);
+  total.dispose();
+  const rest = [...grads];
+  const gradient = byGroup((group) => layouts[group].join(rest.splice(0, split[group].length)));
+  return { gradient, ...seen! };
+}
+
+/** The states at the last `count` steps of every window, from which dreams start: [members, batch · count, …] each. */
+function dreamStarts({ deter, stoch }: RssmState, count: number): RssmState {
+  const flat = (x: tf.Tensor) => {
+    const [members, , , size] = x.shape as [number, number, number, number];
+    return tf.reshape(lastSteps(x, count), [members, -1, size]);
+  };
+  return { deter: flat(deter), stoch: flat(stoch) };
+}
+
+/** The last steps of windows: [members, batch, time, …] -> [members, batch, count, …]. */
+const lastSteps = <T extends tf.Tensor>(x: T, count: number): T => {
+  const [members, batch, time, ...rest] = x.shape as [number, number, number, ...number[]];
+  const begin = [0, 0, time - count, ...rest.map(() => 0)];
+  return tf.slice(x, begin, [members, batch, count, ...rest]) as unknown as T;
+};
+
+/** All but the last element along an axis. */
+function allButLast<T extends tf.Tensor>(x: T, axis: number): T {
+  const size = x.shape.map((extent, i) => (i === axis ? extent - 1 : extent));
+  return tf.slice(
+    x,
+    size.map(() => 0),
+    size,
+  ) as unknown as T;
+}
+
+function nextReturnRange(range: tf.Tensor2D, returns: tf.Tensor3D, { actor }: DreamerSettings): tf.Tensor2D {
+  return movingRange(range, tf.reshape(returns, [returns.shape[0], -1]), actor.returnRangeRate);
+}
+
+/** S, what advantages are divided by: max(floor, P95 − P5) of the moving range, or 1: [members, 1, 1]. */
+function returnScale(range: tf.Tensor2D, { actor }: DreamerSettings): tf.Tensor {
+  const [members] = range.shape;
+  if (!actor.normaliseReturns) return tf.ones([members, 1, 1]);
+  const [low, high] = tf.split(range, 2, 1) as [tf.Tensor, tf.Tensor];
+  return tf.reshape(tf.maximum(tf.sub(high, low), actor.returnRangeFloor), [members, 1, 1]);
+}
+
+/** The actor's loss through the dynamics: returns with gradients, valued by the critic as a constant. */
+function throughDynamics(
+  dreamt: Rssm,
+  imagined: ReturnType<typeof dream>,
+  { weight, scale }: { weight: tf.Tensor; scale: tf.Tensor },
+  settings: DreamerSettings,
+): tf.Tensor1D {
+  const foreseen = foresee(dreamt, imagined, settings);
+  const value = dreamt.value!(imagined.states) as tf.Tensor3D;
+  const { returns } = dreamReturns(foreseen, value, settings, differentiableLambdaReturn);
+  return dynamicsLoss(weight, returns, scale);
+}
+
+/** What the critic on replayed states is computed from. */
+interface Replayed {
+  trained: ByGroup<Parameters>;
+  windows: StepWindows;
+  /** Of the posterior states: [members, batch, time, features] */
+  features: tf.Tensor;
+  deter: tf.Tensor;
+  noise: tf.Tensor;
+}
+
+/**
+ * The critic's loss on the last replayed steps, valued by the returns imagined from them, and on the same steps as the
+ * prior predicts them; the latter counts where a transition led to them. This is the gradient that shapes the model.
+ *
+ * @param lambdaReturns imagined from those steps: [members, batch · steps, horizon]
+ */
+function replayedCritic(
+  { trained, windows, features, deter, noise }: Replayed,
+  { value: code }: Networks,
+  settings: DreamerSettings,
+  lambdaReturns: tf.Tensor3D,
+  slowValue: (states: tf.Tensor) => tf.Tensor,
+): { losses: tf.Tensor1D[]; terms: LossTerms } {
+  const { startsPerWindow: steps, critic, gamma, lambda } = settings;
+  if (lambda === 0 || steps === 1) return { losses: [], terms: {} };
+  const [members, batch] = windows.reward.shape;
+  const { returns, mask, predictedMask } = stopGradient(() => {
+    const [reward, last, terminal, first] = [
+      windows.reward,
+      windows.last,
+      windows.terminal,
+      windows.first,
+    ].map((x) => lastSteps(x, steps)) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+    const imagined = tf.slice(lambdaReturns, [0, 0, 0], [members, batch * steps, 1]);
+    const bootstrap = tf.reshape(imagined, [members, batch, steps]) as tf.Tensor3D;
+    const goesOn = allButLast(tf.sub(1, last), 2);
+    return {
+      returns: replayedReturns({ reward, last, terminal }, bootstrap, gamma, critic.returnLambda),
+      mask: goesOn,
+      predictedMask: tf.mul(goesOn, allButLast(tf.sub(1, first), 2)),
+    };
+  });
+  const learn = (states: () => tf.Tensor, mask: tf.Tensor) => {
+    const shaped = critic.shapesModel ? states() : stopGradient(states);
+    return criticLoss(
+      code,
+      criticOutput(trained.critic, shaped, settings, critic.shapesModel),
+      returns,
+      slowValue(shaped),
+      mask,
+      critic.slowRegulariser,
+    );
+  };
+  const at = (x: tf.Tensor) => allButLast(lastSteps(x, steps), 2);
+  const replayed = learn(() => at(features), mask);
+  if (!critic.onPrediction) return { losses: [replayed], terms: { replayed_critic: replayed } };
+  const predicted = learn(() => {
+    const h = at(deter);
+    const { prior } = dynamics(trained.model, settings.model);
+    const z = latentFamily(settings.model).sample(prior(h), at(noise));
+    return tf.concat([h, z], -1);
+  }, predictedMask);
+  return {
+    losses: [replayed, predicted],
+    terms: { replayed_critic: replayed, predicted_critic: predicted },
+  };
+}
+
+/** The weights after one step of the optimizer and one of every moving average. */
+export function applyGradients(
+  networks: Networks,
+  { optimizer }: DreamerSettings,
+  before: Weights,
+  { gradient, returnRange, terms }: Gradients,
+  correction: BiasCorrection,
+  scalars: Pick<MemberScalars, 'learningRate' | 'policyAverage' | 'slowCritic'>,
+): { weights: Weights; terms: LossTerms } {
+  const norms = byGroup((group) => globalNorm(gradient[group]));
+  const step = (group: Group) => {
+    const parameters = before.weights[group];
+    const moments = before.moments[group];
+    const rate = scalars.learningRate[group];
+    const clipped =
+      optimizer.adaptiveClip > 0
+        ? adaptiveClip(networks.layouts[group], parameters, gradient[group], optimizer.adaptiveClip)
+        : gradient[group];
+    if (optimizer.name === 'laprop') {
+      return laprop(parameters, clipped, moments, correction, rate, optimizer.epsilon);
+    }
+    const norm = optimizer.adaptiveClip > 0 ? globalNorm(clipped) : norms[group];
+    const largest = optimizer.gradientClip || Number.MAX_VALUE;
+    return adam(parameters, clipped, norm, moments, correction, rate, largest, optimizer.epsilon);
+  };
+  const next = byGroup(step);
+  const weights = byGroup((group) => next[group].parameters);
+  const average = (group: 'model' | 'actor') =>
+    movingAverage(before.averages[group], weights[group], scalars.policyAverage);
+  return {
+    weights: {
+      weights,
+      moments: byGroup((group) => next[group].moments),
+      slowCritic: movingAverage(before.slowCritic, weights.critic, scalars.slowCritic),
+      averages: { model: average('model'), actor: average('actor') },
+      returnRange,
+    },
+    terms: {
+      ...terms,
+      gradient_norm: tf.squeeze(norms.model, [1]),
+      critic_gradient_norm: tf.squeeze(norms.critic, [1]),
+      actor_gradient_norm: tf.squeeze(norms.actor, [1]),
+      weight_norm: tf.squeeze(globalNorm(tf.concat(Object.values(weights), 1)), [1]),
+    },
+  };
+}

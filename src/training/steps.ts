@@ -1,0 +1,177 @@
+import type { RandomStream } from '../random/stream.ts';
+import { type Actions, actionColumn, emptyActions, requireActions } from './actions.ts';
+import type { AgentState } from './agent.ts';
+import type { Step } from './collector.ts';
+import type { StepSpaces } from './replay.ts';
+import type { Experience, ReplaySettings } from './replay-learner.ts';
+import { flags, numbers, Ring, vectors } from './ring.ts';
+
+/**
+ * Windows of steps of all members, raw units, row-major. A step is an observation with what led to it: an episode of n
+ * actions has n + 1 of them.
+ */
+export interface StepBatch {
+  members: number;
+  /** Windows per member. */
+  batch: number;
+  /** Steps per window. */
+  time: number;
+  /** [members, batch, time, observation] */
+  observation: Float32Array;
+  /** a_{t−1}, of no meaning where an episode starts: [members, batch, time, actionSize] */
+  action: Actions;
+  /** Received on arriving; 0 where an episode starts: [members, batch, time] */
+  reward: Float32Array;
+  /** 1 where the step starts an episode: [members, batch, time] */
+  first: Float32Array;
+  /** 1 where it ends one, either way. */
+  last: Float32Array;
+  /** 1 where it ends one by termination. */
+  terminal: Float32Array;
+  /** What the agent remembered of the step before the window: [members, batch, memory] */
+  before: Float32Array;
+  /** What it is to remember of each step from now on, written by an update: [members, batch, time, memory] */
+  memory: Float32Array;
+}
+
+/** Fields that are copied from a ring as they are. */
+const COPIED = ['observation', 'reward', 'first', 'last', 'terminal'] as const;
+type ColumnName = (typeof COPIED)[number] | 'action' | 'memory';
+
+/**
+ * Experience as steps, each with the agent's memory at it: what a window starts from (DreamerV3's stored latents). Acting
+ * writes it, zero for random actions, and every update that passes over a step writes it anew.
+ *
+ * The action that led to a step stands with the step before, so a window takes one step more than it has.
+ */
+export class Steps implements Experience<StepBatch> {
+  readonly #spaces: StepSpaces;
+  readonly #memory: number;
+  readonly #rings: readonly Ring<ColumnName>[];
+  /** Per member: the reward of arriving at the step to come. */
+  readonly #arriving: Float32Array;
+  readonly #batch: StepBatch;
+  /** The row before each window of the batch: [members, batch] */
+  readonly #contexts: Float64Array;
+
+  /** @param memory numbers that the agent remembers, the first of its carry */
+  constructor(
+    members: number,
+    { capacity, batch, length }: ReplaySettings['replay'],
+    spaces: StepSpaces,
+    memory: number,
+  ) {
+    const { observation, actionSpace } = spaces;
+    this.#spaces = spaces;
+    this.#memory = memory;
+    this.#arriving = new Float32Array(members);
+    this.#contexts = new Float64Array(members * batch);
+    this.#rings = Array.from(
+      { length: members },
+      () =>
+        new Ring(capacity, {
+          observation: vectors(observation),
+          action: actionColumn(actionSpace),
+          reward: numbers,
+          first: flags,
+          last: flags,
+          terminal: flags,
+          memory: vectors(memory),
+        }),
+    );
+    this.#batch = emptyStepBatch(members, batch, length, spaces, memory);
+  }
+
+  remember(step: Step): void {
+    const { observation, nextObservation, action, reward, terminated, first, ended, carry } = step;
+    const nothing = new Float32Array(this.#memory);
+    for (const [i, ring] of this.#rings.entries()) {
+      const [size, width, carried] = [observation, action, carry].map(
+        (x) => x.length / this.#rings.length,
+      ) as [number, number, number];
+      const own = { action: action.subarray(i * width, (i + 1) * width) };
+      ring.add({
+        ...own,
+        observation: observation.subarray(i * size, (i + 1) * size),
+        reward: first[i] ? 0 : this.#arriving[i]!,
+        first: first[i]!,
+        last: 0,
+        terminal: 0,
+        memory: carry.subarray(i * carried, i * carried + this.#memory),
+      });
+      this.#arriving[i] = reward[i]!;
+      if (!ended[i]) continue;
+      // Nobody acts here, and no window that starts after it looks back.
+      ring.add({
+        ...own,
+        observation: nextObservation.subarray(i * size, (i + 1) * size),
+        reward: reward[i]!,
+        first: 0,
+        last: 1,
+        terminal: terminated[i]!,
+        memory: nothing,
+      });
+    }
+  }
+
+  sample(randoms: readonly RandomStream[]): StepBatch {
+    const { batch, time } = this.#batch;
+    for (const [member, ring] of this.#rings.entries()) {
+      for (let window = member * batch; window < (member + 1) * batch; window++) {
+        const context = ring.windowStart(randoms[member]!, time + 1);
+        this.#contexts[window] = context;
+        ring.read('memory', context, this.#batch.before, window);
+        for (let t = 0; t < time; t++) {
+          const row = window * time + t;
+          ring.read('action', context + t, this.#batch.action, row);
+          for (const name of COPIED) ring.read(name, context + 1 + t, this.#batch[name], row);
+        }
+      }
+    }
+    return this.#batch;
+  }
+
+  revise({ memory, time }: StepBatch): void {
+    const windows = this.#contexts.length / this.#rings.length;
+    for (const [window, context] of this.#contexts.entries()) {
+      const ring = this.#rings[Math.floor(window / windows)]!;
+      for (let t = 0; t < time; t++) ring.write('memory', context + 1 + t, memory, window * time + t);
+    }
+  }
+
+  save(member: number): AgentState['arrays'] {
+    return {
+      ...this.#rings[member]!.save(),
+      'replay.arriving_reward': { shape: [1], data: this.#arriving.slice(member, member + 1) },
+    };
+  }
+
+  load(member: number, arrays: AgentState['arrays']): void {
+    requireActions(this.#spaces.actionSpace, arrays['replay.action']!.data);
+    this.#rings[member]!.load(arrays);
+    this.#arriving[member] = arrays['replay.arriving_reward']!.data[0]!;
+  }
+}
+
+function emptyStepBatch(
+  members: number,
+  batch: number,
+  time: number,
+  { observation, actionSpace }: StepSpaces,
+  memory: number,
+): StepBatch {
+  const steps = members * batch * time;
+  return {
+    members,
+    batch,
+    time,
+    observation: new Float32Array(steps * observation),
+    action: emptyActions(actionSpace, steps),
+    reward: new Float32Array(steps),
+    first: new Float32Array(steps),
+    last: new Float32Array(steps),
+    terminal: new Float32Array(steps),
+    before: new Float32Array(members * batch * memory),
+    memory: new Float32Array(steps * memory),
+  };
+}
