@@ -9,7 +9,7 @@ import { startEngine } from '../src/engine/engine.ts';
 import { scope } from '../src/engine/scope.ts';
 import { stopGradient } from '../src/engine/stop-gradient.ts';
 import { type AdamMoments, adam, biasCorrection, globalNorm, zeroMoments } from '../src/nn/adam.ts';
-import { categoricalKl, mixedLogProbabilities, straightThroughSample } from '../src/nn/categorical.ts';
+import { categoricalKl, mixedLogProbabilities, sampleCategorical } from '../src/nn/categorical.ts';
 import { gaussianKl } from '../src/nn/gaussian.ts';
 import { zeros } from '../src/nn/initialisers.ts';
 import { adaptiveClip, laprop } from '../src/nn/laprop.ts';
@@ -29,6 +29,7 @@ import { RandomStream } from '../src/random/stream.ts';
 import { movingRange, percentile } from '../src/training/return-range.ts';
 import { processorEngines } from './support/engine-here.ts';
 import { assertClose, normals, upload, type Values } from './support/tensors.ts';
+import { uniformsOf } from './support/uniforms.ts';
 
 /** Numbers nested as a tensor's axes. */
 type Nested = number | Nested[];
@@ -92,7 +93,7 @@ const categorical = reference<{
     grad_post: Nested;
     grad_prior: Nested;
   }[];
-  straight_through: { gumbel: Nested; sample_index: Nested; cotangent: Nested; grad_logits: Nested };
+  straight_through: { sample_index: Nested; cotangent: Nested; grad_logits: Nested };
 }>('categorical.json');
 
 const gaussian = reference<
@@ -466,18 +467,20 @@ for (const engine of processorEngines) {
 
     test('a straight-through sample is one-hot and has the gradient of the probabilities', () => {
       tf.tidy(() => {
-        const { gumbel, sample_index, cotangent, grad_logits } = categorical.straight_through;
+        const { sample_index, cotangent, grad_logits } = categorical.straight_through;
         const logits = tensor(categorical.post_logits);
         const sample = (logits: tf.Tensor, noise?: tf.Tensor) =>
-          straightThroughSample(mixedLogProbabilities(logits, categorical.unimix), noise);
+          sampleCategorical(mixedLogProbabilities(logits, categorical.unimix), noise);
         const classes = logits.shape.at(-1)!;
         const hot = (index: number) => Array.from({ length: classes }, (_, i) => Number(i === index));
-        const drawn = sample(logits, tensor(gumbel));
+        const logP = flat(categorical.post_logp);
+        const uniform = tf.tensor(uniformsOf(logP, flat(sample_index)), logits.shape.slice(0, -1));
+        const drawn = sample(logits, uniform);
         assert.deepEqual([drawn.dtype, drawn.shape], ['float32', logits.shape]);
         assert.deepEqual([...read(drawn)], flat(sample_index).flatMap(hot));
-        const gradient = tf.grad((logits) =>
-          tf.sum(tf.mul(sample(logits, tensor(gumbel)), tensor(cotangent))),
-        )(logits);
+        const gradient = tf.grad((logits) => tf.sum(tf.mul(sample(logits, uniform), tensor(cotangent))))(
+          logits,
+        );
         assertClose(read(gradient), flat(grad_logits), 2e-6);
 
         const modes = flat(tf.argMax(logits, -1).arraySync() as Nested);
@@ -630,7 +633,7 @@ for (const engine of processorEngines) {
           const scale = tf.add(bias!, 1);
           const y = normDense(symlog(x!), [{ weight: weight!, bias: bias!, scale }], 'silu');
           const logP = mixedLogProbabilities(tf.add(logits!, tf.mean(y)), 0.01);
-          const sample = straightThroughSample(logP, undefined);
+          const sample = sampleCategorical(logP, undefined);
           const kl = categoricalKl(logP, tf.mul(logP, sample));
           const mean = { mean: twoHotMean(logits!, smallBins), std: symexp(tf.add(target!, 3)) };
           const other = { mean: target!, std: tf.exp(twoHotLoss(logits!, target!, smallBins)) };

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { oneHot } from '../engine/one-hot.ts';
 import { type BoxSpace, type DiscreteSpace, type Space, spaceSize } from '../envs/spaces.ts';
-import { mixedLogProbabilities, straightThroughSample } from '../nn/categorical.ts';
+import { mixedLogProbabilities, straightThrough } from '../nn/categorical.ts';
 import { clip } from '../nn/distributions.ts';
 import type { Noise } from '../training/acting.ts';
 import { toBox } from './action-encoding.ts';
@@ -78,7 +78,7 @@ export function policyHead(space: Space, options: PolicyOptions = {}): PolicyHea
 /** The outputs are log π(a | s) up to a constant per state, before they are mixed with the uniform distribution. */
 function categorical(
   space: DiscreteSpace,
-  { unimix = 0, straightThrough = false }: PolicyOptions,
+  { unimix = 0, straightThrough: isStraightThrough = false }: PolicyOptions,
 ): PolicyHead {
   const mixed = (output: tf.Tensor) => (unimix > 0 ? mixedLogProbabilities(output, unimix) : output);
   const logProbabilities = (output: tf.Tensor) => mixedLogProbabilities(output, unimix);
@@ -87,8 +87,8 @@ function categorical(
     outputs: space.n,
     noise: actionNoise(space),
     sample: (output, noise) =>
-      straightThrough
-        ? straightThroughSample(logProbabilities(output), noise)
+      isStraightThrough
+        ? straightThrough(logProbabilities(output), (logP) => sampleAction(logP, noise))
         : sampleAction(mixed(output), noise),
     decide: (output, noise) => tf.argMax(noise ? tf.add(mixed(output), noise) : output, -1),
     loss: (output, { action, weight, advantage, entropyWeight }) => {

@@ -66,17 +66,37 @@ export function categoricalKl(logP: tf.Tensor, logQ: tf.Tensor): tf.Tensor {
 }
 
 /**
- * A one-hot sample of each categorical variable by the Gumbel-max trick, argmax(log p + g), with the straight-through
- * gradient (Bengio et al. 2013): that of the probabilities p = exp(log p), as onehot + p − sg(p) has.
+ * One-hot choices with the straight-through gradient (Bengio et al. 2013): that of the probabilities p = exp(log p), as
+ * onehot + p − sg(p) has.
  *
- * @param logP [members, …, classes]
- * @param gumbel standard Gumbel noise g of the same shape, or undefined for the most probable class
- * @returns of the same shape
+ * @param choices gives one-hot vectors, constants, shaped as logP: [members, …, classes]
  */
-export function straightThroughSample(logP: tf.Tensor, gumbel: tf.Tensor | undefined): tf.Tensor {
+export function straightThrough(logP: tf.Tensor, choices: (logP: tf.Tensor) => tf.Tensor): tf.Tensor {
   return withGradient([logP], () => ({
-    value: oneHot(tf.argMax(gumbel ? tf.add(logP, gumbel) : logP, -1), logP.shape.at(-1)!),
+    value: choices(logP),
     keep: [logP],
     gradient: (dy, [logP]) => [tf.mul(dy, tf.exp(logP))],
   }));
+}
+
+/**
+ * A sample of each categorical variable, one-hot and straight-through, by inversion: the first class whose cumulated
+ * probability exceeds u. That is one number per variable, where the Gumbel-max trick takes one per class.
+ *
+ * @param logP [members, …, classes]
+ * @param uniform u in [0, 1), [members, …], or undefined for the most probable class
+ * @returns shaped as logP
+ */
+export const sampleCategorical = (logP: tf.Tensor, uniform: tf.Tensor | undefined): tf.Tensor =>
+  straightThrough(logP, (logP) =>
+    oneHot(uniform ? inverted(logP, uniform) : tf.argMax(logP, -1), logP.shape.at(-1)!),
+  );
+
+/** The class that u falls into: how many cumulated probabilities it has passed, of all but the last. */
+function inverted(logP: tf.Tensor, uniform: tf.Tensor): tf.Tensor {
+  // Not axis −1, which tfjs's own kernels do not count from the end.
+  const cumulated = tf.cumsum(tf.exp(logP), logP.rank - 1);
+  const passed = tf.lessEqual(cumulated, tf.expandDims(uniform, -1));
+  const index = tf.minimum(tf.sum(tf.cast(passed, 'float32'), -1), logP.shape.at(-1)! - 1);
+  return tf.cast(index, 'int32');
 }

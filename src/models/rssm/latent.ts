@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { categoricalKl, mixedLogProbabilities, straightThroughSample } from '../../nn/categorical.ts';
+import { categoricalKl, mixedLogProbabilities, sampleCategorical } from '../../nn/categorical.ts';
 import { gaussianKl } from '../../nn/gaussian.ts';
 import type { Noise } from '../../training/acting.ts';
 import type { RssmSettings } from './settings.ts';
@@ -39,9 +39,8 @@ function categorical({ stoch, classes, unimix }: Sizes): LatentFamily {
   return {
     size,
     outputs: size,
-    noise: { distribution: 'gumbel', size },
-    sample: (output, noise) =>
-      tf.reshape(straightThroughSample(logProbabilities(output), noise && variables(noise)), output.shape),
+    noise: { distribution: 'uniform', size: stoch },
+    sample: (output, noise) => tf.reshape(sampleCategorical(logProbabilities(output), noise), output.shape),
     kl: (p, q) => categoricalKl(logProbabilities(p), logProbabilities(q)),
   };
 }
