@@ -37,6 +37,12 @@ export const rssmKeys = {
     .boolean()
     .default(true)
     .describe('observations are divided by their range first (upstream: false)'),
+  scaledRewards: z
+    .boolean()
+    .default(false)
+    .describe(
+      'rewards are divided by the largest there is first, and values are times (1 − γ) (ours for v1 and v2)',
+    ),
   rewardHead: z
     .enum(['two-hot', 'squared'])
     .default('two-hot')

@@ -5,6 +5,7 @@ import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/acting.ts';
 import { encodeActions } from '../../models/action-encoding.ts';
 import { DIAGNOSTICS, diagnose, type MeasuredModel } from '../../models/diagnostics.ts';
+import { type Exploration, exploration } from '../../models/exploration.ts';
 import { dynamics, type RssmState } from '../../models/rssm/dynamics.ts';
 import { type LatentFamily, latentFamily } from '../../models/rssm/latent.ts';
 import { featureSize } from '../../models/rssm/model.ts';
@@ -79,6 +80,7 @@ class DreamerAgent implements ReplayAgent<StepBatch> {
   readonly #spaces: AgentSpaces;
   readonly #networks: Networks;
   readonly #latent: LatentFamily;
+  readonly #exploration: Exploration | undefined;
   readonly #state: TrainingState<Weights, StreamName, LossTerm>;
   readonly #acting: Acting<PolicyWeights>;
 
@@ -90,7 +92,10 @@ class DreamerAgent implements ReplayAgent<StepBatch> {
     this.#latent = latentFamily(this.#settings.model);
     const { head } = this.#networks;
     this.carrySize = featureSize(this.#settings.model) + spaces.actions;
-    this.noise = { sampled: [this.#latent.noise, head.noise], greedy: [this.#latent.noise] };
+    const { exploration: amount } = this.#settings.actor;
+    this.#exploration = amount > 0 ? exploration(spaces.actionSpace, amount) : undefined;
+    const ofActions = [head.noise, ...(this.#exploration?.noise ?? [])];
+    this.noise = { sampled: [this.#latent.noise, ...ofActions], greedy: [this.#latent.noise] };
     this.#acting = new Acting(members.length, spaces.observation, (inputs) => this.#decide(inputs));
     this.#state = new TrainingState({
       seeds: members.map(({ seed }) => seed),
@@ -120,17 +125,19 @@ class DreamerAgent implements ReplayAgent<StepBatch> {
     const model = worldModel(this.#networks, this.#settings, this.#spaces, parameters);
     const sizes = [settings.deter, this.#latent.size, this.#spaces.actions];
     const [deter, stoch, action] = tf.split(carry!, sizes, -1) as [tf.Tensor, tf.Tensor, tf.Tensor];
-    const [ofLatent, ofAction] = tf.split(
-      noise!,
-      [this.#latent.noise.size, noise!.shape[2] - this.#latent.noise.size],
-      -1,
-    ) as [tf.Tensor, tf.Tensor];
+    // Noise of the action and of exploration is there while experience is collected.
+    const isSampled = noise!.shape[2] > this.#latent.noise.size;
+    const { sampled, greedy } = this.noise;
+    const asked = (isSampled ? sampled : greedy).map(({ size }) => size);
+    const [ofLatent, ofAction, ofExploration] = tf.split(noise!, asked, -1);
     const scaled = tf.div(observations, [...this.#spaces.observationScale]);
     const { actionInput, sequence, posterior } = dynamics(parameters.model, settings);
     const next = sequence({ deter, stoch }, actionInput(action));
-    const z = this.#latent.sample(posterior(next, model.encode(scaled)), ofLatent);
+    const z = this.#latent.sample(posterior(next, model.encode(scaled)), ofLatent!);
     const output = model.policy!(model.features({ deter: next, stoch: z }));
-    const actions = head.decide(output, ofAction.size > 0 ? ofAction : undefined);
+    const decided = head.decide(output, ofAction);
+    const actions =
+      this.#exploration && isSampled ? this.#exploration.explore(decided, ofExploration!) : decided;
     return {
       actions,
       carry: tf.concat([next, z, encodeActions(this.#spaces.actionSpace, actions)], -1),
@@ -163,7 +170,7 @@ class DreamerAgent implements ReplayAgent<StepBatch> {
 
   readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
     const settings = this.#settings;
-    const windows = toStepWindows(batch, this.#spaces, settings.model.deter);
+    const windows = toStepWindows(batch, this.#spaces, settings.model);
     const gradient = gradients(this.#networks, settings, this.#spaces, weights, windows, noise, scalars);
     const next = applyGradients(this.#networks, settings, weights, gradient, correction, scalars);
     return { ...next, memory: gradient.memory };

@@ -32,7 +32,7 @@ export function dream(model: Rssm, head: PolicyHead, start: RssmState, noise: Im
 
 /** What the model foresees along a dream. */
 export interface Foreseen {
-  /** r̂ on arriving at s_1 … s_H, in the environment's units: [members, starts, horizon] */
+  /** r̂ on arriving at s_1 … s_H, times `valueScale`: [members, starts, horizon] */
   reward: tf.Tensor3D;
   /** d of arriving there, γ included: [members, starts, horizon] */
   discount: tf.Tensor3D;

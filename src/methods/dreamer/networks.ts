@@ -57,8 +57,17 @@ export function worldModel(
   return rssmModel(model, settings.model, spaces, reward, {
     actor: { parameters: actor, layers: settings.actor.layers },
     critic: { parameters: critic, layers: settings.critic.layers, code: value },
+    valueScale: rewardUnits(settings, spaces) * valueFactor(settings),
   });
 }
+
+/** What rewards are in the model's units, in units of `rewardScale`. */
+const rewardUnits = ({ model }: DreamerSettings, { rewardScale }: AgentSpaces): number =>
+  model.scaledRewards ? 1 : rewardScale;
+
+/** What values are multiplied by, beside the model's units of rewards. */
+export const valueFactor = ({ model, gamma }: DreamerSettings): number =>
+  model.scaledRewards ? 1 - gamma : 1;
 
 /**
  * The critic's outputs: [members, …, features] -> [members, …, outputs].

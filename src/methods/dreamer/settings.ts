@@ -125,10 +125,14 @@ export const reinforceShare = ({ actor }: DreamerSettings, kind: 'discrete' | 'b
   return kind === 'discrete' ? 1 : 0;
 };
 
-/** What tables call a run: by its switches. */
-export function dreamerArm({ critic, lambda }: DreamerSettings): string {
-  const shaped = critic.shapesModel && lambda > 0;
-  return `dreamer${shaped ? '' : '-unshaped'}${critic.bootstrapsActor ? '' : '-unbootstrapped'}`;
+/**
+ * What tables call a run: by the version that its latent and its heads are of, and by what it lacks of the critic where
+ * it has one on replayed states.
+ */
+export function dreamerArm({ model, critic, lambda }: DreamerSettings): string {
+  const version = model.latent === 'gaussian' ? 'v1' : model.rewardHead === 'squared' ? 'v2' : 'v3';
+  const unshaped = lambda > 0 && !critic.shapesModel ? '-unshaped' : '';
+  return `dreamer-${version}${unshaped}${critic.bootstrapsActor ? '' : '-unbootstrapped'}`;
 }
 
 /** What must hold between the keys. */

@@ -21,6 +21,7 @@ import {
   GROUPS,
   type Group,
   type Networks,
+  valueFactor,
   type Weights,
   worldModel,
 } from './networks.ts';
@@ -295,8 +296,9 @@ function replayedCritic(
     const imagined = tf.slice(lambdaReturns, [0, 0, 0], [members, batch * steps, 1]);
     const bootstrap = tf.reshape(imagined, [members, batch, steps]) as tf.Tensor3D;
     const goesOn = allButLast(tf.sub(1, last), 2);
+    const rewards = tf.mul(reward, valueFactor(settings)) as tf.Tensor3D;
     return {
-      returns: replayedReturns({ reward, last, terminal }, bootstrap, gamma, critic.returnLambda),
+      returns: replayedReturns({ reward: rewards, last, terminal }, bootstrap, gamma, critic.returnLambda),
       mask: goesOn,
       predictedMask: tf.mul(goesOn, allButLast(tf.sub(1, first), 2)),
     };

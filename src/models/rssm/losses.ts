@@ -28,7 +28,7 @@ export interface StepWindows {
   observation: tf.Tensor4D;
   /** a_{t−1} as networks see it: [members, batch, time, actions] */
   action: tf.Tensor;
-  /** Received on arriving, in the environment's units; 0 where an episode starts: [members, batch, time] */
+  /** Received on arriving, in the units that the model learns; 0 where an episode starts: [members, batch, time] */
   reward: tf.Tensor3D;
   /** 1 where the step starts an episode: [members, batch, time] */
   first: tf.Tensor3D;

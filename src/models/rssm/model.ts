@@ -33,10 +33,11 @@ export interface NetworkOnStates {
   layers: number;
 }
 
-/** What a method adds to the world model: a policy, called `actor`, and a value, called `critic`. */
+/** What a method adds to the world model: a policy, called `actor`, and a value, called `critic`, in units of `valueScale`. */
 export interface Behaviours {
   actor?: NetworkOnStates;
   critic?: NetworkOnStates & { code: ScalarCode };
+  valueScale?: number;
 }
 
 /** The verbs of an RSSM. A state's features are h and z, and rewards are predicted of the state that they come with. */
@@ -57,14 +58,14 @@ export interface Rssm extends WorldModel<RssmState> {
  * The RSSM over its parameters; each verb reads those that it needs.
  *
  * Observations come in as õ = o / s and leave so. The networks see them as `scaledObservations` and `symlog` say, and
- * learn rewards in the environment's own units, whatever `rewardScale` is.
+ * learn rewards in the environment's own units, or with `scaledRewards` in units of `rewardScale`.
  */
 export function rssmModel(
   parameters: Parameters,
   settings: RssmSettings,
   { observationScale, rewardScale, actions }: AgentSpaces,
   reward: ScalarCode,
-  { actor, critic }: Behaviours = {},
+  { actor, critic, valueScale = 1 }: Behaviours = {},
 ): Rssm {
   const { deter, encoderLayers, decoderLayers, headLayers, continueHead } = settings;
   const latent = latentFamily(settings);
@@ -123,7 +124,10 @@ export function rssmModel(
       const x = settings.symlog ? symexp(reconstruct(features)) : reconstruct(features);
       return settings.scaledObservations ? x : tf.div(x, scale());
     },
-    reward: ({ nextFeatures }) => tf.div(reward.mean(rewardOutput(nextFeatures)), rewardScale),
+    reward: ({ nextFeatures }) => {
+      const predicted = reward.mean(rewardOutput(nextFeatures));
+      return settings.scaledRewards ? predicted : tf.div(predicted, rewardScale);
+    },
     ...(continueHead && {
       continues: (features) => tf.squeeze(normMlp(parameters, 'continue', headLayers, features, style), [-1]),
     }),
@@ -131,7 +135,7 @@ export function rssmModel(
       value: (features) =>
         critic.code.mean(normMlp(critic.parameters, 'critic', critic.layers, features, style)),
     }),
-    valueScale: rewardScale,
+    valueScale,
     ...(actor && {
       policy: (features) => normMlp(actor.parameters, 'actor', actor.layers, features, style, false),
     }),

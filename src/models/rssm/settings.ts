@@ -21,6 +21,7 @@ export interface RssmSettings extends LayerStyle {
   headLayers: number;
   symlog: boolean;
   scaledObservations: boolean;
+  scaledRewards: boolean;
   rewardHead: ScalarHead;
   continueHead: boolean;
 }

@@ -4,6 +4,7 @@ import type { StepBatch } from '../../training/steps.ts';
 import { encodeActions } from '../action-encoding.ts';
 import { uploadActions } from '../windows.ts';
 import type { StepWindows } from './losses.ts';
+import type { RssmSettings } from './settings.ts';
 
 /** A replayed batch of steps on the engine as it is: raw units, and actions as `uploadActions` has them. */
 export interface StepTensors extends Omit<StepWindows, 'start'> {
@@ -26,15 +27,16 @@ export function uploadSteps(batch: StepBatch, { observation, actionSpace }: Agen
   };
 }
 
-/** The windows of a batch. @param deter numbers of h */
+/** The windows of a batch. */
 export function toStepWindows(
   { observation, action, before, ...steps }: StepTensors,
-  { observationScale, actionSpace }: AgentSpaces,
-  deter: number,
+  { observationScale, actionSpace, rewardScale }: AgentSpaces,
+  { deter, scaledRewards }: Pick<RssmSettings, 'deter' | 'scaledRewards'>,
 ): StepWindows {
   const [h, z] = tf.split(before, [deter, before.shape[2] - deter], 2) as [tf.Tensor, tf.Tensor];
   return {
     ...steps,
+    reward: scaledRewards ? tf.div(steps.reward, rewardScale) : steps.reward,
     observation: tf.div(observation, tf.tensor1d([...observationScale])),
     action: encodeActions(actionSpace, action),
     start: { deter: h, stoch: z },
