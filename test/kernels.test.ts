@@ -346,8 +346,8 @@ describe('fat operations on our kernels equal their portable forms, gradients in
           hidden: start('hidden', units),
           cell: start('cell', units),
         };
-        const shape = { layers: 0, units, continueHead: false, criticLayers: undefined, valueScale: 1 };
-        const whole = vaeLstmModel(model, { ...shape, actorLayers: hidden.length }, actor);
+        const shape = { layers: 0, latent, units, continueHead: false, criticLayers: undefined };
+        const whole = vaeLstmModel(model, { ...shape, actorLayers: hidden.length, valueScale: 1 }, actor);
         return Object.values(rollOut(whole, from, behaviour));
       },
       2e-4,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { MayPlan } from '../planning/planning-actor.ts';
 import type { Agent, Member, Method } from '../training/agent.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import { type Course, replayCourse } from './course.ts';
@@ -44,6 +45,9 @@ export const methods = {
 
 export type MethodName = keyof typeof methods;
 
+/** An agent of any method. */
+export type MethodAgent = Agent & MayPlan;
+
 /** What a method says of itself, in terms of its own settings. */
 interface Definition<Settings> {
   title: string;
@@ -61,7 +65,7 @@ interface Definition<Settings> {
    * made longer: it would not be the beginning of the longer one.
    */
   keysOverSteps: (settings: Settings) => readonly string[];
-  load: () => Promise<Method<Settings>>;
+  load: () => Promise<Method<Settings, MethodAgent>>;
 }
 
 /**
@@ -90,7 +94,7 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
     load: async () => {
       const method = await definition.load();
       return {
-        create: (members: readonly Member<object>[], spaces: AgentSpaces): Agent =>
+        create: (members: readonly Member<object>[], spaces: AgentSpaces): MethodAgent =>
           method.create(
             members.map(({ seed, settings }) => ({ seed, settings: read(settings) })),
             spaces,

@@ -22,6 +22,28 @@ export interface WorldModel<State extends States = States> {
   start(observation: tf.Tensor3D): State;
 
   /**
+   * Follows a real episode by one step, as `observe` does along windows: the state at an observation, from the state
+   * before it and the action taken there. Where an episode starts the memory is empty, whatever stands in these two. Absent
+   * where nobody acts by more than `start`.
+   *
+   * @param action [members, batch, actions]
+   * @param observation [members, batch, observation]
+   * @param first 1 where an episode starts, else 0: [members, batch]
+   * @param noise [members, batch, numbers of `followNoise`]; undefined: the likeliest state
+   */
+  follow?(
+    before: State,
+    action: tf.Tensor3D,
+    observation: tf.Tensor3D,
+    first: tf.Tensor2D,
+    noise?: tf.Tensor3D,
+  ): State;
+  /** What `follow` samples a state with, one noise after the other; absent where it takes the likeliest. */
+  readonly followNoise?: readonly Noise[];
+  /** How many numbers each tensor of a state has in a model that follows, [members, batch, numbers] each. */
+  readonly stateSizes?: Readonly<Record<keyof State & string, number>>;
+
+  /**
    * All that heads and policy see of a state, each taking its part: [members, …, features]. The VAE + LSTM's is z, an
    * RSSM's is h and z side by side. A roll-out in one call gives these and no states.
    */

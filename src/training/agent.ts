@@ -91,8 +91,8 @@ export interface Member<Settings> {
 }
 
 /** What a method's folder exports. */
-export interface Method<Settings> {
-  create(members: readonly Member<Settings>[], spaces: AgentSpaces): Agent;
+export interface Method<Settings, Made extends Agent = Agent> {
+  create(members: readonly Member<Settings>[], spaces: AgentSpaces): Made;
   /** What an update cannot do without, counted from the shapes of its matrix products. Absent where nobody has counted. */
   updateFlops?(settings: Settings, spaces: AgentSpaces): UpdateFlops;
 }

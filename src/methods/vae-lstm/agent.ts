@@ -5,10 +5,13 @@ import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
 import { DIAGNOSTICS, diagnose, type MeasuredModel } from '../../models/diagnostics.ts';
 import type { DynamicsState } from '../../models/vae-lstm/dynamics.ts';
+import type { VaeLstm } from '../../models/vae-lstm/model.ts';
 import { type BatchTensors, toWindows, uploadBatch } from '../../models/windows.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import { polynomialDecayRate } from '../../nn/moving-average.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
+import { type DisposableActor, type MayPlan, PlanningActor } from '../../planning/planning-actor.ts';
+import type { PlannerSettings } from '../../planning/settings.ts';
 import { RandomStream } from '../../random/stream.ts';
 import type { Decision, PolicyName, Situation } from '../../training/acting.ts';
 import { fillNoise } from '../../training/acting.ts';
@@ -51,7 +54,7 @@ import {
 
 /** The VAE + LSTM world model with its actor: the registry's entry. */
 export const vaeLstm = {
-  create: (members: readonly Member<VaeLstmSettings>[], spaces: AgentSpaces): ReplayAgent =>
+  create: (members: readonly Member<VaeLstmSettings>[], spaces: AgentSpaces): ReplayAgent & MayPlan =>
     new VaeLstmAgent(members, spaces),
   updateFlops,
 };
@@ -77,7 +80,10 @@ interface NoiseTensors extends Pick<UpdateNoise, 'posterior' | 'starts'> {
 /** The weights that act: the encoder is a part of the model that is trained, and an average of its own. */
 type PolicyWeights = { actor: tf.Tensor2D } & ({ model: tf.Tensor2D } | { encoder: tf.Tensor2D });
 
-class VaeLstmAgent implements ReplayAgent {
+/** The weights that the verbs need. */
+type ModelWeights = Pick<Weights, 'model' | 'actor'>;
+
+class VaeLstmAgent implements ReplayAgent, MayPlan {
   readonly lossTerms = LOSS_TERMS;
   readonly latentTerms = LATENT_TERMS;
   readonly carrySize = 0;
@@ -123,10 +129,19 @@ class VaeLstmAgent implements ReplayAgent {
   }
 
   act(situation: Situation, policyName: PolicyName): Promise<Decision> {
-    const { model, averageEncoder, actor, averageActor } = this.#state.weights;
-    const weights =
-      policyName === 'online' ? { model, actor } : { encoder: averageEncoder, actor: averageActor };
+    const { averageEncoder, averageActor } = this.#state.weights;
+    const weights = policyName === 'online' ? this.#online : { encoder: averageEncoder, actor: averageActor };
     return this.#acting.decide(weights, situation);
+  }
+
+  planningActor(settings: PlannerSettings): DisposableActor {
+    const within = {
+      members: this.#members.length,
+      spaces: this.#spaces,
+      weights: () => this.#online,
+      model: (weights: ModelWeights) => this.#model(weights),
+    };
+    return new PlanningActor(within, settings);
   }
 
   learner(environment: EnvironmentEntry): ReplayLearner {
@@ -240,16 +255,22 @@ class VaeLstmAgent implements ReplayAgent {
     return model.policy(model.features(model.start(scaled)));
   }
 
+  /** The weights that are being trained. */
+  get #online(): ModelWeights {
+    const { model, actor } = this.#state.weights;
+    return { model, actor };
+  }
+
+  #model({ model, actor }: ModelWeights): VaeLstm {
+    return worldModel(this.#settings, this.#networks.model.unpack(model), this.#networks.actor.unpack(actor));
+  }
+
   /** The online models of some members, to be measured. */
   #measured(from: number, members: number): MeasuredModel<DynamicsState> {
     const { gamma, horizon } = this.#settings;
     const { weights } = this.#state;
     const theirs = (flat: tf.Tensor2D) => tf.slice(flat, [from, 0], [members, flat.shape[1]]);
-    const model = worldModel(
-      this.#settings,
-      this.#networks.model.unpack(theirs(weights.model)),
-      this.#networks.actor.unpack(theirs(weights.actor)),
-    );
+    const model = this.#model({ model: theirs(weights.model), actor: theirs(weights.actor) });
     const target = weights.target && targetCritic(this.#networks, theirs(weights.target), this.#settings);
     return {
       model,

@@ -54,6 +54,7 @@ export function networks(settings: VaeLstmSettings, spaces: AgentSpaces): Networ
 export function worldModel(settings: VaeLstmSettings, model: Parameters, actor: Parameters): VaeLstm {
   const shape = {
     layers: settings.model.hidden.length,
+    latent: settings.model.latent,
     units: settings.model.lstm,
     continueHead: settings.model.continueHead,
     criticLayers: hasCritic(settings) ? settings.critic.hidden.length : undefined,

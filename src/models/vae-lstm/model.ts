@@ -17,6 +17,8 @@ import { continueLogit, predictReward, value } from './heads.ts';
 export interface VaeLstmShape {
   /** Hidden layers of encoder, decoder and continue head. */
   layers: number;
+  /** Dimensions of the latent. */
+  latent: number;
   /** LSTM units. */
   units: number;
   continueHead: boolean;
@@ -43,11 +45,8 @@ export interface VaeLstm extends WorldModel<DynamicsState> {
  * @param parameters of the model
  * @param actor the policy's
  */
-export function vaeLstmModel(
-  parameters: Parameters,
-  { layers, units, continueHead, criticLayers, actorLayers: policyLayers, valueScale }: VaeLstmShape,
-  actor: Parameters,
-): VaeLstm {
+export function vaeLstmModel(parameters: Parameters, shape: VaeLstmShape, actor: Parameters): VaeLstm {
+  const { layers, units, continueHead, criticLayers, actorLayers: policyLayers, valueScale } = shape;
   return {
     observe: ({ observation, action, first }) => {
       const { mean } = encode(parameters, layers, observation);
@@ -60,6 +59,16 @@ export function vaeLstmModel(
       const memory = tf.zeros([members, batch, units]);
       return { latent: mean, hidden: memory, cell: memory };
     },
+    follow: (before, action, observation, first) => {
+      const { hidden, cell } = dynamicsStep(parameters)(before, action);
+      const keep = tf.expandDims(tf.sub(1, first), 2);
+      return {
+        latent: encode(parameters, layers, observation).mean,
+        hidden: tf.mul(hidden, keep),
+        cell: tf.mul(cell, keep),
+      };
+    },
+    stateSizes: { latent: shape.latent, hidden: units, cell: units },
     features: ({ latent }) => latent,
     stepper: () => dynamicsStep(parameters),
     rollOut: (start, behaviour) =>

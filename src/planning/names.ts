@@ -1,0 +1,3 @@
+/** The planners by name. */
+export const plannerNames = ['cem'] as const;
+export type PlannerName = (typeof plannerNames)[number];
