@@ -9,7 +9,7 @@ import { type EnvironmentEntry, environmentEntry } from '../src/envs/index.ts';
 import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
 import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
-import type { Actor, PolicyName } from '../src/training/acting.ts';
+import type { Actor, PolicyName, Situation } from '../src/training/acting.ts';
 import type { Agent } from '../src/training/agent.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { complete, type Evaluation, evaluate, returnStatistics } from '../src/training/evaluate.ts';
@@ -446,6 +446,32 @@ describe('evaluation', () => {
       Array.from({ length: batch }, (_, i) => mask.slice(i * time, (i + 1) * time).filter(Boolean).length),
       lengths.slice(0, 1001),
     );
+  });
+
+  test('plays as many at a time as the noise allows that one step needs, each lot with noise of its own', async () => {
+    const seen: number[] = [];
+    const first: number[] = [];
+    const actor = {
+      carrySize: 0,
+      noise: { sampled: [], greedy: [{ distribution: 'uniform' as const, size: 2 ** 21 }] },
+      act: async ({ observations, carry, noise }: Situation) => {
+        seen.push(observations.length);
+        first.push(noise[0]!);
+        return { actions: new Int32Array(observations.length).fill(1), carry };
+      },
+    };
+    const starts = RandomStream.named(3, 'starts');
+    const lengths = Array.from({ length: 3 }, () => 1 + starts.integer(5));
+    const streams = { starts: [RandomStream.named(3, 'starts')], noise: [RandomStream.named(3, 'noise')] };
+    const [evaluation] = await complete(evaluate(actor, countdown, 'online', 3, 0, streams));
+    const steps = Math.max(lengths[0]!, lengths[1]!);
+    assert.deepEqual(seen, [...Array(steps).fill(2), ...Array(lengths[2]!).fill(1)]);
+    assert.deepEqual(
+      evaluation!.episodes.map(({ length }) => length),
+      lengths,
+    );
+    const third = RandomStream.named(3, 'noise').fork('2').fillUniform(new Float32Array(1));
+    assert.deepEqual([...third], [first[steps]]);
   });
 
   test('records nothing where nothing is to be recorded', async () => {

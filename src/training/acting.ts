@@ -47,7 +47,9 @@ export function fillNoise(random: RandomStream, { distribution }: Noise, out: Fl
   return distribution === 'normal' ? random.fillNormal(out) : random.fillUniform(out);
 }
 
-const noiseSize = (noises: readonly Noise[]) => noises.reduce((sum, { size }) => sum + size, 0);
+/** Numbers of some noises together. */
+export const noiseSize = (noises: readonly Noise[]): number =>
+  noises.reduce((sum, { size }) => sum + size, 0);
 
 /**
  * Acts in a row of environments step after step: draws the noise, and keeps what the agent carries.

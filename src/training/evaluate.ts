@@ -3,7 +3,7 @@ import { actionSize } from '../envs/spaces.ts';
 import { VectorEnvironment } from '../envs/vector.ts';
 import { RandomStream } from '../random/stream.ts';
 import { mean, standardDeviation } from '../statistics.ts';
-import { ActingLoop, type Actor, type PolicyName } from './acting.ts';
+import { ActingLoop, type Actor, noiseSize, type PolicyName } from './acting.ts';
 import { agentSpaces } from './agent-spaces.ts';
 import { emptyBatch, type Sequences, type StepSpaces } from './replay.ts';
 
@@ -50,6 +50,8 @@ export const evaluationStreams = (seeds: readonly number[], name: string): Evalu
 
 /** Episodes of each member that are played at once: they bound what one step of all costs, in time and memory. */
 const AT_ONCE = 1000;
+/** Numbers of noise that a step of all of a member's episodes may take: an agent that plans needs many, and work as much. */
+const NOISE_AT_ONCE = 2 ** 22;
 
 /**
  * Plays whole episodes greedily, those of all members side by side; what is random is where episodes start, and the
@@ -74,8 +76,12 @@ export async function* evaluate(
   const [size, width] = [spaces.observation, actionSize(spaces.actionSpace)];
   const played = starts.map((): Episode[] => []);
   const traces = starts.map((): Trace[] => []);
-  for (let first = 0; first < episodes; first += AT_ONCE) {
-    const each = Math.min(AT_ONCE, episodes - first);
+  const affordable = Math.floor(NOISE_AT_ONCE / noiseSize(actor.noise.greedy));
+  const atOnce = Math.max(1, Math.min(AT_ONCE, affordable));
+  for (let first = 0; first < episodes; first += atOnce) {
+    const each = Math.min(atOnce, episodes - first);
+    // Noise of these episodes alone: how long those before them lasted, other members' too, shifts nothing.
+    const ownNoise = noise.map((random) => random.fork(`${first}`));
     const environments = new VectorEnvironment(Array.from({ length: starts.length * each }, make));
     const { count, observations, nextObservations, rewards, terminated, truncated } = environments;
     const acting = new ActingLoop(actor, policy, 'greedy', starts.length, each);
@@ -91,7 +97,7 @@ export async function* evaluate(
 
     const active = new Uint8Array(count).fill(1);
     for (let left = count; left > 0; ) {
-      const actions = await acting.act(observations, noise);
+      const actions = await acting.act(observations, ownNoise);
       const before = observations.slice();
       environments.step(actions, active);
       for (let i = 0; i < count; i++) {
