@@ -327,6 +327,13 @@ evaluation: { every: 200, episodes: 5 }
 
     const played = await run(cwd, 'eval', 'runs/whole', '--episodes', '3');
     assert.match(played.stdout, /^3 +1400 +\d+\.\d ± /m);
+    const planned = await run(cwd, 'eval', 'runs/whole', '--planner', 'cem');
+    assert.deepEqual([planned.code, planned.stdout], [2, '']);
+    assert.equal(
+      planned.stderr,
+      'wm: --planner cem: runs/whole was trained by ppo, which has no world model to plan in; leave --planner out\n',
+    );
+    assert.ok(!existsSync(path.join(cwd, 'runs', 'whole', 'eval-cem.csv')));
     const tiny = path.relative(cwd, await referenceRun());
     const { stdout } = await run(cwd, 'compare', 'runs/whole', tiny);
     assert.match(stdout, /^PPO +1 +\d+\.\d +\d+\.\d +– /m);
@@ -381,6 +388,19 @@ describe('eval and compare', () => {
     const highest = 100 * (rewards.indexOf(Math.max(...rewards)) + 1);
     assert.equal(text(dir, 'eval-best.csv').split('\n')[1]!.split(',')[1], `${highest}`);
 
+    // The same starts, played by planning; the policy's files stay as they are.
+    const search = ['horizon=2', 'candidates=4', 'elites=2', 'iterations=1'];
+    const settings = search.flatMap((setting) => ['--set', `planner.${setting}`]);
+    const planned = await evaluate('--episodes', '2', '--planner', 'cem', ...settings);
+    assert.equal(planned.stderr, '');
+    assert.match(
+      planned.stdout,
+      /\(2 greedy episodes each\)\nplanned by cem in the online model: horizon 2, candidates 4, elites 2, iterations 1, warmStart false\n/,
+    );
+    assert.match(text(dir, 'eval-cem.csv'), /,planner_horizon,.*,planner_warm_start\n0,.*,2,4,2,1,0\n1,/s);
+    assert.equal(text(dir, 'episodes-cem.csv').split('\n').length, 1 + 4 + 1);
+    assert.equal(text(dir, 'episodes.csv'), episodes);
+
     // Fewer episodes replace more only when told to, and what cannot be written is printed nevertheless.
     const table = text(dir, 'eval.csv');
     const fewer = await evaluate('--episodes', '2');
@@ -402,8 +422,9 @@ describe('eval and compare', () => {
     assert.equal(hindered.stdout, fewer.stdout);
     assert.match(hindered.stderr, /^wm: runs\/tiny\/episodes\.csv: a folder stands where a file is needed/);
     assert.equal(text(dir, 'eval.csv').split('\n')[1]!.split(',')[2], '2');
-    for (const file of ['eval.csv', 'eval-best.csv', 'episodes.csv', 'episodes-best.csv', 'episodes.csv.tmp'])
-      rmSync(path.join(dir, file), { recursive: true });
+    for (const suffix of ['', '-best', '-cem'])
+      for (const file of ['eval', 'episodes']) rmSync(path.join(dir, `${file}${suffix}.csv`));
+    rmSync(path.join(dir, 'episodes.csv.tmp'), { recursive: true });
   });
 
   test('a run without checkpoints says what to do, and is left as it is', async () => {
@@ -459,6 +480,7 @@ describe('eval and compare', () => {
 
 describe('bad input ends with one sentence, exit code 2 and nothing written', () => {
   const train = (...args: string[]) => ['train', '--config', 'tiny.yaml', ...args];
+  const plan = (setting: string) => ['eval', '.', '--planner', 'cem', '--set', `planner.${setting}`];
   const cases: [string, string[], RegExp, Record<string, string>?][] = [
     ['no config', ['train'], /^wm: --config: missing; /],
     ['a missing file', ['train', '--config', 'none.yaml'], /^wm: none\.yaml: no such file; /],
@@ -498,6 +520,31 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
     ['eval of no run', ['eval', '.'], /^wm: \. is no run folder: /],
     ['compare of no run', ['compare', 'nowhere'], /^wm: nowhere does not exist; give a run folder/],
     ['an unknown engine of eval', ['eval', '.', '--engine', 'gpu'], /^wm: --engine: expected auto, /],
+    [
+      'an unknown planner',
+      ['eval', '.', '--planner', 'mppi'],
+      /^error: option '--planner <name>' argument 'mppi' is invalid\. Allowed choices are cem\.\n$/,
+    ],
+    [
+      'a setting of no planner',
+      ['eval', '.', '--set', 'planner.horizon=3'],
+      /^wm: --set planner\.horizon=3: there is no planner to set, name one with --planner\n$/,
+    ],
+    [
+      'a setting that the planner does not have',
+      plan('temperature=1'),
+      /^wm: --set planner\.temperature=1: planner\.temperature: unknown key, the planner has planner\.horizon, planner\.candidates, planner\.elites, planner\.iterations and planner\.warmStart\n$/,
+    ],
+    [
+      "a planner's setting out of range",
+      plan('horizon=0'),
+      /^wm: --set planner\.horizon=0: planner\.horizon: expected an integer from 1 to 1000, got 0\n$/,
+    ],
+    [
+      'more elites than candidates',
+      plan('elites=65'),
+      /^wm: --set planner\.elites=65: planner\.elites must not exceed planner\.candidates, of which they are the best \(planner\.elites is 65, planner\.candidates is 64\)\n$/,
+    ],
   ];
   const tried = cases.map(([what, args, message, files]) => ({ what, args, message, cwd: workplace(files) }));
   const found = tried.map(({ cwd }) => readdirSync(cwd));

@@ -1,4 +1,5 @@
 import { formatMean } from '../compare/numbers.ts';
+import { loadPlanner } from '../config/planner.ts';
 import { UserError } from '../errors.ts';
 import {
   type CheckpointChoice,
@@ -6,6 +7,8 @@ import {
   type RunEvaluation,
   type SeedEvaluation,
 } from '../experiment/evaluate-run.ts';
+import type { PlannerName } from '../planning/names.ts';
+import type { Planner } from '../planning/settings.ts';
 import { EvaluationFiles, type PlannedEvaluation } from '../runs/evaluation-files.ts';
 import { estimate, formatEstimate } from '../statistics.ts';
 import { type Episode, returnStatistics } from '../training/evaluate.ts';
@@ -18,6 +21,8 @@ interface EvalOptions {
   out?: string;
   replace?: boolean;
   checkpoint: CheckpointChoice;
+  planner?: PlannerName;
+  set: string[];
   json?: boolean;
 }
 
@@ -38,14 +43,17 @@ const EPISODE_COLUMNS = ['seed', 'episode', 'return', 'length', 'terminated', 't
  */
 export async function evalCommand(dir: string, options: EvalOptions): Promise<number> {
   const { episodes, checkpoint } = options;
+  const planner = requestedPlanner(options);
   const engine = requestedEngine(options.engine);
-  const files = new EvaluationFiles(options.out ?? dir, checkpoint === 'best' ? '-best' : '');
+  const suffix = [checkpoint === 'best' && '-best', planner && `-${planner.name}`].filter(Boolean).join('');
+  const files = new EvaluationFiles(options.out ?? dir, suffix);
   let keep = true;
   const evaluation = await blamingVariable(options.engine === undefined ? engine : undefined, () =>
     evaluateRun(dir, {
       checkpoint,
       episodes,
       engine,
+      planner,
       begin: (seeds) => {
         const why = whyNotKept(files, { seeds, episodes }, options);
         if (why !== null) process.stderr.write(`${why}\n`);
@@ -54,14 +62,22 @@ export async function evalCommand(dir: string, options: EvalOptions): Promise<nu
     }),
   );
   for (const { fallback } of evaluation.seeds) if (fallback) process.stderr.write(`${fallback}\n`);
-  const { perSeed, perEpisode } = evaluationTables(evaluation);
+  const { perSeed, perEpisode } = evaluationTables(evaluation, planner);
   process.stdout.write(
     options.json
-      ? asJson({ run: dir, checkpoint }, perSeed.rows)
-      : asText(evaluation, perSeed.rows, episodes),
+      ? asJson({ run: dir, checkpoint, ...(planner && { planner }) }, perSeed.rows)
+      : asText(evaluation, perSeed.rows, episodes, planner),
   );
   if (keep) files.write(perSeed, perEpisode);
   return 0;
+}
+
+/** @throws UserError for a setting that no planner has, or where there is none to set. */
+function requestedPlanner({ planner, set }: EvalOptions): Planner | undefined {
+  if (planner !== undefined) return loadPlanner(planner, set);
+  if (set.length > 0)
+    throw new UserError(`--set ${set[0]}: there is no planner to set, name one with --planner`);
+  return undefined;
 }
 
 /**
@@ -100,8 +116,20 @@ function endingOf({ entry }: RunEvaluation, { terminated, lastObservation }: Epi
   return terminated ? entry.terminationCause(lastObservation) : 'limit';
 }
 
+/** The planner's settings as columns of eval.csv. */
+function plannerColumns({ settings }: Planner): Record<string, number> {
+  const { horizon, candidates, elites, iterations, warmStart } = settings;
+  return {
+    planner_horizon: horizon,
+    planner_candidates: candidates,
+    planner_elites: elites,
+    planner_iterations: iterations,
+    planner_warm_start: Number(warmStart),
+  };
+}
+
 /** The tables of eval.csv and episodes.csv. */
-function evaluationTables(evaluation: RunEvaluation) {
+function evaluationTables(evaluation: RunEvaluation, planner: Planner | undefined) {
   const { entry, diagnostics, seeds } = evaluation;
   const lastColumns = entry.observationNames.map((name) => `last_${name}`);
   const episodes = seeds.flatMap(({ seed, episodes }) =>
@@ -112,19 +140,35 @@ function evaluationTables(evaluation: RunEvaluation) {
       ...Object.fromEntries(lastColumns.map((column, i) => [column, episode.lastObservation[i]!])),
     })),
   );
+  const planned = planner ? plannerColumns(planner) : {};
   return {
-    perSeed: { columns: [...EVAL_COLUMNS, ...diagnostics], rows: seeds.map(evalRow) },
+    perSeed: {
+      columns: [...EVAL_COLUMNS, ...diagnostics, ...Object.keys(planned)],
+      rows: seeds.map((seed) => ({ ...evalRow(seed), ...planned })),
+    },
     perEpisode: { columns: [...EPISODE_COLUMNS, ...lastColumns], rows: episodes },
   };
 }
 
 const rewardOf = (rows: readonly EvalRow[]) => estimate(rows.map(({ reward_mean }) => reward_mean));
 
-function asJson(played: { run: string; checkpoint: CheckpointChoice }, rows: readonly EvalRow[]): string {
+/** What was played, for `--json`. */
+interface Played {
+  run: string;
+  checkpoint: CheckpointChoice;
+  planner?: Planner;
+}
+
+function asJson(played: Played, rows: readonly EvalRow[]): string {
   return `${JSON.stringify({ ...played, reward: rewardOf(rows), seeds: rows })}\n`;
 }
 
-function asText(evaluation: RunEvaluation, rows: readonly EvalRow[], episodes: number): string {
+function asText(
+  evaluation: RunEvaluation,
+  rows: readonly EvalRow[],
+  episodes: number,
+  planner: Planner | undefined,
+): string {
   const { diagnostics, seeds } = evaluation;
   const lines = rows.map((row, i) => [
     String(row.seed),
@@ -137,9 +181,16 @@ function asText(evaluation: RunEvaluation, rows: readonly EvalRow[], episodes: n
   return [
     alignColumns([['seed', 'step', 'reward', 'min', 'max', 'ended by'], ...lines]),
     `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${formatEstimate(rewardOf(rows), 1)} (${episodes} greedy episodes each)\n`,
+    planner ? `planned by ${planner.name} in the online model: ${inWords(planner.settings)}\n` : '',
     diagnostics.length > 0 ? alignColumns(modelErrors(seeds)) : '',
   ].join('');
 }
+
+/** `horizon 12, candidates 200` */
+const inWords = (settings: object) =>
+  Object.entries(settings)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(', ');
 
 /** What the models' predictions miss by, and its column in raw and in standardised units; docs/metrics.md. */
 const MODEL_ERRORS = [

@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
+import { plannerNames } from '../planning/names.ts';
 import { alternatives } from '../words.ts';
 import { hostInfo } from './host.ts';
 import { leaveOn } from './leave.ts';
@@ -95,6 +96,18 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       new Option('--checkpoint <which>', "each seed's last one, or that of its best evaluation")
         .choices(['last', 'best'])
         .default('last'),
+    )
+    .addOption(
+      new Option(
+        '--planner <name>',
+        'act by planning at every step, in the model as it is trained (it has no average), instead of by the policy',
+      ).choices(plannerNames),
+    )
+    .option(
+      '--set <key=value>',
+      "override one of the planner's settings, e.g. planner.candidates=500; repeatable",
+      collect,
+      [],
     )
     .option('--out <dir>', 'write eval.csv and episodes.csv there (default: into the run folder)')
     .option('--replace', 'replace an eval.csv that holds more episodes or other seeds')

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
+import type { Rule } from '../methods/rules.ts';
 import { refusal } from '../methods/takes.ts';
 import { alternatives, closest } from '../words.ts';
 import { schemaRoot } from './describe.ts';
@@ -111,19 +112,27 @@ export function validate(source: ConfigSource): Experiment {
     const path = source.has(['environment']) ? ['environment'] : ['method'];
     fail(source, [{ kind: 'value', path, says }]);
   }
-  const broken = methods[method].rules.filter((rule) => !rule.holds(experiment));
-  if (broken.length > 0) {
-    fail(
-      source,
-      broken.map(({ keys, says }): Problem => {
-        const paths = keys.map((key) => key.split('.'));
-        const given = paths.map((path) => `${dotted(path)} is ${valueAt(experiment, path)}`).join(', ');
-        const path = paths.find((candidate) => source.has(candidate)) ?? [];
-        return { kind: 'rule', path, says: `${says} (${given})` };
-      }),
-    );
-  }
+  requireRules(source, methods[method].rules, experiment);
   return experiment;
+}
+
+/** @throws UserError naming the first rule that the resolved config breaks. */
+export function requireRules<Config>(
+  source: ConfigSource,
+  rules: readonly Rule<Config>[],
+  config: Config,
+): void {
+  const broken = rules.filter((rule) => !rule.holds(config));
+  if (broken.length === 0) return;
+  fail(
+    source,
+    broken.map(({ keys, says }): Problem => {
+      const paths = keys.map((key) => key.split('.'));
+      const given = paths.map((path) => `${dotted(path)} is ${valueAt(config, path)}`).join(', ');
+      const path = paths.find((candidate) => source.has(candidate)) ?? [];
+      return { kind: 'rule', path, says: `${says} (${given})` };
+    }),
+  );
 }
 
 /** The method or arm that a wrong name comes near. */
@@ -134,7 +143,7 @@ function meant(method: unknown): string {
 }
 
 /** Reports the problem that stands first. */
-function fail(source: ConfigSource, problems: readonly Problem[]): never {
+export function fail(source: ConfigSource, problems: readonly Problem[]): never {
   const placed = problems.map((problem) => ({
     ...problem,
     place: problem.kind === 'key' ? source.keyPlace(problem.path) : source.place(problem.path),

@@ -11,14 +11,23 @@ export interface Problem {
   says: string;
 }
 
-/** The schema's issues with `values`, in our words: `expected a number >= 0, got "high"`. */
-export function problemsOf(error: z.ZodError, values: unknown, root: SchemaNode): Problem[] {
+/**
+ * The schema's issues with `values`, in our words: `expected a number >= 0, got "high"`.
+ *
+ * @param help what to do about an unknown key that comes near to none
+ */
+export function problemsOf(
+  error: z.ZodError,
+  values: unknown,
+  root: SchemaNode,
+  help = 'see wm train --help-config',
+): Problem[] {
   return error.issues.flatMap(settle).flatMap((issue): Problem[] => {
     const path = issue.path as KeyPath;
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => {
         const unknown = [...path, key];
-        return { kind: 'key', path: unknown, says: unknownKey(unknown, root) };
+        return { kind: 'key', path: unknown, says: unknownKey(unknown, root, help) };
       });
     }
     if (issue.code === 'custom') return [{ kind: 'value', path, says: issue.message }];
@@ -52,7 +61,7 @@ export function shown(value: unknown): string {
   return typeof value === 'string' ? `${text.slice(0, 57)}…"` : 'a map of keys';
 }
 
-function unknownKey(path: KeyPath, root: SchemaNode): string {
+function unknownKey(path: KeyPath, root: SchemaNode, help: string): string {
   const names = leafKeys(root).flatMap((leaf) =>
     leaf.path.map((_, depth) => leaf.path.slice(0, depth + 1).join('.')),
   );
@@ -61,7 +70,7 @@ function unknownKey(path: KeyPath, root: SchemaNode): string {
     closest(dotted(path), names) ??
     names.find((name) => name.split('.').at(-1) === word) ??
     names.find((name) => name === otherWords.get(word.toLowerCase()));
-  return meant === undefined ? 'unknown key, see wm train --help-config' : didYouMean(meant);
+  return meant === undefined ? `unknown key, ${help}` : didYouMean(meant);
 }
 
 /** What others call a key, too far from its name for `closest`. */

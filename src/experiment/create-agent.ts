@@ -1,11 +1,10 @@
 import type { Experiment } from '../config/schema.ts';
 import { environmentEntry } from '../envs/index.ts';
-import { methods } from '../methods/index.ts';
-import type { Agent } from '../training/agent.ts';
+import { type MethodAgent, methods } from '../methods/index.ts';
 import { agentSpaces } from '../training/agent-spaces.ts';
 
 /** A fresh agent of an experiment's method, with one member per seed, on the engine that has been started. */
-export async function createAgent(experiment: Experiment, seeds: readonly number[]): Promise<Agent> {
+export async function createAgent(experiment: Experiment, seeds: readonly number[]): Promise<MethodAgent> {
   const method = await methods[experiment.method].load();
   return method.create(
     seeds.map((seed) => ({ seed, settings: experiment })),

@@ -4,8 +4,11 @@ import { chooseEngine, startEngine } from '../engine/engine.ts';
 import type { EngineName } from '../engine/names.ts';
 import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
+import type { MethodAgent } from '../methods/index.ts';
+import type { Planner } from '../planning/settings.ts';
 import { type Run, readRun } from '../runs/read.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
+import type { Actor } from '../training/acting.ts';
 import { complete, type Episode, evaluate, evaluationStreams } from '../training/evaluate.ts';
 import type { Row } from '../training/events.ts';
 import { heldOutSet } from '../training/held-out.ts';
@@ -42,19 +45,23 @@ export interface EvaluationOptions {
   /** Episodes per seed. */
   episodes: number;
   engine: EngineName | 'auto';
+  /** Acts in place of the policy, by planning in the model; undefined: the policy acts. */
+  planner?: Planner | undefined;
   /** Told, before anything is played, which seeds will play. */
   begin: (seeds: readonly number[]) => void;
 }
 
 /**
- * Plays greedy episodes with the averaged policy of a checkpoint of each seed of a run, all seeds side by side, and
- * measures the models. What is random comes from streams of each seed that training never draws from: `eval`, `diagnosis/0`.
+ * Plays greedy episodes with the averaged policy of a checkpoint of each seed of a run, or by planning in its model, all
+ * seeds side by side, and measures the models. What is random comes from streams of each seed that training never draws
+ * from: `eval`, `eval/acting`, `diagnosis/0`; episodes start alike whoever acts.
  *
- * @throws UserError when `dir` is no run folder, holds no checkpoint or a damaged one, or the engine cannot load.
+ * @throws UserError when `dir` is no run folder, holds no checkpoint or a damaged one, the engine cannot load, or there is
+ *   no model to plan in.
  */
 export async function evaluateRun(
   dir: string,
-  { checkpoint: choice, episodes, engine: requested, begin }: EvaluationOptions,
+  { checkpoint: choice, episodes, engine: requested, planner, begin }: EvaluationOptions,
 ): Promise<RunEvaluation> {
   const run = readRun(dir);
   const { experiment } = run;
@@ -76,9 +83,10 @@ export async function evaluateRun(
   const fresh = await agent.save();
   for (const [member, { seed, state }] of saved.entries()) requireFitting(seed, state, fresh[member]!);
   agent.load(saved.map(({ state }) => state));
+  const actor = planner ? planning(run, agent, planner) : agent;
   begin(seeds);
   const streams = evaluationStreams(seeds, 'eval');
-  const playing = evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams);
+  const playing = evaluate(actor, entry, 'average', episodes, RECORDED_EPISODES, streams);
   // Lets signals in.
   const evaluations = await complete(playing, () => setImmediate());
   const own = evaluations.map(({ recorded }) => recorded);
@@ -91,6 +99,13 @@ export async function evaluateRun(
     diagnosis: roundRow(diagnoses[member]!),
   }));
   return { entry, diagnostics: agent.diagnostics, seeds: evaluated };
+}
+
+function planning({ dir, experiment }: Run, agent: MethodAgent, { name, settings }: Planner): Actor {
+  if (agent.planningActor) return agent.planningActor(settings);
+  throw new UserError(
+    `--planner ${name}: ${dir} was trained by ${experiment.method}, which has no world model to plan in; leave --planner out`,
+  );
 }
 
 /** What to do about a run that holds no checkpoint, in one sentence. */
