@@ -4,6 +4,7 @@ import type { Agent, Member, Method } from '../training/agent.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import { type Course, replayCourse } from './course.ts';
 import { dreamerArm, dreamerRules, dreamerSettings } from './dreamer/settings.ts';
+import { planetRules, planetSettings } from './planet/settings.ts';
 import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
 import { rssmRules } from './rssm-keys.ts';
 import { type Rule, type RunLength, replayRules } from './rules.ts';
@@ -30,6 +31,15 @@ export const methods = {
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./dreamer/agent.ts')).dreamer,
+  }),
+  planet: defineMethod(planetSettings, {
+    title: 'PlaNet: planning in a recurrent state-space model, without an actor',
+    arm: () => 'planet',
+    takes: vectorsAndAnyAction,
+    rules: planetRules,
+    course: replayCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./planet/agent.ts')).planet,
   }),
   ppo: defineMethod(ppoSettings, {
     title: 'PPO, proximal policy optimisation: the model-free yardstick',

@@ -83,6 +83,25 @@ export const twoHotKeys = z
   .prefault({})
   .describe('how rewards and values are encoded over bins');
 
+/** Keys of the optimizer: see `OptimizerSettings`. */
+export const optimizerKeys = {
+  name: z
+    .enum(['laprop', 'adam'])
+    .default('laprop')
+    .describe('LaProp: the momentum of normalised gradients (v3), or Adam'),
+  learningRate: positive.default(1e-3).describe('step size of the world model (v3: 4e-5 for layers of 1024)'),
+  epsilon: positive.default(1e-20).describe('ε (v3: 1e-20)'),
+  warmUp: z.int().min(0).default(100).describe('updates over which the step size grows from 0 (v3: 1000)'),
+  adaptiveClip: nonNegative
+    .default(0.3)
+    .describe("largest share of each tensor's norm that its gradient's may have; 0: any (v3: 0.3)"),
+  gradientClip: nonNegative
+    .default(0)
+    .describe(
+      'largest global gradient norm, of each network that has its own step size; 0: any (v1, v2: 100)',
+    ),
+};
+
 /** What must hold between the keys of a method that learns an RSSM from windows of steps. */
 export const rssmRules: readonly Rule<RssmConfig & ReplayConfig>[] = [
   {

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { CarryPart } from '../training/steps.ts';
 import type { States, WorldModel } from './world-model.ts';
 
 /** A model that follows real episodes step by step. */
 export type Follower<State extends States> = Required<Pick<WorldModel<State>, 'follow' | 'stateSizes'>>;
+type Sizes<State extends States> = Pick<Follower<State>, 'stateSizes'>;
 
 const numbersOf = (stateSizes: Readonly<Record<string, number>>) =>
   Object.values(stateSizes).reduce((sum, size) => sum + size, 0);
@@ -11,10 +13,14 @@ const numbersOf = (stateSizes: Readonly<Record<string, number>>) =>
  * The numbers that an agent carries in each environment to follow its episodes: 1, the state, and the action taken
  * there. All zero, they are an episode's start.
  */
-export const followedSize = <State extends States>(
-  { stateSizes }: Follower<State>,
-  actions: number,
-): number => 1 + numbersOf(stateSizes) + actions;
+export const followedSize = <State extends States>({ stateSizes }: Sizes<State>, actions: number): number =>
+  1 + numbersOf(stateSizes) + actions;
+
+/** Where in that the state stands. */
+export const carriedState = (stateSizes: Readonly<Record<string, number>>): CarryPart => ({
+  from: 1,
+  size: numbersOf(stateSizes),
+});
 
 /**
  * What is carried on from a step.

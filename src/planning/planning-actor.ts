@@ -2,10 +2,19 @@ import * as tf from '@tensorflow/tfjs-core';
 import { scope } from '../engine/scope.ts';
 import { UserError } from '../errors.ts';
 import { Acting, type DecisionInputs, type DecisionTensors } from '../models/acting.ts';
-import { toBox } from '../models/action-encoding.ts';
+import { encodeActions, toBox } from '../models/action-encoding.ts';
+import type { Exploration } from '../models/exploration.ts';
 import { carryStep, followedSize, followStep } from '../models/following.ts';
 import type { States, WorldModel } from '../models/world-model.ts';
-import type { Actor, Decision, Noise, PolicyName, Situation } from '../training/acting.ts';
+import {
+  type ActingMode,
+  type Actor,
+  type Decision,
+  type Noise,
+  noiseSize,
+  type PolicyName,
+  type Situation,
+} from '../training/acting.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import { cem, type IterationNoise, searchNoise } from './cem.ts';
 import { type ProposalFamily, proposalFamily } from './proposals.ts';
@@ -18,7 +27,7 @@ export interface DisposableActor extends Actor {
 
 /** An agent that may have a world model to plan in. */
 export interface MayPlan {
-  /** Acts by planning in the model that is being trained, whatever policy is asked for: there is no average of it. */
+  /** Acts by planning in the model: in its average where there is one and the averaged policy is asked for. */
   planningActor?(settings: PlannerSettings): DisposableActor;
 }
 
@@ -26,8 +35,8 @@ export interface MayPlan {
 export interface PlansIn<Weights extends object, State extends States> {
   members: number;
   spaces: AgentSpaces;
-  /** The weights as they stand. */
-  weights(): Weights;
+  /** The weights as they stand; those that are trained, where the model has no average. */
+  weights(policy: PolicyName): Weights;
   /** The model over such weights; what verbs it has does not depend on them. */
   model(weights: Weights): WorldModel<State>;
 }
@@ -38,17 +47,17 @@ type PlannableModel<State extends States> = WorldModel<State> &
 
 /**
  * Acts by planning in a world model, at every step anew: follows the episode by what is observed, searches for the plan
- * of the largest predicted return, and takes its first action. Both modes are the same: an agent that explores by planning
- * adds noise of its own.
+ * of the largest predicted return, and takes its first action, or what exploration makes of it where actions are sampled.
  *
  * It carries the state before, the action taken there, and where the search starts warm the plan.
  */
 export class PlanningActor<Weights extends object, State extends States> implements DisposableActor {
   readonly carrySize: number;
-  readonly noise;
+  readonly noise: Readonly<Record<ActingMode, readonly Noise[]>>;
 
   readonly #within: PlansIn<Weights, State>;
   readonly #settings: PlannerSettings;
+  readonly #exploration: Exploration | undefined;
   readonly #family: ProposalFamily;
   /** What the model follows and is rolled out with. */
   readonly #followNoise: readonly Noise[];
@@ -58,24 +67,25 @@ export class PlanningActor<Weights extends object, State extends States> impleme
   readonly #acting: Acting<Weights>;
 
   /** @throws UserError where the model lacks what planning needs. */
-  constructor(within: PlansIn<Weights, State>, settings: PlannerSettings) {
+  constructor(within: PlansIn<Weights, State>, settings: PlannerSettings, exploration?: Exploration) {
     this.#within = within;
     this.#settings = settings;
+    this.#exploration = exploration;
     const { members, spaces } = within;
-    const model = scope(() => plannable(within.model(within.weights())));
+    const model = scope(() => plannable(within.model(within.weights('online'))));
     this.#family = proposalFamily(spaces.actionSpace);
     this.#followNoise = model.followNoise ?? [];
     this.#stepNoise = model.stepNoise ?? [];
     const search = searchNoise(settings, this.#family, spaces.actions, this.#stepNoise);
     const noise = [...this.#followNoise, ...search];
-    this.noise = { sampled: noise, greedy: noise };
+    this.noise = { sampled: [...noise, ...(exploration?.noise ?? [])], greedy: noise };
     this.#followedSize = followedSize(model, spaces.actions);
     this.carrySize = this.#followedSize + (settings.warmStart ? settings.horizon * spaces.actions : 0);
     this.#acting = new Acting(members, spaces.observation, (inputs) => this.#decide(inputs));
   }
 
-  act(situation: Situation, _policy: PolicyName): Promise<Decision> {
-    return this.#acting.decide(this.#within.weights(), situation);
+  act(situation: Situation, policy: PolicyName): Promise<Decision> {
+    return this.#acting.decide(this.#within.weights(policy), situation);
   }
 
   dispose(): void {
@@ -88,16 +98,18 @@ export class PlanningActor<Weights extends object, State extends States> impleme
     const [members, environments] = observations.shape;
     const rows = members * environments;
     const model = plannable(this.#within.model(weights));
-    const { following, searching } = this.#split(noise!);
+    const { following, searching, exploring } = this.#split(noise!);
     const scaled = tf.div<tf.Tensor3D>(observations, [...observationScale]);
     const { state, first } = followStep(model, this.#part(carry!, 0, this.#followedSize), scaled, following);
     const begin = this.#begin(carry!, first);
     const plan = cem(model, state, this.#family, begin, searching, this.#settings);
     const next: tf.Tensor2D = tf.reshape(tf.slice(plan, [0, 0, 0], [rows, 1, actions]), [rows, actions]);
-    const action = tf.reshape(this.#family.decide(next), [members, environments, actions]) as tf.Tensor3D;
-    const carried = carryStep(model, state, action);
+    const best = tf.reshape(this.#family.decide(next), [members, environments, actions]) as tf.Tensor3D;
+    const greedy = actionSpace.kind === 'discrete' ? tf.argMax(best, -1) : toBox(actionSpace, best);
+    const taken = exploring ? this.#exploration!.explore(greedy, exploring) : greedy;
+    const carried = carryStep(model, state, encodeActions(actionSpace, taken) as tf.Tensor3D);
     return {
-      actions: actionSpace.kind === 'discrete' ? tf.argMax(action, -1) : toBox(actionSpace, action),
+      actions: taken,
       carry: this.#settings.warmStart
         ? tf.concat([carried, tf.reshape(plan, [members, environments, horizon * actions])], 2)
         : carried,
@@ -129,13 +141,20 @@ export class PlanningActor<Weights extends object, State extends States> impleme
     return tf.add(tf.mul(starts, unknown), tf.mul(tf.sub(1, starts), moved));
   }
 
-  /** The noise of following and of each iteration. */
-  #split(noise: tf.Tensor3D): { following: tf.Tensor3D | undefined; searching: IterationNoise[] } {
-    const sizes = this.noise.greedy.map(({ size }) => size);
+  /** The noise of following, of each iteration, and where actions are sampled of exploration. */
+  #split(noise: tf.Tensor3D): {
+    following: tf.Tensor3D | undefined;
+    searching: IterationNoise[];
+    exploring: tf.Tensor3D | undefined;
+  } {
+    const isGreedy = noise.shape[2] === noiseSize(this.noise.greedy);
+    const sizes = (isGreedy ? this.noise.greedy : this.noise.sampled).map(({ size }) => size);
     const parts = tf.split(noise, sizes, 2) as tf.Tensor3D[];
+    const exploring = isGreedy ? [] : parts.splice(this.noise.greedy.length);
     const ofFollowing = parts.splice(0, this.#followNoise.length);
     const each = 1 + this.#stepNoise.length;
     return {
+      exploring: exploring.length > 0 ? tf.concat(exploring, 2) : undefined,
       following: ofFollowing.length > 0 ? tf.concat(ofFollowing, 2) : undefined,
       searching: Array.from({ length: this.#settings.iterations }, (_, i) => {
         const [candidates, ...steps] = parts.slice(i * each, (i + 1) * each);

@@ -34,6 +34,12 @@ export interface StepBatch {
   memory: Float32Array;
 }
 
+/** So many numbers of an agent's carry in an environment. */
+export interface CarryPart {
+  from: number;
+  size: number;
+}
+
 /** Fields that are copied from a ring as they are. */
 const COPIED = ['observation', 'reward', 'first', 'last', 'terminal'] as const;
 type ColumnName = (typeof COPIED)[number] | 'action' | 'memory';
@@ -46,7 +52,7 @@ type ColumnName = (typeof COPIED)[number] | 'action' | 'memory';
  */
 export class Steps implements Experience<StepBatch> {
   readonly #spaces: StepSpaces;
-  readonly #memory: number;
+  readonly #memory: CarryPart;
   readonly #rings: readonly Ring<ColumnName>[];
   /** Per member: the reward of arriving at the step to come. */
   readonly #arriving: Float32Array;
@@ -54,12 +60,12 @@ export class Steps implements Experience<StepBatch> {
   /** The row before each window of the batch: [members, batch] */
   readonly #contexts: Float64Array;
 
-  /** @param memory numbers that the agent remembers, the first of its carry */
+  /** @param memory what of the agent's carry a step is remembered by */
   constructor(
     members: number,
     { capacity, batch, length }: ReplaySettings['replay'],
     spaces: StepSpaces,
-    memory: number,
+    memory: CarryPart,
   ) {
     const { observation, actionSpace } = spaces;
     this.#spaces = spaces;
@@ -76,15 +82,16 @@ export class Steps implements Experience<StepBatch> {
           first: flags,
           last: flags,
           terminal: flags,
-          memory: vectors(memory),
+          memory: vectors(memory.size),
         }),
     );
-    this.#batch = emptyStepBatch(members, batch, length, spaces, memory);
+    this.#batch = emptyStepBatch(members, batch, length, spaces, memory.size);
   }
 
   remember(step: Step): void {
     const { observation, nextObservation, action, reward, terminated, first, ended, carry } = step;
-    const nothing = new Float32Array(this.#memory);
+    const { from, size: remembered } = this.#memory;
+    const nothing = new Float32Array(remembered);
     for (const [i, ring] of this.#rings.entries()) {
       const [size, width, carried] = [observation, action, carry].map(
         (x) => x.length / this.#rings.length,
@@ -97,7 +104,7 @@ export class Steps implements Experience<StepBatch> {
         first: first[i]!,
         last: 0,
         terminal: 0,
-        memory: carry.subarray(i * carried, i * carried + this.#memory),
+        memory: carry.subarray(i * carried + from, i * carried + from + remembered),
       });
       this.#arriving[i] = reward[i]!;
       if (!ended[i]) continue;

@@ -6,20 +6,31 @@ import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/
 import { encodeActions } from '../../models/action-encoding.ts';
 import { DIAGNOSTICS, diagnose, type MeasuredModel } from '../../models/diagnostics.ts';
 import { type Exploration, exploration } from '../../models/exploration.ts';
-import { dynamics, type RssmState } from '../../models/rssm/dynamics.ts';
+import { carriedState, carryStep, followedSize, followStep } from '../../models/following.ts';
+import type { RssmState } from '../../models/rssm/dynamics.ts';
 import { type LatentFamily, latentFamily } from '../../models/rssm/latent.ts';
-import { featureSize } from '../../models/rssm/model.ts';
+import { type Rssm, stateSizes } from '../../models/rssm/model.ts';
 import { type StepTensors, toStepWindows, uploadSteps } from '../../models/rssm/windows.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import { polynomialDecayRate } from '../../nn/moving-average.ts';
+import { type DisposableActor, type MayPlan, PlanningActor } from '../../planning/planning-actor.ts';
+import type { PlannerSettings } from '../../planning/settings.ts';
 import { RandomStream } from '../../random/stream.ts';
-import type { ActingMode, Decision, Noise, PolicyName, Situation } from '../../training/acting.ts';
-import { fillNoise } from '../../training/acting.ts';
+import {
+  type ActingMode,
+  type Decision,
+  fillNoise,
+  type Noise,
+  noiseSize,
+  type PolicyName,
+  type Situation,
+} from '../../training/acting.ts';
 import type { AgentState, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberPart } from '../../training/member-part.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import { warmedUp } from '../../training/optimise.ts';
 import type { Sequences } from '../../training/replay.ts';
 import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { type StepBatch, Steps } from '../../training/steps.ts';
@@ -48,7 +59,7 @@ import {
 
 /** Dreamer: the registry's entry. */
 export const dreamer = {
-  create: (members: readonly Member<DreamerSettings>[], spaces: AgentSpaces): ReplayAgent<StepBatch> =>
+  create: (members: readonly Member<DreamerSettings>[], spaces: AgentSpaces): DreamerAgent =>
     new DreamerAgent(members, spaces),
 };
 
@@ -68,7 +79,7 @@ interface UpdateInputs {
 /** The weights that act. */
 type PolicyWeights = Record<'model' | 'actor', tf.Tensor2D>;
 
-class DreamerAgent implements ReplayAgent<StepBatch> {
+class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan {
   readonly lossTerms = LOSS_TERMS;
   readonly carrySize;
   readonly noise: Readonly<Record<ActingMode, readonly Noise[]>>;
@@ -91,7 +102,7 @@ class DreamerAgent implements ReplayAgent<StepBatch> {
     this.#networks = networks(this.#settings, spaces);
     this.#latent = latentFamily(this.#settings.model);
     const { head } = this.#networks;
-    this.carrySize = featureSize(this.#settings.model) + spaces.actions;
+    this.carrySize = followedSize({ stateSizes: stateSizes(this.#settings.model) }, spaces.actions);
     const { exploration: amount } = this.#settings.actor;
     this.#exploration = amount > 0 ? exploration(spaces.actionSpace, amount) : undefined;
     const ofActions = [head.noise, ...(this.#exploration?.noise ?? [])];
@@ -106,48 +117,56 @@ class DreamerAgent implements ReplayAgent<StepBatch> {
     });
   }
 
-  act(situation: Situation, policyName: PolicyName): Promise<Decision> {
-    const { weights, averages } = this.#state.weights;
-    const { model, actor } = policyName === 'online' ? weights : averages;
-    return this.#acting.decide({ model, actor }, situation);
+  act(situation: Situation, policy: PolicyName): Promise<Decision> {
+    return this.#acting.decide(this.#policy(policy), situation);
   }
 
-  /**
-   * One step of memory and the action: h = f(h, z, a) of what was carried, z ~ q(z | h, o), a ~ π(a | h, z). What is
-   * carried is h, z and a, zero where an episode starts.
-   */
-  #decide({ weights, observations, carry, noise }: DecisionInputs<PolicyWeights>): DecisionTensors {
-    const { layouts, head } = this.#networks;
-    const { model: settings } = this.#settings;
-    const parameters = byGroup((group) =>
-      group === 'critic' ? layouts.critic.named([]) : layouts[group].unpack(weights[group]),
-    );
-    const model = worldModel(this.#networks, this.#settings, this.#spaces, parameters);
-    const sizes = [settings.deter, this.#latent.size, this.#spaces.actions];
-    const [deter, stoch, action] = tf.split(carry!, sizes, -1) as [tf.Tensor, tf.Tensor, tf.Tensor];
-    // Noise of the action and of exploration is there while experience is collected.
-    const isSampled = noise!.shape[2] > this.#latent.noise.size;
-    const { sampled, greedy } = this.noise;
-    const asked = (isSampled ? sampled : greedy).map(({ size }) => size);
-    const [ofLatent, ofAction, ofExploration] = tf.split(noise!, asked, -1);
-    const scaled = tf.div(observations, [...this.#spaces.observationScale]);
-    const { actionInput, sequence, posterior } = dynamics(parameters.model, settings);
-    const next = sequence({ deter, stoch }, actionInput(action));
-    const z = this.#latent.sample(posterior(next, model.encode(scaled)), ofLatent!);
-    const output = model.policy!(model.features({ deter: next, stoch: z }));
-    const decided = head.decide(output, ofAction);
-    const actions =
-      this.#exploration && isSampled ? this.#exploration.explore(decided, ofExploration!) : decided;
-    return {
-      actions,
-      carry: tf.concat([next, z, encodeActions(this.#spaces.actionSpace, actions)], -1),
+  planningActor(settings: PlannerSettings): DisposableActor {
+    const within = {
+      members: this.#members.length,
+      spaces: this.#spaces,
+      weights: (policy: PolicyName) => this.#policy(policy),
+      model: (weights: PolicyWeights) => this.#actingModel(weights),
     };
+    return new PlanningActor(within, settings);
+  }
+
+  #policy(policy: PolicyName): PolicyWeights {
+    const { weights, averages } = this.#state.weights;
+    const { model, actor } = policy === 'online' ? weights : averages;
+    return { model, actor };
+  }
+
+  /** The model with its policy, without a value. */
+  #actingModel(weights: PolicyWeights): Rssm {
+    const { layouts } = this.#networks;
+    return worldModel(this.#networks, this.#settings, this.#spaces, {
+      model: layouts.model.unpack(weights.model),
+      critic: layouts.critic.named([]),
+      actor: layouts.actor.unpack(weights.actor),
+    });
+  }
+
+  /** One step of memory and the action: h = f(h, z, a) of what was carried, z ~ q(z | h, o), a ~ π(a | h, z). */
+  #decide({ weights, observations, carry, noise }: DecisionInputs<PolicyWeights>): DecisionTensors {
+    const model = this.#actingModel(weights);
+    const { actionSpace, observationScale } = this.#spaces;
+    // Noise of the action and of exploration is there while experience is collected.
+    const isSampled = noise!.shape[2] > noiseSize(this.noise.greedy);
+    const asked = this.noise[isSampled ? 'sampled' : 'greedy'].map(({ size }) => size);
+    const [ofState, ofAction, ofExploration] = tf.split(noise!, asked, -1) as (tf.Tensor3D | undefined)[];
+    const scaled = tf.div<tf.Tensor3D>(observations, [...observationScale]);
+    const { state } = followStep(model, carry!, scaled, ofState);
+    const decided = this.#networks.head.decide(model.policy!(model.features(state)), ofAction);
+    const actions = ofExploration ? this.#exploration!.explore(decided, ofExploration) : decided;
+    const action = encodeActions(actionSpace, actions) as tf.Tensor3D;
+    return { actions, carry: carryStep(model, state, action) };
   }
 
   learner(environment: EnvironmentEntry): ReplayLearner<StepBatch> {
     const seeds = this.#members.map(({ seed }) => seed);
     const { replay, model } = this.#settings;
-    const steps = new Steps(seeds.length, replay, this.#spaces, featureSize(model));
+    const steps = new Steps(seeds.length, replay, this.#spaces, carriedState(stateSizes(model)));
     return new ReplayLearner(this, environment, seeds, this.#settings, steps);
   }
 
@@ -234,8 +253,6 @@ class DreamerAgent implements ReplayAgent<StepBatch> {
 
   #scalars(update: number): MemberScalars {
     const { vector, column } = memberScalars(this.#members);
-    const warm = ({ optimizer }: DreamerSettings) =>
-      optimizer.warmUp > 0 ? Math.min(1, (update - 1) / optimizer.warmUp) : 1;
     const rates: ByGroup<(settings: DreamerSettings) => number> = {
       model: ({ optimizer }) => optimizer.learningRate,
       critic: ({ optimizer }) => optimizer.criticLearningRate,
@@ -244,7 +261,9 @@ class DreamerAgent implements ReplayAgent<StepBatch> {
     return {
       lambda: vector(({ lambda }) => lambda),
       entropy: vector(({ actor }) => actor.entropy),
-      learningRate: byGroup((group) => column((settings) => warm(settings) * rates[group](settings))),
+      learningRate: byGroup((group) =>
+        column((settings) => warmedUp(update, settings.optimizer) * rates[group](settings)),
+      ),
       policyAverage: column(({ policyAverage }) => polynomialDecayRate(update, policyAverage)),
       slowCritic: column(({ critic }) => (update % critic.slowEvery === 0 ? critic.slowRate : 0)),
     };

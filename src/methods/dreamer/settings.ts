@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { environmentEntry } from '../../envs/index.ts';
 import { fraction, nonNegative, positive, positiveInteger, replayKeysWith } from '../fields.ts';
-import { rssmKeys, twoHotKeys } from '../rssm-keys.ts';
+import { optimizerKeys, rssmKeys, twoHotKeys } from '../rssm-keys.ts';
 import type { Rule } from '../rules.ts';
 
 /** Dreamer's own config keys. The defaults are v3's ingredients at a size that learns small tasks on a processor. */
@@ -87,27 +87,9 @@ export const dreamerSettings = z.strictObject({
     .describe('the actor'),
   optimizer: z
     .strictObject({
-      name: z
-        .enum(['laprop', 'adam'])
-        .default('laprop')
-        .describe('LaProp: the momentum of normalised gradients (v3), or Adam'),
-      learningRate: positive
-        .default(1e-3)
-        .describe('step size of the world model (v3: 4e-5 for layers of 1024)'),
+      ...optimizerKeys,
       criticLearningRate: positive.default(1e-3).describe('step size of the critic'),
       actorLearningRate: positive.default(1e-3).describe('step size of the actor'),
-      epsilon: positive.default(1e-20).describe('ε (v3: 1e-20)'),
-      warmUp: z
-        .int()
-        .min(0)
-        .default(100)
-        .describe('updates over which the step size grows from 0 (v3: 1000)'),
-      adaptiveClip: nonNegative
-        .default(0.3)
-        .describe("largest share of each tensor's norm that its gradient's may have; 0: any (v3: 0.3)"),
-      gradientClip: nonNegative
-        .default(0)
-        .describe('largest global gradient norm, for model, critic and actor each; 0: any (v1 and v2: 100)'),
     })
     .prefault({})
     .describe('how gradients are followed'),

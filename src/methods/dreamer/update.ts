@@ -4,11 +4,11 @@ import { dynamics, type RssmState } from '../../models/rssm/dynamics.ts';
 import { latentFamily } from '../../models/rssm/latent.ts';
 import { rssmLoss, rssmTerms, type StepWindows } from '../../models/rssm/losses.ts';
 import type { Rssm } from '../../models/rssm/model.ts';
-import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
-import { adaptiveClip, laprop } from '../../nn/laprop.ts';
+import { type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { optimise } from '../../training/optimise.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
 import { movingRange } from '../../training/return-range.ts';
 import { differentiableLambdaReturn } from '../../training/returns.ts';
@@ -19,7 +19,6 @@ import {
   byGroup,
   criticOutput,
   GROUPS,
-  type Group,
   type Networks,
   valueFactor,
   type Weights,
@@ -339,22 +338,16 @@ export function applyGradients(
   scalars: Pick<MemberScalars, 'learningRate' | 'policyAverage' | 'slowCritic'>,
 ): { weights: Weights; terms: LossTerms } {
   const norms = byGroup((group) => globalNorm(gradient[group]));
-  const step = (group: Group) => {
-    const parameters = before.weights[group];
-    const moments = before.moments[group];
-    const rate = scalars.learningRate[group];
-    const clipped =
-      optimizer.adaptiveClip > 0
-        ? adaptiveClip(networks.layouts[group], parameters, gradient[group], optimizer.adaptiveClip)
-        : gradient[group];
-    if (optimizer.name === 'laprop') {
-      return laprop(parameters, clipped, moments, correction, rate, optimizer.epsilon);
-    }
-    const norm = optimizer.adaptiveClip > 0 ? globalNorm(clipped) : norms[group];
-    const largest = optimizer.gradientClip || Number.MAX_VALUE;
-    return adam(parameters, clipped, norm, moments, correction, rate, largest, optimizer.epsilon);
-  };
-  const next = byGroup(step);
+  const next = byGroup((group) =>
+    optimise(
+      networks.layouts[group],
+      { parameters: before.weights[group], moments: before.moments[group] },
+      gradient[group],
+      correction,
+      scalars.learningRate[group],
+      optimizer,
+    ),
+  );
   const weights = byGroup((group) => next[group].parameters);
   const average = (group: 'model' | 'actor') =>
     movingAverage(before.averages[group], weights[group], scalars.policyAverage);

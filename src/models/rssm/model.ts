@@ -3,6 +3,7 @@ import { hiddenLayers, hiddenSpecs, type LayerStyle, normMlp, normMlpSpecs } fro
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
 import { symexp, symlog } from '../../nn/symlog.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import type { Follower } from '../following.ts';
 import type { ImaginedStep, WorldModel } from '../world-model.ts';
 import { dynamics, dynamicsSpecs, observeSequence, type RssmState } from './dynamics.ts';
 import { type ScalarCode, scalarSpecs } from './heads.ts';
@@ -11,6 +12,12 @@ import type { RssmSettings } from './settings.ts';
 
 /** Numbers that heads see of a state: h and z side by side. */
 export const featureSize = (settings: RssmSettings): number => settings.deter + latentFamily(settings).size;
+
+/** How many numbers each tensor of a state has. */
+export const stateSizes = (settings: RssmSettings): Record<keyof RssmState, number> => ({
+  deter: settings.deter,
+  stoch: latentFamily(settings).size,
+});
 
 /** Encoder, dynamics, decoder, reward head and continue head. */
 export function rssmSpecs(settings: RssmSettings, spaces: AgentSpaces, reward: ScalarCode): ParameterSpec[] {
@@ -41,7 +48,9 @@ export interface Behaviours {
 }
 
 /** The verbs of an RSSM. A state's features are h and z, and rewards are predicted of the state that they come with. */
-export interface Rssm extends WorldModel<RssmState> {
+export type Rssm = Follower<RssmState> & RssmVerbs;
+
+interface RssmVerbs extends WorldModel<RssmState> {
   /** e of õ: [members, …, observation] -> [members, …, units]. */
   encode(observation: tf.Tensor): tf.Tensor;
   /** x̂ as the decoder gives it, in the units of `target`: [members, …, features] -> [members, …, observation]. */
@@ -117,6 +126,15 @@ export function rssmModel(
       const next = sequence(emptyState(members, batch), actionInput(tf.zeros([members, batch, actions])));
       return { deter: next, stoch: latent.sample(posterior(next, encode(observation)), undefined) };
     },
+    follow: (before, action, observation, first, noise) => {
+      const keep = tf.expandDims(tf.sub(1, first), 2);
+      const { actionInput, sequence, posterior } = dynamics(parameters, settings);
+      const kept = { deter: tf.mul(before.deter, keep), stoch: tf.mul(before.stoch, keep) };
+      const next = sequence(kept, actionInput(tf.mul(action, keep)));
+      return { deter: next, stoch: latent.sample(posterior(next, encode(observation)), noise) };
+    },
+    followNoise: [latent.noise],
+    stateSizes: stateSizes(settings),
     features,
     stepNoise: [latent.noise],
     stepper,

@@ -1,0 +1,46 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import { type AdamMoments, adam, type BiasCorrection, globalNorm } from '../nn/adam.ts';
+import { adaptiveClip, laprop } from '../nn/laprop.ts';
+import type { ParameterLayout } from '../nn/parameters.ts';
+
+/** How gradients are followed; the config keys of the same names describe them. */
+export interface OptimizerSettings {
+  name: 'laprop' | 'adam';
+  epsilon: number;
+  /** Updates. */
+  warmUp: number;
+  adaptiveClip: number;
+  gradientClip: number;
+}
+
+/** A network's parameters with the optimizer's averages, [members, size] each. */
+export interface Optimised {
+  parameters: tf.Tensor2D;
+  moments: AdamMoments;
+}
+
+/** What a step size is multiplied by at update t, 1 for the first, which does not move: (t − 1) / warmUp, at most 1. */
+export const warmedUp = (update: number, { warmUp }: Pick<OptimizerSettings, 'warmUp'>): number =>
+  warmUp > 0 ? Math.min(1, (update - 1) / warmUp) : 1;
+
+/**
+ * One step of the optimizer, after clipping each tensor's gradient to a share of its norm, and with Adam the whole to a
+ * global norm.
+ *
+ * @param gradient [members, size]
+ * @param learningRate warm-up included: [members, 1]
+ */
+export function optimise(
+  layout: ParameterLayout,
+  { parameters, moments }: Optimised,
+  gradient: tf.Tensor2D,
+  correction: BiasCorrection,
+  learningRate: tf.Tensor2D,
+  { name, epsilon, adaptiveClip: share, gradientClip }: OptimizerSettings,
+): Optimised {
+  const clipped = share > 0 ? adaptiveClip(layout, parameters, gradient, share) : gradient;
+  if (name === 'laprop') return laprop(parameters, clipped, moments, correction, learningRate, epsilon);
+  const largest = gradientClip > 0 ? gradientClip : Number.MAX_VALUE;
+  const norm = globalNorm(clipped);
+  return adam(parameters, clipped, norm, moments, correction, learningRate, largest, epsilon);
+}
