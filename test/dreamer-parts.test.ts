@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
-import { gunzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { Compiled } from '../src/engine/compiled.ts';
@@ -28,22 +26,9 @@ import { twoHotBins, twoHotLoss, twoHotMean } from '../src/nn/two-hot.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { movingRange, percentile } from '../src/training/return-range.ts';
 import { processorEngines } from './support/engine-here.ts';
+import { flat, type Nested, read, reference, tensor } from './support/reference.ts';
 import { assertClose, normals, upload, type Values } from './support/tensors.ts';
 import { uniformsOf } from './support/uniforms.ts';
-
-/** Numbers nested as a tensor's axes. */
-type Nested = number | Nested[];
-
-/** Values computed in float64 from the equations, and checked against the authors' code: fixtures/rssm/README.md. */
-function reference<T>(name: string): T {
-  const file = new URL(`./fixtures/rssm/${name}`, import.meta.url);
-  const bytes = readFileSync(file);
-  return JSON.parse((name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString());
-}
-
-const flat = (nested: Nested): number[] => (typeof nested === 'number' ? [nested] : nested.flatMap(flat));
-const tensor = (nested: Nested): tf.Tensor => tf.tensor(nested as tf.TensorLike, undefined, 'float32');
-const read = (x: tf.Tensor): Float32Array => x.dataSync<'float32'>();
 
 /** Asserts that each number is the one wanted up to a share of its own size, however small. */
 function assertRelative(actual: ArrayLike<number>, wanted: ArrayLike<number>, limit: number, what?: string) {

@@ -12,6 +12,7 @@ import { fakePrograms } from './support/fake-programs.ts';
 import { assertGoesOnExactly } from './support/going-on.ts';
 import { installedEngines, runSync } from './support/program.ts';
 import { assertUpdateEqualsReference } from './support/reference-update.ts';
+import { testRssmReference } from './support/rssm-tests.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
 const found = await engineHere('tensorflow');
@@ -191,6 +192,7 @@ describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` 
   }
 
   testCompiledFunctions(1e-5);
+  testRssmReference(5e-6);
 
   test('what goes on from saved weights ends with the bytes of what never stopped', () =>
     assertGoesOnExactly());
