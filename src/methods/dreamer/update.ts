@@ -107,9 +107,13 @@ export function gradients(
   const trained = byGroup((group) => layouts[group].named(split[group]));
   const model = worldModel(networks, settings, spaces, trained);
   // Dreams are dreamt in a model and valued by a critic that they do not change.
-  const constant = byGroup((group) => layouts[group].unpack(before.weights[group]));
-  const dreamt = worldModel(networks, settings, spaces, { ...constant, actor: trained.actor });
+  const constant = (group: Group) => layouts[group].unpack(before.weights[group]);
   const slowCritic = layouts.critic.unpack(before.slowCritic);
+  const dreamt = worldModel(networks, settings, spaces, {
+    model: constant('model'),
+    critic: settings.critic.slowTarget ? slowCritic : constant('critic'),
+    actor: trained.actor,
+  });
   const slowValue = (states: tf.Tensor) =>
     stopGradient(() => code.mean(criticOutput(slowCritic, states, settings, false)));
 
