@@ -153,7 +153,10 @@ describe('steps', () => {
   test('windows are consecutive steps: led to by actions, rewards and memories of the steps before', () => {
     fc.assert(
       fc.property(lives, ({ members, capacity, length, batch, space, seed }) => {
-        const steps = new Steps(members.length, { capacity, batch, length }, spacesOf(space), MEMORY);
+        const steps = new Steps(members.length, { capacity, batch, length }, spacesOf(space), {
+          from: 0,
+          size: MEMORY,
+        });
         const expected = live(steps, members, space);
         const held = Math.min(...expected.map((rows) => Math.min(rows.length, capacity)));
         const randoms = streams(members.length, seed);
@@ -171,7 +174,7 @@ describe('steps', () => {
     fc.assert(
       fc.property(lives, ({ members, length, batch, space, seed }) => {
         const settings = { capacity: 40, batch, length };
-        const steps = new Steps(members.length, settings, spacesOf(space), MEMORY);
+        const steps = new Steps(members.length, settings, spacesOf(space), { from: 0, size: MEMORY });
         const expected = live(steps, members, space);
         const randoms = streams(members.length, seed);
         for (let update = 1; update <= 3; update++) {
@@ -195,7 +198,8 @@ describe('steps', () => {
   test('go on from a checkpoint as if nothing had happened', () => {
     fc.assert(
       fc.property(lives, fc.nat(1000), ({ members, capacity, length, batch, space, seed }, cut) => {
-        const make = () => new Steps(members.length, { capacity, batch, length }, spacesOf(space), MEMORY);
+        const make = () =>
+          new Steps(members.length, { capacity, batch, length }, spacesOf(space), { from: 0, size: MEMORY });
         const original = make();
         const all = lengthOf(members);
         const stop = cut % all;
@@ -231,7 +235,7 @@ describe('steps of an environment', () => {
       ...{ randomSteps: 1, randomHold: 1, updateEvery: 1 },
       replay: { capacity: 1000, batch: 1000, length: 4 },
     };
-    const steps = new Steps(1, settings.replay, spaces, 0);
+    const steps = new Steps(1, settings.replay, spaces, { from: 0, size: 0 });
     const agent = { ...memoryless(() => Int32Array.of(0)), update: () => {} };
     const learner = new ReplayLearner(agent, cartPole, [1], settings, steps);
     for (let step = 0; step < 400; step++) learner.collectRandomly();

@@ -19,6 +19,7 @@ import {
   byGroup,
   criticOutput,
   GROUPS,
+  type Group,
   type Networks,
   valueFactor,
   type Weights,
