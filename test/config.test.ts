@@ -154,8 +154,11 @@ test('a method is refused in an environment that it cannot act in', () => {
 
 test('a file without a usable method, or without keys', () => {
   const cases: [string, string][] = [
-    ['steps: 3000', 'c.yaml:1:1: method: missing, expected vae-lstm or ppo'],
-    ['steps: 3000\nmethod: dreamer', 'c.yaml:2:9: method: expected vae-lstm or ppo, got "dreamer"'],
+    ['steps: 3000', 'c.yaml:1:1: method: missing, expected vae-lstm, dreamer, planet or ppo'],
+    [
+      'steps: 3000\nmethod: dreamers',
+      'c.yaml:2:9: method: expected vae-lstm, dreamer, planet or ppo, got "dreamers", did you mean dreamer?',
+    ],
     ['', 'c.yaml is empty, write at least `method: …` into it'],
     ['# only a comment', 'c.yaml is empty, write at least `method: …` into it'],
     ['[vae-lstm]', 'c.yaml:1:1: expected keys with values, such as `method: …`'],
@@ -176,7 +179,7 @@ test('what is called otherwise elsewhere is named', () => {
     ['algorithm: ppo', 'c.yaml:1:1: algorithm: unknown key, did you mean `method`?'],
     [
       'method: dream_critc',
-      'c.yaml:1:9: method: expected vae-lstm or ppo, got "dream_critc", did you mean dream-critic?',
+      'c.yaml:1:9: method: expected vae-lstm, dreamer, planet or ppo, got "dream_critc", did you mean dream-critic?',
     ],
   ];
   for (const [text, message] of cases) assert.equal(complaint(text), message);
@@ -431,13 +434,14 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     const text = readFileSync(`${folderOfConfigs}/${file}`, 'utf8');
     const experiment = loadExperiment({ file, text });
     const stem = basename(file, '.yaml');
-    const arm = dreams.includes(stem) ? 'dream-critic' : stem.replace(/^ppo-.*/, 'ppo');
+    const ofStem = dreams.includes(stem) ? 'dream-critic' : stem.replace(/^ppo-.*/, 'ppo');
+    const arm = file.startsWith('dreamer') ? `dreamer-${stem.split('-')[0]}` : ofStem;
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
     assert.equal(experiment.name, stem === 'quick' || arm === 'ppo' ? stem : arm, file);
     found.add(`${experiment.environment} ${experiment.method}`);
   }
   for (const environment of environmentNames) {
-    for (const name of ['vae-lstm', 'ppo'])
+    for (const name of ['vae-lstm', 'dreamer', 'ppo'])
       assert.ok(found.has(`${environment} ${name}`), `${environment} ${name}`);
   }
 });

@@ -58,7 +58,7 @@ export const dreamerSettings = z.strictObject({
     .strictObject({
       layers: positiveInteger.max(8).default(2).describe('hidden layers of the actor'),
       reinforce: z
-        .union([z.literal('auto'), fraction])
+        .union([z.enum(['auto']), fraction])
         .default(1)
         .describe(
           'share ρ of REINFORCE in the gradient, the rest comes through the dynamics: v3 1, v1 0; auto (v2): 1 for choices, 0 in a box',

@@ -74,13 +74,6 @@ export const learning: readonly Group[] = [
         'masked predictions count in the mean',
       ],
       ['[onPrediction, 1]', '[onPrediction, 0.5]', "half the critic's loss on predictions"],
-      ['value: memberMean(objective, -1)', 'value: memberMean(objective)', "the actor's loss negated"],
-      ['-dy.size / perState[0]!.size', 'dy.size / perState[0]!.size', "the actor's gradient negated"],
-      [
-        'tf.sub(tf.mul(advantage!, action), bonus)',
-        'tf.mul(advantage!, action)',
-        'no gradient of the entropy',
-      ],
       [
         'return meanSquaredError(predicted, returns, weight)',
         'return meanSquaredError(predicted, returns)',
@@ -90,6 +83,20 @@ export const learning: readonly Group[] = [
         'memberMean(klToStandardNormal(posterior.mean, posterior.logVariance))',
         'memberMean(klToStandardNormal(mean, tf.split(posterior.logVariance, 2, 2)[0]!))',
         'no divergence of the next observation',
+      ],
+    ],
+  },
+  {
+    area: 'Losses of the world model',
+    file: source.actorLoss,
+    by: updateByJax,
+    changes: [
+      ['value: memberMean(objective, -1)', 'value: memberMean(objective)', "the actor's loss negated"],
+      ['-dy.size / perState[0]!.size', 'dy.size / perState[0]!.size', "the actor's gradient negated"],
+      [
+        'tf.sub(tf.mul(advantage!, action), bonus)',
+        'tf.mul(advantage!, action)',
+        'no gradient of the entropy',
       ],
     ],
   },

@@ -54,7 +54,7 @@ export const metrics: readonly Group[] = [
         'subarray((at + 1) * width, (at + 1 + LONGEST) * width)',
         'actions of the open loop shifted by one',
       ],
-      ['heldOut, spaces, randoms), toReward)', 'heldOut, spaces, randoms), 1)', 'dream return unscaled'],
+      ['heldOut, randoms), toReward)', 'heldOut, randoms), 1)', 'dream return unscaled'],
       [
         'tf.slice(imagined, [0, 0, 0], [randoms.length, starts.length, 1])',
         'imagined',
