@@ -101,18 +101,20 @@ inline void packPanel(int64_t depth, int64_t width, Matrix b, float* panel) {
     return;
   }
   if (b.row == 1) {
-    // Columns stand in memory as rows do: in squares, so that every line that is read is used up while it is near.
-    for (int64_t k = 0; k < depth; k += 8) {
-      const int64_t height = smaller(8, depth - k);
-      for (int64_t j = 0; j < width; j++) {
-        const float* column = b.at + j * b.column + k;
-        if (height == 8) {
-#pragma GCC unroll 8
-          for (int64_t i = 0; i < 8; i++) panel[(k + i) * PANEL + j] = column[i];
-        } else {
-          for (int64_t i = 0; i < height; i++) panel[(k + i) * PANEL + j] = column[i];
-        }
+    // Columns stand in memory as rows do: in squares, each turned in registers.
+    for (int64_t j = 0; j < width; j += LANES) {
+      const int64_t across = smaller(LANES, width - j);
+      int64_t k = 0;
+      for (; across == LANES && k + LANES <= depth; k += LANES) {
+        Floats square[LANES];
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) square[i] = load(b.at + (j + i) * b.column + k);
+        transpose(square);
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) store(panel + (k + i) * PANEL + j, square[i]);
       }
+      for (; k < depth; k++)
+        for (int64_t i = 0; i < across; i++) panel[k * PANEL + j + i] = b.at[(j + i) * b.column + k];
     }
   } else {
     for (int64_t k = 0; k < depth; k++)

@@ -48,18 +48,54 @@ WM_INLINE Floats load(const float* at) { return *reinterpret_cast<const FloatsAn
 
 WM_INLINE void store(float* at, Floats x) { *reinterpret_cast<FloatsAnywhere*>(at) = x; }
 
-/** As many floats as are left, at most LANES; zeros for the rest. */
-WM_INLINE Floats load(const float* at, int64_t left) {
-  if (left >= LANES) return load(at);
+/** The numbers of the lanes, for what takes a vector's apart by constants. */
+template <int... I>
+struct LaneNumbers {};
+template <int N, int... I>
+struct CountedLanes : CountedLanes<N - 1, N - 1, I...> {};
+template <int... I>
+struct CountedLanes<0, I...> {
+  using Numbers = LaneNumbers<I...>;
+};
+using AllLanes = CountedLanes<LANES>::Numbers;
+
+template <int... I>
+WM_INLINE Ints lanesBefore(int64_t count, LaneNumbers<I...>) {
+  return Ints{I...} < static_cast<int32_t>(count);
+}
+/** The first `count` lanes, of which there are perhaps not so many. */
+WM_INLINE Ints lanesBefore(int64_t count) { return lanesBefore(count, AllLanes{}); }
+
+/*
+ * Numbers at the end of a row, fewer than a vector has. By instructions that leave the rest alone where there are such:
+ * a loop in the middle of others costs them their registers. A sanitizer sees what loops do.
+ */
+#if defined(WM_LANES) || defined(__SANITIZE_ADDRESS__) || !(defined(__AVX512F__) || defined(__AVX2__))
+WM_INLINE Floats loadFew(const float* at, int64_t count) {
   Floats x{};
-  for (int64_t i = 0; i < left; i++) x[i] = at[i];
+  for (int64_t i = 0; i < count; i++) x[i] = at[i];
   return x;
 }
+WM_INLINE void storeFew(float* at, Floats x, int64_t count) {
+  for (int64_t i = 0; i < count; i++) at[i] = x[i];
+}
+#elif defined(__AVX512F__)
+WM_INLINE Floats loadFew(const float* at, int64_t count) { return _mm512_maskz_loadu_ps((1u << count) - 1, at); }
+WM_INLINE void storeFew(float* at, Floats x, int64_t count) { _mm512_mask_storeu_ps(at, (1u << count) - 1, x); }
+#else
+WM_INLINE Floats loadFew(const float* at, int64_t count) { return _mm256_maskload_ps(at, (__m256i)lanesBefore(count)); }
+WM_INLINE void storeFew(float* at, Floats x, int64_t count) {
+  _mm256_maskstore_ps(at, (__m256i)lanesBefore(count), x);
+}
+#endif
+
+/** As many floats as are left, at most LANES and at least one; zeros for the rest. */
+WM_INLINE Floats load(const float* at, int64_t left) { return left >= LANES ? load(at) : loadFew(at, left); }
 
 /** Stores as many floats as are left, at most LANES. */
 WM_INLINE void store(float* at, Floats x, int64_t left) {
   if (left >= LANES) return store(at, x);
-  for (int64_t i = 0; i < left; i++) at[i] = x[i];
+  storeFew(at, x, left);
 }
 
 WM_INLINE Ints bitsOf(Floats x) { return reinterpret_cast<Ints>(x); }
@@ -95,14 +131,49 @@ WM_INLINE Floats squareRoot(Floats x) {
 #endif
 }
 
+/** Lane i is lane FROM of x, or beyond LANES of y. */
+#if defined(__clang__)
+#define WM_SHUFFLE(x, y, FROM) __builtin_shufflevector(x, y, (FROM)...)
+#else
+#define WM_SHUFFLE(x, y, FROM) __builtin_shuffle(x, y, Ints{(FROM)...})
+#endif
+
+/** Lane i is lane i + DISTANCE, counted around. */
+template <int DISTANCE, int... I>
+WM_INLINE Floats turned(Floats x, LaneNumbers<I...>) {
+  return WM_SHUFFLE(x, x, (I + DISTANCE) % LANES);
+}
+
+template <int... I>
+WM_INLINE Floats reversed(Floats x, LaneNumbers<I...>) {
+  return WM_SHUFFLE(x, x, LANES - 1 - I);
+}
+WM_INLINE Floats reversed(Floats x) { return reversed(x, AllLanes{}); }
+
 /** The lanes joined to one number, by halves. */
-template <class Join>
+template <class Join, int WIDTH = LANES / 2>
 WM_INLINE float acrossLanes(Floats x) {
-  float parts[LANES];
-  store(parts, x);
-  for (int width = LANES / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; i++) parts[i] = Join::join(parts[i], parts[i + width]);
-  return parts[0];
+  if constexpr (WIDTH == 0) return x[0];
+  else return acrossLanes<Join, WIDTH / 2>(Join::join(x, turned<WIDTH>(x, AllLanes{})));
+}
+
+/** Swaps what stands at bit WIDTH of row and lane, of two rows that far apart. */
+template <int WIDTH, int... I>
+WM_INLINE void swapBlocks(Floats& upper, Floats& lower, LaneNumbers<I...>) {
+  const Floats x = upper, y = lower;
+  upper = WM_SHUFFLE(x, y, I & WIDTH ? LANES + I - WIDTH : I);
+  lower = WM_SHUFFLE(x, y, I & WIDTH ? LANES + I : I + WIDTH);
+}
+
+/** Transposes LANES vectors of LANES. */
+template <int WIDTH = LANES / 2>
+WM_INLINE void transpose(Floats (&rows)[LANES]) {
+  if constexpr (WIDTH > 0) {
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++)
+      if (!(i & WIDTH)) swapBlocks<WIDTH>(rows[i], rows[i + WIDTH], AllLanes{});
+    transpose<WIDTH / 2>(rows);
+  }
 }
 
 }  // namespace wm::WM_SET
