@@ -3,8 +3,7 @@ import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { startEngine } from '../src/engine/engine.ts';
-import { networks } from '../src/engine/native/networks.ts';
-import { training } from '../src/engine/native/training.ts';
+import { fat } from '../src/engine/native/kernels.ts';
 import { startNative } from '../src/engine/native.ts';
 import { observeKernels } from '../src/engine/observe-kernels.ts';
 import { scope } from '../src/engine/scope.ts';
@@ -17,10 +16,16 @@ import { rollOut } from '../src/models/roll-out.ts';
 import { dynamicsSpecs } from '../src/models/vae-lstm/dynamics.ts';
 import { vaeLstmModel } from '../src/models/vae-lstm/model.ts';
 import type { Behaviour } from '../src/models/world-model.ts';
-import { adam, biasCorrection, globalNorm } from '../src/nn/adam.ts';
+import { adam, biasCorrection, globalNorm, zeroMoments } from '../src/nn/adam.ts';
+import { categoricalKl, mixedLogProbabilities, sampleCategorical } from '../src/nn/categorical.ts';
+import { gruStep } from '../src/nn/gru.ts';
+import { zeros } from '../src/nn/initialisers.ts';
+import { adaptiveClip, laprop } from '../src/nn/laprop.ts';
 import { type Activation, dense } from '../src/nn/linear.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
+import { blockLinear, type NormActivation, normDense } from '../src/nn/norm-dense.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
+import { twoHotBins, twoHotLoss, twoHotMean } from '../src/nn/two-hot.ts';
 import { meanSquaredError } from '../src/training/reduce.ts';
 import { lambdaReturn } from '../src/training/returns.ts';
 import { testCompiledFunctions } from './support/compiled-functions.ts';
@@ -354,6 +359,149 @@ describe('fat operations on our kernels equal their portable forms, gradients in
     );
   });
 
+  test('normDense, one layer after the other, and blockLinear', async () => {
+    const layer = fc.record({ blocks: fc.integer({ min: 1, max: 3 }), norm: fc.boolean() });
+    const arbitrary = fc.record({
+      members,
+      // Beyond what goes through a layer at once.
+      rows: fc.oneof(extent, fc.integer({ min: 120, max: 270 })),
+      inputs: small,
+      columns: small,
+      layers: fc.array(layer, { minLength: 1, maxLength: 2 }),
+      activation: fc.constantFrom<NormActivation | undefined>('silu', 'elu', undefined),
+      inputGradient: fc.boolean(),
+      seed,
+    });
+    await assertEqualsPortable(
+      sample(arbitrary, 40),
+      ({ members, rows, inputs, columns, layers, activation, inputGradient, seed }) => {
+        // As many as any of the blocks divides.
+        const widths = [6 * inputs, ...layers.map(() => 6 * columns)];
+        const x = normals(seed, 'x', [members, rows, widths[0]!]);
+        const parameters = layers.map(({ blocks, norm }, i) => {
+          const [depth, outputs] = [widths[i]! / blocks, widths[i + 1]! / blocks];
+          const weight = [members, ...(blocks > 1 ? [blocks] : []), depth, outputs];
+          const ofOutputs = ['bias', ...(norm && activation ? ['scale'] : [])];
+          return [
+            normals(seed, `weight ${i}`, weight),
+            ...ofOutputs.map((name) => normals(seed, `${name} ${i}`, [members, widths[i + 1]!])),
+          ];
+        });
+        const f = (x: tf.Tensor, flat: tf.Tensor[]): tf.Tensor[] => {
+          const layers = parameters.map((of) => {
+            const [weight, bias, scale] = flat.splice(0, of.length);
+            return { weight: tf.mul(weight!, 0.3), bias: bias!, scale };
+          });
+          if (activation) return [normDense(x, layers, activation, inputGradient)];
+          const blocked = layers.map(({ weight, bias }) =>
+            weight.rank === 4 ? { weight, bias } : { weight: tf.expandDims(weight, 1), bias },
+          );
+          return [blocked.reduce((x, { weight, bias }) => blockLinear(x, weight, bias), x)];
+        };
+        const isDifferentiated = inputGradient || !activation;
+        return isDifferentiated
+          ? forwardAndGradients((x, ...rest) => f(x!, rest), [x, ...parameters.flat()], seed)
+          : forwardAndGradients((...rest) => f(upload(x), rest), parameters.flat(), seed);
+      },
+      2e-4,
+    );
+  });
+
+  test('gruStep', async () => {
+    const blocks = fc.integer({ min: 1, max: 3 });
+    const arbitrary = fc.record({ members, batch: small, blocks, units: extent, seed });
+    await assertEqualsPortable(
+      sample(arbitrary, 20),
+      ({ members, batch, blocks, units, seed }) =>
+        forwardAndGradients(
+          (gates, hidden) => [gruStep(gates!, hidden!, blocks)],
+          [
+            normals(seed, 'gates', [members, batch, 3 * blocks * units]),
+            normals(seed, 'hidden', [members, batch, blocks * units]),
+          ],
+          seed,
+        ),
+      1e-5,
+    );
+  });
+
+  test('categorical distributions', async () => {
+    const mix = fc.constantFrom(0, 0.01, 0.5);
+    const classes = fc.integer({ min: 2, max: 40 });
+    const arbitrary = fc.record({ members, batch: small, variables: small, classes, mix, seed });
+    await assertEqualsPortable(
+      sample(arbitrary, 30),
+      ({ members, batch, variables, classes, mix, seed }) => {
+        const shape = [members, batch, variables, classes];
+        const { data } = normals(seed, 'uniform', shape.slice(0, 3));
+        const uniform = { shape: shape.slice(0, 3), data: data.map((x) => Math.abs(x) % 1) };
+        return forwardAndGradients(
+          (p, q) => {
+            const [logP, logQ] = [p!, q!].map((x) => mixedLogProbabilities(tf.mul(x, 3), mix)) as [
+              tf.Tensor,
+              tf.Tensor,
+            ];
+            return [
+              logP,
+              categoricalKl(logP, logQ),
+              sampleCategorical(logP, upload(uniform)),
+              sampleCategorical(logQ, undefined),
+            ];
+          },
+          [normals(seed, 'p', shape), normals(seed, 'q', shape)],
+          seed,
+        );
+      },
+      2e-4,
+    );
+  });
+
+  test('two-hot encoded numbers', async () => {
+    const bins = fc.integer({ min: 1, max: 40 }).map((middle) => twoHotBins(2 * middle + 1, 3));
+    const arbitrary = fc.record({ members, batch: small, bins, seed });
+    await assertEqualsPortable(
+      sample(arbitrary, 30),
+      ({ members, batch, bins, seed }) => {
+        // Some beyond the ends, some bins themselves.
+        const { data } = normals(seed, 'target', [members, batch]);
+        const target = data.map((x, i) => (i % 3 === 0 ? bins[i % bins.length]! : 12 * x));
+        return forwardAndGradients(
+          (x) => [twoHotLoss(x!, tf.tensor2d(target, [members, batch]), bins), twoHotMean(x!, bins)],
+          [normals(seed, 'logits', [members, batch, bins.length])],
+          seed,
+        );
+      },
+      5e-5,
+    );
+  });
+
+  test('adaptiveClip and laprop', async () => {
+    const sizes = fc.array(fc.oneof(small, fc.integer({ min: 30, max: 70 })), {
+      minLength: 1,
+      maxLength: 4,
+    });
+    const arbitrary = fc.record({ members, sizes, scale: fc.constantFrom(1e-20, 1e-3, 1, 100), seed });
+    await assertEqualsPortable(
+      sample(arbitrary, 30),
+      ({ members, sizes, scale, seed }) => {
+        const specs = sizes.map((size, i) => ({ name: `${i}`, shape: [size], initialise: zeros }));
+        const layout = new ParameterLayout(specs);
+        const flat = (name: string) => upload(normals(seed, name, [members, layout.size])) as tf.Tensor2D;
+        // One parameter of nothing.
+        const parameters = layout.join(
+          layout.split(flat('parameters')).map((x, i) => (i === 1 ? tf.zerosLike(x) : x)),
+        );
+        const clipped = adaptiveClip(layout, parameters, tf.mul(flat('gradient'), scale), 0.3);
+        const rate = tf.fill([members, 1], 0.01) as tf.Tensor2D;
+        const first = laprop(parameters, clipped, zeroMoments(members, layout.size), biasCorrection(1), rate);
+        const again = tf.mul(clipped, flat('again')) as tf.Tensor2D;
+        const second = laprop(first.parameters, again, first.moments, biasCorrection(2), rate);
+        return [clipped, first.parameters, second.parameters, second.moments.mean, second.moments.square];
+      },
+      2e-5,
+    );
+  });
+
   test('meanSquaredError, lambdaReturn, globalNorm and adam', async () => {
     const shape = fc.array(extent, { minLength: 2, maxLength: 2 });
     const arbitrary = fc.record({ members, shape, weighted: fc.boolean(), seed });
@@ -389,7 +537,7 @@ describe('fat operations on our kernels equal their portable forms, gradients in
 test('every fat kernel of native is among them', {
   skip: nativeSets.length === 0 && 'skipped: engine native is not built',
 }, () => {
-  const untried = [...networks, ...training].filter(({ name }) => !tried.has(name));
+  const untried = fat.filter(({ name }) => !tried.has(name));
   assert.deepEqual(
     untried.map(({ name }) => name),
     [],

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 /** Runs an engine's own kernel: tensors by name in, tensors out. */
 export type OwnKernel = (
   inputs: Record<string, tf.Tensor>,
-  attributes?: Record<string, number | boolean>,
+  attributes?: Record<string, number | boolean | readonly number[]>,
 ) => tf.Tensor[];
 
 /**
@@ -13,5 +13,6 @@ export type OwnKernel = (
  */
 export function ownKernel(name: string): OwnKernel | undefined {
   if (!tf.getKernel(name, tf.getBackend())) return undefined;
-  return (inputs, attributes) => tf.engine().runKernel<tf.Tensor[]>(name, inputs, attributes);
+  return (inputs, attributes) =>
+    tf.engine().runKernel<tf.Tensor[]>(name, inputs, attributes as tf.NamedAttrMap);
 }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
 import { oneHot } from '../engine/one-hot.ts';
+import { ownKernel } from '../engine/own-kernel.ts';
 
 /**
  * log q of a softmax mixed with the uniform distribution, over the last axis of n classes:
@@ -14,6 +15,18 @@ import { oneHot } from '../engine/one-hot.ts';
  * @returns log q, [members, …, classes]; differentiable
  */
 export function mixedLogProbabilities(logits: tf.Tensor, mix: number): tf.Tensor {
+  const forward = ownKernel('MixedLogProbabilities');
+  const backward = ownKernel('MixedLogProbabilitiesGradient');
+  if (forward && backward) {
+    return withGradient([logits], () => {
+      const [value, probabilities] = forward({ logits }, { mix }) as [tf.Tensor, tf.Tensor];
+      return {
+        value,
+        keep: [probabilities],
+        gradient: (dy, [probabilities]) => backward({ dy, probabilities }, { mix }),
+      };
+    });
+  }
   if (mix === 0) return logSoftmax(logits);
   return withGradient([logits], () => {
     const classes = logits.shape.at(-1)!;
@@ -51,6 +64,15 @@ function logSoftmax(logits: tf.Tensor): tf.Tensor {
  * @returns [members, …]; differentiable by both, each log-probability on its own: ∂p = p (log p − log q + 1), ∂q = −p
  */
 export function categoricalKl(logP: tf.Tensor, logQ: tf.Tensor): tf.Tensor {
+  const forward = ownKernel('CategoricalKl');
+  const backward = ownKernel('CategoricalKlGradient');
+  if (forward && backward) {
+    return withGradient([logP, logQ], () => ({
+      value: forward({ logP, logQ })[0]!,
+      keep: [logP, logQ],
+      gradient: (dy, [logP, logQ]) => backward({ dy, logP, logQ }),
+    }));
+  }
   return withGradient([logP, logQ], () => {
     const probabilities = tf.exp(logP);
     const difference = tf.sub(logP, logQ);
@@ -88,9 +110,11 @@ export function straightThrough(logP: tf.Tensor, choices: (logP: tf.Tensor) => t
  * @returns shaped as logP
  */
 export const sampleCategorical = (logP: tf.Tensor, uniform: tf.Tensor | undefined): tf.Tensor =>
-  straightThrough(logP, (logP) =>
-    oneHot(uniform ? inverted(logP, uniform) : tf.argMax(logP, -1), logP.shape.at(-1)!),
-  );
+  straightThrough(logP, (logP) => {
+    const own = ownKernel('SampleCategorical');
+    if (own) return own({ logP, ...(uniform && { uniform }) })[0]!;
+    return oneHot(uniform ? inverted(logP, uniform) : tf.argMax(logP, -1), logP.shape.at(-1)!);
+  });
 
 /** The class that u falls into: how many cumulated probabilities it has passed, of all but the last. */
 function inverted(logP: tf.Tensor, uniform: tf.Tensor): tf.Tensor {

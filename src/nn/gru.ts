@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
+import { ownKernel } from '../engine/own-kernel.ts';
 
 /** Subtracted from the update gate's input: memory starts out slow to change. */
 const UPDATE_BIAS = 1;
@@ -16,6 +17,23 @@ const UPDATE_BIAS = 1;
  * @returns h′, shaped as h
  */
 export function gruStep(gates: tf.Tensor, hidden: tf.Tensor, blocks = 1): tf.Tensor {
+  return ownStep(gates, hidden, blocks) ?? portableStep(gates, hidden, blocks);
+}
+
+/** The step in one call; undefined where no engine's kernel does it. */
+function ownStep(gates: tf.Tensor, hidden: tf.Tensor, blocks: number): tf.Tensor | undefined {
+  const forward = ownKernel('GruStep');
+  const backward = ownKernel('GruStepGradient');
+  if (!forward || !backward) return undefined;
+  return withGradient([gates, hidden], () => ({
+    value: forward({ gates, hidden }, { blocks })[0]!,
+    keep: [gates, hidden],
+    gradient: (dy, [gates, hidden]) => backward({ dy, gates, hidden }, { blocks }),
+  }));
+}
+
+/** The same in tfjs's operations. */
+function portableStep(gates: tf.Tensor, hidden: tf.Tensor, blocks: number): tf.Tensor {
   return withGradient([gates, hidden], () => {
     const shape = [...hidden.shape.slice(0, -1), blocks, hidden.shape.at(-1)! / blocks];
     const h = tf.reshape(hidden, shape);

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { ownKernel } from '../engine/own-kernel.ts';
 import { type AdamMoments, BETA1, BETA2, type BiasCorrection } from './adam.ts';
 import type { ParameterLayout } from './parameters.ts';
 
@@ -25,6 +26,11 @@ export function adaptiveClip(
   gradient: tf.Tensor2D,
   clip: number,
 ): tf.Tensor2D {
+  const own = ownKernel('AdaptiveClip');
+  if (own) {
+    const attributes = { clip, leastNorm: LEAST_NORM, sizes: layout.sizes };
+    return own({ parameters, gradient }, attributes)[0] as tf.Tensor2D;
+  }
   const members = parameters.shape[0];
   // Both norms of each parameter by one sum.
   const squares = tf.square(tf.concat([parameters, gradient], 0)) as tf.Tensor2D;
@@ -64,6 +70,14 @@ export function laprop(
   learningRate: tf.Tensor2D,
   epsilon = 1e-20,
 ): { parameters: tf.Tensor2D; moments: AdamMoments } {
+  const own = ownKernel('LaProp');
+  if (own) {
+    const corrections = { meanCorrection: correction.mean, squareCorrection: correction.square };
+    const inputs = { parameters, gradient, ...moments, learningRate, ...corrections };
+    const next = own(inputs, { beta1: BETA1, beta2: BETA2, unit: UNIT, epsilon: UNIT * epsilon });
+    const [nextParameters, mean, square] = next as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+    return { parameters: nextParameters, moments: { mean, square } };
+  }
   const scaled = tf.mul(gradient, UNIT);
   const square: tf.Tensor2D = tf.add(tf.mul(moments.square, BETA2), tf.mul(tf.square(scaled), 1 - BETA2));
   const root = tf.sqrt(tf.mul(square, correction.square));

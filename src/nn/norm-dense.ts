@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
+import { type OwnKernel, ownKernel } from '../engine/own-kernel.ts';
 import { ones } from './initialisers.ts';
 import { linearSpecs } from './linear.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
@@ -92,11 +93,10 @@ export function normDense(
   activation: NormActivation,
   inputGradient = true,
 ): tf.Tensor {
-  const y = layers.reduce((rows, { weight, bias, scale }, i) => {
-    const needsGradient = inputGradient || i > 0;
-    if (!scale) return plainLayer(rows, weight, bias, activation, needsGradient);
-    return normalisedLayer(rows, weight, bias, scale, activation, needsGradient);
-  }, toRows(x));
+  const y = layers.reduce(
+    (rows, layer, i) => oneLayer(rows, layer, activation, inputGradient || i > 0),
+    toRows(x),
+  );
   return tf.reshape(y, [...x.shape.slice(0, -1), y.shape.at(-1)!]);
 }
 
@@ -109,8 +109,61 @@ export function normDense(
  * @returns [members, …, outputs], likewise
  */
 export function blockLinear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-  const rows = toRows(x);
-  const y = withGradient([rows, weight, bias], () => {
+  const y = oneLayer(toRows(x), { weight, bias, scale: undefined }, 'none', true);
+  return tf.reshape(y, [...x.shape.slice(0, -1), y.shape.at(-1)!]);
+}
+
+/**
+ * One layer of rows, [members, rows, inputs] -> [members, rows, outputs], by the engine's own kernel where there is one.
+ * Without activation it has no scale, and x its gradient.
+ */
+function oneLayer(
+  rows: tf.Tensor,
+  layer: NormLayer,
+  activation: NormActivation | 'none',
+  inputGradient: boolean,
+): tf.Tensor {
+  const forward = ownKernel('NormDense');
+  const backward = ownKernel('NormDenseGradient');
+  if (forward && backward) return ownLayer(forward, backward, rows, layer, activation, inputGradient);
+  const { weight, bias, scale } = layer;
+  if (activation === 'none') return affineLayer(rows, weight, bias);
+  if (!scale) return plainLayer(rows, weight, bias, activation, inputGradient);
+  return normalisedLayer(rows, weight, bias, scale, activation, inputGradient);
+}
+
+/** What engines' own kernels know activations by. */
+const activationNumbers = { none: 0, silu: 1, elu: 2 };
+
+/** The layer as one call of each of the two kernels. */
+function ownLayer(
+  forward: OwnKernel,
+  backward: OwnKernel,
+  rows: tf.Tensor,
+  { weight, bias, scale }: NormLayer,
+  activation: NormActivation | 'none',
+  inputGradient: boolean,
+): tf.Tensor {
+  const attributes = { activation: activationNumbers[activation] };
+  const parameters = scale ? [weight, bias, scale] : [weight, bias];
+  return withGradient(inputGradient ? [rows, ...parameters] : parameters, () => {
+    const [value, ...kept] = forward({ x: rows, weight, bias, ...(scale && { scale }) }, attributes);
+    return {
+      value: value!,
+      keep: [rows, weight, ...(scale ? [scale] : []), ...kept],
+      gradient: (dy, [x, weight, ...rest]) => {
+        const ownScale = scale && { scale: rest.shift()! };
+        const [sum, factor] = rest;
+        const inputs = { dy, x, weight, ...ownScale, ...(sum && { sum }), ...(factor && { factor }) };
+        return backward(inputs, { ...attributes, inputGradient });
+      },
+    };
+  });
+}
+
+/** x W + b of rows. */
+function affineLayer(rows: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  return withGradient([rows, weight, bias], () => {
     const inputs = toBlocks(rows, weight);
     return {
       value: affineSum(inputs, weight, bias),
@@ -118,7 +171,6 @@ export function blockLinear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): t
       gradient: (dy, [inputs, weight]) => affineGradients(dy, inputs, weight, true),
     };
   });
-  return tf.reshape(y, [...x.shape.slice(0, -1), y.shape.at(-1)!]);
 }
 
 /** act(x W + b) of rows. */

@@ -32,12 +32,13 @@ export class Parameters {
 export class ParameterLayout {
   readonly specs: readonly ParameterSpec[];
   readonly size: number;
-  readonly #sizes: number[];
+  /** Of each parameter, in the order of the specs. */
+  readonly sizes: readonly number[];
 
   constructor(specs: readonly ParameterSpec[]) {
     this.specs = specs;
-    this.#sizes = specs.map((spec) => spec.shape.reduce((product, n) => product * n, 1));
-    this.size = this.#sizes.reduce((sum, n) => sum + n, 0);
+    this.sizes = specs.map((spec) => spec.shape.reduce((product, n) => product * n, 1));
+    this.size = this.sizes.reduce((sum, n) => sum + n, 0);
   }
 
   /** One member's flat values, [size], as a view for each parameter. */
@@ -45,7 +46,7 @@ export class ParameterLayout {
     let offset = 0;
     return this.specs.map(({ name }, i) => {
       const begin = offset;
-      offset += this.#sizes[i]!;
+      offset += this.sizes[i]!;
       return { name, values: values.subarray(begin, offset) };
     });
   }
@@ -56,8 +57,8 @@ export class ParameterLayout {
     let offset = 0;
     for (const random of streams) {
       this.specs.forEach((spec, i) => {
-        spec.initialise(random, values.subarray(offset, offset + this.#sizes[i]!));
-        offset += this.#sizes[i]!;
+        spec.initialise(random, values.subarray(offset, offset + this.sizes[i]!));
+        offset += this.sizes[i]!;
       });
     }
     return tf.tensor2d(values, [streams.length, this.size]);
@@ -70,7 +71,7 @@ export class ParameterLayout {
 
   /** The flat tensor [members, size] cut into [members, size of the parameter] for each, in the order of the specs; differentiable. */
   pieces(flat: tf.Tensor2D): tf.Tensor2D[] {
-    return tf.split(flat, this.#sizes, 1);
+    return tf.split(flat, [...this.sizes], 1);
   }
 
   /** The parameters in the flat tensor [members, size], in the order of the specs; differentiable. */
@@ -102,7 +103,7 @@ export class ParameterLayout {
   slice(flat: tf.Tensor2D, model: string): tf.Tensor2D {
     const start = this.specs.findIndex((spec) => spec.name.startsWith(`${model}.`));
     if (start < 0) throw new Error(`no model is called ${model}`);
-    const offset = this.#sizes.slice(0, start).reduce((sum, n) => sum + n, 0);
+    const offset = this.sizes.slice(0, start).reduce((sum, n) => sum + n, 0);
     return tf.slice(flat, [0, offset], [flat.shape[0], this.only(model).size]);
   }
 }

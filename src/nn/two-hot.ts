@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
+import { ownKernel } from '../engine/own-kernel.ts';
 
 /**
  * The values that a two-hot distribution chooses from, ascending: symexp of evenly spaced numbers from −limit to 0, and
@@ -34,16 +35,7 @@ export function twoHotBins(count: number, limit: number): Float32Array {
  */
 export function twoHotMean(logits: tf.Tensor, bins: Float32Array): tf.Tensor {
   return withGradient([logits], () => {
-    const probabilities = tf.softmax(logits);
-    const last = logits.rank - 1;
-    const middle = (bins.length - 1) / 2;
-    const [negative, , positive] = tf.split(probabilities, [middle, 1, middle], last) as [
-      tf.Tensor,
-      tf.Tensor,
-      tf.Tensor,
-    ];
-    const excess = tf.sub(positive, tf.reverse(negative, last));
-    const mean = tf.sum(tf.mul(excess, tf.tensor1d(bins.slice(middle + 1))), -1);
+    const { mean, probabilities } = meanOverBins(logits, bins);
     return {
       value: mean,
       keep: [probabilities, mean],
@@ -56,6 +48,25 @@ export function twoHotMean(logits: tf.Tensor, bins: Float32Array): tf.Tensor {
   });
 }
 
+/** The mean and the probabilities that it is over. */
+function meanOverBins(logits: tf.Tensor, bins: Float32Array): Record<'mean' | 'probabilities', tf.Tensor> {
+  const own = ownKernel('TwoHotMean');
+  if (own) {
+    const [mean, probabilities] = own({ logits, bins: tf.tensor1d(bins) }) as [tf.Tensor, tf.Tensor];
+    return { mean, probabilities };
+  }
+  const probabilities = tf.softmax(logits);
+  const last = logits.rank - 1;
+  const middle = (bins.length - 1) / 2;
+  const [negative, , positive] = tf.split(probabilities, [middle, 1, middle], last) as [
+    tf.Tensor,
+    tf.Tensor,
+    tf.Tensor,
+  ];
+  const excess = tf.sub(positive, tf.reverse(negative, last));
+  return { mean: tf.sum(tf.mul(excess, tf.tensor1d(bins.slice(middle + 1))), -1), probabilities };
+}
+
 /**
  * The cross entropy −Σ e log softmax(logits) of logits with the two-hot encoding e of a number: its neighbouring bins
  * share the weight 1 linearly, so that Σ e b is the number itself. What is beyond the ends counts as the end.
@@ -66,6 +77,13 @@ export function twoHotMean(logits: tf.Tensor, bins: Float32Array): tf.Tensor {
  * @returns [members, …], in nats
  */
 export function twoHotLoss(logits: tf.Tensor, target: tf.Tensor, bins: Float32Array): tf.Tensor {
+  const own = ownKernel('TwoHotLoss');
+  if (own) {
+    return withGradient([logits], () => {
+      const [value, excess] = own({ logits, target, bins: tf.tensor1d(bins) }) as [tf.Tensor, tf.Tensor];
+      return { value, keep: [excess], gradient: (dy, [excess]) => [tf.mul(tf.expandDims(dy, -1), excess)] };
+    });
+  }
   return withGradient([logits], () => {
     const encoded = twoHot(target, bins);
     const logProbabilities = tf.logSoftmax(logits);

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { NativeBackend } from './backend.ts';
+import { distributions } from './distributions.ts';
 import { elementwise } from './elementwise.ts';
 import { type Kernel, ofFloats } from './kernel.ts';
 import { movements } from './movement.ts';
@@ -7,11 +8,12 @@ import { networks } from './networks.ts';
 import { reductions } from './reductions.ts';
 import { training } from './training.ts';
 
-/** tfjs's kernels, and those behind the fat operations of src/nn, by name. */
+/** Those behind the fat operations of src/nn and src/models, and the product of matrices. */
+export const fat: readonly Kernel[] = [...networks, ...distributions, ...training];
+
+/** tfjs's kernels, and the fat ones, by name. */
 export const kernels: ReadonlyMap<string, Kernel> = new Map(
-  [...elementwise, ...reductions, ...movements, ...networks.map(ofFloats), ...training.map(ofFloats)].map(
-    (kernel) => [kernel.name, kernel],
-  ),
+  [...elementwise, ...reductions, ...movements, ...fat.map(ofFloats)].map((kernel) => [kernel.name, kernel]),
 );
 
 /** Registers them for a backend of that name. */

@@ -1,5 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { matMulShape, numberedInputs, rowsOf } from '../kernel-inputs.ts';
+import { size } from '../size.ts';
 import { floats, type Kernel } from './kernel.ts';
 
 /** Extents of what goes into the layers, and of what comes out of the last one. */
@@ -50,7 +51,66 @@ const mlpGradient = (name: string): Kernel => ({
   },
 });
 
+/** How many blocks there are of a state [members, …, units], and the units of each. */
+const blocksOf = ({ shape }: tf.TensorInfo, blocks: number): number[] => [
+  size(shape.slice(0, -1)) * blocks,
+  shape.at(-1)! / blocks,
+];
+
+/** Of a normalised layer: members, rows, blocks, depth and columns of a block, activation, whether it is normalised. */
+function normLayerOf(
+  x: tf.TensorInfo,
+  { shape }: tf.TensorInfo,
+  scale: tf.TensorInfo | undefined,
+  activation: unknown,
+): number[] {
+  const [members, ...own] = shape;
+  const [blocks, depth, columns] = own.length === 2 ? [1, ...own] : own;
+  return [members!, rowsOf(x), blocks!, depth!, columns!, Number(activation), Number(Boolean(scale))];
+}
+
+/**
+ *   inputs   x [members, rows, inputs]; weight [members, blocks, inputs / blocks, outputs / blocks], without the axis of
+ *            blocks where there is one; bias [members, outputs]; scale likewise where outputs are normalised
+ *   outputs  y [members, rows, outputs]; unless that is it, the sum x W + b; factor [members, rows] of a normalised one
+ */
+const normDense: Kernel = {
+  name: 'NormDense',
+  plan: ({ x, weight, bias, scale }, { activation }) => {
+    const [members, rows] = x!.shape as [number, number];
+    const y = floats([members, rows, bias!.shape[1]!]);
+    return {
+      kernel: 'NormDense',
+      operands: [x!, weight!, bias!, ...(scale ? [scale] : [])],
+      outputs: [y, ...(activation || scale ? [y] : []), ...(scale ? [floats([members, rows])] : [])],
+      parameters: normLayerOf(x!, weight!, scale, activation),
+    };
+  },
+};
+
+/**
+ *   inputs   dy, x, weight, perhaps scale; sum and factor as the forward kernel gives them
+ *   outputs  dx if the attribute `inputGradient` is set; dweight, dbias, perhaps dscale
+ */
+const normDenseGradient: Kernel = {
+  name: 'NormDenseGradient',
+  plan: ({ dy, x, weight, scale, sum, factor }, { activation, inputGradient }) => {
+    const ofOutputs = floats([dy!.shape[0]!, dy!.shape[2]!]);
+    return {
+      kernel: 'NormDenseGradient',
+      operands: [dy!, x!, weight!, ...(sum ? [sum] : []), ...(scale ? [scale, factor!] : [])],
+      outputs: [
+        ...(inputGradient ? [floats(x!.shape)] : []),
+        ...[floats(weight!.shape), ofOutputs, ...(scale ? [ofOutputs] : [])],
+      ],
+      parameters: [...normLayerOf(x!, weight!, scale, activation), Number(inputGradient)],
+    };
+  },
+};
+
 export const networks: readonly Kernel[] = [
+  normDense,
+  normDenseGradient,
   mlp('Mlp'),
   mlp('TanhMlp'),
   mlpGradient('MlpGradient'),
@@ -78,6 +138,24 @@ export const networks: readonly Kernel[] = [
         ],
       };
     },
+  },
+  {
+    name: 'GruStep',
+    plan: ({ gates, hidden }, { blocks }) => ({
+      kernel: 'GruStep',
+      operands: [gates!, hidden!],
+      outputs: [floats(hidden!.shape)],
+      parameters: blocksOf(hidden!, Number(blocks)),
+    }),
+  },
+  {
+    name: 'GruStepGradient',
+    plan: ({ dy, gates, hidden }, { blocks }) => ({
+      kernel: 'GruStepGradient',
+      operands: [dy!, gates!, hidden!],
+      outputs: [floats(gates!.shape), floats(hidden!.shape)],
+      parameters: blocksOf(hidden!, Number(blocks)),
+    }),
   },
   {
     name: 'LstmSequence',

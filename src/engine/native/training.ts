@@ -59,4 +59,32 @@ export const training: readonly Kernel[] = [
       };
     },
   },
+  {
+    name: 'AdaptiveClip',
+    plan: ({ parameters, gradient }, { clip, leastNorm, sizes }) => {
+      const pieces = sizes as number[];
+      return {
+        kernel: 'AdaptiveClip',
+        operands: [parameters!, gradient!],
+        outputs: [floats(gradient!.shape)],
+        parameters: [...membersOf(gradient!), Number(clip), Number(leastNorm), pieces.length, ...pieces],
+      };
+    },
+  },
+  {
+    name: 'LaProp',
+    plan: (inputs, { beta1, beta2, unit, epsilon }) => {
+      const { parameters, gradient, mean, square, learningRate, meanCorrection, squareCorrection } = inputs;
+      return {
+        kernel: 'LaProp',
+        operands: [
+          ...[parameters!, gradient!, mean!, square!],
+          ...[learningRate!, meanCorrection!, squareCorrection!],
+        ],
+        outputs: [parameters!, mean!, square!].map(({ shape }) => floats(shape)),
+        parameters: [...membersOf(parameters!), ...[beta1, beta2, unit, epsilon].map(Number)],
+        inPlace: true,
+      };
+    },
+  },
 ];

@@ -1,6 +1,9 @@
+#include "categorical.h"
 #include "elementwise.h"
+#include "gru.h"
 #include "lstm.h"
 #include "mlp.h"
+#include "norm-dense.h"
 #include "product.h"
 #include "reduction.h"
 #include "roll-out.h"
@@ -75,15 +78,29 @@ const NamedKernel kernels[] = {
     {"MlpGradient", mlpGradient<Activation::relu>},
     {"TanhMlp", mlp<Activation::tanh>},
     {"TanhMlpGradient", mlpGradient<Activation::tanh>},
+    {"NormDense", normDense},
+    {"NormDenseGradient", normDenseGradient},
+    {"GruStep", gruStep},
+    {"GruStepGradient", gruStepGradient},
     {"LstmSequence", lstmSequence},
     {"LstmSequenceGradient", lstmSequenceGradient},
     {"RollOut", rollOut},
+
+    {"MixedLogProbabilities", mixedLogProbabilities},
+    {"MixedLogProbabilitiesGradient", mixedLogProbabilitiesGradient},
+    {"SampleCategorical", sampleCategorical},
+    {"CategoricalKl", categoricalKl},
+    {"CategoricalKlGradient", categoricalKlGradient},
+    {"TwoHotLoss", twoHotLoss},
+    {"TwoHotMean", twoHotMean},
 
     {"MeanSquaredError", meanSquaredError},
     {"MeanSquaredErrorGradient", meanSquaredErrorGradient},
     {"LambdaReturn", lambdaReturn},
     {"GlobalNorm", globalNorm},
     {"Adam", adam},
+    {"AdaptiveClip", adaptiveClip},
+    {"LaProp", laprop},
 };
 
 }  // namespace

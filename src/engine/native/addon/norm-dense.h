@@ -1,0 +1,221 @@
+#pragma once
+
+#include "elementwise.h"
+#include "mlp.h"
+#include "product.h"
+#include "reduction.h"
+
+/** Layers that are normalised by the root of their mean square, or not, with dense or block-diagonal weights. */
+
+namespace wm::WM_SET {
+
+/** What may follow a layer, by the number that JavaScript knows it by: its value, and its slope from what goes in. */
+struct NoActivation {
+  static WM_INLINE Floats value(Floats x) { return x; }
+  static WM_INLINE Floats slope(Floats) { return splat(1.0f); }
+};
+struct Silu {
+  static WM_INLINE Floats value(Floats x) { return x / (1.0f + exp(-x)); }
+  /** d x σ(x) = σ(x) (1 + x (1 - σ(x))) */
+  static WM_INLINE Floats slope(Floats x) {
+    const Floats s = sigmoid(x);
+    return s * (x * (1.0f - s) + 1.0f);
+  }
+};
+struct Elu {
+  static WM_INLINE Floats value(Floats x) { return elu(x); }
+  static WM_INLINE Floats slope(Floats x) { return exp(atMost(x, 0.0f)); }
+};
+
+/** One layer of every member. */
+struct NormLayer {
+  int64_t members, rows, blocks;
+  /** Of one block: what goes in and what comes out. */
+  int64_t depth, columns;
+  /** Which activation, and whether outputs are normalised. */
+  int64_t activation;
+  bool isNormalised;
+
+  explicit NormLayer(Parameters& p)
+      : members(p.integer()), rows(p.integer()), blocks(p.integer()), depth(p.integer()), columns(p.integer()),
+        activation(p.integer()), isNormalised(p.integer()) {}
+
+  int64_t inputs() const { return blocks * depth; }
+  int64_t outputs() const { return blocks * columns; }
+  int64_t weights() const { return blocks * depth * columns; }
+  /** Whether the sums are kept beside what the activation makes of them. */
+  bool keepsSums() const { return activation != 0 || isNormalised; }
+};
+
+/** So few rows at once that what the product gives is still near when the activation takes it. */
+constexpr int64_t NORM_ROWS = 128;
+/** What is added to the mean square before its root. */
+constexpr float RMS_EPSILON = 1e-4f;
+
+/** Σ x y of rows. */
+WM_INLINE float dot(int64_t count, const float* x, const float* y) {
+  Floats a{}, b{};
+  int64_t i = 0;
+  for (; i + 2 * LANES <= count; i += 2 * LANES) {
+    a += load(x + i) * load(y + i);
+    b += load(x + i + LANES) * load(y + i + LANES);
+  }
+  for (; i < count; i += LANES) a += load(x + i, count - i) * load(y + i, count - i);
+  return acrossLanes<Sum>(a + b);
+}
+
+/** One row: y = act(sum), or act(sum factor ⊙ scale) with factor = 1 / √(mean(sum²) + ε), which is kept. */
+template <class Activation>
+inline void activateRow(int64_t count, const float* sum, const float* scale, float* factor, float* y) {
+  if (!scale) {
+    for (int64_t i = 0; i < count; i += LANES) store(y + i, Activation::value(load(sum + i, count - i)), count - i);
+    return;
+  }
+  *factor = 1.0f / __builtin_sqrtf(dot(count, sum, sum) / count + RMS_EPSILON);
+  for (int64_t i = 0; i < count; i += LANES) {
+    const int64_t left = count - i;
+    store(y + i, Activation::value(load(sum + i, left) * *factor * load(scale + i, left)), left);
+  }
+}
+
+/**
+ * The gradient of one row by its sum from that by y, dSum. Of a normalised one dScale is added to, and with
+ * n = sum factor, dn = dy act'(n ⊙ scale) ⊙ scale:
+ *
+ *   dSum = (dn - n mean(dn n)) factor
+ *
+ * since what changes nothing but a row's length is taken out by the normalisation.
+ */
+template <class Activation>
+inline void sumGradient(int64_t count, const float* dy, const float* sum, const float* scale, float factor,
+                        float* dScale, float* dSum) {
+  if (!scale) {
+    for (int64_t i = 0; i < count; i += LANES) {
+      const int64_t left = count - i;
+      store(dSum + i, load(dy + i, left) * Activation::slope(load(sum + i, left)), left);
+    }
+    return;
+  }
+  Floats along{};
+  for (int64_t i = 0; i < count; i += LANES) {
+    const int64_t left = count - i;
+    const Floats normalised = load(sum + i, left) * factor, gain = load(scale + i, left);
+    const Floats dScaled = load(dy + i, left) * Activation::slope(normalised * gain);
+    const Floats dNormalised = dScaled * gain;
+    along += dNormalised * normalised;
+    store(dScale + i, load(dScale + i, left) + dScaled * normalised, left);
+    store(dSum + i, dNormalised, left);
+  }
+  const float mean = acrossLanes<Sum>(along) / count;
+  for (int64_t i = 0; i < count; i += LANES) {
+    const int64_t left = count - i;
+    store(dSum + i, (load(dSum + i, left) - load(sum + i, left) * (factor * mean)) * factor, left);
+  }
+}
+
+using ActivateRow = decltype(&activateRow<Silu>);
+using SumGradient = decltype(&sumGradient<Silu>);
+
+/**
+ * act(rms(x W + b) ⊙ scale), or without scale act(x W + b).
+ *
+ *   operands     x [members, rows, blocks depth]; W [members, blocks, depth, columns]; b [members, blocks columns];
+ *                scale if there is one, likewise; then y [members, rows, blocks columns]; unless y is that itself,
+ *                x W + b; of a normalised layer 1 / the root of each row [members, rows]
+ *   parameters   those of NormLayer
+ */
+inline void normDense(const Call& call) {
+  Parameters p(call);
+  const NormLayer layer(p);
+  constexpr ActivateRow activations[] = {activateRow<NoActivation>, activateRow<Silu>, activateRow<Elu>};
+  const ActivateRow activate = activations[layer.activation];
+  const int64_t inputs = layer.inputs(), outputs = layer.outputs();
+  const int64_t output = 3 + layer.isNormalised;
+  const int64_t packedBlock = packedFloats(layer.depth, layer.columns);
+  float* packed = call.scratch->floats(layer.blocks * packedBlock);
+  for (int64_t m = 0; m < layer.members; m++) {
+    const float* weight = call.operand(1) + m * layer.weights();
+    const float* bias = call.operand(2) + m * outputs;
+    const float* scale = layer.isNormalised ? call.operand(3) + m * outputs : nullptr;
+    for (int64_t block = 0; block < layer.blocks; block++) {
+      const float* own = weight + block * layer.depth * layer.columns;
+      pack(layer.depth, layer.columns, rowMajor(own, layer.columns), packed + block * packedBlock);
+    }
+    for (int64_t row = 0; row < layer.rows; row += NORM_ROWS) {
+      const int64_t height = smaller(NORM_ROWS, layer.rows - row), first = m * layer.rows + row;
+      const float* x = call.operand(0) + first * inputs;
+      float* sum = call.operand(output + layer.keepsSums()) + first * outputs;
+      for (int64_t block = 0; block < layer.blocks; block++) {
+        const int64_t column = block * layer.columns;
+        Product product{height, layer.columns, layer.depth, {x + block * layer.depth, inputs, 1},
+                        sum + column, outputs};
+        product.start = bias + column;
+        multiplyPacked(product, packed + block * packedBlock);
+      }
+      if (!layer.keepsSums()) continue;
+      for (int64_t i = 0; i < height; i++)
+        activate(outputs, sum + i * outputs, scale, scale ? call.operand(output + 2) + first + i : nullptr,
+                 call.operand(output) + (first + i) * outputs);
+    }
+  }
+}
+
+/**
+ * Its gradient.
+ *
+ *   operands     dy, x, W; x W + b unless that is y; of a normalised layer scale and 1 / the root of each row; then dx if
+ *                asked for, dW, db, and dscale if there is a scale
+ *   parameters   those of NormLayer, whether dx is asked for
+ */
+inline void normDenseGradient(const Call& call) {
+  Parameters p(call);
+  const NormLayer layer(p);
+  const bool inputGradient = p.integer();
+  constexpr SumGradient gradients[] = {sumGradient<NoActivation>, sumGradient<Silu>, sumGradient<Elu>};
+  const SumGradient gradient = gradients[layer.activation];
+  const int64_t inputs = layer.inputs(), outputs = layer.outputs();
+  const int64_t output = 3 + layer.keepsSums() + 2 * layer.isNormalised;
+  const int64_t packedBlock = packedFloats(layer.columns, layer.depth);
+  float* packed = inputGradient ? call.scratch->floats(layer.blocks * packedBlock) : nullptr;
+  float* dSums = call.scratch->floats(smaller(NORM_ROWS, layer.rows) * outputs);
+  for (int64_t m = 0; m < layer.members; m++) {
+    const float* weight = call.operand(2) + m * layer.weights();
+    const float* scale = layer.isNormalised ? call.operand(4) + m * outputs : nullptr;
+    float* dWeight = call.operand(output + inputGradient) + m * layer.weights();
+    float* dBias = call.operand(output + inputGradient + 1) + m * outputs;
+    float* dScale = scale ? call.operand(output + inputGradient + 2) + m * outputs : nullptr;
+    for (int64_t i = 0; i < outputs; i++) dBias[i] = 0;
+    for (int64_t i = 0; scale && i < outputs; i++) dScale[i] = 0;
+    for (int64_t block = 0; inputGradient && block < layer.blocks; block++) {
+      const float* own = weight + block * layer.depth * layer.columns;
+      pack(layer.columns, layer.depth, transposed(rowMajor(own, layer.columns)), packed + block * packedBlock);
+    }
+    // Also without rows the weights have a gradient: zeros.
+    for (int64_t row = 0; row < layer.rows || row == 0; row += NORM_ROWS) {
+      const int64_t height = smaller(NORM_ROWS, layer.rows - row), first = m * layer.rows + row;
+      const float* x = call.operand(1) + first * inputs;
+      const float* dSum = call.operand(0) + first * outputs;
+      if (layer.keepsSums()) {
+        for (int64_t i = 0; i < height; i++)
+          gradient(outputs, dSum + i * outputs, call.operand(3) + (first + i) * outputs, scale,
+                   scale ? call.operand(5)[first + i] : 1.0f, dScale, dSums + i * outputs);
+        dSum = dSums;
+      }
+      addRows(height, outputs, dSum, dBias);
+      for (int64_t block = 0; block < layer.blocks; block++) {
+        const float* dOut = dSum + block * layer.columns;
+        float* dOwn = dWeight + block * layer.depth * layer.columns;
+        const Matrix input{x + block * layer.depth, inputs, 1};
+        Product toWeight{layer.depth, layer.columns, height, transposed(input), dOwn, layer.columns};
+        if (row > 0) toWeight.start = dOwn, toWeight.startRow = layer.columns;
+        multiply(toWeight, {dOut, outputs, 1}, call.scratch);
+        if (!inputGradient) continue;
+        float* dIn = call.operand(output) + first * inputs + block * layer.depth;
+        multiplyPacked({height, layer.depth, layer.columns, {dOut, outputs, 1}, dIn, inputs},
+                       packed + block * packedBlock);
+      }
+    }
+  }
+}
+
+}  // namespace wm::WM_SET
