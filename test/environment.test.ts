@@ -464,6 +464,17 @@ test('a vector of environments equals the single ones', () => {
   );
 });
 
+test('an action beyond its box acts as one on its edge: an environment may charge for more', () => {
+  const entry = environmentEntry('MountainCarContinuous-v0');
+  const [beyond, edge] = [new VectorEnvironment([entry.make()]), new VectorEnvironment([entry.make()])];
+  for (const vector of [beyond, edge]) vector.setState(0, [-0.5, 0, 0]);
+  beyond.step([-7]);
+  edge.step([-1]);
+  assert.deepEqual([...beyond.rewards], [...edge.rewards]);
+  assert.deepEqual([...beyond.nextObservations], [...edge.nextObservations]);
+  assert.throws(() => beyond.step([Number.NaN]), RangeError);
+});
+
 test('a vector leaves inactive environments alone', () => {
   const vector = new VectorEnvironment([
     environmentEntry('CartPole-v1').make(),

@@ -93,10 +93,17 @@ export class VectorEnvironment {
     return environment;
   }
 
-  /** Environment `index`'s action among all: in a box overwritten by the next. */
+  /**
+   * Environment `index`'s action among all; in a box clipped to it, as Stable-Baselines3 does, and overwritten by the next.
+   * Some environments charge for what is beyond.
+   */
   #actionOf(actions: ArrayLike<number>, index: number): Action {
-    if (this.actionSpace.kind === 'discrete') return actions[index]!;
-    for (let k = 0; k < this.actionSize; k++) this.#boxAction[k] = actions[index * this.actionSize + k]!;
+    const space = this.actionSpace;
+    if (space.kind === 'discrete') return actions[index]!;
+    for (let k = 0; k < this.actionSize; k++) {
+      const action = actions[index * this.actionSize + k]!;
+      this.#boxAction[k] = Math.min(Math.max(action, space.low[k]!), space.high[k]!);
+    }
     return this.#boxAction;
   }
 

@@ -59,7 +59,7 @@ const LOG_STD = 'actor.log_std';
 
 /**
  * N(μ(o), σ) in the box's own units, with a σ that is learnt and the same everywhere. What lies beyond the bounds is
- * clipped by the environment alone: the density is of what was sampled.
+ * clipped on its way to the environment: the density is of what was sampled.
  */
 function gaussian(space: BoxSpace, logStd: number): Policy {
   const dimensions = spaceSize(space);
