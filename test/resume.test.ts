@@ -5,11 +5,11 @@ import { before, test } from 'node:test';
 import { loadExperiment } from '../src/config/load.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import type { WorkerMessage } from '../src/experiment/messages.ts';
-import { trainSeeds } from '../src/experiment/train-seeds.ts';
 import { readCsv } from '../src/runs/csv.ts';
 import { SeedFolder } from '../src/runs/seed-folder.ts';
+import { result, type Sitting, sitDown } from './support/sitting.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
-import { linesWithoutTime, text, tinyDreamCritic } from './support/tiny-run.ts';
+import { tinyDreamCritic } from './support/tiny-run.ts';
 
 const seeds = [1, 2];
 const steps = 80;
@@ -23,52 +23,12 @@ distractors: 8
 const experiment = loadExperiment({ file: 'tiny.yaml', text: config });
 const root = temporaryFolder('resume');
 
-/** How a worker's sitting goes. */
-interface Sitting {
-  /** The clock at its start. */
-  from?: number;
-  /** Environment steps after which it gives its core away. */
-  turn?: number;
-  /** Asked to stop once this holds of the messages so far, or killed at the next write. */
-  stopAfter?: (messages: readonly WorkerMessage[]) => boolean;
-  killAfter?: (messages: readonly WorkerMessage[]) => boolean;
-}
-
-/** Trains in this process, a second of its clock for every evaluation; gives what it says but for single steps. */
-async function sit(dir: string, { from = 0, turn = steps, stopAfter, killAfter }: Sitting = {}) {
-  const messages: WorkerMessage[] = [];
-  let seconds = from;
-  await trainSeeds(
-    { runDir: dir, experiment, engine: 'wasm', seeds, turn },
-    {
-      emit: (message) => {
-        if (message.kind === 'step') return;
-        if (message.kind === 'evaluation') seconds++;
-        messages.push(message);
-      },
-      stopRequested: () => stopAfter?.(messages) ?? false,
-      beforeWrite: () => {
-        if (killAfter?.(messages)) throw new Error('killed');
-      },
-      clock: () => seconds,
-    },
-  );
-  return messages.map(({ kind, seed, ...rest }) => `${kind} ${seed}${'step' in rest ? ` ${rest.step}` : ''}`);
-}
+const sit = (dir: string, sitting?: Sitting) => sitDown(experiment, dir, sitting);
 
 function folder(name: string): string {
   const dir = path.join(root, name);
   mkdirSync(dir);
   return dir;
-}
-
-/** All that a seed has at its end and that may not depend on its sittings. */
-function result(dir: string, seed: number) {
-  const seedFolder = new SeedFolder(dir, seed);
-  const { state } = seedFolder.readCheckpoint()!;
-  const { steps, updates } = seedFolder.done()!;
-  const metrics = linesWithoutTime(text(dir, `seed-${seed}`, 'metrics.csv'));
-  return { state, steps, updates, metrics, losses: text(dir, `seed-${seed}`, 'losses.csv') };
 }
 
 function assertAsNeverStopped(dir: string): void {

@@ -29,7 +29,8 @@ interface Expected {
   memory: number[];
 }
 
-const MEMORY = 2;
+/** Which numbers of a carry are remembered. */
+const MEMORY = { from: 1, size: 2 };
 const discrete: Space = { kind: 'discrete', n: 1_000_000 };
 const box: Space = { kind: 'box', low: [-9e9, -9e9], high: [9e9, 9e9], shape: [2] };
 
@@ -60,7 +61,7 @@ function live(
     const id = (member: number) => 1000 * (member + 1) + t;
     const each = <T>(of: (member: number) => T[]) => members.flatMap((_, member) => of(member));
     const actions = each((member) => Array(width).fill(id(member) + 0.25));
-    const carries = each((member) => [id(member) + 0.5, id(member) + 0.75, -1]);
+    const carries = each((member) => [-1, id(member) + 0.5, id(member) + 0.75, -2]);
     const step: Step = {
       observation: Float32Array.from(each((member) => [id(member), -id(member)])),
       nextObservation: Float32Array.from(each((member) => [id(member) + 0.125, -id(member) - 0.125])),
@@ -69,7 +70,7 @@ function live(
       terminated: Uint8Array.from(now, ({ terminated }) => terminated),
       first: Uint8Array.from(now, ({ first }) => first),
       ended: Uint8Array.from(now, ({ ended }) => ended),
-      // One number more than is remembered.
+      // One number more on both sides of what is remembered.
       carry: Float32Array.from(carries),
     };
     steps.remember(step);
@@ -110,7 +111,7 @@ function assertWindows(batch: StepBatch, expected: readonly (readonly Expected[]
     const at = rows.findIndex(({ observation }) => observation === batch.observation[2 * window * time]);
     assert.ok(at >= Math.max(1, rows.length - capacity + 1), 'the step before the window is held, too');
     assert.deepEqual(
-      [...batch.before.subarray(window * MEMORY, (window + 1) * MEMORY)],
+      [...batch.before.subarray(window * MEMORY.size, (window + 1) * MEMORY.size)],
       rows[at - 1]!.memory,
     );
     for (let t = 0; t < time; t++) {
@@ -153,10 +154,7 @@ describe('steps', () => {
   test('windows are consecutive steps: led to by actions, rewards and memories of the steps before', () => {
     fc.assert(
       fc.property(lives, ({ members, capacity, length, batch, space, seed }) => {
-        const steps = new Steps(members.length, { capacity, batch, length }, spacesOf(space), {
-          from: 0,
-          size: MEMORY,
-        });
+        const steps = new Steps(members.length, { capacity, batch, length }, spacesOf(space), MEMORY);
         const expected = live(steps, members, space);
         const held = Math.min(...expected.map((rows) => Math.min(rows.length, capacity)));
         const randoms = streams(members.length, seed);
@@ -174,7 +172,7 @@ describe('steps', () => {
     fc.assert(
       fc.property(lives, ({ members, length, batch, space, seed }) => {
         const settings = { capacity: 40, batch, length };
-        const steps = new Steps(members.length, settings, spacesOf(space), { from: 0, size: MEMORY });
+        const steps = new Steps(members.length, settings, spacesOf(space), MEMORY);
         const expected = live(steps, members, space);
         const randoms = streams(members.length, seed);
         for (let update = 1; update <= 3; update++) {
@@ -185,7 +183,7 @@ describe('steps', () => {
           for (let row = 0; row < drawn.reward.length; row++) {
             const rows = expected[Math.floor(row / (batch * length))]!;
             const seen = rows.find(({ observation }) => observation === drawn.observation[2 * row])!;
-            seen.memory = [...drawn.memory.subarray(row * MEMORY, (row + 1) * MEMORY)];
+            seen.memory = [...drawn.memory.subarray(row * MEMORY.size, (row + 1) * MEMORY.size)];
           }
           steps.revise(drawn);
           assertWindows(steps.sample(randoms), expected, 40);
@@ -198,8 +196,7 @@ describe('steps', () => {
   test('go on from a checkpoint as if nothing had happened', () => {
     fc.assert(
       fc.property(lives, fc.nat(1000), ({ members, capacity, length, batch, space, seed }, cut) => {
-        const make = () =>
-          new Steps(members.length, { capacity, batch, length }, spacesOf(space), { from: 0, size: MEMORY });
+        const make = () => new Steps(members.length, { capacity, batch, length }, spacesOf(space), MEMORY);
         const original = make();
         const all = lengthOf(members);
         const stop = cut % all;

@@ -7,6 +7,7 @@ import { startEngine } from '../src/engine/engine.ts';
 import { explain } from '../src/engine/tensorflow.ts';
 import type { Binding } from '../src/engine/tensorflow-package.ts';
 import { testCompiledFunctions } from './support/compiled-functions.ts';
+import { assertDreamerGoesOn } from './support/dreamer-runs.ts';
 import { engineHere } from './support/engine-here.ts';
 import { fakePrograms } from './support/fake-programs.ts';
 import { assertGoesOnExactly } from './support/going-on.ts';
@@ -196,6 +197,8 @@ describe('tensorflow', { skip: typeof found === 'string' && `skipped: ${found}` 
 
   test('what goes on from saved weights ends with the bytes of what never stopped', () =>
     assertGoesOnExactly());
+
+  test('a Dreamer goes on so, too', () => assertDreamerGoesOn('CartPole-v1', {}, [21]));
 
   test('two runs give the same bytes, by seeds stacked in one worker', () => {
     writeFileSync(

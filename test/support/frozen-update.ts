@@ -105,7 +105,8 @@ export function frozenLoss(given: UpdateCase): (weights: ByGroup<tf.Tensor2D>) =
     batch,
     steps,
   ]) as tf.Tensor3D;
-  const replayed = replayedReturns({ reward, last, terminal }, boot, gamma, critic.returnLambda);
+  const inUnits = tf.mul(reward, settings.model.scaledRewards ? 1 - gamma : 1) as tf.Tensor3D;
+  const replayed = replayedReturns({ reward: inUnits, last, terminal }, boot, gamma, critic.returnLambda);
   const goesOn = butLast(tf.sub(1, last));
   const masks = [goesOn, tf.mul(goesOn, butLast(tf.sub(1, first)))];
   const replayedBase = replayedStates(base).map((states) => ({ states, slow: slowValue(states) }));

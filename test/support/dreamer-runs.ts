@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { environmentEntry } from '../../src/envs/index.ts';
+import { dreamer } from '../../src/methods/dreamer/agent.ts';
+import { type DreamerSettings, dreamerSettings } from '../../src/methods/dreamer/settings.ts';
+import type { AgentState } from '../../src/training/agent.ts';
+import { agentSpaces } from '../../src/training/agent-spaces.ts';
+
+/** A Dreamer too small to learn, but with every part: keys for a config. */
+const tinyDreamerKeys = {
+  ...{ randomSteps: 12, updateEvery: 2, horizon: 3, startsPerWindow: 3 },
+  replay: { capacity: 40, batch: 3, length: 4 },
+  model: {
+    ...{ stoch: 2, classes: 3, deter: 8, hidden: 5, blocks: 2, units: 6 },
+    ...{ encoderLayers: 1, decoderLayers: 1 },
+  },
+  twoHot: { bins: 7, limit: 3 },
+  critic: { layers: 1 },
+  actor: { layers: 1 },
+  optimizer: { warmUp: 3 },
+};
+
+type Keys = Record<string, object | number | boolean>;
+
+/** Its keys, some of them changed. */
+export function tinyKeys(changes: Keys = {}): Keys {
+  const keys: Keys = { ...tinyDreamerKeys };
+  for (const [name, value] of Object.entries(changes)) {
+    keys[name] = typeof value === 'object' ? { ...(keys[name] as object), ...value } : value;
+  }
+  return keys;
+}
+
+export const tinyDreamer = (changes?: Keys): DreamerSettings => dreamerSettings.parse(tinyKeys(changes));
+
+/** An agent and what collects for it. */
+export function dreamerIn(
+  environment: string,
+  seeds: readonly number[],
+  settings: readonly DreamerSettings[],
+) {
+  const entry = environmentEntry(environment);
+  const members = seeds.map((seed, i) => ({ seed, settings: settings[i] ?? settings[0]! }));
+  const agent = dreamer.create(members, agentSpaces(entry));
+  const learner = agent.learner(entry);
+  let update = 0;
+  return {
+    agent,
+    learner,
+    /** Takes the environment steps from one number to another, the first excluded. */
+    async live(from: number, to: number) {
+      for (let step = from + 1; step <= to; step++) update += await learner.round(step, update);
+      return update;
+    },
+    /** Each member's whole state. */
+    async save(): Promise<{ update: number; agents: AgentState[]; learners: AgentState[] }> {
+      const learners = seeds.map((_, member) => learner.save(member));
+      return structuredClone({ update, agents: await agent.save(), learners });
+    },
+    load(state: { update: number; agents: readonly AgentState[]; learners: readonly AgentState[] }) {
+      update = state.update;
+      agent.load(state.agents);
+      for (const [member, own] of state.learners.entries()) learner.load(member, own);
+    },
+  };
+}
+
+/** Asserts that on the active engine a Dreamer that is saved and loaded goes on to the byte, wherever that is. */
+export async function assertDreamerGoesOn(environment: string, changes: Keys, cuts: readonly number[]) {
+  const end = 28;
+  const make = () => dreamerIn(environment, [3, 4], [tinyDreamer(changes)]);
+  const whole = make();
+  const saved = new Map<number, Awaited<ReturnType<typeof whole.save>>>();
+  for (const [i, cut] of [...cuts, end].entries()) {
+    await whole.live(cuts[i - 1] ?? 0, cut);
+    saved.set(cut, await whole.save());
+  }
+  assert.equal(saved.get(end)!.update, 8);
+  for (const cut of cuts) {
+    const resumed = make();
+    resumed.load(structuredClone(saved.get(cut)!));
+    await resumed.live(cut, end);
+    assert.deepEqual(await resumed.save(), saved.get(end), `from step ${cut}`);
+    await resumed.agent.drainLosses();
+    resumed.agent.dispose();
+  }
+  await whole.agent.drainLosses();
+  whole.agent.dispose();
+}
