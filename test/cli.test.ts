@@ -491,6 +491,12 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
       /^wm: bad\.yaml:3:1: /,
       { 'bad.yaml': 'method: vae-lstm\nseeds: [0,\n' },
     ],
+    [
+      'blocks of a Dreamer that are not equal',
+      ['train', '--config', 'dreamer.yaml'],
+      /^wm: dreamer\.yaml:3:11: model\.blocks must divide model\.deter into equal blocks \(.*\)\n$/,
+      { 'dreamer.yaml': 'method: dreamer\nmodel:\n  blocks: 3\n' },
+    ],
     ['an unknown key', train('--set', 'lamda=1'), /^wm: --set lamda=1: .*did you mean.*lambda/],
     [
       'a wrong type',
@@ -504,7 +510,7 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
       train('--set', 'environment=Pong'),
       /^wm: --set environment=Pong: .*CartPole-v1/,
     ],
-    ['an unknown method', train('--set', 'method=dreamer'), /^wm: --set method=dreamer: .*vae-lstm/],
+    ['an unknown method', train('--set', 'method=dream'), /^wm: --set method=dream: .*vae-lstm/],
     ['an unknown engine', train('--engine', 'cuda'), /^wm: --engine: .*tensorflow/],
     ['a name that leaves the folder', train('--name', '../x'), /^wm: --name: /],
     [

@@ -132,6 +132,49 @@ test('a mistake in the file is one sentence with its place', () => {
   for (const [text, message] of badFiles) assert.equal(complaint(method + text), message);
 });
 
+test("what a Dreamer's keys cannot be is one sentence with its place", () => {
+  const window = 'a window takes the step before it, too';
+  const through = 'needs gradients through actions, which choices have only with actor.straightThrough';
+  const cases: [string, string][] = [
+    [
+      'model:\n  blocks: 3',
+      '3:11: model.blocks must divide model.deter into equal blocks (model.blocks is 3, model.deter is 64)',
+    ],
+    [
+      'replay: {length: 500}',
+      `2:18: randomSteps must exceed replay.length: ${window} (randomSteps is 500, replay.length is 500)`,
+    ],
+    [
+      'replay: {capacity: 16}',
+      `2:20: replay.capacity must exceed replay.length: ${window} (replay.capacity is 16, replay.length is 16)`,
+    ],
+    [
+      'startsPerWindow: 17',
+      '2:18: startsPerWindow must not exceed replay.length: imagination starts from the last steps of a window (startsPerWindow is 17, replay.length is 16)',
+    ],
+    [
+      'actor:\n  reinforce: 0',
+      `3:14: actor.reinforce below 1 ${through} (actor.reinforce is 0, actor.straightThrough is false, environment is CartPole-v1)`,
+    ],
+    [
+      'actor: {reinforce: often}',
+      '2:20: actor.reinforce: expected auto or a number from 0 to 1, got "often"',
+    ],
+    ['twoHot:\n  bins: 64', '3:9: twoHot.bins: must be odd, so that one bin is 0'],
+    ['twoHot: {bins: 1}', '2:16: twoHot.bins: expected an integer from 3 to 1025, got 1'],
+  ];
+  for (const [text, message] of cases)
+    assert.equal(complaint(`method: dreamer\n${text}`), `c.yaml:${message}`);
+  for (const text of [
+    'model: {cell: gru, blocks: 3}',
+    'actor: {reinforce: 0, straightThrough: true}',
+    'actor: {reinforce: auto}',
+    'environment: Pendulum-v1\nactor: {reinforce: 0}',
+  ]) {
+    loadExperiment({ file: 'c.yaml', text: `method: dreamer\n${text}` });
+  }
+});
+
 test('a method is refused in an environment that it cannot act in', () => {
   const { takes } = methods.ppo;
   const pendulum = 'method: ppo\nenvironment: Pendulum-v1\nbatch: 100';
