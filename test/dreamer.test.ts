@@ -135,6 +135,32 @@ describe('Dreamer', () => {
       assertDreamerGoesOn(environment, changes, [7, 21]));
   }
 
+  test('an update remembers the steps that it saw by the states they had in it', async () => {
+    const settings = tinyDreamer();
+    const { model } = settings;
+    const run = dreamerIn('CartPole-v1', [1], [settings]);
+    const size = model.deter + model.stoch * model.classes;
+    const rows = () => {
+      const { data } = run.learner.save(0).arrays['replay.memory']!;
+      return Array.from({ length: data.length / size }, (_, i) => [...data.slice(i * size, (i + 1) * size)]);
+    };
+    // Fresh biases are 0, and so is h at a start.
+    const isState = (row: number[]) => row.slice(model.deter).filter((x) => x === 1).length === model.stoch;
+    // Random steps are remembered by nothing, the policy's by what it carried.
+    assert.equal(await run.live(0, 13), 0);
+    const acted = rows();
+    assert.equal(acted.filter(isState).length, 1);
+    assert.equal(acted.filter((row) => row.every((x) => x === 0)).length, acted.length - 1);
+    assert.equal(await run.live(13, 14), 1);
+    const seen = rows();
+    const { batch, length } = settings.replay;
+    const remembered = seen.filter(isState).length;
+    assert.ok(remembered > length && remembered <= batch * length + 2, `${remembered} steps`);
+    assert.ok(seen.every((row) => isState(row) || row.every((x) => x === 0)));
+    await run.agent.drainLosses();
+    run.agent.dispose();
+  });
+
   test('three members learn side by side what each learns alone', async () => {
     const seeds = [1, 2, 3];
     const settings = [
