@@ -152,7 +152,7 @@ describe('the cells of a sweep', () => {
     );
   });
 
-  test('the shipped sweeps are the dream critic with one key changed', () => {
+  test('the shipped sweeps are the dream critic with one key changed, or Dreamer with a few', () => {
     const dream = loadExperiment({ file: 'dream.yaml', text: 'method: vae-lstm\n' });
     const wanted = {
       lambda: ['lambda', [0, 0.1, 0.25, 0.5, 1, 2]],
@@ -160,7 +160,16 @@ describe('the cells of a sweep', () => {
       horizon: ['horizon', [5, 10, 15, 25]],
     } as const;
     const files = readdirSync(new URL('configs/sweeps', root)).sort();
-    assert.deepEqual(files, ['beta.yaml', 'horizon.yaml', 'lambda.yaml']);
+    const ofDreamer = ['dreamer-observations.yaml', 'dreamer-shaping.yaml'];
+    assert.deepEqual(files, ['beta.yaml', ...ofDreamer, 'horizon.yaml', 'lambda.yaml']);
+    const dreamer = loadExperiment({ file: 'v3.yaml', text: 'method: dreamer\n' });
+    for (const file of ofDreamer) {
+      const text = readFileSync(new URL(`configs/sweeps/${file}`, root), 'utf8');
+      const { base, cells } = loadSweep({ file, text });
+      const { name, seeds, steps } = base;
+      assert.deepEqual(base, { ...dreamer, name, seeds, steps });
+      assert.ok(cells.length >= 2 && cells.every(({ experiment }) => experiment.method === 'dreamer'));
+    }
     for (const [name, [key, values]] of Object.entries(wanted)) {
       const text = readFileSync(new URL(`configs/sweeps/${name}.yaml`, root), 'utf8');
       const { base, cells } = loadSweep({ file: `${name}.yaml`, text });
