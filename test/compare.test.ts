@@ -603,12 +603,12 @@ const published: Published[] = [
     pages: ['docs/results.md'],
     filed: false,
   },
-  {
-    folder: 'pendulum',
+  ...['pendulum', 'mountain-car-continuous'].map((folder) => ({
+    folder,
     runs: ['baseline', 'bootstrap-only', 'dream-critic', 'ppo', 'shape-only'],
     paper: false,
     pages: ['docs/results.md'],
-  },
+  })),
   ...['lambda', 'beta', 'horizon'].map((name) => ({
     folder: `sweeps/${name}`,
     runs: ['.'],
