@@ -12,24 +12,25 @@ WM_INLINE Floats loadOr(const float* at, int64_t left, float beyond) {
   return left >= LANES ? load(at) : select(lanesBefore(left), loadFew(at, left), beyond);
 }
 
-/** The largest logit of a row, NaN if one is, and the sum of e^(x - largest), which are stored. */
-struct Exponentials {
-  float largest, sum;
-  WM_INLINE Exponentials(int64_t classes, const float* logits, float* powers) {
-    const float none = -__builtin_inff();
-    Floats most = splat(none);
-    for (int64_t i = 0; i < classes; i += LANES) most = Largest::join(most, loadOr(logits + i, classes - i, none));
-    largest = acrossLanes<Largest>(most);
-    Floats total{};
-    for (int64_t i = 0; i < classes; i += LANES) {
-      // e^-infinity is 0 beyond the end.
-      const Floats power = exp(loadOr(logits + i, classes - i, none) - largest);
-      store(powers + i, power, classes - i);
-      total += power;
-    }
-    sum = acrossLanes<Sum>(total);
+/** The largest logit of a row, NaN if one is. */
+WM_INLINE float largestOf(int64_t classes, const float* logits) {
+  const float none = -__builtin_inff();
+  Floats most = splat(none);
+  for (int64_t i = 0; i < classes; i += LANES) most = Largest::join(most, loadOr(logits + i, classes - i, none));
+  return acrossLanes<Largest>(most);
+}
+
+/** Stores e^(x - largest) of a row. @returns their sum */
+WM_INLINE float powersOf(int64_t classes, const float* logits, float largest, float* powers) {
+  Floats total{};
+  for (int64_t i = 0; i < classes; i += LANES) {
+    // Beyond the end it is e^-infinity, 0.
+    const Floats power = exp(loadOr(logits + i, classes - i, -__builtin_inff()) - largest);
+    store(powers + i, power, classes - i);
+    total += power;
   }
-};
+  return acrossLanes<Sum>(total);
+}
 
 /**
  * log q, q = (1 - mix) softmax(logits) + mix / classes.
@@ -42,18 +43,26 @@ inline void mixedLogProbabilities(const Call& call) {
   const int64_t rows = p.integer(), classes = p.integer();
   const double mix = p.precise();
   const float kept = 1 - mix, added = mix / classes;
-  for (int64_t row = 0; row < rows; row++) {
-    const float* logits = call.operand(0) + row * classes;
-    float *logs = call.operand(1) + row * classes, *probabilities = call.operand(2) + row * classes;
-    const Exponentials powers(classes, logits, probabilities);
-    const float share = 1 / powers.sum;
-    // The plain logarithm keeps its digits where a probability is too small for float32.
-    const float whole = mix == 0 ? powers.largest + log(splat(powers.sum))[0] : 0;
-    for (int64_t i = 0; i < classes; i += LANES) {
-      const int64_t left = classes - i;
-      const Floats probability = load(probabilities + i, left) * share;
-      store(probabilities + i, probability, left);
-      store(logs + i, mix == 0 ? load(logits + i, left) - whole : log(probability * kept + added), left);
+  // So many rows pass one step before they pass the next, so that none waits for another's sum across lanes.
+  constexpr int64_t STEP = 16;
+  float largest[STEP], sums[STEP];
+  for (int64_t first = 0; first < rows; first += STEP) {
+    const int64_t height = rows - first < STEP ? rows - first : STEP;
+    const float* logits = call.operand(0) + first * classes;
+    float *logs = call.operand(1) + first * classes, *probabilities = call.operand(2) + first * classes;
+    for (int64_t i = 0; i < height; i++) largest[i] = largestOf(classes, logits + i * classes);
+    for (int64_t i = 0; i < height; i++)
+      sums[i] = powersOf(classes, logits + i * classes, largest[i], probabilities + i * classes);
+    for (int64_t i = 0; i < height; i++) {
+      const float share = 1 / sums[i];
+      // The plain logarithm keeps its digits where a probability is too small for float32.
+      const float whole = mix == 0 ? largest[i] + log(splat(sums[i]))[0] : 0;
+      for (int64_t j = 0; j < classes; j += LANES) {
+        const int64_t at = i * classes + j, left = classes - j;
+        const Floats probability = load(probabilities + at, left) * share;
+        store(probabilities + at, probability, left);
+        store(logs + at, mix == 0 ? load(logits + at, left) - whole : log(probability * kept + added), left);
+      }
     }
   }
 }
@@ -102,23 +111,28 @@ inline void sampleCategorical(const Call& call) {
   Parameters p(call);
   const int64_t rows = p.integer(), classes = p.integer();
   const bool isSampled = p.integer();
-  float* probabilities = call.scratch->floats(classes);
   for (int64_t row = 0; row < rows; row++) {
     const float* logs = call.operand(0) + row * classes;
     float* choice = call.operand(1 + isSampled) + row * classes;
     int64_t chosen = 0;
     if (isSampled) {
+      // How many cumulated probabilities u has passed, of all but the last.
       const float u = call.operand(1)[row];
-      for (int64_t i = 0; i < classes; i += LANES)
-        store(probabilities + i, exp(load(logs + i, classes - i)), classes - i);
-      float cumulated = probabilities[0];
-      while (chosen < classes - 1 && cumulated <= u) cumulated += probabilities[++chosen];
+      float before = 0;
+      Floats passed{};
+      for (int64_t i = 0; i < classes; i += LANES) {
+        const Floats upTo = before + cumulated(exp(loadOr(logs + i, classes - i, -__builtin_inff())));
+        passed += select(upTo <= u, 1.0f, Floats{});
+        before = upTo[LANES - 1];
+      }
+      chosen = static_cast<int64_t>(acrossLanes<Sum>(passed));
+      if (chosen >= classes) chosen = classes - 1;
     } else {
       for (int64_t i = 1; i < classes; i++)
         if (logs[i] > logs[chosen]) chosen = i;
     }
-    for (int64_t i = 0; i < classes; i++) choice[i] = 0;
-    choice[chosen] = 1;
+    for (int64_t i = 0; i < classes; i += LANES)
+      store(choice + i, select(lanesBefore(chosen + 1 - i) & ~lanesBefore(chosen - i), 1.0f, Floats{}), classes - i);
   }
 }
 
@@ -171,8 +185,8 @@ inline void twoHotLoss(const Call& call) {
   for (int64_t row = 0; row < rows; row++) {
     const float* logits = call.operand(0) + row * count;
     float* deviation = call.operand(4) + row * count;
-    const Exponentials powers(count, logits, deviation);
-    const float whole = powers.largest + log(splat(powers.sum))[0], share = 1 / powers.sum;
+    const float largest = largestOf(count, logits), sum = powersOf(count, logits, largest, deviation);
+    const float whole = largest + log(splat(sum))[0], share = 1 / sum;
     for (int64_t i = 0; i < count; i += LANES) store(deviation + i, load(deviation + i, count - i) * share, count - i);
     float x = call.operand(1)[row];
     if (x < bins[0]) x = bins[0];
@@ -203,9 +217,9 @@ inline void twoHotMean(const Call& call) {
   const int64_t rows = p.integer(), count = p.integer(), middle = count / 2;
   const float* bins = call.operand(1) + middle + 1;
   for (int64_t row = 0; row < rows; row++) {
+    const float* logits = call.operand(0) + row * count;
     float* probabilities = call.operand(3) + row * count;
-    const Exponentials powers(count, call.operand(0) + row * count, probabilities);
-    const float share = 1 / powers.sum;
+    const float share = 1 / powersOf(count, logits, largestOf(count, logits), probabilities);
     for (int64_t i = 0; i < count; i += LANES)
       store(probabilities + i, load(probabilities + i, count - i) * share, count - i);
     const float *positive = probabilities + middle + 1, *negative = probabilities + middle;

@@ -64,22 +64,36 @@ WM_INLINE float dot(int64_t count, const float* x, const float* y) {
   return acrossLanes<Sum>(a + b);
 }
 
-/** One row: y = act(sum), or act(sum factor ⊙ scale) with factor = 1 / √(mean(sum²) + ε), which is kept. */
+/**
+ * So many rows pass one step before they pass the next: each waits for its own sums across lanes, but not for those of
+ * others.
+ */
+constexpr int64_t NORM_STEP = 16;
+
+/** Rows: y = act(sum), or act(sum factor ⊙ scale) with factors = 1 / √(mean(sum²) + ε), which are kept. */
 template <class Activation>
-inline void activateRow(int64_t count, const float* sum, const float* scale, float* factor, float* y) {
+inline void activateRows(int64_t rows, int64_t count, const float* sums, const float* scale, float* factors, float* y) {
   if (!scale) {
-    for (int64_t i = 0; i < count; i += LANES) store(y + i, Activation::value(load(sum + i, count - i)), count - i);
+    const int64_t all = rows * count;
+    for (int64_t i = 0; i < all; i += LANES) store(y + i, Activation::value(load(sums + i, all - i)), all - i);
     return;
   }
-  *factor = 1.0f / __builtin_sqrtf(dot(count, sum, sum) / count + RMS_EPSILON);
-  for (int64_t i = 0; i < count; i += LANES) {
-    const int64_t left = count - i;
-    store(y + i, Activation::value(load(sum + i, left) * *factor * load(scale + i, left)), left);
+  for (int64_t first = 0; first < rows; first += NORM_STEP) {
+    const int64_t end = smaller(first + NORM_STEP, rows);
+    for (int64_t row = first; row < end; row++)
+      factors[row] = dot(count, sums + row * count, sums + row * count) / count + RMS_EPSILON;
+    for (int64_t row = first; row < end; row += LANES)
+      store(factors + row, 1.0f / squareRoot(load(factors + row, end - row)), end - row);
+    for (int64_t row = first; row < end; row++)
+      for (int64_t i = 0; i < count; i += LANES) {
+        const int64_t at = row * count + i, left = count - i;
+        store(y + at, Activation::value(load(sums + at, left) * factors[row] * load(scale + i, left)), left);
+      }
   }
 }
 
 /**
- * The gradient of one row by its sum from that by y, dSum. Of a normalised one dScale is added to, and with
+ * The gradient of rows by their sums from that by y, dSums. Of normalised ones dScale is added to, and with
  * n = sum factor, dn = dy act'(n ⊙ scale) ⊙ scale:
  *
  *   dSum = (dn - n mean(dn n)) factor
@@ -87,34 +101,40 @@ inline void activateRow(int64_t count, const float* sum, const float* scale, flo
  * since what changes nothing but a row's length is taken out by the normalisation.
  */
 template <class Activation>
-inline void sumGradient(int64_t count, const float* dy, const float* sum, const float* scale, float factor,
-                        float* dScale, float* dSum) {
+inline void sumGradients(int64_t rows, int64_t count, const float* dy, const float* sums, const float* scale,
+                         const float* factors, float* dScale, float* dSums) {
   if (!scale) {
-    for (int64_t i = 0; i < count; i += LANES) {
-      const int64_t left = count - i;
-      store(dSum + i, load(dy + i, left) * Activation::slope(load(sum + i, left)), left);
-    }
+    const int64_t all = rows * count;
+    for (int64_t i = 0; i < all; i += LANES)
+      store(dSums + i, load(dy + i, all - i) * Activation::slope(load(sums + i, all - i)), all - i);
     return;
   }
-  Floats along{};
-  for (int64_t i = 0; i < count; i += LANES) {
-    const int64_t left = count - i;
-    const Floats normalised = load(sum + i, left) * factor, gain = load(scale + i, left);
-    const Floats dScaled = load(dy + i, left) * Activation::slope(normalised * gain);
-    const Floats dNormalised = dScaled * gain;
-    along += dNormalised * normalised;
-    store(dScale + i, load(dScale + i, left) + dScaled * normalised, left);
-    store(dSum + i, dNormalised, left);
-  }
-  const float mean = acrossLanes<Sum>(along) / count;
-  for (int64_t i = 0; i < count; i += LANES) {
-    const int64_t left = count - i;
-    store(dSum + i, (load(dSum + i, left) - load(sum + i, left) * (factor * mean)) * factor, left);
+  float along[NORM_STEP];
+  for (int64_t first = 0; first < rows; first += NORM_STEP) {
+    const int64_t end = smaller(first + NORM_STEP, rows);
+    for (int64_t row = first; row < end; row++) {
+      Floats products{};
+      for (int64_t i = 0; i < count; i += LANES) {
+        const int64_t at = row * count + i, left = count - i;
+        const Floats normalised = load(sums + at, left) * factors[row], gain = load(scale + i, left);
+        const Floats dScaled = load(dy + at, left) * Activation::slope(normalised * gain);
+        const Floats dNormalised = dScaled * gain;
+        products += dNormalised * normalised;
+        store(dScale + i, load(dScale + i, left) + dScaled * normalised, left);
+        store(dSums + at, dNormalised, left);
+      }
+      along[row - first] = factors[row] * (acrossLanes<Sum>(products) / count);
+    }
+    for (int64_t row = first; row < end; row++)
+      for (int64_t i = 0; i < count; i += LANES) {
+        const int64_t at = row * count + i, left = count - i;
+        store(dSums + at, (load(dSums + at, left) - load(sums + at, left) * along[row - first]) * factors[row], left);
+      }
   }
 }
 
-using ActivateRow = decltype(&activateRow<Silu>);
-using SumGradient = decltype(&sumGradient<Silu>);
+using ActivateRows = decltype(&activateRows<Silu>);
+using SumGradients = decltype(&sumGradients<Silu>);
 
 /**
  * act(rms(x W + b) ⊙ scale), or without scale act(x W + b).
@@ -127,8 +147,8 @@ using SumGradient = decltype(&sumGradient<Silu>);
 inline void normDense(const Call& call) {
   Parameters p(call);
   const NormLayer layer(p);
-  constexpr ActivateRow activations[] = {activateRow<NoActivation>, activateRow<Silu>, activateRow<Elu>};
-  const ActivateRow activate = activations[layer.activation];
+  constexpr ActivateRows activations[] = {activateRows<NoActivation>, activateRows<Silu>, activateRows<Elu>};
+  const ActivateRows activate = activations[layer.activation];
   const int64_t inputs = layer.inputs(), outputs = layer.outputs();
   const int64_t output = 3 + layer.isNormalised;
   const int64_t packedBlock = packedFloats(layer.depth, layer.columns);
@@ -153,9 +173,8 @@ inline void normDense(const Call& call) {
         multiplyPacked(product, packed + block * packedBlock);
       }
       if (!layer.keepsSums()) continue;
-      for (int64_t i = 0; i < height; i++)
-        activate(outputs, sum + i * outputs, scale, scale ? call.operand(output + 2) + first + i : nullptr,
-                 call.operand(output) + (first + i) * outputs);
+      activate(height, outputs, sum, scale, scale ? call.operand(output + 2) + first : nullptr,
+               call.operand(output) + first * outputs);
     }
   }
 }
@@ -171,8 +190,8 @@ inline void normDenseGradient(const Call& call) {
   Parameters p(call);
   const NormLayer layer(p);
   const bool inputGradient = p.integer();
-  constexpr SumGradient gradients[] = {sumGradient<NoActivation>, sumGradient<Silu>, sumGradient<Elu>};
-  const SumGradient gradient = gradients[layer.activation];
+  constexpr SumGradients gradients[] = {sumGradients<NoActivation>, sumGradients<Silu>, sumGradients<Elu>};
+  const SumGradients gradient = gradients[layer.activation];
   const int64_t inputs = layer.inputs(), outputs = layer.outputs();
   const int64_t output = 3 + layer.keepsSums() + 2 * layer.isNormalised;
   const int64_t packedBlock = packedFloats(layer.columns, layer.depth);
@@ -196,9 +215,8 @@ inline void normDenseGradient(const Call& call) {
       const float* x = call.operand(1) + first * inputs;
       const float* dSum = call.operand(0) + first * outputs;
       if (layer.keepsSums()) {
-        for (int64_t i = 0; i < height; i++)
-          gradient(outputs, dSum + i * outputs, call.operand(3) + (first + i) * outputs, scale,
-                   scale ? call.operand(5)[first + i] : 1.0f, dScale, dSums + i * outputs);
+        gradient(height, outputs, dSum, call.operand(3) + first * outputs, scale,
+                 scale ? call.operand(5) + first : nullptr, dScale, dSums);
         dSum = dSums;
       }
       addRows(height, outputs, dSum, dBias);

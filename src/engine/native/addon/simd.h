@@ -150,6 +150,17 @@ WM_INLINE Floats reversed(Floats x, LaneNumbers<I...>) {
 }
 WM_INLINE Floats reversed(Floats x) { return reversed(x, AllLanes{}); }
 
+/** Each lane added to all that follow it. */
+template <int DISTANCE, int... I>
+WM_INLINE Floats delayed(Floats x, LaneNumbers<I...>) {
+  return WM_SHUFFLE(x, Floats{}, I < DISTANCE ? LANES : I - DISTANCE);
+}
+template <int DISTANCE = 1>
+WM_INLINE Floats cumulated(Floats x) {
+  if constexpr (DISTANCE >= LANES) return x;
+  else return cumulated<2 * DISTANCE>(x + delayed<DISTANCE>(x, AllLanes{}));
+}
+
 /** The lanes joined to one number, by halves. */
 template <class Join, int WIDTH = LANES / 2>
 WM_INLINE float acrossLanes(Floats x) {
