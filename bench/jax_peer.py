@@ -1,9 +1,9 @@
 """
-The dream critic and the baseline in JAX: the update of jax_world_model.py, jitted and vmapped over members.
+The updates of jax_world_model.py (dream critic and baseline) and of jax_dreamer.py, jitted and vmapped over members.
 
   python bench/jax_peer.py                              answers `wm bench --peers` on stdin and stdout
   python bench/jax_peer.py train configs/dream.yaml     the whole run, all cores; one JSON line per evaluation
-  python bench/jax_peer.py check                        compares one update with the reference
+  python bench/jax_peer.py check                        compares updates with the references
 
 `s` is a config as wm resolves it. Every function is written for one member unless it says otherwise.
 """
@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import dreamer_reference
+import jax_dreamer
 import peer
 from jax_world_model import (
     ACTIONS,
@@ -203,7 +205,40 @@ def train(s):
 
 
 def prepare(setup):
-    """For `peer.serve`: updates of all members in one call, from a replay of random steps."""
+    """For `peer.serve`: updates of all members in one call."""
+    known = {'vae-lstm': prepare_vae_lstm, 'dreamer': prepare_dreamer}
+    return known[setup['experiment']['method']](setup)
+
+
+def prepare_dreamer(setup):
+    """From a replay of made-up steps, whose memory every update writes anew."""
+    s, spaces, members = setup['experiment'], setup['spaces'], setup['members']
+
+    def fill(key):
+        learner_key, replay_key = jax.random.split(key)
+        replay = jax_dreamer.new_replay(replay_key, s['randomSteps'], s, spaces)
+        return jax_dreamer.new_learner(learner_key, s, spaces), replay
+
+    def updated(learner, replay, key):
+        key, now = jax.random.split(key)
+        learner, replay, terms = jax_dreamer.update(learner, replay, now, s, spaces)
+        return learner, replay, key, terms
+
+    step = jax.jit(jax.vmap(updated), donate_argnums=(0, 1))
+    keys = jax.random.split(jax.random.PRNGKey(0), members)
+    learner, replay = jax.jit(jax.vmap(fill))(keys)
+
+    def run(repeats):
+        nonlocal learner, replay, keys
+        for _ in range(repeats):
+            learner, replay, keys, terms = step(learner, replay, keys)
+        jax.block_until_ready((learner, terms))
+
+    return {'update': run}
+
+
+def prepare_vae_lstm(setup):
+    """From a replay of random steps."""
     s, members = setup['experiment'], setup['members']
 
     def fill(key):
@@ -253,7 +288,7 @@ def learn_reference(given, s):
 
 if __name__ == '__main__':
     if sys.argv[1:2] == ['check']:
-        peer.check(np, learn_reference)
+        sys.exit(peer.check(np, learn_reference) + dreamer_reference.check() > 0)
     elif sys.argv[1:2] == ['train']:
         import yaml
 

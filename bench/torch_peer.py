@@ -96,6 +96,6 @@ def learn_reference(given, s):
 
 if __name__ == '__main__':
     if sys.argv[1:2] == ['check']:
-        peer.check(np, learn_reference)
+        sys.exit(peer.check(np, learn_reference) > 0)
     else:
         peer.serve(f'torch {torch.__version__}', prepare)

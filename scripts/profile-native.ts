@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
-import { timedExperiment } from '../src/bench/bench.ts';
+import { spacesOf, timedExperiment } from '../src/bench/bench.ts';
 import { createWorkload } from '../src/bench/workload.ts';
 import { alignColumns } from '../src/cli/align.ts';
 import { readConfig } from '../src/cli/config-file.ts';
@@ -90,6 +90,7 @@ addon.run = (number, inputs, results) => {
 const experiment = timedExperiment(readConfig({ config: values.config, set: [] }));
 const workload = await createWorkload('native', {
   experiment,
+  spaces: spacesOf(experiment),
   members: Number(values.members),
   measures: ['update'],
   sgemmSize: 512,

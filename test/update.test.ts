@@ -1,6 +1,7 @@
 import { before, describe, test } from 'node:test';
 import { startEngine } from '../src/engine/engine.ts';
 import { registerKernels } from '../src/engine/wasm/kernels.ts';
+import { assertDreamerUpdateEqualsReference, dreamerCases } from './support/dreamer-reference-update.ts';
 import { engineHere } from './support/engine-here.ts';
 import { assertGoesOnExactly } from './support/going-on.ts';
 import { assertUpdateEqualsReference } from './support/reference-update.ts';
@@ -48,6 +49,10 @@ for (const [name, { start, stacks, skip = false }] of Object.entries(engines)) {
     before(start);
     for (const members of stacks) {
       test(`${members} stacked on ${name}`, () => assertUpdateEqualsReference(members));
+      for (const dreamer of dreamerCases) {
+        test(`${members} stacked on ${name}, Dreamer ${dreamer}`, () =>
+          assertDreamerUpdateEqualsReference(dreamer, members));
+      }
     }
     if (name === 'native') {
       test('what goes on from saved weights ends with the bytes of what never stopped', () =>

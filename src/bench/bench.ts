@@ -6,8 +6,8 @@ import type { Experiment } from '../config/schema.ts';
 import type { EngineName } from '../engine/names.ts';
 import { environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
-import { methods } from '../methods/index.ts';
-import { agentSpaces } from '../training/agent-spaces.ts';
+import { type MethodName, methods } from '../methods/index.ts';
+import { type AgentSpaces, agentSpaces } from '../training/agent-spaces.ts';
 import { type UpdateFlops, updateParts } from '../training/update-parts.ts';
 import { Contestant } from './contestant.ts';
 import { type Measure, measures, type Setup, type Timed, type TimedExperiment } from './protocol.ts';
@@ -21,7 +21,11 @@ const EVALUATE_EVERY = 10;
 const probe = fileURLToPath(new URL(`./probe${extname(import.meta.url)}`, import.meta.url));
 const peerFile = (name: string) => fileURLToPath(new URL(`../../bench/${name}_peer.py`, import.meta.url));
 
-const peerNames = ['jax', 'torch'] as const;
+/** The peers, and the methods whose update each has. */
+const peers: Readonly<Record<string, readonly MethodName[]>> = {
+  jax: ['vae-lstm', 'dreamer'],
+  torch: ['vae-lstm'],
+};
 /** Multiplies matrices with numpy and nothing else: often the best sgemm at hand. */
 const YARDSTICK = 'numpy';
 
@@ -61,13 +65,17 @@ export function withBaseline(experiment: TimedExperiment): Map<string, TimedExpe
   return new Map([experiment, timedExperiment(baseline)].map((one) => [arm(one), one]));
 }
 
+/** What agents know of a config's environment. */
+export const spacesOf = (experiment: TimedExperiment): AgentSpaces =>
+  agentSpaces(environmentEntry(experiment.environment, experiment));
+
 async function flopsOf(experiment: TimedExperiment): Promise<UpdateFlops> {
   const { updateFlops } = await methods[experiment.method].load();
   if (!updateFlops)
     throw new UserError(
       `method: nobody has counted the operations of an update of ${experiment.method}, so wm bench cannot time it; choose a config of another method`,
     );
-  return updateFlops(experiment, agentSpaces(environmentEntry(experiment.environment, experiment)));
+  return updateFlops(experiment, spacesOf(experiment));
 }
 
 /** A program that can take part, and how its absence is told: null where it must not be absent. */
@@ -78,14 +86,27 @@ interface Program {
   absent: (why: string) => string | null;
 }
 
-function programs({ engines, enginesChosen, peers, python }: BenchOptions): Program[] {
+/** The peers that have an update of the method; of the others a sentence says that they have not. */
+function peersOf({ arms, peers: wanted, note }: BenchOptions): string[] {
+  if (!wanted) return [];
+  const methods = new Set([...arms.values()].map(({ method }) => method));
+  return Object.entries(peers).flatMap(([peer, known]) => {
+    const missing = [...methods].find((method) => !known.includes(method));
+    if (missing === undefined) return peer;
+    note(`left out: ${peer}: it has no update of ${missing}`);
+    return [];
+  });
+}
+
+function programs(options: BenchOptions): Program[] {
+  const { engines, enginesChosen, python } = options;
   const own = engines.map((engine) => ({
     by: engine,
     command: process.execPath,
     args: [...process.execArgv, probe, engine],
     absent: (why: string) => (enginesChosen ? null : `left out: ${why}`),
   }));
-  const others = [...(peers ? peerNames : []), YARDSTICK].map((by) => ({
+  const others = [...peersOf(options), YARDSTICK].map((by) => ({
     by,
     command: python,
     args: [peerFile(by)],
@@ -135,7 +156,8 @@ export async function bench(options: BenchOptions): Promise<void> {
       for (const [place, [arm, experiment]] of [...arms].entries()) {
         // Arms differ in their updates alone, so the rest is measured for the first.
         const wanted = place === 0 ? measures : (['update', ...updateParts] as const);
-        const setup = { experiment, members, measures: wanted, sgemmSize: SGEMM_SIZE };
+        const spaces = spacesOf(experiment);
+        const setup = { experiment, spaces, members, measures: wanted, sgemmSize: SGEMM_SIZE };
         for (const program of present) {
           if (program.by === YARDSTICK && place > 0) continue;
           try {

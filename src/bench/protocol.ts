@@ -1,4 +1,5 @@
 import type { Experiment } from '../config/schema.ts';
+import type { AgentSpaces } from '../training/agent-spaces.ts';
 import type { ReplaySettings } from '../training/replay-learner.ts';
 import { updateParts } from '../training/update-parts.ts';
 
@@ -16,6 +17,8 @@ export type Measure = (typeof measures)[number];
 /** What a contestant is to prepare for. */
 export interface Setup {
   experiment: TimedExperiment;
+  /** Of its environment, which peers need not know. */
+  spaces: AgentSpaces;
   members: number;
   /** Those to warm up. */
   measures: readonly Measure[];

@@ -3,7 +3,6 @@ import { startEngine } from '../engine/engine.ts';
 import type { EngineName } from '../engine/names.ts';
 import { environmentEntry } from '../envs/index.ts';
 import { methods } from '../methods/index.ts';
-import { agentSpaces } from '../training/agent-spaces.ts';
 import { complete } from '../training/evaluate.ts';
 import { heldOutSet } from '../training/held-out.ts';
 import type { ReplayAgent } from '../training/replay-learner.ts';
@@ -28,11 +27,10 @@ export interface Workload {
 /** Everything that can be timed of one arm on one engine, with a replay of random steps. */
 export async function createWorkload(
   engineName: EngineName,
-  { experiment, members, sgemmSize }: Setup,
+  { experiment, spaces, members, sgemmSize }: Setup,
 ): Promise<Workload> {
   const engine = await startEngine(engineName);
   const entry = environmentEntry(experiment.environment, experiment);
-  const spaces = agentSpaces(entry);
   const seeds = Array.from({ length: members }, (_, seed) => seed);
   const method = await methods[experiment.method].load();
   const agent = method.create(
@@ -43,7 +41,7 @@ export async function createWorkload(
   const learner = agent.learner(entry);
   for (let step = 0; step < experiment.randomSteps; step++) learner.collectRandomly();
   let updates = 0;
-  const update = () => agent.update(learner.sample(), experiment.randomSteps, ++updates);
+  const update = () => learner.learn(experiment.randomSteps, ++updates);
 
   const heldOut = heldOutSet(entry);
   const endless = fullLength(entry, EPISODE_STEPS);

@@ -80,10 +80,15 @@ export class ReplayLearner<B = Batch> implements Learner {
     else await this.collect();
     const trained = step - randomSteps;
     if (trained <= 0 || trained % updateEvery !== 0) return 0;
-    const batch = this.sample();
-    await this.#agent.update(batch, step, update + 1);
-    this.#experience.revise?.(batch);
+    await this.learn(step, update + 1);
     return 1;
+  }
+
+  /** One update on windows drawn anew, whatever step it is; see `ReplayAgent.update`. */
+  async learn(step: number, update: number): Promise<void> {
+    const batch = this.sample();
+    await this.#agent.update(batch, step, update);
+    this.#experience.revise?.(batch);
   }
 
   /** One step of every member with a uniformly random action, into its replay. */

@@ -35,6 +35,8 @@ import type { Sequences } from '../../training/replay.ts';
 import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { type StepBatch, Steps } from '../../training/steps.ts';
 import { TrainingState } from '../../training/training-state.ts';
+import type { TimedParts } from '../../training/update-parts.ts';
+import { updateFlops } from './flops.ts';
 import { dreamReturns, foresee } from './imagination.ts';
 import {
   type ByGroup,
@@ -48,6 +50,7 @@ import {
   worldModel,
 } from './networks.ts';
 import type { DreamerSettings } from './settings.ts';
+import { timedParts } from './timed-parts.ts';
 import {
   applyGradients,
   gradients,
@@ -61,6 +64,7 @@ import {
 export const dreamer = {
   create: (members: readonly Member<DreamerSettings>[], spaces: AgentSpaces): DreamerAgent =>
     new DreamerAgent(members, spaces),
+  updateFlops,
 };
 
 /** Noise of the posterior and of predictions, and of the imagination. */
@@ -205,6 +209,10 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan {
     const rows = await diagnose(measured, this.#spaces, heldOut, own, randoms);
     releaseUnusedBuffers();
     return rows;
+  }
+
+  timedParts(batch: StepBatch): TimedParts {
+    return timedParts(this.#settings, this.#spaces, batch);
   }
 
   save(): Promise<AgentState[]> {

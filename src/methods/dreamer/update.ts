@@ -3,17 +3,15 @@ import { stopGradient } from '../../engine/stop-gradient.ts';
 import { dynamics, type RssmState } from '../../models/rssm/dynamics.ts';
 import { latentFamily } from '../../models/rssm/latent.ts';
 import { rssmLoss, rssmTerms, type StepWindows } from '../../models/rssm/losses.ts';
-import type { Rssm } from '../../models/rssm/model.ts';
 import { type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { optimise } from '../../training/optimise.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
-import { movingRange } from '../../training/return-range.ts';
-import { differentiableLambdaReturn } from '../../training/returns.ts';
-import { dream, dreamReturns, foresee, type ImaginationNoise } from './imagination.ts';
-import { criticLoss, dynamicsLoss, replayedReturns } from './losses.ts';
+import { allButLast, dreamLosses, judge } from './dream-losses.ts';
+import { dream, type ImaginationNoise } from './imagination.ts';
+import { criticLoss, replayedReturns } from './losses.ts';
 import {
   type ByGroup,
   byGroup,
@@ -83,8 +81,10 @@ export interface Gradients {
 }
 
 /** The target of the continue head: 1 − terminal, times γ where the head learns it. */
-const continueTarget = (terminal: tf.Tensor, { discountInContinue, gamma }: DreamerSettings): tf.Tensor =>
-  tf.mul(tf.sub(1, terminal), discountInContinue ? gamma : 1);
+export const continueTarget = (
+  terminal: tf.Tensor,
+  { discountInContinue, gamma }: DreamerSettings,
+): tf.Tensor => tf.mul(tf.sub(1, terminal), discountInContinue ? gamma : 1);
 
 /**
  * The gradients of one update, before clipping. Model, critic and actor have disjoint parameters, and what one learns is
@@ -137,40 +137,14 @@ export function gradients(
     const learnt = stopGradient(() => {
       const slow = slowValue(states) as tf.Tensor3D;
       const value = settings.critic.slowTarget ? slow : (code.mean(output) as tf.Tensor3D);
-      const foreseen = foresee(dreamt, imagined, settings);
-      const returns = dreamReturns(foreseen, value, settings);
-      const next = nextReturnRange(before.returnRange, returns.returns, settings);
-      const scale = returnScale(next, settings);
-      const baseline = settings.critic.bootstrapsActor
-        ? tf.slice(value, [0, 0, 0], returns.returns.shape)
-        : tf.mean(returns.returns, 1, true);
-      const advantage = tf.div(tf.sub(returns.returns, baseline), scale) as tf.Tensor3D;
-      return { ...foreseen, ...returns, slow, advantage, scale, returnRange: next };
+      return judge(dreamt, imagined, { value, slow }, before.returnRange, settings);
     });
-
-    const acting = allButLast(output, 2);
-    const critic = criticLoss(
-      code,
-      acting,
-      learnt.lambdaReturns,
-      allButLast(learnt.slow, 2),
-      learnt.weight,
-      settings.critic.slowRegulariser,
+    const { critic, actor, entropy } = dreamLosses(
+      { model, dreamt, head, code },
+      { imagined, output, learnt, noise: noise.action, rho },
+      scalars.entropy,
+      settings,
     );
-    const { loss: reinforce, entropy } = head.loss(model.policy!(allButLast(states, 2)), {
-      action: imagined.action,
-      noise: noise.action,
-      weight: learnt.weight,
-      advantage: rho < 1 ? tf.mul(learnt.advantage, rho) : learnt.advantage,
-      entropyWeight: scalars.entropy,
-    });
-    const actor =
-      rho < 1
-        ? weightedSum([
-            [reinforce, 1],
-            [throughDynamics(dreamt, imagined, learnt, settings), 1 - rho],
-          ])
-        : reinforce;
     const replayed = replayedCritic(
       { trained, windows, features: real.features, deter: real.observed.deter, noise: noise.prediction },
       networks,
@@ -214,7 +188,7 @@ export function gradients(
 }
 
 /** The states at the last `count` steps of every window, from which dreams start: [members, batch · count, …] each. */
-function dreamStarts({ deter, stoch }: RssmState, count: number): RssmState {
+export function dreamStarts({ deter, stoch }: RssmState, count: number): RssmState {
   const flat = (x: tf.Tensor) => {
     const [members, , , size] = x.shape as [number, number, number, number];
     return tf.reshape(lastSteps(x, count), [members, -1, size]);
@@ -229,43 +203,8 @@ const lastSteps = <T extends tf.Tensor>(x: T, count: number): T => {
   return tf.slice(x, begin, [members, batch, count, ...rest]) as unknown as T;
 };
 
-/** All but the last element along an axis. */
-function allButLast<T extends tf.Tensor>(x: T, axis: number): T {
-  const size = x.shape.map((extent, i) => (i === axis ? extent - 1 : extent));
-  return tf.slice(
-    x,
-    size.map(() => 0),
-    size,
-  ) as unknown as T;
-}
-
-function nextReturnRange(range: tf.Tensor2D, returns: tf.Tensor3D, { actor }: DreamerSettings): tf.Tensor2D {
-  return movingRange(range, tf.reshape(returns, [returns.shape[0], -1]), actor.returnRangeRate);
-}
-
-/** S, what advantages are divided by: max(floor, P95 − P5) of the moving range, or 1: [members, 1, 1]. */
-function returnScale(range: tf.Tensor2D, { actor }: DreamerSettings): tf.Tensor {
-  const [members] = range.shape;
-  if (!actor.normaliseReturns) return tf.ones([members, 1, 1]);
-  const [low, high] = tf.split(range, 2, 1) as [tf.Tensor, tf.Tensor];
-  return tf.reshape(tf.maximum(tf.sub(high, low), actor.returnRangeFloor), [members, 1, 1]);
-}
-
-/** The actor's loss through the dynamics: returns with gradients, valued by the critic as a constant. */
-function throughDynamics(
-  dreamt: Rssm,
-  imagined: ReturnType<typeof dream>,
-  { weight, scale }: { weight: tf.Tensor; scale: tf.Tensor },
-  settings: DreamerSettings,
-): tf.Tensor1D {
-  const foreseen = foresee(dreamt, imagined, settings);
-  const value = dreamt.value!(imagined.states) as tf.Tensor3D;
-  const { returns } = dreamReturns(foreseen, value, settings, differentiableLambdaReturn);
-  return dynamicsLoss(weight, returns, scale);
-}
-
 /** What the critic on replayed states is computed from. */
-interface Replayed {
+export interface Replayed {
   trained: ByGroup<Parameters>;
   windows: StepWindows;
   /** Of the posterior states: [members, batch, time, features] */
@@ -280,7 +219,7 @@ interface Replayed {
  *
  * @param lambdaReturns imagined from those steps: [members, batch · steps, horizon]
  */
-function replayedCritic(
+export function replayedCritic(
   { trained, windows, features, deter, noise }: Replayed,
   { value: code }: Networks,
   settings: DreamerSettings,

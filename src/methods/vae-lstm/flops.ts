@@ -1,23 +1,11 @@
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { mlp, product, trained } from '../../training/flop-counts.ts';
 import type { UpdateFlops } from '../../training/update-parts.ts';
 import { hasCritic } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
 
-/** A product [M, K] · [K, N] multiplies and adds M K N times each. */
-const product = (rows: number, inner: number, columns: number): number => 2 * rows * inner * columns;
-
-/** The products of an MLP's forward pass. */
-function mlp(rows: number, ...widths: number[]): number {
-  return widths.slice(1).reduce((sum, width, layer) => sum + product(rows, widths[layer]!, width), 0);
-}
-
-/** Forward, and twice that backward: one product for the gradient of either operand. */
-const trained = (forward: number): number => 3 * forward;
-
 /**
- * The flops that an update cannot do without, counted from the shapes of its matrix products: 2 M K N forward, twice
- * that backward. Everything else (activations, noise, Adam) is left out, so this over the speed of the best sgemm
- * bounds an update's time from below.
+ * The flops of an update's matrix products.
  *
  * With B windows of L steps, N starts, horizon H: the encoder sees o and o′, the decoder z and ẑ′, the continue head
  * ẑ′ and z′ (2 B L rows each); the LSTM and the reward head B L; the critic z and the predictions of states within a
