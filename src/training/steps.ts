@@ -1,9 +1,12 @@
+import type { EnvironmentEntry } from '../envs/index.ts';
 import type { RandomStream } from '../random/stream.ts';
+import type { Actor } from './acting.ts';
 import { type Actions, actionColumn, emptyActions, requireActions } from './actions.ts';
 import type { AgentState } from './agent.ts';
+import { agentSpaces } from './agent-spaces.ts';
 import type { Step } from './collector.ts';
 import type { StepSpaces } from './replay.ts';
-import type { Experience, ReplaySettings } from './replay-learner.ts';
+import { type Experience, type ReplayAgent, ReplayLearner, type ReplaySettings } from './replay-learner.ts';
 import { flags, numbers, Ring, vectors } from './ring.ts';
 
 /**
@@ -181,4 +184,20 @@ function emptyStepBatch(
     before: new Float32Array(members * batch * memory),
     memory: new Float32Array(steps * memory),
   };
+}
+
+/**
+ * Learning from replayed windows of steps.
+ *
+ * @param memory what of the agent's carry a step is remembered by
+ */
+export function learnFromSteps(
+  agent: Actor & Pick<ReplayAgent<StepBatch>, 'update'>,
+  environment: EnvironmentEntry,
+  seeds: readonly number[],
+  settings: ReplaySettings,
+  memory: CarryPart,
+): ReplayLearner<StepBatch> {
+  const steps = new Steps(seeds.length, settings.replay, agentSpaces(environment), memory);
+  return new ReplayLearner(agent, environment, seeds, settings, steps);
 }

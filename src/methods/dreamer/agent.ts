@@ -32,12 +32,12 @@ import { memberPart } from '../../training/member-part.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { warmedUp } from '../../training/optimise.ts';
 import type { Sequences } from '../../training/replay.ts';
-import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
-import { type StepBatch, Steps } from '../../training/steps.ts';
+import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
+import { learnFromSteps, type StepBatch } from '../../training/steps.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import type { TimedParts } from '../../training/update-parts.ts';
 import { updateFlops } from './flops.ts';
-import { dreamReturns, foresee } from './imagination.ts';
+import { dreamReturns, foresee, withStates } from './imagination.ts';
 import {
   type ByGroup,
   byGroup,
@@ -169,9 +169,8 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan {
 
   learner(environment: EnvironmentEntry): ReplayLearner<StepBatch> {
     const seeds = this.#members.map(({ seed }) => seed);
-    const { replay, model } = this.#settings;
-    const steps = new Steps(seeds.length, replay, this.#spaces, carriedState(stateSizes(model)));
-    return new ReplayLearner(this, environment, seeds, this.#settings, steps);
+    const memory = carriedState(stateSizes(this.#settings.model));
+    return learnFromSteps(this, environment, seeds, this.#settings, memory);
   }
 
   async update(batch: StepBatch, _step: number, update: number): Promise<void> {
@@ -244,15 +243,9 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan {
         horizon: settings.horizon,
         head,
         returns: (imagination) => {
-          const { features, nextFeatures } = imagination;
-          const first = tf.slice(
-            features,
-            [0, 0, 0, 0],
-            [members, features.shape[1]!, 1, features.shape[3]!],
-          );
-          const states = tf.concat([first, nextFeatures], 2);
-          const foreseen = foresee(model, { ...imagination, states }, settings);
-          const value = model.value!(states) as tf.Tensor3D;
+          const imagined = withStates(imagination);
+          const foreseen = foresee(model, imagined, settings);
+          const value = model.value!(imagined.states) as tf.Tensor3D;
           return dreamReturns(foreseen, value, settings).returns;
         },
       },

@@ -23,7 +23,11 @@ export interface Dream extends Imagination {
 
 /** Imagines from the start states, [members, starts, …] each. */
 export function dream(model: Rssm, head: PolicyHead, start: RssmState, noise: ImaginationNoise): Dream {
-  const imagination = rollOut(model, start, { head, noise: noise.action }, noise.step);
+  return withStates(rollOut(model, start, { head, noise: noise.action }, noise.step));
+}
+
+/** An imagination with all of its states in one tensor. */
+export function withStates(imagination: Imagination): Dream {
   const { features, nextFeatures } = imagination;
   const [members, starts, , size] = features.shape as [number, number, number, number];
   const first = tf.slice(features, [0, 0, 0, 0], [members, starts, 1, size]);

@@ -30,8 +30,8 @@ import { memberPart } from '../../training/member-part.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { warmedUp } from '../../training/optimise.ts';
 import type { Sequences } from '../../training/replay.ts';
-import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
-import { type StepBatch, Steps } from '../../training/steps.ts';
+import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
+import { learnFromSteps, type StepBatch } from '../../training/steps.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import type { PlanetSettings } from './settings.ts';
 import {
@@ -109,9 +109,8 @@ class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan {
 
   learner(environment: EnvironmentEntry): ReplayLearner<StepBatch> {
     const seeds = this.#members.map(({ seed }) => seed);
-    const { replay, model } = this.#settings;
-    const steps = new Steps(seeds.length, replay, this.#spaces, carriedState(stateSizes(model)));
-    return new ReplayLearner(this, environment, seeds, this.#settings, steps);
+    const memory = carriedState(stateSizes(this.#settings.model));
+    return learnFromSteps(this, environment, seeds, this.#settings, memory);
   }
 
   async update(batch: StepBatch, _step: number, update: number): Promise<void> {
