@@ -153,6 +153,10 @@ test("what a Dreamer's keys cannot be is one sentence with its place", () => {
       '2:18: startsPerWindow must not exceed replay.length: imagination starts from the last steps of a window (startsPerWindow is 17, replay.length is 16)',
     ],
     [
+      'startsPerWindow: 1',
+      '2:18: startsPerWindow must exceed 1 with a lambda above 0: the critic learns on the transitions between those steps (startsPerWindow is 1, lambda is 0.3)',
+    ],
+    [
       'actor:\n  reinforce: 0',
       `3:14: actor.reinforce below 1 ${through} (actor.reinforce is 0, actor.straightThrough is false, environment is CartPole-v1)`,
     ],
@@ -167,6 +171,7 @@ test("what a Dreamer's keys cannot be is one sentence with its place", () => {
     assert.equal(complaint(`method: dreamer\n${text}`), `c.yaml:${message}`);
   for (const text of [
     'model: {cell: gru, blocks: 3}',
+    'startsPerWindow: 1\nlambda: 0',
     'actor: {reinforce: 0, straightThrough: true}',
     'actor: {reinforce: auto}',
     'environment: Pendulum-v1\nactor: {reinforce: 0}',

@@ -125,6 +125,11 @@ export const dreamerRules: readonly Rule<DreamerSettings & { environment?: strin
     says: 'startsPerWindow must not exceed replay.length: imagination starts from the last steps of a window',
   },
   {
+    keys: ['startsPerWindow', 'lambda'],
+    holds: ({ startsPerWindow, lambda }) => startsPerWindow > 1 || lambda === 0,
+    says: 'startsPerWindow must exceed 1 with a lambda above 0: the critic learns on the transitions between those steps',
+  },
+  {
     keys: ['actor.reinforce', 'actor.straightThrough', 'environment'],
     holds: (settings) => {
       const { kind } = environmentEntry(settings.environment!).make().actionSpace;
