@@ -64,7 +64,7 @@ describe('Dreamer', () => {
               at += each.size;
             }
           }
-          const decision = await agent.act({ observations, carry, noise }, 'online');
+          const decision = await agent.act({ observations, carry, noise }, 'online', mode);
           carry = decision.carry;
           const shape = [members, environments];
           const { actions } = decision;

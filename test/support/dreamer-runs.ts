@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { environmentEntry } from '../../src/envs/index.ts';
 import { dreamer } from '../../src/methods/dreamer/agent.ts';
 import { type DreamerSettings, dreamerSettings } from '../../src/methods/dreamer/settings.ts';
-import type { AgentState } from '../../src/training/agent.ts';
-import { agentSpaces } from '../../src/training/agent-spaces.ts';
+import type { AgentState, Member } from '../../src/training/agent.ts';
+import { type AgentSpaces, agentSpaces } from '../../src/training/agent-spaces.ts';
+import type { ReplayAgent } from '../../src/training/replay-learner.ts';
+import type { StepBatch } from '../../src/training/steps.ts';
 
 /** A Dreamer too small to learn, but with every part: keys for a config. */
 const tinyDreamerKeys = {
@@ -32,15 +34,23 @@ export function tinyKeys(changes: Keys = {}): Keys {
 
 export const tinyDreamer = (changes?: Keys): DreamerSettings => dreamerSettings.parse(tinyKeys(changes));
 
-/** An agent and what collects for it. */
-export function dreamerIn(
+/** A Dreamer and what collects for it. */
+export const dreamerIn = (
   environment: string,
   seeds: readonly number[],
   settings: readonly DreamerSettings[],
+) => agentIn(dreamer.create, environment, seeds, settings);
+
+/** An agent that learns from steps, and what collects for it. */
+export function agentIn<Settings>(
+  create: (members: readonly Member<Settings>[], spaces: AgentSpaces) => ReplayAgent<StepBatch>,
+  environment: string,
+  seeds: readonly number[],
+  settings: readonly Settings[],
 ) {
   const entry = environmentEntry(environment);
   const members = seeds.map((seed, i) => ({ seed, settings: settings[i] ?? settings[0]! }));
-  const agent = dreamer.create(members, agentSpaces(entry));
+  const agent = create(members, agentSpaces(entry));
   const learner = agent.learner(entry);
   let update = 0;
   return {
@@ -65,9 +75,12 @@ export function dreamerIn(
 }
 
 /** Asserts that on the active engine a Dreamer that is saved and loaded goes on to the byte, wherever that is. */
-export async function assertDreamerGoesOn(environment: string, changes: Keys, cuts: readonly number[]) {
+export const assertDreamerGoesOn = (environment: string, changes: Keys, cuts: readonly number[]) =>
+  assertGoesOn(() => dreamerIn(environment, [3, 4], [tinyDreamer(changes)]), cuts);
+
+/** The same of any agent that learns from steps as that one does. */
+export async function assertGoesOn(make: () => ReturnType<typeof agentIn>, cuts: readonly number[]) {
   const end = 28;
-  const make = () => dreamerIn(environment, [3, 4], [tinyDreamer(changes)]);
   const whole = make();
   const saved = new Map<number, Awaited<ReturnType<typeof whole.save>>>();
   for (const [i, cut] of [...cuts, end].entries()) {
