@@ -395,7 +395,7 @@ describe('eval and compare', () => {
     assert.equal(planned.stderr, '');
     assert.match(
       planned.stdout,
-      /\(2 greedy episodes each\)\nplanned by cem in the online model: horizon 2, candidates 4, elites 2, iterations 1, warmStart false\n/,
+      /\(2 greedy episodes each\)\nplanned by cem: horizon 2, candidates 4, elites 2, iterations 1, warmStart false\n/,
     );
     assert.match(text(dir, 'eval-cem.csv'), /,planner_horizon,.*,planner_warm_start\n0,.*,2,4,2,1,0\n1,/s);
     assert.equal(text(dir, 'episodes-cem.csv').split('\n').length, 1 + 4 + 1);

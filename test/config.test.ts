@@ -157,6 +157,15 @@ test("what a Dreamer's keys cannot be is one sentence with its place", () => {
       '2:18: startsPerWindow must exceed 1 with a lambda above 0: the critic learns on the transitions between those steps (startsPerWindow is 1, lambda is 0.3)',
     ],
     [
+      'lambda: 0\ncritic: {onPrediction: true}',
+      '3:24: critic.onPrediction needs a lambda above 0: both weigh the critic on replayed states (critic.onPrediction is true, lambda is 0)',
+    ],
+    [
+      'optimizer: {name: adam}',
+      '2:19: optimizer.epsilon must be at least 1e-12 with optimizer.name adam (optimizer.name is adam, optimizer.epsilon is 1e-20)',
+    ],
+    ['gamma: 0', '2:8: gamma: expected a number > 0 and < 1, got 0'],
+    [
       'actor:\n  reinforce: 0',
       `3:14: actor.reinforce below 1 ${through} (actor.reinforce is 0, actor.straightThrough is false, environment is CartPole-v1)`,
     ],

@@ -24,7 +24,8 @@ import { ParameterLayout } from '../src/nn/parameters.ts';
 import { symexp, symlog } from '../src/nn/symlog.ts';
 import { twoHotBins, twoHotLoss, twoHotMean } from '../src/nn/two-hot.ts';
 import { RandomStream } from '../src/random/stream.ts';
-import { movingRange, percentile } from '../src/training/return-range.ts';
+import { movingRange } from '../src/training/return-range.ts';
+import { quantiles } from '../src/training/returns.ts';
 import { processorEngines } from './support/engine-here.ts';
 import { flat, type Nested, read, reference, tensor } from './support/reference.ts';
 import { assertClose, normals, upload, type Values } from './support/tensors.ts';
@@ -506,8 +507,8 @@ for (const engine of processorEngines) {
             const row = flat(batch);
             // The second member's returns are the first's with the other sign.
             const returns = tf.tensor2d([row, row.map((x) => -x)]);
-            assertClose(read(percentile(returns, 0.05)), [p5[i]!, -p95[i]!], 1e-6, 'low');
-            assertClose(read(percentile(returns, 0.95)), [p95[i]!, -p5[i]!], 1e-6, 'high');
+            assertClose(read(quantiles(returns, [0.05])[0]!), [p5[i]!, -p95[i]!], 1e-6, 'low');
+            assertClose(read(quantiles(returns, [0.95])[0]!), [p95[i]!, -p5[i]!], 1e-6, 'high');
             if (debias) continue;
             range = movingRange(range, returns, rate);
             const [low, high, otherLow, otherHigh] = read(range);
@@ -516,7 +517,7 @@ for (const engine of processorEngines) {
           }
         });
       }
-      assert.deepEqual([...tf.tidy(() => read(percentile(tf.tensor2d([[7], [-2]]), 0.3)))], [7, -2]);
+      assert.deepEqual([...tf.tidy(() => read(quantiles(tf.tensor2d([[7], [-2]]), [0.3])[0]!))], [7, -2]);
     });
 
     const layout = new ParameterLayout([

@@ -181,7 +181,7 @@ function asText(
   return [
     alignColumns([['seed', 'step', 'reward', 'min', 'max', 'ended by'], ...lines]),
     `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${formatEstimate(rewardOf(rows), 1)} (${episodes} greedy episodes each)\n`,
-    planner ? `planned by ${planner.name} in the online model: ${inWords(planner.settings)}\n` : '',
+    planner ? `planned by ${planner.name}: ${inWords(planner.settings)}\n` : '',
     diagnostics.length > 0 ? alignColumns(modelErrors(seeds)) : '',
   ].join('');
 }

@@ -100,7 +100,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     .addOption(
       new Option(
         '--planner <name>',
-        'act by planning at every step, in the model as it is trained (it has no average), instead of by the policy',
+        'act by planning at every step in the model, or in its average where the method keeps one, instead of by the policy',
       ).choices(plannerNames),
     )
     .option(

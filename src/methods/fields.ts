@@ -42,12 +42,12 @@ export const replayKeysWith = (defaults: ReplayDefaults) => ({
   updateEvery: positiveInteger.default(defaults.updateEvery).describe('environment steps K per update'),
   replay: z
     .strictObject({
-      capacity: positiveInteger.max(10_000_000).default(50_000).describe('transitions kept'),
+      capacity: positiveInteger.max(10_000_000).default(50_000).describe('steps kept'),
       batch: positiveInteger.max(65_536).default(defaults.batch).describe('windows B per update'),
       length: positiveInteger.max(4096).default(defaults.length).describe('steps L per window'),
     })
     .prefault({})
-    .describe('the replay buffer of transitions'),
+    .describe('the replay buffer'),
 });
 
 export const replayKeys = replayKeysWith({ randomSteps: 1000, updateEvery: 4, batch: 32, length: 8 });

@@ -36,7 +36,7 @@ export const rssmKeys = {
   scaledObservations: z
     .boolean()
     .default(true)
-    .describe('observations are divided by their range first (upstream: false)'),
+    .describe("observations are divided by the environment's scale first (upstream: false)"),
   scaledRewards: z
     .boolean()
     .default(false)
@@ -101,6 +101,18 @@ export const optimizerKeys = {
       'largest global gradient norm, of each network that has its own step size; 0: any (v1, v2: 100)',
     ),
 };
+
+/** Adam squares gradients as they are: those whose squares are 0 in 32 bits would be divided by ε alone. */
+const LEAST_ADAM_EPSILON = 1e-12;
+
+/** What must hold between the keys of the optimizer. */
+export const optimizerRules: readonly Rule<{ optimizer: { name: 'laprop' | 'adam'; epsilon: number } }>[] = [
+  {
+    keys: ['optimizer.name', 'optimizer.epsilon'],
+    holds: ({ optimizer }) => optimizer.name === 'laprop' || optimizer.epsilon >= LEAST_ADAM_EPSILON,
+    says: `optimizer.epsilon must be at least ${LEAST_ADAM_EPSILON} with optimizer.name adam`,
+  },
+];
 
 /** What must hold between the keys of a method that learns an RSSM from windows of steps. */
 export const rssmRules: readonly Rule<RssmConfig & ReplayConfig>[] = [

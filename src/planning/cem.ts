@@ -108,7 +108,7 @@ export function iteration(
 }
 
 /**
- * Σ_t (Π of the continue probabilities before t) r̂_{t+1} along each plan, undiscounted and without a value at the end: a
+ * Σ_t (Π of the continue probabilities before t) r̂_{t+1} along each plan, without a value at the end: a
  * model that foresees an episode's end counts no reward after it.
  *
  * @param start [members, starts, …] each

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { type AdamMoments, adam, type BiasCorrection, globalNorm } from '../nn/adam.ts';
 import { adaptiveClip, laprop } from '../nn/laprop.ts';
 import type { ParameterLayout } from '../nn/parameters.ts';
@@ -24,8 +24,7 @@ export const warmedUp = (update: number, { warmUp }: Pick<OptimizerSettings, 'wa
   warmUp > 0 ? Math.min(1, (update - 1) / warmUp) : 1;
 
 /**
- * One step of the optimizer, after clipping each tensor's gradient to a share of its norm, and with Adam the whole to a
- * global norm.
+ * One step of the optimizer, after clipping each tensor's gradient to a share of its norm, and the whole to a global norm.
  *
  * @param gradient [members, size]
  * @param learningRate warm-up included: [members, 1]
@@ -39,8 +38,12 @@ export function optimise(
   { name, epsilon, adaptiveClip: share, gradientClip }: OptimizerSettings,
 ): Optimised {
   const clipped = share > 0 ? adaptiveClip(layout, parameters, gradient, share) : gradient;
-  if (name === 'laprop') return laprop(parameters, clipped, moments, correction, learningRate, epsilon);
-  const largest = gradientClip > 0 ? gradientClip : Number.MAX_VALUE;
   const norm = globalNorm(clipped);
+  if (name === 'laprop') {
+    const whole: tf.Tensor2D =
+      gradientClip > 0 ? tf.mul(clipped, tf.minimum(1, tf.div(gradientClip, tf.add(norm, 1e-9)))) : clipped;
+    return laprop(parameters, whole, moments, correction, learningRate, epsilon);
+  }
+  const largest = gradientClip > 0 ? gradientClip : Number.MAX_VALUE;
   return adam(parameters, clipped, norm, moments, correction, learningRate, largest, epsilon);
 }

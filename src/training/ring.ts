@@ -102,7 +102,7 @@ export class Ring<Name extends string> {
     for (const name of this.#names) {
       const found = arrays[`replay.${name}`]!.shape[0];
       if (!Number.isSafeInteger(added) || found !== rows) {
-        throw new RangeError(`replay.${name} has ${found} rows of ${added} transitions added`);
+        throw new RangeError(`replay.${name} has ${found} rows of ${added} added`);
       }
     }
     this.#added = added;

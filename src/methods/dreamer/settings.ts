@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { environmentEntry } from '../../envs/index.ts';
 import { fraction, nonNegative, positive, positiveInteger, replayKeysWith } from '../fields.ts';
-import { optimizerKeys, rssmKeys, twoHotKeys } from '../rssm-keys.ts';
+import { optimizerKeys, optimizerRules, rssmKeys, twoHotKeys } from '../rssm-keys.ts';
 import type { Rule } from '../rules.ts';
 
 /** Dreamer's own config keys. The defaults are v3's ingredients at a size that learns small tasks on a processor. */
 export const dreamerSettings = z.strictObject({
-  gamma: z.number().min(0).lt(1).default(0.997).describe('discount γ per environment step (v3: 1 − 1/333)'),
+  gamma: z.number().gt(0).lt(1).default(0.997).describe('discount γ per environment step (v3: 1 − 1/333)'),
   discountInContinue: z
     .boolean()
     .default(true)
@@ -108,11 +108,11 @@ export const reinforceShare = ({ actor }: DreamerSettings, kind: 'discrete' | 'b
 };
 
 /**
- * What tables call a run: by the version that its latent and its heads are of, and by what it lacks of the critic where
- * it has one on replayed states.
+ * What tables call a run: v1 has a Gaussian latent, v2 targets of a slow critic, what has neither is v3, whatever else was
+ * taken from it; and by what it lacks of the critic where it has one on replayed states.
  */
 export function dreamerArm({ model, critic, lambda }: DreamerSettings): string {
-  const version = model.latent === 'gaussian' ? 'v1' : model.rewardHead === 'squared' ? 'v2' : 'v3';
+  const version = model.latent === 'gaussian' ? 'v1' : critic.slowTarget ? 'v2' : 'v3';
   const unshaped = lambda > 0 && !critic.shapesModel ? '-unshaped' : '';
   return `dreamer-${version}${unshaped}${critic.bootstrapsActor ? '' : '-unbootstrapped'}`;
 }
@@ -129,6 +129,12 @@ export const dreamerRules: readonly Rule<DreamerSettings & { environment?: strin
     holds: ({ startsPerWindow, lambda }) => startsPerWindow > 1 || lambda === 0,
     says: 'startsPerWindow must exceed 1 with a lambda above 0: the critic learns on the transitions between those steps',
   },
+  {
+    keys: ['critic.onPrediction', 'lambda'],
+    holds: ({ critic, lambda }) => lambda > 0 || !critic.onPrediction,
+    says: 'critic.onPrediction needs a lambda above 0: both weigh the critic on replayed states',
+  },
+  ...optimizerRules,
   {
     keys: ['actor.reinforce', 'actor.straightThrough', 'environment'],
     holds: (settings) => {

@@ -227,7 +227,7 @@ export function replayedCritic(
   slowValue: (states: tf.Tensor) => tf.Tensor,
 ): { losses: tf.Tensor1D[]; terms: LossTerms } {
   const { startsPerWindow: steps, critic, gamma, lambda } = settings;
-  if (lambda === 0 || steps === 1) return { losses: [], terms: {} };
+  if (lambda === 0) return { losses: [], terms: {} };
   const [members, batch] = windows.reward.shape;
   const { returns, mask, predictedMask } = stopGradient(() => {
     const [reward, last, terminal, first] = [

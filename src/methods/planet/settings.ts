@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { plannerRules, plannerSettings } from '../../planning/settings.ts';
 import { fraction, nonNegative, replayKeysWith } from '../fields.ts';
-import { optimizerKeys, rssmKeys, rssmRules, twoHotKeys } from '../rssm-keys.ts';
+import { optimizerKeys, optimizerRules, rssmKeys, rssmRules, twoHotKeys } from '../rssm-keys.ts';
 
 /** PlaNet's own config keys. */
 export const planetSettings = z.strictObject({
@@ -23,4 +23,4 @@ export const planetSettings = z.strictObject({
 export type PlanetSettings = z.infer<typeof planetSettings>;
 
 /** What must hold between the keys. */
-export const planetRules = [...plannerRules, ...rssmRules];
+export const planetRules = [...plannerRules, ...optimizerRules, ...rssmRules];
