@@ -609,6 +609,12 @@ const published: Published[] = [
     paper: false,
     pages: ['docs/results.md'],
   })),
+  ...['cartpole', 'pendulum'].map((task) => ({
+    folder: `rssm/${task}`,
+    runs: ['dreamer-v3'],
+    paper: false,
+    pages: ['docs/dreamer.md'],
+  })),
   ...['lambda', 'beta', 'horizon'].map((name) => ({
     folder: `sweeps/${name}`,
     runs: ['.'],
