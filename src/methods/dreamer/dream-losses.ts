@@ -6,7 +6,7 @@ import type { Rssm } from '../../models/rssm/model.ts';
 import { weightedSum } from '../../training/reduce.ts';
 import { movingRange } from '../../training/return-range.ts';
 import { differentiableLambdaReturn } from '../../training/returns.ts';
-import { type Dream, type DreamReturns, dreamReturns, type Foreseen, foresee } from './imagination.ts';
+import { type Dream, type DreamReturns, dreamReturns, type Foreseen } from './imagination.ts';
 import { criticLoss, dynamicsLoss } from './losses.ts';
 import type { DreamerSettings } from './settings.ts';
 
@@ -24,19 +24,17 @@ export interface Learnt extends Foreseen, DreamReturns {
 
 /**
  * Judges dreams by what the model foresees and the critic values: A = (R − v) / S, or against the mean over all starts
- * where no critic ends the return.
+ * where no critic ends the return. To be called where gradients are stopped.
  *
  * @param values of s_0 … s_H, v that of the targets: [members, starts, horizon + 1] each
  * @param returnRange the moving P5 and P95 so far: [members, 2]
  */
 export function judge(
-  dreamt: Rssm,
-  imagined: Dream,
+  foreseen: Foreseen,
   { value, slow }: Record<'value' | 'slow', tf.Tensor3D>,
   returnRange: tf.Tensor2D,
   settings: DreamerSettings,
 ): Learnt {
-  const foreseen = foresee(dreamt, imagined, settings);
   const returns = dreamReturns(foreseen, value, settings);
   const next = nextReturnRange(returnRange, returns.returns, settings);
   const scale = returnScale(next, settings);
@@ -44,7 +42,10 @@ export function judge(
     ? tf.slice(value, [0, 0, 0], returns.returns.shape)
     : tf.mean(returns.returns, 1, true);
   const advantage = tf.div(tf.sub(returns.returns, baseline), scale) as tf.Tensor3D;
-  return { ...foreseen, ...returns, slow, advantage, scale, returnRange: next };
+  // What is foreseen may have gradients, and nothing that is learnt from may.
+  const { reward, discount, weight } = foreseen;
+  const constants = { reward: tf.clone(reward), discount: tf.clone(discount), weight: tf.clone(weight) };
+  return { ...constants, ...returns, slow, advantage, scale, returnRange: next };
 }
 
 /** What dreams are learnt from with. */
@@ -59,8 +60,9 @@ export interface Learners {
 
 /** Dreams with what is known of them. */
 export interface JudgedDreams {
-  /** With gradients to the policy where ρ < 1. */
+  /** With gradients to the policy where ρ < 1, as what is foreseen along it. */
   imagined: Dream;
+  foreseen: Foreseen;
   /** The learning critic's on all their states: [members, starts, horizon + 1, outputs] */
   output: tf.Tensor;
   learnt: Learnt;
@@ -77,7 +79,7 @@ export interface JudgedDreams {
  */
 export function dreamLosses(
   { model, dreamt, head, code }: Learners,
-  { imagined, output, learnt, noise, rho }: JudgedDreams,
+  { imagined, foreseen, output, learnt, noise, rho }: JudgedDreams,
   entropyWeight: tf.Tensor1D,
   settings: DreamerSettings,
 ): Record<'critic' | 'actor' | 'entropy', tf.Tensor1D> {
@@ -101,7 +103,7 @@ export function dreamLosses(
     rho < 1
       ? weightedSum([
           [reinforce, 1],
-          [throughDynamics(dreamt, imagined, learnt, settings), 1 - rho],
+          [throughDynamics(dreamt, imagined, foreseen, learnt, settings), 1 - rho],
         ])
       : reinforce;
   return { critic, actor, entropy };
@@ -133,10 +135,10 @@ function returnScale(range: tf.Tensor2D, { actor }: DreamerSettings): tf.Tensor 
 function throughDynamics(
   dreamt: Rssm,
   imagined: Dream,
+  foreseen: Foreseen,
   { weight, scale }: { weight: tf.Tensor; scale: tf.Tensor },
   settings: DreamerSettings,
 ): tf.Tensor1D {
-  const foreseen = foresee(dreamt, imagined, settings);
   const value = dreamt.value!(imagined.states) as tf.Tensor3D;
   const { returns } = dreamReturns(foreseen, value, settings, differentiableLambdaReturn);
   return dynamicsLoss(weight, returns, scale);

@@ -1,18 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
 import { stopGradient } from '../../engine/stop-gradient.ts';
+import { drawNoise } from '../../models/noise.ts';
 import { rssmLoss, rssmTerms } from '../../models/rssm/losses.ts';
 import { featureSize } from '../../models/rssm/model.ts';
 import { toStepWindows, uploadSteps } from '../../models/rssm/windows.ts';
 import { biasCorrection } from '../../nn/adam.ts';
 import { RandomStream } from '../../random/stream.ts';
-import { fillNoise, type Noise } from '../../training/acting.ts';
+import type { Noise } from '../../training/acting.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { weightedSum } from '../../training/reduce.ts';
 import type { StepBatch } from '../../training/steps.ts';
-import type { TimedParts } from '../../training/update-parts.ts';
+import { type TimedParts, timedPart } from '../../training/update-parts.ts';
 import { dreamLosses, judge } from './dream-losses.ts';
-import { dream } from './imagination.ts';
+import { dream, foresee } from './imagination.ts';
 import {
   byGroup,
   criticOutput,
@@ -34,14 +34,8 @@ export function timedParts(settings: DreamerSettings, spaces: AgentSpaces, batch
   const { horizon, critic, model: sizes, optimizer } = settings;
   const starts = batch.batch * settings.startsPerWindow;
   const random = RandomStream.named(0, 'bench');
-  const numbers = (shape: number[]) => new Float32Array(tf.util.sizeFromShape(shape));
-  const normal = (...shape: number[]) => tf.tensor(random.fillNormal(numbers(shape)), shape);
-  const noiseOf = (noise: Noise, ...shape: number[]) => {
-    const all = [...shape, noise.size];
-    const values = numbers(all);
-    fillNoise(random, noise, values);
-    return tf.tensor(values, all);
-  };
+  const normal = (...shape: number[]) =>
+    tf.tensor(random.fillNormal(new Float32Array(tf.util.sizeFromShape(shape))), shape);
   const row = (x: number) => tf.fill([members], x) as tf.Tensor1D;
   const column = (x: number) => tf.fill([members, 1], x) as tf.Tensor2D;
 
@@ -63,18 +57,19 @@ export function timedParts(settings: DreamerSettings, spaces: AgentSpaces, batch
     slowCritic: column(critic.slowRate),
   };
   const imagined = (...widths: number[]) => normal(members, starts, horizon, ...widths);
-  const steps = [members, batch.batch, batch.time];
-  const ofAction = noiseOf(head.noise, members, starts, horizon) as tf.Tensor4D;
+  const noiseOf = (noise: Noise, ...shape: number[]) =>
+    drawNoise(noise, shape, streams('noise')) as tf.Tensor4D;
+  const ofAction = noiseOf(head.noise, starts, horizon);
   const [ofLatent] = worldModel(layout, settings, spaces, unpacked(weights.weights)).stepNoise!;
   const features = featureSize(sizes);
   const given = {
     weights,
     windows: toStepWindows(uploadSteps(batch, spaces), spaces, sizes),
     noise: {
-      posterior: noiseOf(ofLatent!, ...steps),
-      prediction: noiseOf(ofLatent!, ...steps),
+      posterior: noiseOf(ofLatent!, batch.batch, batch.time),
+      prediction: noiseOf(ofLatent!, batch.batch, batch.time),
       action: ofAction,
-      step: noiseOf(ofLatent!, members, starts, horizon) as tf.Tensor4D,
+      step: noiseOf(ofLatent!, starts, horizon),
     },
     scalars,
     start: {
@@ -122,13 +117,7 @@ export function timedParts(settings: DreamerSettings, spaces: AgentSpaces, batch
     return tf.valueAndGrads(() => tf.sum(loss(parameters)))(operands).grads;
   };
 
-  // Everything computed is a result: what nobody asks for is not computed where the engine compiles.
-  const part = (compute: (given: Given) => tf.Tensor[]) => {
-    const compiled = new Compiled(
-      (given: Given): Record<string, tf.Tensor> => Object.fromEntries(compute(given).entries()),
-    );
-    return () => tf.tidy(() => Object.values(compiled.run(given)).at(-1)!);
-  };
+  const part = (compute: (given: Given) => tf.Tensor[]) => timedPart(given, compute);
   return {
     model: part((given) => {
       const { windows, noise, learnt, scalars } = given;
@@ -157,9 +146,9 @@ export function timedParts(settings: DreamerSettings, spaces: AgentSpaces, batch
       const imagined = dream(model, head, start, noise);
       const slow = slowValue(given, imagined.states) as tf.Tensor3D;
       const value = critic.slowTarget ? slow : (model.value!(imagined.states) as tf.Tensor3D);
+      const foreseen = foresee(model, imagined, settings);
       const { advantage, weight, returnRange } = judge(
-        model,
-        imagined,
+        foreseen,
         { value, slow },
         weights.returnRange,
         settings,
@@ -175,11 +164,12 @@ export function timedParts(settings: DreamerSettings, spaces: AgentSpaces, batch
           actor: trained.actor,
         });
         const imagined = rho < 1 ? dream(dreamt, head, start, noise) : before;
+        const foreseen = rho < 1 ? foresee(dreamt, imagined, settings) : learnt;
         const states = stopGradient(() => tf.clone(imagined.states));
         const output = criticOutput(trained.critic, states, settings, false);
         const { critic, actor } = dreamLosses(
           { model, dreamt, head, code },
-          { imagined, output, learnt, noise: noise.action, rho },
+          { imagined, foreseen, output, learnt, noise: noise.action, rho },
           scalars.entropy,
           settings,
         );

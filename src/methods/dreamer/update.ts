@@ -10,7 +10,7 @@ import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { optimise } from '../../training/optimise.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
 import { allButLast, dreamLosses, judge } from './dream-losses.ts';
-import { dream, type ImaginationNoise } from './imagination.ts';
+import { dream, foresee, type ImaginationNoise } from './imagination.ts';
 import { criticLoss, replayedReturns } from './losses.ts';
 import {
   type ByGroup,
@@ -130,18 +130,19 @@ export function gradients(
       settings.model,
     );
     const start = stopGradient(() => dreamStarts(real.observed, settings.startsPerWindow));
-    const imagine = () => dream(dreamt, head, start, noise);
-    const imagined = rho < 1 ? imagine() : stopGradient(imagine);
+    const dreaming = <T>(f: () => T) => (rho < 1 ? f() : stopGradient(f));
+    const imagined = dreaming(() => dream(dreamt, head, start, noise));
+    const foreseen = dreaming(() => foresee(dreamt, imagined, settings));
     const states = stopGradient(() => tf.clone(imagined.states));
     const output = criticOutput(trained.critic, states, settings, false);
     const learnt = stopGradient(() => {
       const slow = slowValue(states) as tf.Tensor3D;
       const value = settings.critic.slowTarget ? slow : (code.mean(output) as tf.Tensor3D);
-      return judge(dreamt, imagined, { value, slow }, before.returnRange, settings);
+      return judge(foreseen, { value, slow }, before.returnRange, settings);
     });
     const { critic, actor, entropy } = dreamLosses(
       { model, dreamt, head, code },
-      { imagined, output, learnt, noise: noise.action, rho },
+      { imagined, foreseen, output, learnt, noise: noise.action, rho },
       scalars.entropy,
       settings,
     );

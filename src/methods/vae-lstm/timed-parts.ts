@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
 import { rollOut } from '../../models/roll-out.ts';
 import { toWindows, uploadBatch } from '../../models/windows.ts';
 import { biasCorrection } from '../../nn/adam.ts';
@@ -7,7 +6,7 @@ import { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { weightedSum } from '../../training/reduce.ts';
 import type { Batch } from '../../training/replay.ts';
-import type { TimedParts } from '../../training/update-parts.ts';
+import { type TimedParts, timedPart } from '../../training/update-parts.ts';
 import { advantages, imaginedReturns } from './imagination.ts';
 import { hasCritic, initialWeights, namedWeights, networks, targetCritic, worldModel } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
@@ -77,13 +76,7 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
   const gradientsOf = (loss: (...flat: tf.Tensor[]) => tf.Tensor, flat: tf.Tensor[]) =>
     tf.valueAndGrads((...flat) => tf.sum(loss(...flat)))(flat).grads;
 
-  // Everything computed is a result: what nobody asks for is not computed where the engine compiles.
-  const part = (compute: (given: Given) => tf.Tensor[]) => {
-    const compiled = new Compiled(
-      (given: Given): Record<string, tf.Tensor> => Object.fromEntries(compute(given).entries()),
-    );
-    return () => tf.tidy(() => Object.values(compiled.run(given)).at(-1)!);
-  };
+  const part = (compute: (given: Given) => tf.Tensor[]) => timedPart(given, compute);
   return {
     model: part((given) => {
       const { weights, windows, posterior, scalars } = given;

@@ -89,15 +89,15 @@ export function rssmTerms(
   const prior = dynamics(parameters, settings).prior(observed.deter);
   const latent = latentFamily(settings);
   const constant = (x: tf.Tensor) => stopGradient(() => tf.clone(x));
-  const divergence = (posterior: tf.Tensor, prior: tf.Tensor) =>
-    beyondFree(latent.kl(posterior, prior), settings);
+  const ofPrior = latent.kl(constant(observed.posterior), prior);
+  const ofPosterior = latent.kl(observed.posterior, constant(prior));
   const target = model.target(observation);
   const terms: RssmTerms = {
     reconstruction: meanSquaredError(model.reconstruct(features), target, target.shape.at(-1)!),
     reward: memberMean(reward.loss(model.rewardOutput(features), windows.reward)),
-    dynamics: divergence(constant(observed.posterior), prior),
-    representation: divergence(observed.posterior, constant(prior)),
-    kl: stopGradient(() => memberMean(latent.kl(observed.posterior, prior))),
+    dynamics: beyondFree(ofPrior, settings),
+    representation: beyondFree(ofPosterior, settings),
+    kl: stopGradient(() => memberMean(ofPrior)),
   };
   if (model.continues) {
     terms.continue = memberMean(binaryCrossEntropy(model.continues(features), continueTarget));
