@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { releaseUnusedBuffers } from '../engine/release-unused-buffers.ts';
 import { scope } from '../engine/scope.ts';
 import { actionSize } from '../envs/spaces.ts';
-import type { RandomStream } from '../random/stream.ts';
-import { fillNoise, type Noise } from '../training/acting.ts';
+import { RandomStream } from '../random/stream.ts';
+import type { Noise } from '../training/acting.ts';
 import { emptyActions } from '../training/actions.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import type { Row } from '../training/events.ts';
@@ -10,6 +11,7 @@ import { PendingTerms } from '../training/pending-terms.ts';
 import { memberMean, memberSum } from '../training/reduce.ts';
 import { type Sequences, stackSequences } from '../training/replay.ts';
 import { encodeActions } from './action-encoding.ts';
+import { drawNoise } from './noise.ts';
 import type { PolicyHead } from './policy-head.ts';
 import { rollOut } from './roll-out.ts';
 import { toWindows, uploadActions, uploadBatch } from './windows.ts';
@@ -80,6 +82,24 @@ export async function diagnose<State extends States>(
     const [drained] = await terms.drain();
     rows.push(...drained!);
   }
+  return rows;
+}
+
+/**
+ * The same after `step` environment steps of the members of these seeds, whose streams are the step's own; frees what the
+ * long sequences leave behind.
+ */
+export async function diagnoseAfter<State extends States>(
+  step: number,
+  seeds: readonly number[],
+  measured: (from: number, members: number) => MeasuredModel<State>,
+  spaces: AgentSpaces,
+  heldOut: Sequences,
+  own: readonly Sequences[],
+): Promise<Row[]> {
+  const randoms = seeds.map((seed) => RandomStream.named(seed, `diagnosis/${step}`));
+  const rows = await diagnose(measured, spaces, heldOut, own, randoms);
+  releaseUnusedBuffers();
   return rows;
 }
 
@@ -184,25 +204,16 @@ function startsOf<State extends States>(
 }
 
 /** Each member's noise from its own stream, one after the other: [members, starts, steps, sum of sizes]. */
-function noiseOf(
+const noiseOf = (
   noises: readonly Noise[],
   starts: number,
   steps: number,
   randoms: readonly RandomStream[],
-): tf.Tensor4D {
-  const draw = (random: RandomStream, noise: Noise) =>
-    tf.tensor3d(fillNoise(random, noise, new Float32Array(starts * steps * noise.size)), [
-      starts,
-      steps,
-      noise.size,
-    ]);
-  const own = (random: RandomStream) =>
-    tf.concat(
-      noises.map((noise) => draw(random, noise)),
-      -1,
-    );
-  return tf.stack(randoms.map(own)) as tf.Tensor4D;
-}
+): tf.Tensor4D =>
+  tf.concat(
+    noises.map((noise) => drawNoise(noise, [starts, steps], randoms)),
+    -1,
+  ) as tf.Tensor4D;
 
 /** Error k steps after a warmed start, fed with its own likeliest predictions and the true actions; mean over dimensions, raw units. */
 function openLoop<State extends States>(

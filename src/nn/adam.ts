@@ -37,6 +37,10 @@ export function globalNorm(gradient: tf.Tensor2D): tf.Tensor2D {
   return tf.sqrt(tf.sum(tf.square(gradient), 1, true));
 }
 
+/** A gradient of each member cut to a global norm: g · min(1, clip / |g|). @param norm |g|, [members, 1] */
+export const clipToNorm = (gradient: tf.Tensor2D, norm: tf.Tensor2D, clip: number): tf.Tensor2D =>
+  tf.mul(gradient, tf.minimum(1, tf.div(clip, tf.add(norm, 1e-9))));
+
 /**
  * One step of Adam (Kingma & Ba 2015) over all parameters at once, after clipping each member's gradient to a
  * global norm:
@@ -67,7 +71,7 @@ export function adam(
     const [nextParameters, mean, square] = next as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
     return { parameters: nextParameters, moments: { mean, square } };
   }
-  const clipped = tf.mul(gradient, tf.minimum(1, tf.div(clip, tf.add(norm, 1e-9))));
+  const clipped = clipToNorm(gradient, norm, clip);
   const mean: tf.Tensor2D = tf.add(tf.mul(moments.mean, BETA1), tf.mul(clipped, 1 - BETA1));
   const square: tf.Tensor2D = tf.add(tf.mul(moments.square, BETA2), tf.mul(tf.square(clipped), 1 - BETA2));
   const direction = tf.div(

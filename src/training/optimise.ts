@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs-core';
-import { type AdamMoments, adam, type BiasCorrection, globalNorm } from '../nn/adam.ts';
+import type * as tf from '@tensorflow/tfjs-core';
+import { type AdamMoments, adam, type BiasCorrection, clipToNorm, globalNorm } from '../nn/adam.ts';
 import { adaptiveClip, laprop } from '../nn/laprop.ts';
 import type { ParameterLayout } from '../nn/parameters.ts';
 
@@ -38,12 +38,11 @@ export function optimise(
   { name, epsilon, adaptiveClip: share, gradientClip }: OptimizerSettings,
 ): Optimised {
   const clipped = share > 0 ? adaptiveClip(layout, parameters, gradient, share) : gradient;
-  const norm = globalNorm(clipped);
   if (name === 'laprop') {
-    const whole: tf.Tensor2D =
-      gradientClip > 0 ? tf.mul(clipped, tf.minimum(1, tf.div(gradientClip, tf.add(norm, 1e-9)))) : clipped;
+    const whole = gradientClip > 0 ? clipToNorm(clipped, globalNorm(clipped), gradientClip) : clipped;
     return laprop(parameters, whole, moments, correction, learningRate, epsilon);
   }
   const largest = gradientClip > 0 ? gradientClip : Number.MAX_VALUE;
+  const norm = globalNorm(clipped);
   return adam(parameters, clipped, norm, moments, correction, learningRate, largest, epsilon);
 }

@@ -1,3 +1,4 @@
+import * as tf from '@tensorflow/tfjs-core';
 import type { EnvironmentEntry } from '../envs/index.ts';
 import type { RandomStream } from '../random/stream.ts';
 import type { Actor } from './acting.ts';
@@ -8,6 +9,7 @@ import type { Step } from './collector.ts';
 import type { StepSpaces } from './replay.ts';
 import { type Experience, type ReplayAgent, ReplayLearner, type ReplaySettings } from './replay-learner.ts';
 import { flags, numbers, Ring, vectors } from './ring.ts';
+import type { TrainingState } from './training-state.ts';
 
 /**
  * Windows of steps of all members, raw units, row-major. A step is an observation with what led to it: an episode of n
@@ -200,4 +202,28 @@ export function learnFromSteps(
 ): ReplayLearner<StepBatch> {
   const steps = new Steps(seeds.length, settings.replay, agentSpaces(environment), memory);
   return new ReplayLearner(agent, environment, seeds, settings, steps);
+}
+
+/**
+ * One update of an agent that remembers its states: what its steps are remembered by from now on goes into the batch.
+ *
+ * @param compute also gives that: [members, batch, time, memory]
+ */
+export async function updateRemembering<Weights, Stream extends string, Term extends string>(
+  state: TrainingState<Weights, Stream, Term>,
+  batch: StepBatch,
+  compute: (weights: Weights) => {
+    weights: Weights;
+    terms: Partial<Record<Term, tf.Tensor>>;
+    memory: tf.Tensor;
+  },
+): Promise<void> {
+  let memory: tf.Tensor | undefined;
+  state.update((weights) => {
+    const next = compute(weights);
+    memory = tf.keep(next.memory);
+    return next;
+  });
+  batch.memory.set(await memory!.data());
+  memory!.dispose();
 }

@@ -58,6 +58,11 @@ export class TrainingState<Weights, Stream extends string, Term extends string> 
     return this.#streams[member]!;
   }
 
+  /** The stream of that name of every member. */
+  eachStream(name: Stream): RandomStream[] {
+    return this.#streams.map((own) => own[name]);
+  }
+
   /**
    * Replaces the weights by what `compute` makes of them, in a scope of its own, and remembers the loss terms. The weights
    * before are freed afterwards.

@@ -31,3 +31,14 @@ export function loadWeights(named: NamedWeights, states: readonly AgentState[]):
     }),
   );
 }
+
+/** The tensor of a name, of those that `loadWeights` gives. Throws an Error where there is none, which is a bug. */
+export function weightsNamed(tensors: ReadonlyMap<string, tf.Tensor2D>, name: string): tf.Tensor2D {
+  const tensor = tensors.get(name);
+  if (!tensor) throw new Error(`no weights are called ${name}`);
+  return tensor;
+}
+
+/** The weights of some members: [members, size] -> [count, size]. */
+export const membersOf = (weights: tf.Tensor2D, from: number, count: number): tf.Tensor2D =>
+  tf.slice(weights, [from, 0], [count, weights.shape[1]]);

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
-import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/acting.ts';
 import { encodeActions } from '../../models/action-encoding.ts';
-import { DIAGNOSTICS, diagnose, type MeasuredModel } from '../../models/diagnostics.ts';
+import { DIAGNOSTICS, diagnoseAfter, type MeasuredModel } from '../../models/diagnostics.ts';
 import { type Exploration, exploration } from '../../models/exploration.ts';
 import { carriedState, carryStep, followedSize, followStep } from '../../models/following.ts';
+import { drawNoise } from '../../models/noise.ts';
 import type { RssmState } from '../../models/rssm/dynamics.ts';
 import { type LatentFamily, latentFamily } from '../../models/rssm/latent.ts';
 import { type Rssm, stateSizes } from '../../models/rssm/model.ts';
@@ -15,11 +15,9 @@ import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import { polynomialDecayRate } from '../../nn/moving-average.ts';
 import { type DisposableActor, type MayPlan, PlanningActor } from '../../planning/planning-actor.ts';
 import type { PlannerSettings } from '../../planning/settings.ts';
-import { RandomStream } from '../../random/stream.ts';
 import {
   type ActingMode,
   type Decision,
-  fillNoise,
   type Noise,
   noiseSize,
   type PolicyName,
@@ -28,14 +26,14 @@ import {
 import type { AgentState, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
-import { memberPart } from '../../training/member-part.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { warmedUp } from '../../training/optimise.ts';
 import type { Sequences } from '../../training/replay.ts';
 import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
-import { learnFromSteps, type StepBatch } from '../../training/steps.ts';
+import { learnFromSteps, type StepBatch, updateRemembering } from '../../training/steps.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import type { TimedParts } from '../../training/update-parts.ts';
+import { membersOf } from '../../training/weights.ts';
 import { updateFlops } from './flops.ts';
 import { dreamReturns, foresee, withStates } from './imagination.ts';
 import {
@@ -173,21 +171,16 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan {
     return learnFromSteps(this, environment, seeds, this.#settings, memory);
   }
 
-  async update(batch: StepBatch, _step: number, update: number): Promise<void> {
-    let memory: tf.Tensor | undefined;
-    this.#state.update((weights) => {
-      const next = this.#update.run({
+  update(batch: StepBatch, _step: number, update: number): Promise<void> {
+    return updateRemembering(this.#state, batch, (weights) =>
+      this.#update.run({
         weights,
         batch: uploadSteps(batch, this.#spaces),
         noise: this.#noise(batch),
         scalars: this.#scalars(update),
         correction: biasCorrection(update),
-      });
-      memory = tf.keep(next.memory);
-      return next;
-    });
-    batch.memory.set(await memory!.data());
-    memory!.dispose();
+      }),
+    );
   }
 
   readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
@@ -202,12 +195,10 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan {
     return this.#state.drainLosses();
   }
 
-  async diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
-    const randoms = this.#members.map(({ seed }) => RandomStream.named(seed, `diagnosis/${step}`));
+  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
+    const seeds = this.#members.map(({ seed }) => seed);
     const measured = (from: number, members: number) => this.#measured(from, members);
-    const rows = await diagnose(measured, this.#spaces, heldOut, own, randoms);
-    releaseUnusedBuffers();
-    return rows;
+    return diagnoseAfter(step, seeds, measured, this.#spaces, heldOut, own);
   }
 
   timedParts(batch: StepBatch): TimedParts {
@@ -233,7 +224,7 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan {
     const settings = this.#settings;
     const { weights } = this.#state.weights;
     const { layouts, head } = this.#networks;
-    const theirs = (flat: tf.Tensor2D) => tf.slice(flat, [from, 0], [members, flat.shape[1]]);
+    const theirs = (flat: tf.Tensor2D) => membersOf(flat, from, members);
     const parameters = byGroup((group) => layouts[group].unpack(theirs(weights[group])));
     const model = worldModel(this.#networks, settings, this.#spaces, parameters);
     return {
@@ -272,29 +263,17 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan {
 
   #noise({ batch, time }: StepBatch): UpdateNoise {
     const { horizon, startsPerWindow, critic } = this.#settings;
-    const members = this.#members.length;
     const ofLatent = this.#latent.noise;
-    const ofAction = this.#networks.head.noise;
-    const starts = batch * startsPerWindow;
-    const numbers = (perMember: number) => new Float32Array(members * perMember);
-    const posterior = numbers(batch * time * ofLatent.size);
-    const prediction = numbers(critic.onPrediction ? batch * time * ofLatent.size : 0);
-    const action = numbers(starts * horizon * ofAction.size);
-    const step = numbers(starts * horizon * ofLatent.size);
-    for (let member = 0; member < members; member++) {
-      const { posterior: ofWindows, imagination } = this.#state.streams(member);
-      fillNoise(ofWindows, ofLatent, memberPart(posterior, members, member));
-      fillNoise(ofWindows, ofLatent, memberPart(prediction, members, member));
-      fillNoise(imagination, ofAction, memberPart(action, members, member));
-      fillNoise(imagination, ofLatent, memberPart(step, members, member));
-    }
+    const ofWindows = this.#state.eachStream('posterior');
+    const imagination = this.#state.eachStream('imagination');
+    const imagined = [batch * startsPerWindow, horizon];
     return {
-      posterior: tf.tensor4d(posterior, [members, batch, time, ofLatent.size]),
+      posterior: drawNoise(ofLatent, [batch, time], ofWindows),
       prediction: critic.onPrediction
-        ? tf.tensor4d(prediction, [members, batch, time, ofLatent.size])
-        : tf.zeros([members, 1]),
-      action: tf.tensor4d(action, [members, starts, horizon, ofAction.size]),
-      step: tf.tensor4d(step, [members, starts, horizon, ofLatent.size]),
+        ? drawNoise(ofLatent, [batch, time], ofWindows)
+        : tf.zeros([this.#members.length, 1]),
+      action: drawNoise(this.#networks.head.noise, imagined, imagination) as tf.Tensor4D,
+      step: drawNoise(ofLatent, imagined, imagination) as tf.Tensor4D,
     };
   }
 }

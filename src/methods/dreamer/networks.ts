@@ -7,6 +7,7 @@ import { normMlp, normMlpSpecs } from '../../nn/norm-mlp.ts';
 import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { weightsNamed } from '../../training/weights.ts';
 import type { DreamerSettings } from './settings.ts';
 
 /** What learns with a step size of its own. */
@@ -131,11 +132,7 @@ export const namedWeights = (given: Weights): [string, tf.Tensor2D][] => [
 
 /** The inverse of `namedWeights`. */
 export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
-  const get = (name: string) => {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new Error(`no weights are called ${name}`);
-    return tensor;
-  };
+  const get = (name: string) => weightsNamed(tensors, name);
   return {
     weights: byGroup(get),
     moments: byGroup((group) => ({ mean: get(`${group}.mean`), square: get(`${group}.square`) })),

@@ -1,10 +1,10 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
-import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
-import { DIAGNOSTICS, diagnose, type MeasuredModel } from '../../models/diagnostics.ts';
+import { DIAGNOSTICS, diagnoseAfter, type MeasuredModel } from '../../models/diagnostics.ts';
 import { exploration } from '../../models/exploration.ts';
 import { carriedState } from '../../models/following.ts';
+import { drawNoise } from '../../models/noise.ts';
 import type { RssmState } from '../../models/rssm/dynamics.ts';
 import { type ScalarCode, scalarCode } from '../../models/rssm/heads.ts';
 import { latentFamily } from '../../models/rssm/latent.ts';
@@ -15,24 +15,17 @@ import { polynomialDecayRate } from '../../nn/moving-average.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
 import { type DisposableActor, type MayPlan, PlanningActor } from '../../planning/planning-actor.ts';
 import type { PlannerSettings } from '../../planning/settings.ts';
-import { RandomStream } from '../../random/stream.ts';
-import {
-  type ActingMode,
-  type Decision,
-  fillNoise,
-  type PolicyName,
-  type Situation,
-} from '../../training/acting.ts';
+import type { ActingMode, Decision, PolicyName, Situation } from '../../training/acting.ts';
 import type { AgentState, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
-import { memberPart } from '../../training/member-part.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { warmedUp } from '../../training/optimise.ts';
 import type { Sequences } from '../../training/replay.ts';
 import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
-import { learnFromSteps, type StepBatch } from '../../training/steps.ts';
+import { learnFromSteps, type StepBatch, updateRemembering } from '../../training/steps.ts';
 import { TrainingState } from '../../training/training-state.ts';
+import { membersOf } from '../../training/weights.ts';
 import type { PlanetSettings } from './settings.ts';
 import {
   initialWeights,
@@ -113,21 +106,16 @@ class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan {
     return learnFromSteps(this, environment, seeds, this.#settings, memory);
   }
 
-  async update(batch: StepBatch, _step: number, update: number): Promise<void> {
-    let memory: tf.Tensor | undefined;
-    this.#state.update((weights) => {
-      const next = this.#update.run({
+  update(batch: StepBatch, _step: number, update: number): Promise<void> {
+    return updateRemembering(this.#state, batch, (weights) =>
+      this.#update.run({
         weights,
         batch: uploadSteps(batch, this.#spaces),
         noise: this.#noise(batch),
         scalars: this.#scalars(update),
         correction: biasCorrection(update),
-      });
-      memory = tf.keep(next.memory);
-      return next;
-    });
-    batch.memory.set(await memory!.data());
-    memory!.dispose();
+      }),
+    );
   }
 
   readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) =>
@@ -148,16 +136,14 @@ class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan {
     return this.#state.drainLosses();
   }
 
-  async diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
-    const randoms = this.#members.map(({ seed }) => RandomStream.named(seed, `diagnosis/${step}`));
+  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
+    const seeds = this.#members.map(({ seed }) => seed);
     const measured = (from: number, members: number): MeasuredModel<RssmState> => {
       const { model } = this.#state.weights;
       // Nothing is discounted: there is no value.
-      return { model: this.#model(tf.slice(model, [from, 0], [members, model.shape[1]])), gamma: 1 };
+      return { model: this.#model(membersOf(model, from, members)), gamma: 1 };
     };
-    const rows = await diagnose(measured, this.#spaces, heldOut, own, randoms);
-    releaseUnusedBuffers();
-    return rows;
+    return diagnoseAfter(step, seeds, measured, this.#spaces, heldOut, own);
   }
 
   save(): Promise<AgentState[]> {
@@ -198,12 +184,8 @@ class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan {
     };
   }
 
-  #noise({ members, batch, time }: StepBatch): tf.Tensor {
+  #noise({ batch, time }: StepBatch): tf.Tensor {
     const { noise } = latentFamily(this.#settings.model);
-    const numbers = new Float32Array(members * batch * time * noise.size);
-    for (let member = 0; member < members; member++) {
-      fillNoise(this.#state.streams(member).posterior, noise, memberPart(numbers, members, member));
-    }
-    return tf.tensor4d(numbers, [members, batch, time, noise.size]);
+    return drawNoise(noise, [batch, time], this.#state.eachStream('posterior'));
   }
 }

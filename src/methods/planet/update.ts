@@ -9,6 +9,7 @@ import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { optimise } from '../../training/optimise.ts';
+import { weightsNamed } from '../../training/weights.ts';
 import type { PlanetSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order. */
@@ -48,11 +49,14 @@ export const namedWeights = ({ model, moments, average }: Weights): [string, tf.
 ];
 
 /** The inverse of `namedWeights`. */
-export const weightsFrom = (tensors: Map<string, tf.Tensor2D>): Weights => ({
-  model: tensors.get('model')!,
-  moments: { mean: tensors.get('model.mean')!, square: tensors.get('model.square')! },
-  average: tensors.get('average.model')!,
-});
+export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
+  const get = (name: string) => weightsNamed(tensors, name);
+  return {
+    model: get('model'),
+    moments: { mean: get('model.mean'), square: get('model.square') },
+    average: get('average.model'),
+  };
+}
 
 /** Hyper-parameters that may differ from member to member, or change from update to update: [members, 1] each. */
 export interface MemberScalars {

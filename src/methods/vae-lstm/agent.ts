@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
-import { releaseUnusedBuffers } from '../../engine/release-unused-buffers.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
-import { DIAGNOSTICS, diagnose, type MeasuredModel } from '../../models/diagnostics.ts';
+import { DIAGNOSTICS, diagnoseAfter, type MeasuredModel } from '../../models/diagnostics.ts';
+import { drawNoise } from '../../models/noise.ts';
 import type { DynamicsState } from '../../models/vae-lstm/dynamics.ts';
 import type { VaeLstm } from '../../models/vae-lstm/model.ts';
 import { type BatchTensors, toWindows, uploadBatch } from '../../models/windows.ts';
@@ -12,13 +12,10 @@ import { polynomialDecayRate } from '../../nn/moving-average.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import { type DisposableActor, type MayPlan, PlanningActor } from '../../planning/planning-actor.ts';
 import type { PlannerSettings } from '../../planning/settings.ts';
-import { RandomStream } from '../../random/stream.ts';
-import type { Decision, PolicyName, Situation } from '../../training/acting.ts';
-import { fillNoise } from '../../training/acting.ts';
+import type { Decision, Noise, PolicyName, Situation } from '../../training/acting.ts';
 import type { AgentState, InspectedUpdate, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
-import { memberPart } from '../../training/member-part.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
@@ -26,6 +23,7 @@ import { scheduleAt } from '../../training/schedule.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { learnFromTransitions } from '../../training/transitions.ts';
 import type { TimedParts } from '../../training/update-parts.ts';
+import { membersOf } from '../../training/weights.ts';
 import { updateFlops } from './flops.ts';
 import { imaginedReturns } from './imagination.ts';
 import { inspectFirst } from './inspection.ts';
@@ -211,17 +209,10 @@ class VaeLstmAgent implements ReplayAgent, MayPlan {
     });
   }
 
-  async diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
-    const randoms = this.#members.map(({ seed }) => RandomStream.named(seed, `diagnosis/${step}`));
-    const rows = await diagnose(
-      (from, members) => this.#measured(from, members),
-      this.#spaces,
-      heldOut,
-      own,
-      randoms,
-    );
-    releaseUnusedBuffers();
-    return rows;
+  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
+    const seeds = this.#members.map(({ seed }) => seed);
+    const measured = (from: number, members: number) => this.#measured(from, members);
+    return diagnoseAfter(step, seeds, measured, this.#spaces, heldOut, own);
   }
 
   timedParts(batch: Batch): TimedParts {
@@ -269,7 +260,7 @@ class VaeLstmAgent implements ReplayAgent, MayPlan {
   #measured(from: number, members: number): MeasuredModel<DynamicsState> {
     const { gamma, horizon } = this.#settings;
     const { weights } = this.#state;
-    const theirs = (flat: tf.Tensor2D) => tf.slice(flat, [from, 0], [members, flat.shape[1]]);
+    const theirs = (flat: tf.Tensor2D) => membersOf(flat, from, members);
     const model = this.#model({ model: theirs(weights.model), actor: theirs(weights.actor) });
     const target = weights.target && targetCritic(this.#networks, theirs(weights.target), this.#settings);
     return {
@@ -297,25 +288,16 @@ class VaeLstmAgent implements ReplayAgent, MayPlan {
 
   #noise({ batch, time }: Batch): NoiseTensors {
     const { model, horizon, imaginationStarts } = this.#settings;
-    const members = this.#members.length;
     const rows = batch * time;
-
-    const posterior = new Float32Array(members * 2 * rows * model.latent);
-    const starts = new Int32Array(members * imaginationStarts);
-    const ofAction = this.#networks.head.noise;
-    const action = new Float32Array(members * imaginationStarts * horizon * ofAction.size);
-    for (let member = 0; member < members; member++) {
-      const streams = this.#state.streams(member);
-      streams.posterior.fillNormal(memberPart(posterior, members, member));
-      const random = streams.imagination;
-      const ownStarts = memberPart(starts, members, member);
-      for (let i = 0; i < ownStarts.length; i++) ownStarts[i] = member * rows + random.integer(rows);
-      fillNoise(random, ofAction, memberPart(action, members, member));
-    }
+    const imagination = this.#state.eachStream('imagination');
+    const ofPosterior: Noise = { distribution: 'normal', size: model.latent };
+    const starts = imagination.flatMap((random, member) =>
+      Array.from({ length: imaginationStarts }, () => member * rows + random.integer(rows)),
+    );
     return {
-      posterior: tf.tensor4d(posterior, [members, batch, 2 * time, model.latent]),
-      starts: tf.tensor2d(starts, [members, imaginationStarts], 'int32'),
-      action: tf.tensor4d(action, [members, imaginationStarts, horizon, ofAction.size]),
+      posterior: drawNoise(ofPosterior, [batch, 2 * time], this.#state.eachStream('posterior')),
+      starts: tf.tensor2d(starts, [imagination.length, imaginationStarts], 'int32'),
+      action: drawNoise(this.#networks.head.noise, [imaginationStarts, horizon], imagination) as tf.Tensor4D,
     };
   }
 }

@@ -10,6 +10,7 @@ import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { weightsNamed } from '../../training/weights.ts';
 import type { VaeLstmSettings } from './settings.ts';
 
 /** Where every parameter of the method stands: two flat vectors, because model and actor have an optimizer each. */
@@ -138,11 +139,7 @@ export function namedWeights(weights: Weights): [string, tf.Tensor2D][] {
 
 /** The inverse of `namedWeights`. */
 export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
-  const get = (name: string) => {
-    const tensor = tensors.get(name);
-    if (!tensor) throw new Error(`no weights are called ${name}`);
-    return tensor;
-  };
+  const get = (name: string) => weightsNamed(tensors, name);
   return {
     model: get('model'),
     modelMoments: { mean: get('model.adam_mean'), square: get('model.adam_square') },
