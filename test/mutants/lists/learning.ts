@@ -287,14 +287,10 @@ export const learning: readonly Group[] = [
       ],
       ['biasCorrection(update)', 'biasCorrection(update + 1)', "Adam's correction an update late"],
       ['random.integer(rows)', 'random.integer(rows - 1)', 'no imagination from the last state'],
+      ["eachStream('posterior')", "eachStream('imagination')", 'posterior noise from another stream'],
       [
-        'streams.posterior.fillNormal',
-        'streams.imagination.fillNormal',
-        'posterior noise from another stream',
-      ],
-      [
-        'const random = streams.imagination',
-        'const random = streams.posterior',
+        "const imagination = this.#state.eachStream('imagination')",
+        "const imagination = this.#state.eachStream('posterior')",
         'imagination from another stream',
       ],
       ["streams('model-weights')", "streams('weights')", 'initial weights from another stream'],

@@ -156,8 +156,13 @@ export const metrics: readonly Group[] = [
       ["policyName === 'online' ?", "policyName === 'average' ?", 'the two policies exchanged'],
       ['actor: averageActor }', 'actor }', "the online actor on the average's encoder"],
       ['{ encoder: averageEncoder,', '{ model,', "the average's actor on the online encoder"],
-      ['`diagnosis/${step}`', "'diagnosis'", 'the same noise at every measurement'],
     ],
+  },
+  {
+    area: 'Evaluation',
+    file: source.diagnostics,
+    by: evaluation,
+    changes: [['`diagnosis/${step}`', "'diagnosis'", 'the same noise at every measurement']],
   },
   {
     area: 'Evaluation',
