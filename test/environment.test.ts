@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
+import type { Form, Position, Shape } from '../src/envs/drawing.ts';
 import type { Action, Environment, StepResult } from '../src/envs/environment.ts';
 import { environmentEntry, environmentNames } from '../src/envs/index.ts';
 import { sin } from '../src/envs/sine.ts';
@@ -31,19 +32,21 @@ const recordings = {
   'Pendulum-v1': { file: 'pendulum', episodes: 6, steps: 1200 },
 };
 
+/** The recorded episodes of an environment. */
+const recorded = (file: string): Trajectory[] =>
+  gunzipSync(readFileSync(new URL(`fixtures/${file}.jsonl.gz`, import.meta.url)))
+    .toString('utf8')
+    .trim()
+    .split('\n')
+    .map((text) => JSON.parse(text));
+
 test('every environment has a recording', () => {
   assert.deepEqual(Object.keys(recordings).sort(), [...environmentNames].sort());
 });
 
 for (const [name, recording] of Object.entries(recordings)) {
   test(`${name} replays Gymnasium 1.3.0's trajectories to the bit`, () => {
-    const trajectories: Trajectory[] = gunzipSync(
-      readFileSync(new URL(`fixtures/${recording.file}.jsonl.gz`, import.meta.url)),
-    )
-      .toString('utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
+    const trajectories = recorded(recording.file);
     let steps = 0;
     for (const [index, trajectory] of trajectories.entries()) {
       const environment = environmentEntry(name).make();
@@ -185,6 +188,99 @@ for (const name of environmentNames) {
     }
   });
 }
+
+/** The corners of a form. */
+const corners = (form: Form) => (form.kind === 'circle' ? [form.centre] : form.points);
+
+/** Where a point of a shape's form lies in the world. */
+function placed({ at = [0, 0], angle = 0 }: Shape, [x, y]: Position): [x: number, y: number] {
+  return [
+    at[0] + x * Math.cos(angle) - y * Math.sin(angle),
+    at[1] + x * Math.sin(angle) + y * Math.cos(angle),
+  ];
+}
+
+test('the drawings of recorded episodes are the same shapes throughout, within the view while an episode goes on', () => {
+  for (const [name, { file }] of Object.entries(recordings)) {
+    const { view, draw, stepsPerSecond } = environmentEntry(name).drawing!;
+    assert.ok(stepsPerSecond > 0);
+    const first = draw(recorded(file)[0]!.observations[0]!);
+    for (const { observations } of recorded(file)) {
+      for (const observation of observations.slice(0, -1)) {
+        const shapes = draw(Float32Array.from(observation));
+        assert.deepEqual(
+          shapes.map(({ form, ink }) => ({ form, ink })),
+          first.map(({ form, ink }) => ({ form, ink })),
+        );
+        for (const shape of shapes) {
+          for (const corner of corners(shape.form)) {
+            const [x, y] = placed(shape, corner);
+            assert.ok(x >= view.left - 1e-9 && x <= view.left + view.width + 1e-9, `${name}: x = ${x}`);
+            assert.ok(y >= view.bottom - 1e-9 && y <= view.bottom + view.height + 1e-9, `${name}: y = ${y}`);
+          }
+        }
+      }
+    }
+  }
+});
+
+test('an episode ends where its drawing shows the end', () => {
+  /** Where the far end of a link, pole or rod lies. */
+  const tip = (shape: Shape) => placed(shape, corners(shape.form).at(-1)!);
+  /** Whether a step's drawing shows that the episode has ended. */
+  const shown: Record<string, (shapes: readonly Shape[]) => boolean> = {
+    'CartPole-v1': (shapes) => {
+      const cart = shapes.find(({ ink }) => ink === 'body')!;
+      const pole = shapes.find(({ ink }) => ink === 'limb')!;
+      const ends = corners(shapes[0]!.form).map(([x]) => x);
+      const [x, y] = tip(pole);
+      const lean = Math.atan2(x - pole.at![0], y - pole.at![1]);
+      assert.ok(Math.abs(Math.hypot(x - pole.at![0], y - pole.at![1]) - 1) < 1e-9, 'the pole is 1 m long');
+      return (
+        cart.at![0] < Math.min(...ends) || cart.at![0] > Math.max(...ends) || Math.abs(lean) > Math.PI / 15
+      );
+    },
+    'Acrobot-v1': (shapes) => {
+      const [goal] = corners(shapes.find(({ ink }) => ink === 'goal')!.form);
+      const [upper, lower] = shapes.filter(({ ink }) => ink === 'limb');
+      assert.ok(
+        Math.hypot(...tip(upper!).map((x, i) => x - lower!.at![i]!)) < 1e-9,
+        'the links hang together',
+      );
+      return tip(lower!)[1] > goal![1];
+    },
+    'MountainCar-v0': (shapes) => {
+      const [flag] = corners(shapes.find(({ ink }) => ink === 'goal')!.form);
+      return shapes.find(({ ink }) => ink === 'body')!.at![0] >= flag![0];
+    },
+    'MountainCarContinuous-v0': (shapes) => shown['MountainCar-v0']!(shapes),
+    'Pendulum-v1': () => false,
+  };
+  for (const [name, { file }] of Object.entries(recordings)) {
+    let ends = 0;
+    for (const { observations, terminated } of recorded(file)) {
+      for (const [i, observation] of observations.entries()) {
+        const over = shown[name]!(environmentEntry(name).drawing!.draw(observation));
+        assert.equal(over, terminated && i === observations.length - 1, `${name}, step ${i}`);
+        ends += Number(over);
+      }
+    }
+    assert.equal(ends > 0, name !== 'Pendulum-v1', name);
+  }
+  // Gymnasium's rod stands upright at θ = 0 and falls to the left where θ grows.
+  const rod = (theta: number) =>
+    environmentEntry('Pendulum-v1').drawing!.draw([Math.cos(theta), Math.sin(theta), 0])[0]!;
+  for (const theta of [0, 1, -2, 3]) {
+    for (const [i, x] of [-Math.sin(theta), Math.cos(theta)].entries()) {
+      assert.ok(Math.abs(tip(rod(theta))[i]! - x) < 1e-9);
+    }
+  }
+});
+
+test('distractors draw nothing', () => {
+  const { drawing } = environmentEntry('Pendulum-v1', { distractors: 3 });
+  assert.deepEqual(drawing!.draw([0, 1, 2, 9, 9, 9]), drawing!.draw([0, 1, 2]));
+});
 
 test('actions beyond a box count as the nearest within, and MountainCarContinuous charges for what was asked', () => {
   const stepped = (name: string, start: number[], action: number) => {

@@ -1,4 +1,5 @@
 import type { RandomStream } from '../random/stream.ts';
+import { type Drawing, disc, line, type Position } from './drawing.ts';
 import { type Action, type Environment, requireChoice, type StepResult } from './environment.ts';
 import type { BoxSpace, DiscreteSpace } from './spaces.ts';
 
@@ -141,3 +142,34 @@ function wrap(angle: number): number {
 export function swing(observation: ArrayLike<number>): Action {
   return observation[4]! > 0 ? 0 : 2;
 }
+
+/** A link of 1 m, from its joint to the right. */
+const link = line([0, 0], [1, 0], 0.15);
+const origin: Position = [0, 0];
+
+/**
+ * The two links, hanging down at θ1 = θ2 = 0, and the line above which the lower end is to swing, as Gymnasium draws them.
+ * Of a sine and a cosine that belong to no angle, as in a dream, the direction counts.
+ */
+export const acrobotDrawing: Drawing = {
+  view: { left: -2.2, bottom: -2.2, width: 4.4, height: 4.4 },
+  stepsPerSecond: 15,
+  draw: (observation) => {
+    const [cosTheta1, sinTheta1, cosTheta2, sinTheta2] = Array.from(observation) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    const upper = Math.atan2(sinTheta1, cosTheta1) - Math.PI / 2;
+    const lower = upper + Math.atan2(sinTheta2, cosTheta2);
+    const elbow: Position = [Math.cos(upper), Math.sin(upper)];
+    return [
+      { form: line([-2.2, 1], [2.2, 1], 0.03), ink: 'goal' },
+      { form: link, ink: 'limb', at: origin, angle: upper },
+      { form: link, ink: 'limb', at: elbow, angle: lower },
+      { form: disc(0.1), ink: 'joint', at: origin },
+      { form: disc(0.1), ink: 'joint', at: elbow },
+    ];
+  },
+};

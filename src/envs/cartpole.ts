@@ -1,4 +1,5 @@
 import type { RandomStream } from '../random/stream.ts';
+import { type Drawing, disc, line, type Position, rectangle } from './drawing.ts';
 import { type Action, type Environment, requireChoice, type StepResult } from './environment.ts';
 import type { BoxSpace, DiscreteSpace } from './spaces.ts';
 
@@ -100,3 +101,25 @@ export function balance(observation: ArrayLike<number>): Action {
   const [x, xDot, theta, thetaDot] = Array.from(observation) as [number, number, number, number];
   return Number(0.15 * x + 0.3 * xDot + 2 * theta + 0.6 * thetaDot > 0);
 }
+
+/** Where the pole turns, above the middle of the cart. */
+const axle = 0.06;
+
+/** The cart on its track, whose ends are the limits of x, and the pole, as long as it is, as Gymnasium draws them. */
+export const cartPoleDrawing: Drawing = {
+  view: { left: -2.6, bottom: -0.4, width: 5.2, height: 1.8 },
+  stepsPerSecond: 50,
+  draw: (observation) => {
+    const [x, theta] = [observation[0]!, observation[2]!];
+    const at: Position = [x, 0];
+    const hinge: Position = [x, axle];
+    return [
+      { form: line([-xLimit, 0], [xLimit, 0], 0.02), ink: 'ground' },
+      { form: line([-xLimit, -0.1], [-xLimit, 0.1], 0.02), ink: 'ground' },
+      { form: line([xLimit, -0.1], [xLimit, 0.1], 0.02), ink: 'ground' },
+      { form: rectangle([-0.2, -0.12], [0.2, 0.12]), ink: 'body', at },
+      { form: line([0, 0], [0, 2 * length], 0.08), ink: 'limb', at: hinge, angle: -theta },
+      { form: disc(0.04), ink: 'joint', at: hinge },
+    ];
+  },
+};

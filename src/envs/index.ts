@@ -1,11 +1,16 @@
 import { UserError } from '../errors.ts';
-import { Acrobot, swing } from './acrobot.ts';
-import { balance, CartPole, terminationCause } from './cartpole.ts';
+import { Acrobot, acrobotDrawing, swing } from './acrobot.ts';
+import { balance, CartPole, cartPoleDrawing, terminationCause } from './cartpole.ts';
 import { Distractors } from './distractors.ts';
+import type { Drawing } from './drawing.ts';
 import type { Action, Environment } from './environment.ts';
-import { climb, MountainCar } from './mountain-car.ts';
-import { climbGently, MountainCarContinuous } from './mountain-car-continuous.ts';
-import { Pendulum, swingUp } from './pendulum.ts';
+import { climb, MountainCar, mountainCarDrawing } from './mountain-car.ts';
+import {
+  climbGently,
+  MountainCarContinuous,
+  mountainCarContinuousDrawing,
+} from './mountain-car-continuous.ts';
+import { Pendulum, pendulumDrawing, swingUp } from './pendulum.ts';
 import { TimeLimit } from './time-limit.ts';
 
 /** The mean return from which a task counts as solved. */
@@ -30,6 +35,8 @@ export interface EnvironmentEntry {
   controller(observation: ArrayLike<number>): Action;
   /** In one word, why an episode terminated in this observation. */
   terminationCause(observation: ArrayLike<number>): string;
+  /** How it is drawn; absent where it has no picture. */
+  drawing?: Drawing;
 }
 
 const gymnasiumThreshold = "Gymnasium 1.3.0's reward_threshold";
@@ -46,6 +53,7 @@ const environments = new Map<string, EnvironmentEntry>([
       threshold: { reward: 475, source: gymnasiumThreshold },
       controller: balance,
       terminationCause,
+      drawing: cartPoleDrawing,
     },
   ],
   [
@@ -58,6 +66,7 @@ const environments = new Map<string, EnvironmentEntry>([
       threshold: { reward: -100, source: gymnasiumThreshold },
       controller: swing,
       terminationCause: () => 'goal',
+      drawing: acrobotDrawing,
     },
   ],
   [
@@ -70,6 +79,7 @@ const environments = new Map<string, EnvironmentEntry>([
       threshold: { reward: -110, source: gymnasiumThreshold },
       controller: climb,
       terminationCause: () => 'goal',
+      drawing: mountainCarDrawing,
     },
   ],
   [
@@ -82,6 +92,7 @@ const environments = new Map<string, EnvironmentEntry>([
       threshold: { reward: 90, source: gymnasiumThreshold },
       controller: climbGently,
       terminationCause: () => 'goal',
+      drawing: mountainCarContinuousDrawing,
     },
   ],
   [
@@ -97,6 +108,7 @@ const environments = new Map<string, EnvironmentEntry>([
       },
       controller: swingUp,
       terminationCause: () => 'none',
+      drawing: pendulumDrawing,
     },
   ],
 ]);

@@ -1,5 +1,7 @@
 import type { RandomStream } from '../random/stream.ts';
+import type { Drawing } from './drawing.ts';
 import { type Action, type Environment, requireNumbers, type StepResult } from './environment.ts';
+import { mountainDrawing } from './mountain-drawing.ts';
 import type { BoxSpace } from './spaces.ts';
 
 const power = 0.0015;
@@ -95,3 +97,5 @@ function atGoal(x: number, v: number): boolean {
 export function climbGently(observation: ArrayLike<number>): Action {
   return Float32Array.of(observation[1]! >= 0 ? 0.6 : -0.6);
 }
+
+export const mountainCarContinuousDrawing: Drawing = mountainDrawing(goal);

@@ -1,5 +1,7 @@
 import type { RandomStream } from '../random/stream.ts';
+import type { Drawing } from './drawing.ts';
 import { type Action, type Environment, requireChoice, type StepResult } from './environment.ts';
+import { mountainDrawing } from './mountain-drawing.ts';
 import type { BoxSpace, DiscreteSpace } from './spaces.ts';
 
 const force = 0.001;
@@ -81,3 +83,5 @@ export function climb(observation: ArrayLike<number>): Action {
   const most = -0.07 * (x + 0.38) ** 2 + 0.07;
   return v > least && v < most ? 2 : 0;
 }
+
+export const mountainCarDrawing: Drawing = mountainDrawing(goal);

@@ -1,4 +1,5 @@
 import type { RandomStream } from '../random/stream.ts';
+import { type Drawing, disc, line } from './drawing.ts';
 import { type Action, type Environment, requireNumbers, type StepResult } from './environment.ts';
 import { sin } from './sine.ts';
 import type { BoxSpace } from './spaces.ts';
@@ -90,3 +91,16 @@ export function swingUp(observation: ArrayLike<number>): Action {
   const torque = Math.abs(theta) < 0.5 ? -(10 * theta + 3 * thetaDot) : thetaDot >= 0 ? -energy : energy;
   return Float32Array.of(Math.min(Math.max(torque, -maxTorque), maxTorque));
 }
+
+/**
+ * The rod, upright at θ = 0 and turning left from there, and its hinge, as Gymnasium draws them. Of a sine and a cosine
+ * that belong to no angle, as in a dream, the direction counts.
+ */
+export const pendulumDrawing: Drawing = {
+  view: { left: -1.3, bottom: -1.3, width: 2.6, height: 2.6 },
+  stepsPerSecond: 30,
+  draw: (observation) => [
+    { form: line([0, 0], [0, 1], 0.2), ink: 'limb', angle: Math.atan2(observation[1]!, observation[0]!) },
+    { form: disc(0.05), ink: 'joint' },
+  ],
+};
