@@ -24,7 +24,8 @@ import { originChanges, originDifferences } from '../src/runs/provenance.ts';
 import { readRun } from '../src/runs/read.ts';
 import { type Origin, sittingsOf } from '../src/runs/records.ts';
 import { type NewRunInfo, RunFolder } from '../src/runs/run-folder.ts';
-import { decodeSafetensors, encodeSafetensors, SafetensorsError } from '../src/runs/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors } from '../src/runs/safetensors.ts';
+import { SafetensorsError } from '../src/runs/safetensors-format.ts';
 import { SeedFolder } from '../src/runs/seed-folder.ts';
 import { summarise, summaryColumns } from '../src/runs/summary.ts';
 import type { MemberState, NamedArray } from '../src/training/state.ts';
@@ -157,6 +158,13 @@ test('safetensors: a header that lies about its arrays is refused before they ar
     [tensor('BF16', [4], [0, 8]), /not readable/],
     [tensor('F32', [2], [0, 8]), /checksum/],
     [null, /not readable/],
+    [[], /not readable/],
+    [tensor('F32', [1.5], [0, 8]), /not readable/],
+    [tensor('toString', [2], [0, 8]), /not readable/],
+    [tensor('F32', [2], [0, 8, 8]), /not readable/],
+    [{ a: { dtype: 'F32', shape: 2, data_offsets: [0, 8] } }, /not readable/],
+    [{ a: { dtype: 'F32', shape: [2], data_offsets: [0, 8], strides: [1] } }, /not readable/],
+    [{ ...tensor('F32', [2], [0, 8]), __metadata__: { step: 12 } }, /not readable/],
   ];
   for (const [header, message] of cases) {
     assert.throws(

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '@noble/hashes/sha2.js';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { type xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
@@ -21,8 +21,9 @@ export class RandomStream {
   }
 
   static #hashed(text: string): RandomStream {
-    const digest = createHash('sha256').update(text).digest();
-    return RandomStream.fromState([0, 4, 8, 12].map((offset) => digest.readInt32LE(offset)));
+    const { buffer, byteOffset } = sha256(text);
+    const digest = new DataView(buffer, byteOffset);
+    return RandomStream.fromState([0, 4, 8, 12].map((offset) => digest.getInt32(offset, true)));
   }
 
   /**

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { UserError } from '../errors.ts';
 import type { MemberState } from '../training/state.ts';
 import { moveFile, readBytes, replaceFile } from './atomic.ts';
-import { decodeSafetensors, encodeSafetensors, SafetensorsError } from './safetensors.ts';
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import { SafetensorsError } from './safetensors-format.ts';
 
 /** What a seed needs to go on, and the time it has taken so far. */
 export interface Checkpoint {

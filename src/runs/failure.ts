@@ -3,7 +3,8 @@ import { UserError } from '../errors.ts';
 import type { MemberState, NamedArray } from '../training/state.ts';
 import { readBytes, replaceFile } from './atomic.ts';
 import { formatMetadata, parseMetadata, stateCounters } from './checkpoint.ts';
-import { decodeSafetensors, encodeSafetensors, SafetensorsError } from './safetensors.ts';
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import { SafetensorsError } from './safetensors-format.ts';
 
 /** An update after which something was not finite: what it takes to make it again. */
 export interface FailedUpdate {
