@@ -37,6 +37,8 @@ const BESIDE = '.dist-';
 const KERNELS = 'src/engine/wasm/assembly/asconfig.json';
 /** C++, below src/ and dist/ alike: it is compiled where it runs. */
 const ADDON = 'engine/native/addon';
+/** A folder for each page that wm serves to a browser. */
+const PAGES = 'src/pages';
 
 /**
  * The files below a folder or the file itself, as paths from `base`, sorted.
@@ -137,6 +139,66 @@ async function bundleGradients(outfile) {
   });
 }
 
+/**
+ * Each page in src/pages/NAME/ as one file, NAME.html, that refers to nothing outside of itself: index.html, with what
+ * its `<link rel="stylesheet" href="style.css">` and `<script type="module" src="main.ts">` name, bundled, in their
+ * place, and the licences of the packages in it at the end.
+ *
+ * @param {string} outdir
+ */
+async function bundlePages(outdir) {
+  const { build } = await import('esbuild');
+  const entries = readdirSync(path.join(root, PAGES), { withFileTypes: true });
+  mkdirSync(outdir);
+  for (const { name } of entries.filter((entry) => entry.isDirectory())) {
+    const folder = path.join(root, PAGES, name);
+    const { outputFiles, metafile } = await build({
+      absWorkingDir: root,
+      entryPoints: ['main.ts', 'style.css'].map((file) => path.join(folder, file)),
+      outdir,
+      write: false,
+      metafile: true,
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      platform: 'browser',
+      target: 'es2022',
+      legalComments: 'none',
+    });
+    const bundled = (/** @type {string} */ kind) =>
+      outputFiles.find((file) => file.path.endsWith(kind))?.text.trim() ?? '';
+    const parts = /** @type {const} */ ([
+      ['<link rel="stylesheet" href="style.css">', `<style>${bundled('.css')}</style>`],
+      ['<script type="module" src="main.ts"></script>', `<script type="module">${bundled('.js')}</script>`],
+    ]);
+    let page = readFileSync(path.join(folder, 'index.html'), 'utf8');
+    for (const [reference, part] of parts) {
+      if (!page.includes(reference)) throw new Error(`${PAGES}/${name}/index.html lacks ${reference}`);
+      page = page.replace(reference, () => part);
+    }
+    writeFileSync(path.join(outdir, `${name}.html`), `${page}${licences(Object.keys(metafile.inputs))}`);
+  }
+}
+
+/**
+ * The licences of the packages that some source files are of, as comments of HTML.
+ *
+ * @param {string[]} sources
+ */
+function licences(sources) {
+  const packages = sources.map((file) => /^node_modules\/(@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? '');
+  const texts = [...new Set(packages)]
+    .filter((folder) => folder !== '')
+    .map((folder) => {
+      const { name, version } = JSON.parse(readFileSync(path.join(root, folder, 'package.json'), 'utf8'));
+      const file = readdirSync(path.join(root, folder)).find((each) => /^licen[cs]e\b/i.test(each));
+      if (file === undefined) throw new Error(`${folder} has no licence to put into a page`);
+      const text = readFileSync(path.join(root, folder, file), 'utf8');
+      return `<!--\n${name} ${version}\n\n${text.replaceAll('--', '- -').trim()}\n-->\n`;
+    });
+  return texts.join('');
+}
+
 /** Removes what killed builds have left behind. */
 function clearLeftovers() {
   for (const name of readdirSync(root)) {
@@ -201,6 +263,7 @@ async function buildDist() {
     await Promise.all([
       compile(found.tsc, '-p', 'tsconfig.build.json', '--outDir', built),
       bundleGradients(path.join(built, 'engine/tfjs-gradients.js')),
+      bundlePages(path.join(built, 'pages')),
       ...kernels,
     ]);
     cpSync(path.join(root, 'src', ADDON), path.join(built, ADDON), { recursive: true });

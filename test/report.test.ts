@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { reportOn } from '../src/report/index.ts';
 import { parseCsv } from '../src/runs/csv.ts';
-import { type Answered, launch, run, runInTurn } from './support/program.ts';
+import { noBrowser, openPage, withBrowser } from './support/browser.ts';
+import { type Answered, run, runInTurn } from './support/program.ts';
 import { runMaker } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -228,45 +229,19 @@ test('runs of several environments are refused, or reported each on a page of th
   }
 });
 
-/** Chromium, as WM_CHROMIUM names it or as it is found on the path. */
-function chromium(): string | undefined {
-  if (process.env.WM_CHROMIUM) return process.env.WM_CHROMIUM;
-  const places = (process.env.PATH ?? '').split(delimiter);
-  return ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
-    .flatMap((name) => places.map((place) => join(place, name)))
-    .find(existsSync);
+/** What a report looks like in a browser. */
+interface Measured {
+  /** Pixels by which it is wider than the screen. */
+  overflow: number;
+  figures: { width: number; marks: boolean; cut: string[] }[];
 }
-
-/** Opens a page, runs a script in it, and returns its JSON and what the console said. */
-async function inBrowser(browser: string, page: string, width: number, script: string) {
-  const file = join(folder, 'opened.html');
-  writeFileSync(file, `${page}<script>document.title = JSON.stringify((${script})())</script>`);
-  const { stdout, stderr } = await launch(
-    [
-      browser,
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--enable-logging=stderr',
-      `--user-data-dir=${join(folder, 'browser')}`,
-      `--window-size=${width},900`,
-      '--dump-dom',
-      pathToFileURL(file).href,
-    ],
-    { cwd: folder, timeout: 100_000 },
-  ).ended;
-  const title = /<title>(.*?)<\/title>/s.exec(stdout)?.[1];
-  return { result: JSON.parse(title ?? 'null'), console: stderr.match(/.*CONSOLE.*/g) ?? [] };
-}
-
-const browser = chromium();
-const skip = browser === undefined && 'skipped: no Chromium on the path; name one in WM_CHROMIUM';
 
 test('Chromium shows every figure whole and says nothing, on a narrow and on a wide screen', {
-  skip,
+  skip: noBrowser,
 }, async () => {
-  const page = await publishedPage();
-  const measure = `() => ({
+  const file = join(folder, 'opened.html');
+  writeFileSync(file, await publishedPage());
+  const measure = `({
     overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     figures: [...document.querySelectorAll('figure svg')].map((svg) => {
       const box = svg.getBoundingClientRect();
@@ -277,16 +252,20 @@ test('Chromium shows every figure whole and says nothing, on a narrow and on a w
       return { width: Math.round(box.width), marks: svg.querySelectorAll('path[stroke], path[fill]').length > 10, cut: cut.map((text) => text.textContent) };
     }),
   })`;
-  for (const width of [500, 1200]) {
-    const { result, console } = await inBrowser(browser!, page, width, measure);
-    assert.deepEqual(console, []);
-    assert.equal(result.overflow, 0, `the page is wider than a screen of ${width}`);
-    assert.equal(result.figures.length, 4);
-    for (const { cut, marks, width: shown } of result.figures) {
-      assert.deepEqual(cut, [], 'text beyond the edge of its figure');
-      assert.ok(marks && shown > 300, `a figure is ${shown} wide, with marks: ${marks}`);
+  await withBrowser(async (browser) => {
+    for (const width of [500, 1200]) {
+      const { page, complaints } = await openPage(browser, pathToFileURL(file).href, { width });
+      const result = await page.evaluate<Measured>(measure);
+      assert.deepEqual(complaints, []);
+      assert.equal(result.overflow, 0, `the page is wider than a screen of ${width}`);
+      assert.equal(result.figures.length, 4);
+      for (const { cut, marks, width: shown } of result.figures) {
+        assert.deepEqual(cut, [], 'text beyond the edge of its figure');
+        assert.ok(marks && shown > 300, `a figure is ${shown} wide, with marks: ${marks}`);
+      }
     }
-  }
-  const { console } = await inBrowser(browser!, page, 500, '() => { console.error("told"); return null; }');
-  assert.equal(console.length, 1, 'an error on the console would be seen');
+    const { page, complaints } = await openPage(browser, 'about:blank', { width: 500 });
+    await page.evaluate('console.error("told")');
+    assert.deepEqual(complaints, ['told'], 'an error on the console is seen');
+  });
 });
