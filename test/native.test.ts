@@ -7,9 +7,12 @@ import { Compiled } from '../src/engine/compiled.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import type { NativeBackend } from '../src/engine/native/backend.ts';
 import { fat, kernels } from '../src/engine/native/kernels.ts';
+import { noiseFiller } from '../src/engine/native/noise.ts';
 import { startNative } from '../src/engine/native.ts';
 import { ownKernel } from '../src/engine/own-kernel.ts';
 import { scope } from '../src/engine/scope.ts';
+import { fillNoiseBy, type NoiseFiller } from '../src/random/noise-filler.ts';
+import { RandomStream } from '../src/random/stream.ts';
 import { elementwiseTrials } from './support/elementwise-trials.ts';
 import { engineHere } from './support/engine-here.ts';
 import { movementTrials } from './support/movement-trials.ts';
@@ -23,6 +26,12 @@ const native = await engineHere('native');
 const sets = nativeSetsHere();
 /** Cases of each kernel: 10,000 in all. */
 const CASES = 150;
+
+const noises = [
+  ['normal', (stream, out) => stream.fillNormal(out)],
+  ['gumbel', (stream, out) => stream.fillGumbel(out)],
+  ['uniform', (stream, out) => stream.fillUniform(out)],
+] satisfies [string, (stream: RandomStream, out: Float32Array) => Float32Array][];
 
 interface Result {
   shape: number[];
@@ -106,6 +115,28 @@ describe('kernels on native', { skip: typeof native === 'string' && `skipped: ${
           }
           assert.equal(tf.memory().numTensors, 0, 'tensors leaked');
           assert.equal(tf.backend().numDataIds(), 0, 'memory leaked');
+        });
+      }
+
+      for (const [distribution, fill] of noises) {
+        test(`${distribution} noise has the bits of JavaScript's`, () => {
+          const ofEngine = noiseFiller(tf.backend() as NativeBackend);
+          let blocksLeft = 0;
+          const drawn = (lengths: readonly number[], filler: NoiseFiller | null) => {
+            fillNoiseBy(filler);
+            const stream = RandomStream.named(1, distribution);
+            const numbers = lengths.map((length) => fill(stream, new Float32Array(length)));
+            return { numbers, state: stream.state() };
+          };
+          const counting: NoiseFiller = (distribution, state, numbers) => {
+            const count = ofEngine(distribution, state, numbers);
+            if (numbers.length - count >= 64) blocksLeft++;
+            return count;
+          };
+          // Short and long, odd and even; together so many that a block is left to JavaScript.
+          const lengths = [1, 63, 64, 65, 129, 1_000_001];
+          assert.deepEqual(drawn(lengths, counting), drawn(lengths, null));
+          assert.equal(blocksLeft > 0, distribution !== 'uniform');
         });
       }
 

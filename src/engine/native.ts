@@ -3,11 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fillNoiseBy } from '../random/noise-filler.ts';
 import { cacheFolder, RECORD_FILE } from './cache.ts';
 import type { Engine } from './description.ts';
 import { EngineError } from './engine-error.ts';
 import { registerGradients } from './gradients.ts';
 import type { Addon } from './native/addon.ts';
+import type { NativeBackend } from './native/backend.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -135,5 +137,6 @@ export async function startNative(
   registerKernels('native');
   registerCompiler('native', (await import('./native/compile.ts')).compile);
   await tf.setBackend('native');
+  fillNoiseBy((await import('./native/noise.ts')).noiseFiller(tf.backend() as NativeBackend));
   return engineOf(set, version);
 }

@@ -2,6 +2,10 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { type xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
+import { type NoiseDistribution, presentFiller } from './noise-filler.ts';
+
+/** Numbers that an engine leaves undrawn at most before it may be sure again; too few to call it for. */
+const BLOCK = 64;
 
 /**
  * A named stream of random numbers: xoroshiro128+ (Blackman and Vigna, 2018), its start drawn from a hash of a seed
@@ -9,7 +13,7 @@ import { type xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/gene
  * `state()` is everything: no draw keeps half of a pair for the next call.
  */
 export class RandomStream {
-  readonly #generator: ReturnType<typeof xoroshiro128plus>;
+  #generator: ReturnType<typeof xoroshiro128plus>;
 
   private constructor(state: readonly number[]) {
     this.#generator = xoroshiro128plusFromState(state);
@@ -86,32 +90,60 @@ export class RandomStream {
 
   /** Fills `out` with standard normals, two from each pair of uniforms; an odd last one discards its twin. */
   fillNormal(out: Float32Array): Float32Array {
-    for (let i = 0; i < out.length; i += 2) {
+    return this.#fill('normal', out, 2, (i) => {
       const radius = this.#radius();
       const angle = 2 * Math.PI * this.uniform();
       out[i] = radius * Math.cos(angle);
       // Past the end of an odd array this store does nothing.
       out[i + 1] = radius * Math.sin(angle);
-    }
-    return out;
+    });
   }
 
   /** Fills `out` with uniforms in [low, high), both taken as float32. */
   fillUniform(out: Float32Array, low = 0, high = 1): Float32Array {
     const from = Math.fround(low);
     const to = Math.fround(high);
-    for (let i = 0; i < out.length; i++) {
+    return this.#fill(from === 0 && to === 1 ? 'uniform' : null, out, 1, (i) => {
       const x = Math.fround(from + (to - from) * this.uniform());
       // Rounding to float32 can reach `high`, which is excluded.
       out[i] = x < to ? x : from;
-    }
-    return out;
+    });
   }
 
   /** Fills `out` with standard Gumbel noise, -log(-log u) with u in (0, 1): finite, in [-3.7, 36.8]. */
   fillGumbel(out: Float32Array): Float32Array {
-    for (let i = 0; i < out.length; i++) out[i] = -Math.log(-Math.log(this.#openUniform()));
+    return this.#fill('gumbel', out, 1, (i) => {
+      out[i] = -Math.log(-Math.log(this.#openUniform()));
+    });
+  }
+
+  /**
+   * Fills `out`, by the engine as far as that offers it, else by `draw`.
+   *
+   * @param distribution null where no engine has it
+   * @param draw draws `together` numbers, from an index on
+   */
+  #fill(
+    distribution: NoiseDistribution | null,
+    out: Float32Array,
+    together: number,
+    draw: (index: number) => void,
+  ): Float32Array {
+    for (let at = 0; at < out.length; ) {
+      if (distribution) at += this.#fillByEngine(distribution, out.subarray(at));
+      for (const end = Math.min(at + BLOCK, out.length); at < end; at += together) draw(at);
+    }
     return out;
+  }
+
+  /** @returns how many numbers the engine drew, from the first on */
+  #fillByEngine(distribution: NoiseDistribution, out: Float32Array): number {
+    const fill = presentFiller();
+    if (!fill || out.length < BLOCK) return 0;
+    const state = Int32Array.from(this.state());
+    const drawn = fill(distribution, state, out);
+    this.#generator = xoroshiro128plusFromState([...state]);
+    return drawn;
   }
 
   /** Box and Muller's radius, sqrt(-2 log u) with u in (0, 1): in (0, 8.6]. */

@@ -153,12 +153,10 @@ export class Replay {
    * uniform over all windows held. Throws a RangeError if fewer steps than one window are held.
    */
   sample(random: RandomStream, batch: Batch, member: number): void {
-    let row = member * batch.batch * batch.time;
-    for (let window = 0; window < batch.batch; window++) {
-      const start = this.#ring.windowStart(random, batch.time);
-      for (let t = 0; t < batch.time; t++, row++) {
-        for (const [column, field] of FILLED) this.#ring.read(column, start + t, batch[field], row);
-      }
+    const { batch: windows, time } = batch;
+    for (let window = member * windows; window < (member + 1) * windows; window++) {
+      const start = this.#ring.windowStart(random, time);
+      for (const [column, field] of FILLED) this.#ring.read(column, start, time, batch[field], window * time);
     }
   }
 

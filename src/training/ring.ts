@@ -66,19 +66,32 @@ export class Ring<Name extends string> {
     return oldest + random.integer(windows);
   }
 
-  /** Copies one row's numbers to row `to` of `out`. */
-  read(name: Name, row: number, out: Float32Array | Int32Array, to: number): void {
+  /** Copies so many consecutive rows to `out`, to its row `to` and those after it. */
+  read(name: Name, row: number, rows: number, out: Float32Array | Int32Array, to: number): void {
     const { width } = this.#columns[name];
     const values = this.#values[name];
-    const from = (row % this.capacity) * width;
-    for (let i = 0; i < width; i++) out[to * width + i] = values[from + i]!;
+    this.#pieces(row, rows, (at, passed, count) => {
+      out.set(values.subarray(at * width, (at + count) * width), (to + passed) * width);
+    });
   }
 
-  /** Replaces one row's numbers by row `from` of `values`. */
-  write(name: Name, row: number, values: Float32Array, from: number): void {
+  /** Replaces so many consecutive rows by those of `values`, from its row `from` on. */
+  write(name: Name, row: number, rows: number, values: Float32Array, from: number): void {
     const { width } = this.#columns[name];
-    const to = (row % this.capacity) * width;
-    for (let i = 0; i < width; i++) this.#values[name][to + i] = values[from * width + i]!;
+    this.#pieces(row, rows, (at, passed, count) => {
+      const first = (from + passed) * width;
+      this.#values[name].set(values.subarray(first, first + count * width), at * width);
+    });
+  }
+
+  /** Calls `take` for each piece of consecutive rows that lies together: where, after how many, how many. */
+  #pieces(row: number, rows: number, take: (at: number, passed: number, count: number) => void): void {
+    for (let passed = 0; passed < rows; ) {
+      const at = (row + passed) % this.capacity;
+      const count = Math.min(rows - passed, this.capacity - at);
+      take(at, passed, count);
+      passed += count;
+    }
   }
 
   /** The part in use, for a checkpoint. The arrays are views: write them before the ring changes. */

@@ -132,12 +132,10 @@ export class Steps implements Experience<StepBatch> {
       for (let window = member * batch; window < (member + 1) * batch; window++) {
         const context = ring.windowStart(randoms[member]!, time + 1);
         this.#contexts[window] = context;
-        ring.read('memory', context, this.#batch.before, window);
-        for (let t = 0; t < time; t++) {
-          const row = window * time + t;
-          ring.read('action', context + t, this.#batch.action, row);
-          for (const name of COPIED) ring.read(name, context + 1 + t, this.#batch[name], row);
-        }
+        const row = window * time;
+        ring.read('memory', context, 1, this.#batch.before, window);
+        ring.read('action', context, time, this.#batch.action, row);
+        for (const name of COPIED) ring.read(name, context + 1, time, this.#batch[name], row);
       }
     }
     return this.#batch;
@@ -147,7 +145,7 @@ export class Steps implements Experience<StepBatch> {
     const windows = this.#contexts.length / this.#rings.length;
     for (const [window, context] of this.#contexts.entries()) {
       const ring = this.#rings[Math.floor(window / windows)]!;
-      for (let t = 0; t < time; t++) ring.write('memory', context + 1 + t, memory, window * time + t);
+      ring.write('memory', context + 1, time, memory, window * time);
     }
   }
 

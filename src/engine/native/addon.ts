@@ -12,6 +12,8 @@ export interface Addon {
   write(address: number, from: Values): void;
   /** One call of a kernel: its number, how many operands, their addresses, its parameters. */
   execute(words: Float64Array): void;
+  /** One call of a kernel, by its number, on arrays of JavaScript's own. */
+  executeOn(kernel: number, operands: readonly Values[], parameters: Float64Array): void;
   /** @param words see compile.ts. @returns the program's number */
   compile(words: Float64Array): number;
   /** @param inputs, results addresses */

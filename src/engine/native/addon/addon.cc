@@ -186,6 +186,26 @@ napi_value execute(napi_env env, napi_callback_info info) {
   });
 }
 
+/** executeOn(kernel, arrays, parameters): one call on the memory of typed arrays */
+napi_value executeOn(napi_env env, napi_callback_info info) {
+  const Arguments<3> arguments(env, info);
+  return guarded(env, [&]() -> napi_value {
+    State& state = stateOf(env);
+    uint32_t count = 0;
+    napi_get_array_length(env, arguments[1], &count);
+    std::vector<void*> operands(count);
+    for (uint32_t i = 0; i < count; i++) {
+      napi_value array;
+      napi_get_element(env, arguments[1], i, &array);
+      operands[i] = viewOf(env, array).data;
+    }
+    const double* parameters = static_cast<const double*>(viewOf(env, arguments[2]).data);
+    state.kernels[integer(env, arguments[0])].run({operands.data(), parameters, &state.scratch});
+    state.scratch.giveBack(0);
+    return nullptr;
+  });
+}
+
 /** compile(words): a program's number */
 napi_value compile(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
@@ -244,6 +264,7 @@ NAPI_MODULE_INIT() {
   define("write", write);
   define("use", use);
   define("execute", execute);
+  define("executeOn", executeOn);
   define("compile", compile);
   define("run", run);
   define("discard", discard);

@@ -3,6 +3,7 @@
 #include "gru.h"
 #include "lstm.h"
 #include "mlp.h"
+#include "noise.h"
 #include "norm-dense.h"
 #include "product.h"
 #include "reduction.h"
@@ -93,6 +94,10 @@ const NamedKernel kernels[] = {
     {"CategoricalKlGradient", categoricalKlGradient},
     {"TwoHotLoss", twoHotLoss},
     {"TwoHotMean", twoHotMean},
+
+    {"NormalNoise", noise<normals>},
+    {"GumbelNoise", noise<gumbels>},
+    {"UniformNoise", noise<uniforms>},
 
     {"MeanSquaredError", meanSquaredError},
     {"MeanSquaredErrorGradient", meanSquaredErrorGradient},
