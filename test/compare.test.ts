@@ -603,7 +603,7 @@ const published: Published[] = [
     pages: ['docs/results.md'],
     filed: false,
   },
-  ...['pendulum', 'mountain-car-continuous'].map((folder) => ({
+  ...['pendulum', 'mountain-car-continuous', 'acrobot'].map((folder) => ({
     folder,
     runs: ['baseline', 'bootstrap-only', 'dream-critic', 'ppo', 'shape-only'],
     paper: false,
