@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import { readConfig } from '../src/cli/config-file.ts';
 import { configJsonSchema, describeConfig, leafKeys, nodeAt, schemaRoot } from '../src/config/describe.ts';
 import { differingKeys, formatExperiment } from '../src/config/format.ts';
 import { type ConfigInput, loadExperiment } from '../src/config/load.ts';
@@ -481,15 +482,14 @@ test('every key of every method has words, a default and a description, and rule
 test('every config in configs/ loads and is the arm that its name says', () => {
   const folderOfConfigs = fileURLToPath(new URL('../configs', import.meta.url));
   const files = readdirSync(folderOfConfigs, { recursive: true, encoding: 'utf8' }).filter(
-    (file) => file.endsWith('.yaml') && !file.startsWith('sweeps'),
+    (file) => file.endsWith('.yaml') && !/^(sweeps|presets)/.test(file),
   );
   assert.ok(files.length >= 6);
   const tasks = ['acrobot', 'mountain-car', 'mountain-car-continuous', 'pendulum'];
   const dreams = ['dream', 'quick', ...tasks];
   const found = new Set<string>();
   for (const file of files) {
-    const text = readFileSync(`${folderOfConfigs}/${file}`, 'utf8');
-    const experiment = loadExperiment({ file, text });
+    const experiment = readConfig({ config: `${folderOfConfigs}/${file}`, set: [] });
     const stem = basename(file, '.yaml');
     const ofStem = dreams.includes(stem) ? 'dream-critic' : stem.replace(/^ppo-.*/, 'ppo');
     const arm = file.startsWith('dreamer') ? `dreamer-${stem.split('-')[0]}` : ofStem;

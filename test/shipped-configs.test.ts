@@ -5,7 +5,12 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type ConfigOptions, configInput, refuseWords } from '../src/cli/config-file.ts';
 import { blamingVariable, engineOfVariable, requestedEngine } from '../src/cli/requested-engine.ts';
-import { findShippedConfig, nearestShippedConfig, shippedConfigs } from '../src/cli/shipped-configs.ts';
+import {
+  findShippedConfig,
+  nearestShippedConfig,
+  shippedConfigs,
+  shippedPresets,
+} from '../src/cli/shipped-configs.ts';
 import { methodNames } from '../src/config/schema.ts';
 import { EngineError } from '../src/engine/engine-error.ts';
 import { environmentNames } from '../src/envs/index.ts';
@@ -102,11 +107,12 @@ describe('a config by its name, from any folder', () => {
     const listed: { name: string; file: string; command: string; about: string }[] = JSON.parse(stdout);
     assert.deepEqual(
       listed.map(({ name }) => name),
-      shippedConfigs(),
+      [...shippedConfigs(), ...shippedPresets()],
     );
     for (const { name, file, command, about } of listed) {
-      assert.equal(file, path.join(configs, name));
-      assert.equal(command, name.startsWith('sweeps/') ? 'sweep' : 'train');
+      const preset = command === 'preset';
+      assert.equal(file, path.join(configs, preset ? `presets/${name}.yaml` : name));
+      if (!preset) assert.equal(command, name.startsWith('sweeps/') ? 'sweep' : 'train');
       assert.equal(readFileSync(file, 'utf8').split('\n')[0], `# ${about}`);
       assert.match(about, /^[A-Z].*\.$/, 'the first line of a config is a sentence');
     }

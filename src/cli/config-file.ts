@@ -1,14 +1,15 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { type ConfigInput, loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
-import { LONGEST_CONFIG } from '../config/source.ts';
 import { UserError } from '../errors.ts';
+import { readConfigText, whyUnread } from './config-text.ts';
+import { presetShelf } from './preset-shelf.ts';
 import { findShippedConfig, nearestShippedConfig } from './shipped-configs.ts';
 
 /** The options of the command line that change a config. */
 export interface ConfigOptions {
   config?: string;
   set: string[];
+  preset?: string[];
   seeds?: string;
   steps?: string;
   name?: string;
@@ -27,14 +28,17 @@ export function readConfig(options: ConfigOptions): Experiment {
 }
 
 /** Reads the config that a command names, not yet resolved. @throws UserError where there is no such text. */
-export function configInput({ config, set, seeds, steps, name, engine }: ConfigOptions): NamedConfig {
+export function configInput(options: ConfigOptions): NamedConfig {
+  const { config, set, preset, seeds, steps, name, engine } = options;
   if (config === undefined)
     throw new UserError(
       '--config: missing; give a YAML file or a name that wm configs lists, e.g. --config quick.yaml',
     );
   const flags = { seeds, steps, name, engine };
   const defaultEngine = process.env.WM_ENGINE || undefined;
-  return { ...read(config), overrides: set, flags, defaultEngine };
+  const found = read(config);
+  const given = { overrides: set, presets: preset, flags, defaultEngine };
+  return { ...found, presetShelf: presetShelf(found.file), ...given };
 }
 
 /** Refuses words that stand by themselves, such as `lambda=0.2` without its `--set`. @throws UserError */
@@ -45,44 +49,21 @@ export function refuseWords(words: readonly string[]): void {
   throw new UserError(`${word} stands by itself; did you mean ${option} ${word}?`);
 }
 
-const WHY_NOT: Record<string, string> = {
-  ENOENT: 'no such file',
-  EISDIR: 'is a folder, not a file',
-  ENOTDIR: 'leads through a file that is not a folder',
-  EACCES: 'may not be read',
-};
-
 /** The file of that name or, where there is none, the config of wm's own. */
 function read(name: string): Pick<NamedConfig, 'file' | 'text' | 'shipped'> {
   try {
-    return { file: name, text: decode(name), shipped: false };
+    return { file: name, text: readConfigText(name), shipped: false };
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'EISDIR') {
       const file = findShippedConfig(name);
-      if (file !== undefined) return { file, text: decode(file), shipped: true };
+      if (file !== undefined) return { file, text: readConfigText(file), shipped: true };
     }
-    const why = error instanceof TypeError ? 'is not UTF-8 text' : ((code && WHY_NOT[code]) ?? message);
     const near = code === 'ENOENT' ? nearestShippedConfig(name) : undefined;
     const advice =
       near === undefined ? 'give a YAML file or a name that' : `did you mean ${near}, one of those that`;
-    throw new UserError(`${name}: ${why}; ${advice} wm configs lists${near === undefined ? '' : '?'}`);
-  }
-}
-
-const decode = (file: string) => new TextDecoder('utf-8', { fatal: true }).decode(readStart(file));
-
-/** The first bytes of a file, a pipe or a device that may have no end: more than a config may hold of any text. */
-function readStart(file: string): Uint8Array {
-  const bytes = Buffer.alloc(4 * LONGEST_CONFIG + 4);
-  const handle = openSync(file, 'r');
-  try {
-    let length = 0;
-    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-      read = readSync(handle, bytes, length, bytes.length - length, null);
-    }
-    return bytes.subarray(0, length);
-  } finally {
-    closeSync(handle);
+    throw new UserError(
+      `${name}: ${whyUnread(error)}; ${advice} wm configs lists${near === undefined ? '' : '?'}`,
+    );
   }
 }

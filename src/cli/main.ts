@@ -42,6 +42,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       .allowExcessArguments()
       .option('-c, --config <file>', config)
       .option('--set <key=value>', `override one config key${scope}, dotted; repeatable`, collect, [])
+      .option('--preset <name>', `lay a preset over the config${scope}; repeatable`, collect, [])
       .option('--seeds <list>', `seeds to train${scope}, e.g. 0-4 or 0,2,7`)
       .option('--steps <n>', 'environment steps per seed')
       .option('--name <name>', `name of the ${kind}'s folder`)
@@ -76,6 +77,18 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     .option('--json', 'results as one JSON object')
     .action(async (options) => {
       code = (await import('./configs.ts')).configsCommand(options);
+    });
+
+  const config = command('config', 'what a config says');
+  config
+    .command('show <file>')
+    .description('every value of a config, resolved, and where it is from')
+    .option('--set <key=value>', 'override one config key, dotted; repeatable', collect, [])
+    .option('--preset <name>', 'lay a preset over the config; repeatable', collect, [])
+    .option('--json', 'results as one JSON object')
+    .exitOverride()
+    .action(async (file, options) => {
+      code = (await import('./config-show.ts')).configShowCommand(file, options);
     });
 
   command('environments', 'the environments that a config may name, with what counts as solved')

@@ -9,11 +9,23 @@ const folder = fileURLToPath(new URL('../../configs/', import.meta.url));
 
 /** The configs that come with wm, by their paths in its folder configs/, with slashes: `dream.yaml`, `sweeps/lambda.yaml`. */
 export function shippedConfigs(): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return shippedFiles().filter((file) => !file.startsWith(PRESETS));
+}
+
+/** The presets that come with wm, by their names: `paper` is configs/presets/paper.yaml. */
+export function shippedPresets(): string[] {
+  const files = shippedFiles().filter((file) => file.startsWith(PRESETS));
+  return files.map((file) => stem(file.slice(PRESETS.length)));
+}
+
+/** Where presets lie in the folder. */
+const PRESETS = 'presets/';
+
+const shippedFiles = () =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.yaml'))
     .map((file) => file.replaceAll(path.sep, '/'))
     .sort();
-}
 
 /** Where a shipped config lies, as short as it can be said from here. @throws UserError where the working folder is gone. */
 export function shippedConfigPath(name: string): string {

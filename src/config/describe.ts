@@ -85,7 +85,8 @@ export function describeConfig(): string {
     .join('\n');
 }
 
-function inline(value: unknown): string {
+/** A value on one line, as YAML has it. */
+export function inline(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return String(value);
   return `{${Object.entries(value)

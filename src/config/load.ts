@@ -8,6 +8,7 @@ import { refusal } from '../methods/takes.ts';
 import { alternatives, closest } from '../words.ts';
 import { schemaRoot } from './describe.ts';
 import { dotted, valueAt } from './key-path.ts';
+import { applyPresets, type PresetShelf, refusePresetKey } from './presets.ts';
 import { misnamedMethod, type Problem, problemsOf, shown } from './problems.ts';
 import { type Experiment, experimentSchema, methodNames, resolveName, withCurrentMethod } from './schema.ts';
 import { expandSeeds } from './seeds.ts';
@@ -23,12 +24,17 @@ export interface ConfigInput {
   overrides?: readonly string[] | undefined;
   /** The options that have a name of their own; they win over `--set`. `seeds` is a list such as `0-4,10`. */
   flags?: { [flag in 'seeds' | 'steps' | 'name' | 'engine']?: string | undefined } | undefined;
+  /** The values of `--preset`; they win over the file, and `--set` over them. */
+  presets?: readonly string[] | undefined;
+  /** Where presets are found; without it a config may name none. */
+  presetShelf?: PresetShelf | undefined;
   /** WM_ENGINE: the engine where neither the file nor the command says one. */
   defaultEngine?: string | undefined;
 }
 
 /**
- * Reads a config: the file, then the overrides, then the flags, checked against the schema and its rules.
+ * Reads a config: the presets that it names, the file, then what the command gives: presets, overrides and flags; checked
+ * against the schema and its rules.
  *
  * @throws UserError naming the first mistake by position, e.g.
  *   `configs/dream.yaml:6:9: lambda: expected a number >= 0, got "high"`
@@ -43,15 +49,22 @@ export function loadExperiment(input: ConfigInput): Experiment {
   return validate(source);
 }
 
-/** The file with the overrides and then the flags laid over it, not yet checked. @throws UserError if they are not YAML. */
+/**
+ * The file with its presets under it and the command's presets, overrides and flags over it, not yet checked.
+ *
+ * @throws UserError if they are not YAML, or if there is no such preset
+ */
 export function readSource({
   file,
   text,
   overrides = [],
   flags = {},
+  presets = [],
+  presetShelf,
   defaultEngine,
 }: ConfigInput): ConfigSource {
   const source = ConfigSource.parse(file, text);
+  applyPresets(source, presetShelf, presets);
   for (const override of overrides) {
     const [, key, value] = /^([^=]+)=(.*)$/s.exec(override) ?? [];
     if (key === undefined || value === undefined) {
@@ -59,6 +72,7 @@ export function readSource({
     }
     source.override(`--set ${override}`, key.trim().split('.'), value);
   }
+  refusePresetKey(source);
   if (flags.seeds !== undefined) source.override('--seeds', ['seeds'], expandSeeds(flags.seeds));
   if (flags.steps !== undefined) source.override('--steps', ['steps'], flags.steps);
   if (flags.name !== undefined) source.override('--name', ['name'], new Scalar(flags.name));

@@ -7,18 +7,21 @@ import {
   LineCounter,
   type Node,
   Pair,
-  parseDocument,
   Scalar,
-  visit,
   YAMLMap,
 } from 'yaml';
 import { UserError } from '../errors.ts';
 import { dotted, type KeyPath } from './key-path.ts';
+import { parseStrictly, TOO_DEEP } from './strict-yaml.ts';
+
+/** What says a value: the config's file, a preset, the name of an arm, or the command with its options and variables. */
+export type Writer = 'file' | 'preset' | 'arm' | 'command';
 
 /** Where a value was written: `configs/dream.yaml:6:9` or `--set lambda=high`. The file's places come first. */
 export interface Place {
   text: string;
   order: number;
+  writer: Writer;
 }
 
 /** Where a value was written that was laid over the file's, and its key. */
@@ -26,54 +29,10 @@ interface LaidPlace extends Place {
   keyText: string;
 }
 
-/** What yaml calls an error, where our reader deserves plainer words. */
-const plainWords: Partial<Record<string, string>> = {
-  MULTIPLE_DOCS: 'a second YAML document starts here, keep one',
-  TAB_AS_INDENT: 'a tab indents this line, use spaces',
-  NON_STRING_KEY: 'a list or map stands where a key belongs',
-  RESOURCE_EXHAUSTION: 'this is nested too deeply',
-};
-
 /** Characters of a config: room for 10,000 seeds of ten digits. YAML's reader needs seconds for a megabyte. */
 export const LONGEST_CONFIG = 2 ** 17;
 /** Parts of a dotted key; the schema's have two. */
 const DEEPEST = 10;
-/** Keys of one map; the schema has fewer than a hundred. */
-const MOST_KEYS = 1000;
-
-/** Strict YAML 1.2. Aliases are refused: a config has no need of them, and they can hide or explode what is read. */
-function parseStrictly(
-  text: string,
-  placeAt: (offset: number) => Place,
-  lineCounter: LineCounter,
-): Document.Parsed {
-  const document = parse(text, placeAt, {
-    lineCounter,
-    prettyErrors: false,
-    stringKeys: true,
-    // Its own check compares every key with every other one: `excessKeys` does the same in one pass.
-    uniqueKeys: false,
-    // A %YAML 1.1 line would otherwise bring back `yes` for true, merge keys and dates.
-    schema: 'core',
-    merge: false,
-    resolveKnownTags: false,
-  });
-  const problems = [...document.errors, ...document.warnings].map(({ code, message, pos }) => ({
-    offset: pos[0],
-    words: plainWords[code] ?? `this is not valid YAML (${message})`,
-  }));
-  problems.push(...excessKeys(document));
-  const first = problems.sort((a, b) => a.offset - b.offset)[0];
-  if (first) throw new UserError(`${placeAt(first.offset).text}: ${first.words}`);
-  visit(document, {
-    Alias: (_, alias) => {
-      const place = placeAt(alias.range?.[0] ?? 0).text;
-      throw new UserError(`${place}: the alias *${alias.source} is not supported, write the value out`);
-    },
-  });
-  return document;
-}
-
 /** A config file as it was read. */
 interface Written {
   file: string;
@@ -86,7 +45,7 @@ interface Written {
 /** A config file's YAML with command-line values laid over it, and the place where each value was written. */
 export class ConfigSource {
   readonly #written: Written;
-  readonly #root: YAMLMap;
+  #root: YAMLMap;
   /** The values that were laid over the file's. */
   readonly #overridden: Map<Node, LaidPlace>;
 
@@ -99,17 +58,18 @@ export class ConfigSource {
   /**
    * @param file the name shown in messages
    * @param text the file's content
+   * @param least what such a file holds at least
    * @throws UserError if the text is not one strict YAML map
    */
-  static parse(file: string, text: string): ConfigSource {
+  static parse(file: string, text: string, least = 'method: …'): ConfigSource {
     requireShort(text, file);
     const lines = new LineCounter();
-    const document = parseStrictly(text, (offset) => placeIn({ file, lines }, offset), lines);
+    const document = parseStrictly(text, (offset) => placeIn({ file, lines }, offset).text, lines);
     const root = document.contents;
-    if (root === null) throw new UserError(`${file} is empty, write at least \`method: …\` into it`);
+    if (root === null) throw new UserError(`${file} is empty, write at least \`${least}\` into it`);
     if (!isMap(root)) {
       const { text: place } = placeIn({ file, lines }, root.range[0]);
-      throw new UserError(`${place}: expected keys with values, such as \`method: …\``);
+      throw new UserError(`${place}: expected keys with values, such as \`${least}\``);
     }
     const source = new ConfigSource({ file, lines, document, end: text.length }, root as YAMLMap, new Map());
     source.#nestDottedKeys();
@@ -130,8 +90,64 @@ export class ConfigSource {
       }
       const node = isNode(value) ? value : new Scalar(null);
       const { text } = node.range ? this.#inFile(node.range[0]) : keyPlace;
-      this.#lay({ text, keyText: keyPlace.text, order: keyPlace.order }, path, node);
+      this.#lay({ ...keyPlace, text, keyText: keyPlace.text }, path, node);
     }
+  }
+
+  /**
+   * Lays presets under and over what the file says, each over the one before: maps are merged, key by key, and all else
+   * is replaced. What presets say is written where they say it.
+   *
+   * @param under what the file's own values win over
+   * @param over what wins over them
+   */
+  layPresets(under: readonly ConfigSource[], over: readonly ConfigSource[]): void {
+    const { range } = this.#root;
+    const layers = [...under, this, ...over];
+    for (const layer of layers) layer.#eachNode((node, path) => this.#register(node, layer, path));
+    this.#root = layers.map((layer) => layer.#root).reduce((below, above) => this.#merge(below, above));
+    this.#root.range = range ?? null;
+  }
+
+  /** Every value below the root with its path. */
+  #eachNode(visitor: (node: Node, path: KeyPath) => void): void {
+    const walk = (node: Node, path: KeyPath) => {
+      if (path.length > 0) visitor(node, path);
+      if (isMap<Scalar<string> | string>(node)) {
+        for (const { key, value } of node.items) {
+          // Keys that were laid over the file are bare.
+          if (isNode(value)) walk(value, [...path, isScalar(key) ? key.value : key]);
+        }
+      } else if (isCollection(node)) {
+        for (const [index, item] of node.items.entries()) if (isNode(item)) walk(item, [...path, index]);
+      }
+    };
+    walk(this.#root, []);
+  }
+
+  /** Keeps where a value was written, so that it is known wherever the value comes to stand. */
+  #register(node: Node, layer: ConfigSource, path: KeyPath): void {
+    const [place, keyText] = [layer.place(path), layer.keyPlace(path).text];
+    const laid: LaidPlace =
+      layer === this ? { ...place, keyText } : this.#next('preset', place.text, keyText);
+    this.#overridden.set(node, laid);
+  }
+
+  /** A place after all others. */
+  #next(writer: Writer, text: string, keyText: string): LaidPlace {
+    return { text, keyText, order: this.#written.end + 1 + this.#overridden.size, writer };
+  }
+
+  #merge(below: YAMLMap, above: YAMLMap): YAMLMap {
+    const merged = shallowCopy(above);
+    const place = this.#overridden.get(above);
+    if (place) this.#overridden.set(merged, place);
+    for (const { key, value } of below.items) {
+      const own = above.get(key, true);
+      if (!above.has(key)) merged.items.push(new Pair(key, value));
+      else if (isMap(value) && isMap(own)) merged.set(key, this.#merge(value as YAMLMap, own as YAMLMap));
+    }
+    return merged;
   }
 
   /** The same source, to lay other values over: neither sees what the other is given. What stays the same is shared. */
@@ -150,22 +166,22 @@ export class ConfigSource {
    */
   override(flag: string, path: readonly string[], text: string | Node, keyFlag = flag): void {
     if (typeof text === 'string') requireShort(text, flag);
-    const place = { text: flag, keyText: keyFlag, order: this.#written.end + 1 + this.#overridden.size };
+    const place = this.#next('command', flag, keyFlag);
     const value: Node =
       typeof text === 'string'
-        ? (parseStrictly(text, () => place, new LineCounter()).contents ?? new Scalar(null))
+        ? (parseStrictly(text, () => flag, new LineCounter()).contents ?? new Scalar(null))
         : text;
     this.#lay(place, path, value);
   }
 
-  /** Sets a value that follows from the one at `origin`, and shares its place. */
+  /** Sets a value that follows from the arm's name at `origin`, and shares its place. */
   derive(path: readonly string[], value: Node, origin: KeyPath): void {
-    const { text, order } = this.place(origin);
-    this.#lay({ text, keyText: this.keyPlace(origin).text, order }, path, value);
+    const keyText = this.keyPlace(origin).text;
+    this.#lay({ ...this.place(origin), keyText, writer: 'arm' }, path, value);
   }
 
   #lay(place: LaidPlace, path: readonly string[], value: Node): void {
-    if (path.length > DEEPEST) throw new UserError(`${place.text}: ${plainWords.RESOURCE_EXHAUSTION}`);
+    if (path.length > DEEPEST) throw new UserError(`${place.text}: ${TOO_DEEP}`);
     let map = this.#root;
     for (const [depth, key] of path.slice(0, -1).entries()) {
       const child = map.has(key) ? map.get(key, true) : new YAMLMap();
@@ -193,11 +209,7 @@ export class ConfigSource {
   flagOf(path: KeyPath): string | undefined {
     const node: unknown = this.#root.getIn(path, true);
     const place = isNode(node) ? this.#overridden.get(node) : undefined;
-    return place && !this.#isInFile(place) ? place.text : undefined;
-  }
-
-  #isInFile({ order }: Place): boolean {
-    return order <= this.#written.end;
+    return place?.writer === 'command' ? place.text : undefined;
   }
 
   /** The plain values, for the schema to judge. */
@@ -229,9 +241,9 @@ export class ConfigSource {
       if (!isNode(child)) break;
       const overridden = this.#overridden.get(child);
       if (overridden) {
-        const { text, keyText, order } = overridden;
-        place = { text: ofKey ? keyText : text, order };
-        fromFile = this.#isInFile(place);
+        const { text, keyText, order, writer } = overridden;
+        place = { text: ofKey ? keyText : text, order, writer };
+        fromFile = writer === 'file';
       } else if (fromFile) {
         const keyNode = ofKey && depth === path.length - 1 && isMap(node) ? keyOf(node, key) : undefined;
         place = this.#inFile((keyNode ?? child).range?.[0] ?? 0);
@@ -248,7 +260,7 @@ export class ConfigSource {
 
 function placeIn({ file, lines }: Pick<Written, 'file' | 'lines'>, offset: number): Place {
   const { line, col } = lines.linePos(offset);
-  return { text: `${file}:${line}:${col}`, order: offset };
+  return { text: `${file}:${line}:${col}`, order: offset, writer: 'file' };
 }
 
 /** A map with keys and values of its own that are the same nodes. */
@@ -264,44 +276,6 @@ function requireShort(text: string, where: string): void {
   throw new UserError(
     `${where}: ${text.length} characters are more than a config has, shorten it to ${LONGEST_CONFIG}`,
   );
-}
-
-/** `parseDocument`, which reads nested collections by recursion. @throws UserError when the stack ends before they do. */
-function parse(
-  text: string,
-  placeAt: (offset: number) => Place,
-  options: NonNullable<Parameters<typeof parseDocument>[1]>,
-): Document.Parsed {
-  try {
-    return parseDocument(text, options);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new UserError(`${placeAt(0).text}: ${plainWords.RESOURCE_EXHAUSTION}`);
-  }
-}
-
-/** Every key that its map has already, and the first one of a map that has too many. */
-function excessKeys(document: Document.Parsed): { offset: number; words: string }[] {
-  const found: { offset: number; words: string }[] = [];
-  visit(document, {
-    Map: (_, map) => {
-      const known = new Set<unknown>();
-      for (const { key } of map.items) {
-        if (!isScalar(key)) continue;
-        const offset = key.range?.[0] ?? 0;
-        if (known.has(key.value)) {
-          found.push({ offset, words: 'this key is already set above, keep one of the two' });
-        }
-        known.add(key.value);
-        if (known.size > MOST_KEYS) {
-          found.push({ offset, words: `this map has more than ${MOST_KEYS} keys, remove some` });
-          return visit.BREAK;
-        }
-      }
-      return undefined;
-    },
-  });
-  return found;
 }
 
 function keyOf(map: YAMLMap, name: string | number): Node | undefined {

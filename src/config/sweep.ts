@@ -38,7 +38,7 @@ const READABLE = 80;
 const EXPECTED = 'lists of values by key, such as {lambda: [0.1, 1]}, or a list of cells';
 
 /** A value of a cell, and where it stands in the config. */
-interface Choice {
+export interface Choice {
   key: string;
   value: unknown;
   valuePath: KeyPath;
@@ -105,7 +105,8 @@ function plain(text: string): string {
   return text.replaceAll(/["{}[\]+]/g, '').replaceAll(/[^A-Za-z0-9._-]+/g, '-');
 }
 
-function plannedCells(source: ConfigSource): Choice[][] {
+/** What each cell sets. @throws UserError where the key `sweep` holds no cells. */
+export function plannedCells(source: ConfigSource): Choice[][] {
   const sweep = valueAt(source.values(), ['sweep']);
   const complain = (path: KeyPath, says: string): never => {
     throw new UserError(`${source.place(path).text}: sweep: ${says}`);
@@ -117,6 +118,8 @@ function plannedCells(source: ConfigSource): Choice[][] {
   const choices = cells.flat();
   const named = choices.find(({ key }) => key === 'name');
   if (named) complain(named.keyPath, 'name cannot be swept, every cell is named by its values');
+  const preset = choices.find(({ key }) => key === 'preset');
+  if (preset) complain(preset.keyPath, 'preset cannot be swept, sweep the keys that presets set');
   // sweep.yaml holds every key of the config's own method.
   const method = choices.find(({ key }) => key === 'method');
   if (method)

@@ -7,6 +7,7 @@ import { readConfig } from '../../src/cli/config-file.ts';
 import { shippedConfigs } from '../../src/cli/shipped-configs.ts';
 import { formatExperiment } from '../../src/config/format.ts';
 import { loadExperiment } from '../../src/config/load.ts';
+import type { PresetShelf } from '../../src/config/presets.ts';
 import type { Experiment } from '../../src/config/schema.ts';
 import { loadSweep } from '../../src/config/sweep.ts';
 import { mutationsOf, tokenSoup } from './mutations.ts';
@@ -25,6 +26,7 @@ export const configs = [
 const shortForms = [
   'method: baseline\ncritic.shapesModel: true\nseeds: [0, 1]\nstopWhen: {reward: 475, evaluations: 2}\n',
   'method: dream-critic\nreplay.length: 8\nreplay: {batch: 4}\ndistractors: 8\nstopWhen.reward: 475\n',
+  'method: vae-lstm\npreset: [paper, trial]\nbeta: {to: 0.5}\nevaluation.every: 500\n',
   'method: ppo\nenvironment: Pendulum-v1\nevaluation.every: 500\nevaluation.episodes: 2\ndistractors: 1000\n',
 ].map((text) => Buffer.from(text));
 
@@ -45,6 +47,7 @@ const keys = fc.oneof(
     'lstm',
     'stopWhen',
     'distractors',
+    'preset',
     'critic.shapesModel',
     'beta.to',
   ),
@@ -87,6 +90,15 @@ export const assignment = fc.oneof(
   tokenSoup.map(text),
 );
 
+/** Presets as they lie beside a config. */
+const presetShelf: PresetShelf = {
+  names: () => ['paper', 'trial'],
+  read: (name) => {
+    const file = `configs/presets/${name}.yaml`;
+    return { file, text: readFileSync(path.join(repository, file), 'utf8') };
+  },
+};
+
 const flag = (valid: string) => fc.oneof(fc.constant(valid), tokenSoup.map(text));
 
 function checkConfig(
@@ -94,7 +106,7 @@ function checkConfig(
   overrides: string[],
   flags: Record<string, string | undefined>,
 ): Experiment {
-  const experiment = loadExperiment({ file: 'c.yaml', text: config, overrides, flags });
+  const experiment = loadExperiment({ file: 'c.yaml', text: config, overrides, flags, presetShelf });
   assert.equal(
     path.dirname(path.resolve('runs', experiment.name)),
     path.resolve('runs'),

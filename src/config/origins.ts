@@ -1,0 +1,61 @@
+import { leafKeys, schemaRoot } from './describe.ts';
+import { type KeyPath, valueAt } from './key-path.ts';
+import { type ConfigInput, readSource, validate } from './load.ts';
+import type { Experiment } from './schema.ts';
+import type { ConfigSource, Writer } from './source.ts';
+import { loadSweep, plannedCells } from './sweep.ts';
+
+/** One value of a resolved config. */
+export interface ResolvedValue {
+  /** Dotted. */
+  key: string;
+  value: unknown;
+  /** Who said it. */
+  by: Writer | 'default';
+  /** Where: `configs/dream.yaml:6:9`, `--set lambda=1`, of an arm where its name stands; null for a default. */
+  place: string | null;
+}
+
+/** A config with the origin of every value. */
+export interface ConfigOrigins {
+  values: ResolvedValue[];
+  /** Of a sweep: what each cell sets, and where. */
+  cells: { name: string; values: ResolvedValue[] }[] | null;
+}
+
+/** Resolves a config or a sweep and says where every value is from. @throws UserError for whatever is wrong with it. */
+export function configOrigins(input: ConfigInput): ConfigOrigins {
+  const source = readSource(input);
+  if (!source.has(['sweep'])) return { values: originsOf(source, validate(source)), cells: null };
+  const { base, cells } = loadSweep(input);
+  const plan = plannedCells(source);
+  return {
+    values: originsOf(source, base),
+    cells: cells.map(({ experiment: { name } }, index) => ({
+      name,
+      values: plan[index]!.map(({ key, value, valuePath }) => {
+        const { text, writer } = source.place(valuePath);
+        return { key, value, by: writer, place: text };
+      }),
+    })),
+  };
+}
+
+/** Every key that has a value, in the schema's order. */
+function originsOf(source: ConfigSource, experiment: Experiment): ResolvedValue[] {
+  return leafKeys(schemaRoot(experiment.method))
+    .flatMap(({ path }) => parts(path, valueAt(experiment, path)))
+    .map(({ path, value }) => {
+      const key = path.join('.');
+      if (!source.has(path)) return { key, value, by: 'default', place: null };
+      const { text, writer } = source.place(path);
+      return { key, value, by: writer, place: text };
+    });
+}
+
+/** A value, or the values in it where it is a map, such as a schedule: each may be from elsewhere. */
+function parts(path: readonly string[], value: unknown): { path: KeyPath; value: unknown }[] {
+  if (value === undefined) return [];
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [{ path, value }];
+  return Object.entries(value).map(([key, part]) => ({ path: [...path, key], value: part }));
+}
