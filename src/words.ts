@@ -77,3 +77,11 @@ export function grouped(number: number): string {
   grouping ??= new Intl.NumberFormat('en-US');
   return grouping.format(number);
 }
+
+/** `m:ss`, or `h:mm:ss` from an hour on. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const digits = (n: number) => String(n).padStart(2, '0');
+  return hours > 0 ? `${hours}:${digits(minutes)}:${digits(whole % 60)}` : `${minutes}:${digits(whole % 60)}`;
+}

@@ -73,6 +73,13 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     code = await (await import('./sweep.ts')).sweepCommand(options, args);
   });
 
+  command('list', 'how runs stand: running, interrupted, failed or done')
+    .argument('[runs...]', 'run folders, or folders of them at any depth', ['runs'])
+    .option('--json', 'results as one JSON object')
+    .action(async (dirs, options) => {
+      code = await (await import('./list.ts')).listCommand(dirs, options);
+    });
+
   command('configs', 'the configs that come with wm, which --config takes by name')
     .option('--json', 'results as one JSON object')
     .action(async (options) => {

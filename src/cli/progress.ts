@@ -1,4 +1,5 @@
 import type { Row } from '../training/events.ts';
+import { formatSeconds } from '../words.ts';
 import { type BarLine, Bars, type Detail, type ProgressStream } from './bars.ts';
 
 /** Of a seed in this session: not yet begun, training, finished, given up, or stopped after saving. */
@@ -188,14 +189,6 @@ function pace(perSecond: number | null, remaining: number): Detail[] {
   const speed = `${perSecond < 10 ? Number(perSecond.toPrecision(2)) : Math.round(perSecond)} steps/s`;
   const left = remaining > 0 ? [`${formatSeconds(remaining / perSecond)} left`] : [];
   return [{ text: speed, kind: 'spare' }, ...vital(left)];
-}
-
-/** `m:ss`, or `h:mm:ss` from an hour on. */
-function formatSeconds(seconds: number): string {
-  const whole = Math.ceil(seconds);
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  const digits = (n: number) => String(n).padStart(2, '0');
-  return hours > 0 ? `${hours}:${digits(minutes)}:${digits(whole % 60)}` : `${minutes}:${digits(whole % 60)}`;
 }
 
 /**

@@ -75,6 +75,18 @@ function lockLost(dir: string): UserError {
   );
 }
 
+/** A process that writes to a run folder. */
+export interface LockHolder {
+  pid: number;
+  host: string;
+}
+
+/** Who writes to a folder now, as far as can be seen: of a process on another machine, that it left its lock. */
+export function lockHolder(dir: string): LockHolder | null {
+  const owner = parseOwner(readText(join(dir, 'run.lock'), LARGEST_LOCK) ?? '');
+  return owner !== undefined && isRunning(owner) ? { pid: owner.pid, host: owner.host } : null;
+}
+
 /** Makes `file` ours and returns whose stale lock it was, if any. */
 function take(file: string, dir: string, mine: string): string | null {
   for (;;) {

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { formatExperiment } from '../config/format.ts';
-import { valueAt } from '../config/key-path.ts';
 import { loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import type { CellSettings } from '../config/sweep.ts';
@@ -13,7 +12,7 @@ import { numericRows, readCsv } from './csv.ts';
 import { faultOf } from './fault.ts';
 import { type DoneInfo, isFinished, type RunInfo, readRunInfo } from './records.ts';
 import { SeedFolder } from './seed-folder.ts';
-import { isSweepFolder, readSweep } from './sweep-folder.ts';
+import { isSweepFolder, readSweep, settingsOf, sweptKeys } from './sweep-folder.ts';
 import { companions, readWorkers } from './workers.ts';
 
 /** A finished seed: its learning curve, row by row of metrics.csv, and what it ended with. */
@@ -182,7 +181,6 @@ function setFaultyApart(run: Run): Run {
 function readRunOrCells(dir: string, missing: string[]): Run[] {
   const sweep = readSweep(dir);
   if (sweep === undefined) return [readRun(dir)];
-  const keys = [...new Set(sweep.cells.flatMap(({ settings }) => Object.keys(settings)))];
   const cells = sweep.cells.map(({ experiment }) => ({ experiment, path: join(dir, experiment.name) }));
   const there = cells.filter(({ path }) => existsSync(path));
   // A sweep of which nothing is there is a mistake: the first cell says so.
@@ -192,10 +190,9 @@ function readRunOrCells(dir: string, missing: string[]): Run[] {
   }
   const runs = (there.length > 0 ? there : cells).map(({ experiment, path }) => {
     const run = readRun(path, experiment);
-    const settings = keys.map((key) => [key, valueAt(run.experiment, key.split('.'))]);
-    return { ...run, cell: { sweep: dir, settings: Object.fromEntries(settings) } };
+    return { ...run, cell: { sweep: dir, settings: settingsOf(run.experiment, sweep) } };
   });
-  return byValues(runs, keys);
+  return byValues(runs, sweptKeys(sweep));
 }
 
 /** Sorted by the first key, equal ones by the next: numbers by size, anything else as it first comes. */

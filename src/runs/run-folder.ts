@@ -217,7 +217,7 @@ export function refuseOtherFolders(dir: string, kind: string, record: string): v
 }
 
 /** What stands in a run folder, its seeds' folders looked into as well. @throws UserError when one is a symbolic link. */
-function entriesWithoutLinks(dir: string): Dirent[] {
+export function entriesWithoutLinks(dir: string): Dirent[] {
   const entries = onDisk(dir, () => readdirSync(dir, { withFileTypes: true }));
   for (const entry of entries) {
     const path = join(dir, entry.name);

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadSweep, type Sweep } from '../config/sweep.ts';
+import { valueAt } from '../config/key-path.ts';
+import type { Experiment } from '../config/schema.ts';
+import { type CellSettings, loadSweep, type Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
 import { makeFolder, readText, replaceFile } from './atomic.ts';
 import { extensionOf } from './extension.ts';
@@ -20,6 +22,16 @@ export function readSweep(dir: string): Sweep | undefined {
   const file = join(dir, RECORD);
   const text = readText(file);
   return text === undefined ? undefined : loadSweep({ file, text });
+}
+
+/** Every key that some cell of a sweep sets. */
+export const sweptKeys = ({ cells }: Sweep): string[] => [
+  ...new Set(cells.flatMap(({ settings }) => Object.keys(settings))),
+];
+
+/** What an experiment, a cell of the sweep, has for each of the sweep's keys. */
+export function settingsOf(experiment: Experiment, sweep: Sweep): CellSettings {
+  return Object.fromEntries(sweptKeys(sweep).map((key) => [key, valueAt(experiment, key.split('.'))]));
 }
 
 /**
