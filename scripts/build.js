@@ -199,6 +199,22 @@ function licences(sources) {
   return texts.join('');
 }
 
+/**
+ * The JSON schemas of configs and sweeps, which the configs name for editors, as the sources just compiled give them.
+ *
+ * @param {string} built
+ */
+async function writeSchemas(built) {
+  /** @type {typeof import('../src/config/json-schema.ts')} */
+  const { configJsonSchema, sweepJsonSchema } = await import(
+    pathToFileURL(path.join(built, 'config/json-schema.js')).href
+  );
+  mkdirSync(path.join(built, 'schema'));
+  for (const [name, schema] of Object.entries({ config: configJsonSchema(), sweep: sweepJsonSchema() })) {
+    writeFileSync(path.join(built, `schema/${name}.json`), `${JSON.stringify(schema)}\n`);
+  }
+}
+
 /** Removes what killed builds have left behind. */
 function clearLeftovers() {
   for (const name of readdirSync(root)) {
@@ -266,6 +282,7 @@ async function buildDist() {
       bundlePages(path.join(built, 'pages')),
       ...kernels,
     ]);
+    await writeSchemas(built);
     cpSync(path.join(root, 'src', ADDON), path.join(built, ADDON), { recursive: true });
     writeFileSync(path.join(built, STAMP), `${JSON.stringify({ sources, built: builtDigest(built) })}\n`);
     putInPlace(built);

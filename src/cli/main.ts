@@ -98,6 +98,12 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = (await import('./config-show.ts')).configShowCommand(file, options);
     });
 
+  command('schema', 'the JSON schema of config files, for editors and validators')
+    .option('--sweep', 'of sweeps')
+    .action(async (options) => {
+      code = (await import('./schema.ts')).schemaCommand(options);
+    });
+
   command('environments', 'the environments that a config may name, with what counts as solved')
     .option('--json', 'results as one JSON object')
     .action(async (options) => {

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { configJsonSchema, describeConfig } from '../config/describe.ts';
+import { describeConfig } from '../config/describe.ts';
 import { loadExperiment } from '../config/load.ts';
 import type { Sitting } from '../experiment/sitting.ts';
 import { seedWords } from '../words.ts';
 import { type ConfigOptions, configInput, refuseWords } from './config-file.ts';
 import { blamingVariable, engineOfVariable } from './requested-engine.ts';
 import { finalRewards, rewardWords, runResult } from './run-result.ts';
+import { schemaCommand } from './schema.ts';
 import { engineWords, finishedWords, type SessionOptions, sessionExitCode, trainSession } from './session.ts';
 
 interface TrainOptions extends ConfigOptions, SessionOptions {
@@ -17,9 +18,8 @@ interface TrainOptions extends ConfigOptions, SessionOptions {
 export async function trainCommand(options: TrainOptions, words: readonly string[]): Promise<number> {
   refuseWords(words);
   if (options.helpConfig) {
-    process.stdout.write(
-      options.json ? `${JSON.stringify(configJsonSchema(), null, 2)}\n` : describeConfig(),
-    );
+    if (options.json) return schemaCommand({});
+    process.stdout.write(describeConfig());
     return 0;
   }
   const input = configInput({ ...runHolding(options), ...options });

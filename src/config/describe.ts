@@ -7,12 +7,6 @@ import { experimentSchema, methodNames } from './schema.ts';
 /** A node of the JSON schema: what a key may hold, in the one form that messages, help and editors all read. */
 export type SchemaNode = z.core.JSONSchema.JSONSchema;
 
-/** The JSON schema of every valid config file, for editors. */
-export function configJsonSchema(): object {
-  const schemas = methodNames.map((method) => experimentSchema(method));
-  return { title: 'wm config', ...z.toJSONSchema(z.union(schemas), { io: 'input' }) };
-}
-
 /** One method's schema as JSON schema: the root of the nodes below. */
 export function schemaRoot(method: MethodName): SchemaNode {
   const root = roots.get(method) ?? z.toJSONSchema(experimentSchema(method), { io: 'input' });

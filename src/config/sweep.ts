@@ -29,7 +29,7 @@ export interface Sweep {
 }
 
 /** Cells of one sweep: beyond it there is a mistake in the grid rather than a plan. */
-const MOST_CELLS = 1000;
+export const MOST_CELLS = 1000;
 /** Characters that the configs of all cells have together, each without the sweep and with the values of its own. */
 const MOST_TEXT = 2 ** 23;
 /** Characters that stand for the settings in a name that would be too long. */
