@@ -171,6 +171,14 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = await (await import('./report.ts')).reportCommand(dirs, options);
     });
 
+  command('export <runs...>', 'write the curves and pictures of runs for other programs')
+    .requiredOption('--tensorboard <dir>', "TensorBoard's event files, a folder per run and seed")
+    .option('--replace', 'replace the event files of an earlier export')
+    .option('--json', 'results as one JSON object')
+    .action(async (dirs, options) => {
+      code = (await import('./export.ts')).exportCommand(dirs, options);
+    });
+
   const engines = command('engines', 'what can compute here, and why not the rest')
     .option('--json', 'results as one JSON object')
     .action(async (options) => {

@@ -1,25 +1,12 @@
-import { join } from 'node:path';
 import { z } from 'zod';
-import { valueAt } from '../config/key-path.ts';
-import { readText } from './atomic.ts';
-import { wholeLines } from './csv.ts';
+import { readEvents } from './events.ts';
 import type { DoneInfo } from './records.ts';
 
 const workerEvent = z.object({ seeds: z.array(z.int()) });
 
 /** The seeds of every worker process that a run has had, as events.jsonl tells; null where it cannot be read. */
 export function readWorkers(runDir: string): number[][] | null {
-  const text = readText(join(runDir, 'events.jsonl'));
-  if (text === undefined) return null;
-  const lines = wholeLines(text).split('\n').slice(0, -1);
-  try {
-    return lines.flatMap((line) => {
-      const event: unknown = JSON.parse(line);
-      return valueAt(event, ['kind']) === 'worker' ? [workerEvent.parse(event).seeds] : [];
-    });
-  } catch {
-    return null;
-  }
+  return readEvents(runDir, ['worker'], workerEvent)?.map(({ seeds }) => seeds) ?? null;
 }
 
 /**
