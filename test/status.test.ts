@@ -21,6 +21,8 @@ import { temporaryFolder } from './support/temporary-folder.ts';
 
 const windows = process.platform === 'win32' && 'there are no such links and pipes on Windows';
 
+type Seven = [Answered, Answered, Answered, Answered, Answered, Answered, Answered];
+
 /** Changes a run's run.json. */
 function record(dir: string, changes: object): void {
   const file = join(dir, 'run.json');
@@ -63,9 +65,11 @@ test('wm list tells running, interrupted, failed, waiting and done runs apart, a
     ['list', 'nowhere'],
     ['list', 'runs/deep', 'runs/failed'],
     ['list', 'runs/x-linked/seed-3'],
+    ['watch', 'nowhere'],
+    ['watch', '--port', '70000'],
   ];
   const answers = await runInTurn(lines.map((args) => ({ cwd, args })));
-  const [json, table, nowhere, some, none] = answers as [Answered, Answered, Answered, Answered, Answered];
+  const [json, table, nowhere, some, none, unwatched, port] = answers as Seven;
   lock.release();
 
   const { runs, faults } = JSON.parse(json.stdout);
@@ -109,6 +113,8 @@ test('wm list tells running, interrupted, failed, waiting and done runs apart, a
     [nowhere.code, nowhere.stderr],
     [2, 'wm: nowhere does not exist; give a run folder, or a folder of such folders\n'],
   );
+  assert.deepEqual(unwatched, nowhere, 'wm watch says the same');
+  assert.deepEqual([port.code, port.stdout], [2, '']);
   assert.deepEqual(some.stdout.match(/runs\/\S+/g), ['runs/deep/down/killed', 'runs/failed']);
   assert.deepEqual([none.code, none.stdout], [0, 'no runs in runs/x-linked/seed-3\n']);
 });

@@ -80,6 +80,13 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = await (await import('./list.ts')).listCommand(dirs, options);
     });
 
+  command('watch', 'follow runs in a browser as they are written: their curves, status and pictures')
+    .argument('[runs...]', 'run folders, or folders of them at any depth', ['runs'])
+    .option('--port <n>', 'port of the page on this machine; 0: any free one', parsePort, 8800)
+    .action(async (dirs, options) => {
+      code = await (await import('./watch.ts')).watchCommand(dirs, options);
+    });
+
   command('configs', 'the configs that come with wm, which --config takes by name')
     .option('--json', 'results as one JSON object')
     .action(async (options) => {
@@ -250,4 +257,10 @@ function parseCount(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= 1e6) return value;
   throw new InvalidArgumentError('expected a whole number from 1 to 1000000.');
+}
+
+function parsePort(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
+  throw new InvalidArgumentError('expected a whole number from 0 to 65535.');
 }

@@ -67,6 +67,21 @@ export function compareByEnvironment(
   });
 }
 
+/** Table 1 alone, for the runs of each environment: not how sure it is, which takes long for the pairs of many runs. */
+export function resultsByEnvironment({
+  runs,
+  ...leftOut
+}: ReadRuns): { environment: string; results: Section }[] {
+  return environmentsOf(runs).map((environment) => {
+    const ofIt = runs.filter(({ experiment }) => experiment.environment === environment);
+    const notes = tableNotes({ runs: ofIt, ...leftOut }, samplesOf(ofIt), false);
+    return {
+      environment,
+      results: tableSection(tableRows(ofIt, false), notes, shownThreshold(environment)),
+    };
+  });
+}
+
 const environmentsOf = (runs: readonly Run[]) => [
   ...new Set(runs.map(({ experiment }) => experiment.environment)),
 ];

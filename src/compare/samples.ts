@@ -122,7 +122,7 @@ export function secondsByWorker(seeds: readonly FinishedSeed[]): number[] | null
 export const bootstrapStream = () => RandomStream.named(0, 'bootstrap');
 
 /** What each run is called: its arm, or its swept values; with the folder where another run is called the same. */
-export function runLabels(runs: readonly Run[]): string[] {
+export function runLabels(runs: readonly Pick<Run, 'dir' | 'name' | 'info' | 'cell'>[]): string[] {
   const titles = runs.map(({ info, cell }) => (cell ? settingsTitle(cell.settings) : armTitle(info.arm)));
   const names = runs.map(({ name }) => name);
   const shared = (values: readonly string[], value: string) => values.filter((v) => v === value).length > 1;

@@ -84,7 +84,7 @@ export function engineNotes(runs: readonly LabelledRun[]): string[] {
  * The config keys in which the runs differ, one row each in the schema's order; a value is empty where the run's method
  * lacks the key. Names of folders are no difference.
  */
-export function differencesTable(runs: readonly LabelledRun[]): Table {
+export function differencesTable(runs: readonly { label: string; run: Pick<Run, 'experiment'> }[]): Table {
   const first = runs[0]!.run.experiment;
   const keys = new Set(runs.flatMap(({ run }) => differingKeys(first, run.experiment)));
   keys.delete('name');

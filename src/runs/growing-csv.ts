@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { UserError } from '../errors.ts';
 import { isSystemError } from './atomic.ts';
@@ -8,6 +8,8 @@ const CHUNK = 2 ** 18;
 /** Bytes of the largest file that is followed: some million rows. */
 const LARGEST = 2 ** 28;
 const MOST_COLUMNS = 1000;
+/** Bytes. */
+const LONGEST_HEADER = 2 ** 16;
 const NEWLINE = 10;
 /** Neither follow a link out of the run folder nor wait for the other end of a pipe; Windows has no such flags. */
 const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
@@ -29,6 +31,7 @@ export class GrowingCsv {
   #rows = 0;
   #stride = 1;
   #last: number[] = [];
+  #modified = 0;
 
   /**
    * @param wanted the columns to keep; all, where it is undefined
@@ -55,6 +58,11 @@ export class GrowingCsv {
     return this.#stride;
   }
 
+  /** When it was last written to, in milliseconds since 1970; 0 before the first `read`. */
+  get modified(): number {
+    return this.#modified;
+  }
+
   /** The kept values of a column, from the first row on, NaN where a cell is empty or no number; none of another one. */
   kept(column: string): readonly number[] {
     return this.#values[this.#indexOf(column)] ?? [];
@@ -76,29 +84,17 @@ export class GrowingCsv {
    * @throws UserError where it cannot be read, is no regular file, too large, or no CSV.
    */
   async read(): Promise<boolean> {
-    const handle = await this.#open();
+    const handle = await openToFollow(this.#file);
     if (handle === undefined) return this.#startOver(0);
     try {
       const stat = await handle.stat();
-      if (!stat.isFile()) throw new UserError(`${this.#file}: is no file; move it away`);
-      if (stat.size > LARGEST) {
-        throw new UserError(`${this.#file}: ${stat.size} bytes are more than is followed (${LARGEST})`);
-      }
+      requireFile(this.#file, stat);
+      this.#modified = stat.mtimeMs;
       const isAnother = stat.size < this.#offset || stat.ino !== this.#inode;
       const begun = isAnother && this.#startOver(stat.ino);
       return (stat.size > this.#offset && (await this.#take(handle, stat.size))) || begun;
     } finally {
       await handle.close();
-    }
-  }
-
-  async #open(): Promise<FileHandle | undefined> {
-    try {
-      return await open(this.#file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    } catch (error) {
-      if (isSystemError(error) && ['ENOENT', 'ENOTDIR'].includes(error.code ?? '')) return undefined;
-      if (isSystemError(error)) throw new UserError(`${this.#file}: cannot be read (${error.code})`);
-      throw error;
     }
   }
 
@@ -141,7 +137,7 @@ export class GrowingCsv {
       const isKept =
         this.#columns.length === 0 || this.#rows % this.#stride === 0 || end + 1 === bytes.length;
       if (isKept) {
-        const line = bytes.toString('utf8', at, end).replace(/\r$/, '');
+        const line = textOf(bytes, at, end);
         if (this.#columns.length === 0) this.#takeHeader(line);
         else this.#takeRow(line.split(','));
       } else {
@@ -175,3 +171,47 @@ export class GrowingCsv {
 
 /** What a cell says; NaN where it is empty, no number, or missing. */
 const numberIn = (cell = ''): number => (cell.trim() === '' ? Number.NaN : Number(cell));
+
+/**
+ * The columns of a CSV file, of which only the beginning is read; none where there is no file or no whole header.
+ *
+ * @throws UserError where it cannot be read, is no regular file, too large, or no CSV.
+ */
+export async function csvColumns(file: string): Promise<string[]> {
+  const handle = await openToFollow(file);
+  if (handle === undefined) return [];
+  try {
+    requireFile(file, await handle.stat());
+    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(LONGEST_HEADER), 0, LONGEST_HEADER, 0);
+    const end = buffer.subarray(0, bytesRead).indexOf(NEWLINE);
+    return end < 0 ? [] : columnsIn(textOf(buffer, 0, end), file);
+  } finally {
+    await handle.close();
+  }
+}
+
+const textOf = (bytes: Buffer, start: number, end: number) =>
+  bytes.toString('utf8', start, end).replace(/\r$/, '');
+
+function columnsIn(line: string, file: string): string[] {
+  const columns = line.replace(/^\ufeff/, '').split(',');
+  if (columns.length > MOST_COLUMNS) throw new UserError(`${file}: more than ${MOST_COLUMNS} columns`);
+  return columns;
+}
+
+async function openToFollow(file: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw new UserError(`${file}: cannot be read (${error.code})`);
+  }
+}
+
+function requireFile(file: string, stat: Stats): void {
+  if (!stat.isFile()) throw new UserError(`${file}: is no file; move it away`);
+  if (stat.size > LARGEST) {
+    throw new UserError(`${file}: ${stat.size} bytes are more than is followed (${LARGEST})`);
+  }
+}

@@ -31,7 +31,7 @@ export function pagePolicy(page: string): string {
     "default-src 'none'",
     `script-src ${hashes(/<script\b[^>]*>(.*?)<\/script>/gs)}`,
     `style-src ${hashes(/<style\b[^>]*>(.*?)<\/style>/gs)}`,
-    "img-src 'self'",
+    "img-src 'self' data:",
     "connect-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
