@@ -186,17 +186,31 @@ async function bundlePages(outdir) {
  * @param {string[]} sources
  */
 function licences(sources) {
-  const packages = sources.map((file) => /^node_modules\/(@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? '');
-  const texts = [...new Set(packages)]
-    .filter((folder) => folder !== '')
-    .map((folder) => {
-      const { name, version } = JSON.parse(readFileSync(path.join(root, folder, 'package.json'), 'utf8'));
-      const file = readdirSync(path.join(root, folder)).find((each) => /^licen[cs]e\b/i.test(each));
-      if (file === undefined) throw new Error(`${folder} has no licence to put into a page`);
-      const text = readFileSync(path.join(root, folder, file), 'utf8');
-      return `<!--\n${name} ${version}\n\n${text.replaceAll('--', '- -').trim()}\n-->\n`;
-    });
-  return texts.join('');
+  /** @type {Map<string, string[]>} */
+  const byPackage = new Map();
+  for (const file of sources) {
+    const folder = /^node_modules\/(@[^/]+\/)?[^/]+/.exec(file)?.[0];
+    if (folder !== undefined) byPackage.set(folder, [...(byPackage.get(folder) ?? []), file]);
+  }
+  return [...byPackage].map(([folder, files]) => `<!--\n${licence(folder, files)}\n-->\n`).join('');
+}
+
+/**
+ * A package's name, version and licence: its own file, or where it has none what its source files say at their tops.
+ *
+ * @param {string} folder
+ * @param {string[]} files
+ */
+function licence(folder, files) {
+  const { name, version } = JSON.parse(readFileSync(path.join(root, folder, 'package.json'), 'utf8'));
+  const file = readdirSync(path.join(root, folder)).find((each) => /^licen[cs]e\b/i.test(each));
+  const read = (/** @type {string} */ each) => readFileSync(path.join(root, each), 'utf8');
+  const notices = files.map((each) => /^\s*\/\*.*?\*\//s.exec(read(each))?.[0].trim() ?? '');
+  const texts = file
+    ? [read(path.join(folder, file))]
+    : [...new Set(notices.filter((notice) => /licen[cs]e|permission/i.test(notice)))];
+  if (texts.length === 0) throw new Error(`${folder} has no licence to put into a page`);
+  return [`${name} ${version}`, ...texts].map((text) => text.replaceAll('--', '- -').trim()).join('\n\n');
 }
 
 /**

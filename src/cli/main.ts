@@ -150,6 +150,23 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = await (await import('./eval.ts')).evalCommand(dir, options);
     });
 
+  command(
+    'play <run>',
+    "play a run's model in a page: its dream beside reality, by your keys or by the agent",
+  )
+    .option('--seed <n>', 'which seed (default: the first that has a checkpoint)', parseSeed)
+    .addOption(
+      new Option('--checkpoint <which>', "the seed's last one, or that of its best evaluation")
+        .choices(['last', 'best'])
+        .default('last'),
+    )
+    .option('--port <n>', 'port of 127.0.0.1 to serve it on; 0: any free one', parsePort, 0)
+    .option('--web <dir>', 'write the page into a folder, for any web server, instead of serving it')
+    .option('--replace', 'write into a folder that is not empty')
+    .action(async (dir, options) => {
+      code = await (await import('./play.ts')).playCommand(dir, options);
+    });
+
   command('replay-failure <seed>', 'make the update again at which a loss or weight stopped being finite')
     .option('--engine <name>', `${ENGINES} (default: the one of the run)`)
     .option('--json', 'results as one JSON object')
@@ -263,4 +280,10 @@ function parsePort(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
   throw new InvalidArgumentError('expected a whole number from 0 to 65535.');
+}
+
+function parseSeed(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError("expected a seed's number, from 0 on.");
 }

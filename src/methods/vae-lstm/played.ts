@@ -1,0 +1,15 @@
+import type { DynamicsState } from '../../models/vae-lstm/dynamics.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import type { Played } from '../played.ts';
+import { networks, worldModel } from './networks.ts';
+import type { VaeLstmSettings } from './settings.ts';
+
+/** The weights as they are trained: their average has no dynamics. */
+export function playedVaeLstm(settings: VaeLstmSettings, spaces: AgentSpaces): Played<DynamicsState> {
+  const { model, actor, head } = networks(settings, spaces);
+  return {
+    sizes: { model: model.size, actor: actor.size },
+    model: (weights) => worldModel(settings, model.unpack(weights.model!), actor.unpack(weights.actor!)),
+    head,
+  };
+}
