@@ -1,12 +1,8 @@
 import { formatMean } from '../compare/numbers.ts';
 import { loadPlanner } from '../config/planner.ts';
 import { UserError } from '../errors.ts';
-import {
-  type CheckpointChoice,
-  evaluateRun,
-  type RunEvaluation,
-  type SeedEvaluation,
-} from '../experiment/evaluate-run.ts';
+import { evaluateRun, type RunEvaluation, type SeedEvaluation } from '../experiment/evaluate-run.ts';
+import type { CheckpointChoice } from '../experiment/load-run.ts';
 import type { PlannerName } from '../planning/names.ts';
 import type { Planner } from '../planning/settings.ts';
 import { EvaluationFiles, type PlannedEvaluation } from '../runs/evaluation-files.ts';

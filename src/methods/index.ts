@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { MayDream } from '../models/dreams.ts';
 import type { MayPlan } from '../planning/planning-actor.ts';
 import type { Agent, Member, Method } from '../training/agent.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
@@ -56,7 +57,7 @@ export const methods = {
 export type MethodName = keyof typeof methods;
 
 /** An agent of any method. */
-export type MethodAgent = Agent & MayPlan;
+export type MethodAgent = Agent & MayPlan & MayDream;
 
 /** What a method says of itself, in terms of its own settings. */
 interface Definition<Settings> {

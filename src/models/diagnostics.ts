@@ -1,20 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { releaseUnusedBuffers } from '../engine/release-unused-buffers.ts';
 import { scope } from '../engine/scope.ts';
-import { actionSize } from '../envs/spaces.ts';
 import { RandomStream } from '../random/stream.ts';
 import type { Noise } from '../training/acting.ts';
-import { emptyActions } from '../training/actions.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import type { Row } from '../training/events.ts';
 import { PendingTerms } from '../training/pending-terms.ts';
 import { memberMean, memberSum } from '../training/reduce.ts';
 import { type Sequences, stackSequences } from '../training/replay.ts';
-import { encodeActions } from './action-encoding.ts';
 import { drawNoise } from './noise.ts';
 import type { PolicyHead } from './policy-head.ts';
 import { rollOut } from './roll-out.ts';
-import { toWindows, uploadActions, uploadBatch } from './windows.ts';
+import { actionsFrom, toWindows, uploadBatch } from './windows.ts';
 import { type Imagination, type Observed, type States, statesAt, type WorldModel } from './world-model.ts';
 
 /** Steps after a warmed start at which the open-loop error is measured. */
@@ -224,13 +221,8 @@ function openLoop<State extends States>(
 ): Record<string, tf.Tensor1D> {
   const members = followed.predicted.shape[0]!;
   const starts = warmedStarts(sequences, true);
-  const width = actionSize(actionSpace);
-  const taken = starts.flatMap((at) => [...sequences.action.subarray(at * width, (at + LONGEST) * width)]);
-  const actions = emptyActions(actionSpace, members * starts.length * LONGEST);
-  for (let member = 0; member < members; member++) actions.set(taken, member * taken.length);
-  const shape = [members, starts.length, LONGEST];
-  const given = encodeActions(actionSpace, uploadActions(actions, shape, actionSpace)) as tf.Tensor4D;
-  const { nextFeatures } = rollOut(model, startsOf(followed, starts), { actions: given });
+  const actions = actionsFrom(sequences, starts, LONGEST, members, actionSpace);
+  const { nextFeatures } = rollOut(model, startsOf(followed, starts), { actions });
   const decoded = tf.mul(model.decode!(nextFeatures), tf.tensor1d([...observationScale])) as tf.Tensor4D;
   return Object.fromEntries(
     OPEN_LOOP_STEPS.map((k) => {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type Space, spaceSize } from '../envs/spaces.ts';
-import type { Actions } from '../training/actions.ts';
+import { actionSize, type Space, spaceSize } from '../envs/spaces.ts';
+import { type Actions, emptyActions } from '../training/actions.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import type { Batch } from '../training/replay.ts';
 import { encodeActions } from './action-encoding.ts';
@@ -41,6 +41,35 @@ export function uploadActions(actions: Actions, shape: number[], space: Space): 
   return space.kind === 'discrete'
     ? tf.tensor(actions, shape, 'int32')
     : tf.tensor(actions, [...shape, spaceSize(space)], 'float32');
+}
+
+/**
+ * The actions taken in one member's sequences from some steps on, as networks see them and the same for all members; of
+ * steps beyond a sequence's end, the first choice or the numbers 0.
+ *
+ * @param starts indices into batch × time
+ * @returns [members, starts, horizon, actions]
+ */
+export function actionsFrom(
+  { action, time }: Pick<Batch, 'action' | 'time'>,
+  starts: readonly number[],
+  horizon: number,
+  members: number,
+  space: Space,
+): tf.Tensor4D {
+  const width = actionSize(space);
+  const actions = emptyActions(space, members * starts.length * horizon);
+  const each = starts.length * horizon * width;
+  for (let member = 0; member < members; member++) {
+    for (const [i, at] of starts.entries()) {
+      const end = Math.min(at + horizon, (Math.floor(at / time) + 1) * time);
+      actions.set(action.subarray(at * width, end * width), member * each + i * horizon * width);
+    }
+  }
+  return encodeActions(
+    space,
+    uploadActions(actions, [members, starts.length, horizon], space),
+  ) as tf.Tensor4D;
 }
 
 /** The windows of a batch. */

@@ -88,6 +88,20 @@ export function stackSequences(each: readonly Sequences[], spaces: StepSpaces): 
   return stacked;
 }
 
+/** The first sequences, and of these the first steps. */
+export function firstOf(sequences: Sequences, batch: number, steps: number, spaces: StepSpaces): Sequences {
+  const [rows, time] = [Math.min(batch, sequences.batch), Math.min(steps, sequences.time)];
+  const cut = { ...emptyBatch(1, rows, time, spaces), mask: new Float32Array(rows * time) };
+  for (let b = 0; b < rows; b++) {
+    for (const field of [...BATCH_FIELDS, 'mask'] as const) {
+      const width = cut[field].length / (rows * time);
+      const from = b * sequences.time * width;
+      cut[field].set(sequences[field].subarray(from, from + time * width), b * time * width);
+    }
+  }
+  return cut;
+}
+
 /** One transition of one member. */
 export interface Transition {
   observation: ArrayLike<number>;

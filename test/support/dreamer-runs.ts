@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { environmentEntry } from '../../src/envs/index.ts';
 import { dreamer } from '../../src/methods/dreamer/agent.ts';
 import { type DreamerSettings, dreamerSettings } from '../../src/methods/dreamer/settings.ts';
+import type { MayDream } from '../../src/models/dreams.ts';
 import type { AgentState, Member } from '../../src/training/agent.ts';
 import { type AgentSpaces, agentSpaces } from '../../src/training/agent-spaces.ts';
 import type { ReplayAgent } from '../../src/training/replay-learner.ts';
@@ -43,7 +44,7 @@ export const dreamerIn = (
 
 /** An agent that learns from steps, and what collects for it. */
 export function agentIn<Settings>(
-  create: (members: readonly Member<Settings>[], spaces: AgentSpaces) => ReplayAgent<StepBatch>,
+  create: (members: readonly Member<Settings>[], spaces: AgentSpaces) => ReplayAgent<StepBatch> & MayDream,
   environment: string,
   seeds: readonly number[],
   settings: readonly Settings[],

@@ -4,6 +4,7 @@ import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/acting.ts';
 import { encodeActions } from '../../models/action-encoding.ts';
 import { DIAGNOSTICS, diagnoseAfter, type MeasuredModel } from '../../models/diagnostics.ts';
+import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
 import { type Exploration, exploration } from '../../models/exploration.ts';
 import { carriedState, carryStep, followedSize, followStep } from '../../models/following.ts';
 import { drawNoise } from '../../models/noise.ts';
@@ -81,7 +82,7 @@ interface UpdateInputs {
 /** The weights that act. */
 type PolicyWeights = Record<'model' | 'actor', tf.Tensor2D>;
 
-class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan {
+class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
   readonly lossTerms = LOSS_TERMS;
   readonly carrySize;
   readonly noise: Readonly<Record<ActingMode, readonly Noise[]>>;
@@ -201,6 +202,10 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan {
     return diagnoseAfter(step, seeds, measured, this.#spaces, heldOut, own);
   }
 
+  dream(member: number, episodes: Sequences, plan: DreamPlan): Promise<DreamedStep[][]> {
+    return dream(() => this.#trained(member, 1), this.#spaces, episodes, plan);
+  }
+
   timedParts(batch: StepBatch): TimedParts {
     return timedParts(this.#settings, this.#spaces, batch);
   }
@@ -219,14 +224,19 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan {
     this.#state.dispose();
   }
 
-  /** The online models of some members, to be measured. */
+  /** The models of some members, as they are trained. */
+  #trained(from: number, members: number): Rssm {
+    const { weights } = this.#state.weights;
+    const { layouts } = this.#networks;
+    const parameters = byGroup((group) => layouts[group].unpack(membersOf(weights[group], from, members)));
+    return worldModel(this.#networks, this.#settings, this.#spaces, parameters);
+  }
+
+  /** The same, to be measured. */
   #measured(from: number, members: number): MeasuredModel<RssmState> {
     const settings = this.#settings;
-    const { weights } = this.#state.weights;
-    const { layouts, head } = this.#networks;
-    const theirs = (flat: tf.Tensor2D) => membersOf(flat, from, members);
-    const parameters = byGroup((group) => layouts[group].unpack(theirs(weights[group])));
-    const model = worldModel(this.#networks, settings, this.#spaces, parameters);
+    const model = this.#trained(from, members);
+    const { head } = this.#networks;
     return {
       model,
       gamma: settings.gamma,

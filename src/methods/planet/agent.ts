@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { DIAGNOSTICS, diagnoseAfter, type MeasuredModel } from '../../models/diagnostics.ts';
+import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
 import { exploration } from '../../models/exploration.ts';
 import { carriedState } from '../../models/following.ts';
 import { drawNoise } from '../../models/noise.ts';
@@ -57,7 +58,7 @@ interface UpdateInputs {
 }
 
 /** Learns a world model and nothing else, and acts by planning in it. */
-class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan {
+class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
   readonly lossTerms = LOSS_TERMS;
   readonly diagnostics = DIAGNOSTICS;
   readonly carrySize;
@@ -136,13 +137,17 @@ class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan {
     return this.#state.drainLosses();
   }
 
+  dream(member: number, episodes: Sequences, plan: DreamPlan): Promise<DreamedStep[][]> {
+    return dream(() => this.#trained(member, 1), this.#spaces, episodes, plan);
+  }
+
   diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
     const seeds = this.#members.map(({ seed }) => seed);
-    const measured = (from: number, members: number): MeasuredModel<RssmState> => {
-      const { model } = this.#state.weights;
-      // Nothing is discounted: there is no value.
-      return { model: this.#model(membersOf(model, from, members)), gamma: 1 };
-    };
+    // Nothing is discounted: there is no value.
+    const measured = (from: number, members: number): MeasuredModel<RssmState> => ({
+      model: this.#trained(from, members),
+      gamma: 1,
+    });
     return diagnoseAfter(step, seeds, measured, this.#spaces, heldOut, own);
   }
 
@@ -170,6 +175,11 @@ class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan {
       },
       model: ({ model }: { model: tf.Tensor2D }) => this.#model(model),
     };
+  }
+
+  /** The models of some members, as they are trained. */
+  #trained(from: number, members: number): Rssm {
+    return this.#model(membersOf(this.#state.weights.model, from, members));
   }
 
   #model(flat: tf.Tensor2D): Rssm {

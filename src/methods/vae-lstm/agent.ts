@@ -3,6 +3,7 @@ import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
 import { DIAGNOSTICS, diagnoseAfter, type MeasuredModel } from '../../models/diagnostics.ts';
+import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
 import { drawNoise } from '../../models/noise.ts';
 import type { DynamicsState } from '../../models/vae-lstm/dynamics.ts';
 import type { VaeLstm } from '../../models/vae-lstm/model.ts';
@@ -52,8 +53,10 @@ import {
 
 /** The VAE + LSTM world model with its actor: the registry's entry. */
 export const vaeLstm = {
-  create: (members: readonly Member<VaeLstmSettings>[], spaces: AgentSpaces): ReplayAgent & MayPlan =>
-    new VaeLstmAgent(members, spaces),
+  create: (
+    members: readonly Member<VaeLstmSettings>[],
+    spaces: AgentSpaces,
+  ): ReplayAgent & MayPlan & MayDream => new VaeLstmAgent(members, spaces),
   updateFlops,
 };
 
@@ -81,7 +84,7 @@ type PolicyWeights = { actor: tf.Tensor2D } & ({ model: tf.Tensor2D } | { encode
 /** The weights that the verbs need. */
 type ModelWeights = Pick<Weights, 'model' | 'actor'>;
 
-class VaeLstmAgent implements ReplayAgent, MayPlan {
+class VaeLstmAgent implements ReplayAgent, MayPlan, MayDream {
   readonly lossTerms = LOSS_TERMS;
   readonly latentTerms = LATENT_TERMS;
   readonly carrySize = 0;
@@ -215,6 +218,10 @@ class VaeLstmAgent implements ReplayAgent, MayPlan {
     return diagnoseAfter(step, seeds, measured, this.#spaces, heldOut, own);
   }
 
+  dream(member: number, episodes: Sequences, plan: DreamPlan): Promise<DreamedStep[][]> {
+    return dream(() => this.#trained(member, 1), this.#spaces, episodes, plan);
+  }
+
   timedParts(batch: Batch): TimedParts {
     return timedParts(this.#settings, this.#spaces, batch);
   }
@@ -256,13 +263,18 @@ class VaeLstmAgent implements ReplayAgent, MayPlan {
     return worldModel(this.#settings, this.#networks.model.unpack(model), this.#networks.actor.unpack(actor));
   }
 
-  /** The online models of some members, to be measured. */
+  /** The models of some members, as they are trained. */
+  #trained(from: number, members: number): VaeLstm {
+    const { model, actor } = this.#online;
+    return this.#model({ model: membersOf(model, from, members), actor: membersOf(actor, from, members) });
+  }
+
+  /** The same, to be measured. */
   #measured(from: number, members: number): MeasuredModel<DynamicsState> {
     const { gamma, horizon } = this.#settings;
-    const { weights } = this.#state;
-    const theirs = (flat: tf.Tensor2D) => membersOf(flat, from, members);
-    const model = this.#model({ model: theirs(weights.model), actor: theirs(weights.actor) });
-    const target = weights.target && targetCritic(this.#networks, theirs(weights.target), this.#settings);
+    const { target: flat } = this.#state.weights;
+    const model = this.#trained(from, members);
+    const target = flat && targetCritic(this.#networks, membersOf(flat, from, members), this.#settings);
     return {
       model,
       gamma,
