@@ -76,9 +76,9 @@ describe("a checkpoint's metrics equal those computed in numpy", () => {
       assert.ok(wanted.reward_mean_online! - wanted.reward_mean! > 100, 'the policies play differently');
       const agent = loadAgent(settings);
       const heldOut = heldOutSet(entry);
-      const [row] = await complete(measure(agent, entry, wanted.episodes!, heldOut, [seed], step));
+      const [measured] = await complete(measure(agent, entry, wanted.episodes!, heldOut, [seed], step));
       agent.dispose();
-      assertRow(row!, wanted);
+      assertRow(measured!.row, wanted);
     });
   }
 

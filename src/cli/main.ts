@@ -125,11 +125,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
 
   command('eval <run>', 'play greedy episodes with the checkpoints of a run folder')
     .option('--episodes <n>', 'episodes per seed', parseCount, 100)
-    .addOption(
-      new Option('--checkpoint <which>', "each seed's last one, or that of its best evaluation")
-        .choices(['last', 'best'])
-        .default('last'),
-    )
+    .addOption(checkpointOption())
     .addOption(
       new Option(
         '--planner <name>',
@@ -154,17 +150,27 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     'play <run>',
     "play a run's model in a page: its dream beside reality, by your keys or by the agent",
   )
-    .option('--seed <n>', 'which seed (default: the first that has a checkpoint)', parseSeed)
-    .addOption(
-      new Option('--checkpoint <which>', "the seed's last one, or that of its best evaluation")
-        .choices(['last', 'best'])
-        .default('last'),
-    )
+    .option('--seed <n>', 'which seed (default: the first that has a checkpoint)', parseIndex)
+    .addOption(checkpointOption())
     .option('--port <n>', 'port of 127.0.0.1 to serve it on; 0: any free one', parsePort, 0)
     .option('--web <dir>', 'write the page into a folder, for any web server, instead of serving it')
     .option('--replace', 'write into a folder that is not empty')
     .action(async (dir, options) => {
       code = await (await import('./play.ts')).playCommand(dir, options);
+    });
+
+  command('film <run>', "film a run's policy, with its model's dream beside reality, as an animated SVG")
+    .option('--seed <n>', 'the seed to film (default: the first that has a checkpoint)', parseIndex)
+    .addOption(checkpointOption())
+    .option('--episodes <n>', 'episodes, one below the other', parseCount, 1)
+    .option('--steps <n>', 'steps of each episode at most', parseCount, 200)
+    .option('--dream-from <step>', 'the step at which the first dream begins (default: 0)', parseIndex)
+    .option('--dream-every <n>', 'steps after which it begins anew, 0: never (default: 50)', parseIndex)
+    .option('--strip [n]', 'n steps side by side instead, for print (default: 8)', parseCount)
+    .option('--out <file>', 'the picture to write (default: film.svg or strip.svg in the run folder)')
+    .option('--engine <name>', `${ENGINES} (also WM_ENGINE)`)
+    .action(async (dir, options) => {
+      code = await (await import('./film.ts')).filmCommand(dir, options);
     });
 
   command('replay-failure <seed>', 'make the update again at which a loss or weight stopped being finite')
@@ -270,6 +276,17 @@ function collect(value: string, previous: string[]): string[] {
   return [...previous, value];
 }
 
+const checkpointOption = () =>
+  new Option('--checkpoint <which>', "each seed's last one, or that of its best evaluation")
+    .choices(['last', 'best'])
+    .default('last');
+
+function parseIndex(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value < 2 ** 31) return value;
+  throw new InvalidArgumentError('expected a whole number from 0 on.');
+}
+
 function parseCount(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= 1e6) return value;
@@ -280,10 +297,4 @@ function parsePort(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
   throw new InvalidArgumentError('expected a whole number from 0 to 65535.');
-}
-
-function parseSeed(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError("expected a seed's number, from 0 on.");
 }

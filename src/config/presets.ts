@@ -36,8 +36,10 @@ export function applyPresets(
 ): void {
   const named = namedPresets(source);
   source.remove(KEY);
-  const under = named.map(({ name, place }) => openPreset(name, place, shelf));
-  const over = commanded.map((name) => openPreset(name, '--preset', shelf));
+  const known = named.length + commanded.length > 0 ? shelf?.names() : [];
+  const open = (name: string, place: string) => openPreset(name, place, shelf, known ?? []);
+  const under = named.map(({ name, place }) => open(name, place));
+  const over = commanded.map((name) => open(name, '--preset'));
   if (under.length + over.length > 0) source.layPresets(under, over);
 }
 
@@ -68,12 +70,16 @@ function namedPresets(source: ConfigSource): { name: string; place: string }[] {
   });
 }
 
-/** @param place where the name stands */
-function openPreset(name: string, place: string, shelf: PresetShelf | undefined): ConfigSource {
+/** @param known the names on the shelf */
+function openPreset(
+  name: string,
+  place: string,
+  shelf: PresetShelf | undefined,
+  known: readonly string[],
+): ConfigSource {
   if (shelf === undefined) {
     throw new UserError(`${place}: this config stands for itself, write the keys of the preset out`);
   }
-  const known = shelf.names();
   if (!known.includes(name)) {
     const near = closest(name, known);
     const advice = near === undefined ? '' : `, did you mean ${near}?`;

@@ -65,6 +65,12 @@ const commonKeys = {
     })
     .prefault({})
     .describe('how the policy is evaluated'),
+  film: z
+    .boolean()
+    .default(false)
+    .describe(
+      "a small film of each evaluation's first episode, with the model's dream beside, in seed-N/media",
+    ),
   stopWhen: z
     .strictObject({
       reward: z

@@ -1,5 +1,6 @@
 import type { Experiment } from '../config/schema.ts';
 import type { CsvLog } from '../runs/csv.ts';
+import type { MediaFolder } from '../runs/media-folder.ts';
 import type { DoneInfo } from '../runs/records.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import type { Agent, AgentState } from '../training/agent.ts';
@@ -16,6 +17,7 @@ export class SeedRecord {
   readonly state: MemberState | undefined;
   readonly #metrics: CsvLog;
   readonly #losses: CsvLog;
+  readonly #media: MediaFolder;
   readonly #stopWhen: Experiment['stopWhen'];
   /** Seconds of training so far, summed over all sittings. */
   readonly #wallSeconds: () => number;
@@ -25,7 +27,7 @@ export class SeedRecord {
   #bestDue = false;
 
   /**
-   * Opens the folder, or makes it, and drops the rows that will be written again or that do not stand in a run of this
+   * Opens the folder, or makes it, and drops the rows and pictures that will be written again or that do not stand in a run of this
    * length: an evaluation at the end of a shorter one.
    *
    * @param seconds since training began in this process
@@ -40,8 +42,11 @@ export class SeedRecord {
     this.#losses = this.folder.openLosses(lossColumns(agent));
     const { step, evaluationDue } = this.state ?? { step: 0, evaluationDue: false };
     const written = (at: number) => at < step || (at === step && !evaluationDue);
-    const rows = this.#metrics.keep((at) => written(at) && isEvaluated(experiment, at));
+    const stands = (at: number) => written(at) && isEvaluated(experiment, at);
+    const rows = this.#metrics.keep(stands);
     this.#losses.keep((at) => at <= step);
+    this.#media = this.folder.media(experiment.evaluation.every);
+    this.#media.keep(stands);
     this.#rewards = rows.flatMap(({ reward_mean }) => reward_mean ?? []);
     this.#stopWhen = experiment.stopWhen;
     this.#wallSeconds = () => (checkpoint?.wallSeconds ?? 0) + seconds();
@@ -62,6 +67,11 @@ export class SeedRecord {
 
   appendLosses(row: Row): void {
     this.#losses.append({ seed: this.seed, ...row });
+  }
+
+  /** Writes the picture of the evaluation that is about to be appended: after a kill between the two, it is made again. */
+  writePicture(step: number, svg: string): void {
+    this.#media.write(step, svg);
   }
 
   appendEvaluation(row: Row): void {

@@ -1,9 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { startEngine } from '../engine/engine.ts';
+import { filmSvg } from '../pictures/film.ts';
 import type { MemberState } from '../training/state.ts';
 import { train } from '../training/train.ts';
 import { createAgent } from './create-agent.ts';
 import { findFailure } from './failed-update.ts';
+import { defaultDreams, type FilmPlan, makeFilm } from './make-film.ts';
 import type { Job, WorkerMessage } from './messages.ts';
 import { SeedRecord } from './seed-record.ts';
 
@@ -27,6 +29,9 @@ const REPORT_EVERY = 0.1;
 
 /** Least seconds between two looks at messages and signals: each is a turn of the event loop, dearer than a random step. */
 const LOOK_EVERY = 0.02;
+
+/** What a picture shows of an evaluation. */
+const FILM: FilmPlan = { episodes: 1, steps: 200, dreams: defaultDreams };
 
 /**
  * Trains the seeds of a job from their checkpoints (or from the start) to the end or for a turn, writing rows and
@@ -132,7 +137,11 @@ export async function trainSeeds(
       beforeWrite();
       member.appendLosses(event.row);
     } else {
+      const step = event.row.env_step!;
+      const filmed = { agent, member: event.member, seed, step };
+      const film = experiment.film && (await makeFilm(experiment, filmed, event.recorded, FILM));
       beforeWrite();
+      if (film) member.writePicture(step, filmSvg(film));
       member.appendEvaluation(event.row);
       emit({ kind: 'evaluation', seed, row: event.row });
       checkpointDue = true;

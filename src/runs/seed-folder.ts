@@ -13,6 +13,7 @@ import {
 } from './checkpoint.ts';
 import { CsvLog } from './csv.ts';
 import { type FailedUpdate, readFailure, writeFailure } from './failure.ts';
+import { MediaFolder } from './media-folder.ts';
 import { type DoneInfo, readDoneInfo, writeDoneInfo } from './records.ts';
 
 /**
@@ -52,6 +53,11 @@ export class SeedFolder {
   /** Opens losses.csv, one row per log interval; otherwise like `openMetrics`. */
   openLosses(columns: readonly string[]): CsvLog {
     return this.#openLog('losses.csv', columns);
+  }
+
+  /** Its pictures, one of each evaluation. @param every environment steps between two evaluations */
+  media(every: number): MediaFolder {
+    return new MediaFolder(this.dir, every);
   }
 
   #openLog(name: string, columns: readonly string[]): CsvLog {

@@ -1,3 +1,4 @@
+import type { Sequences } from './replay.ts';
 import type { MemberState } from './state.ts';
 
 /** One row of a CSV, column by column; `null` stands for "not defined here" and becomes an empty cell. */
@@ -20,7 +21,8 @@ export type TrainingEvent =
    * episodes. A run that is stopped in an evaluation plays it again.
    */
   | ({ kind: 'alive' } & Moment)
-  | { kind: 'evaluation'; member: number; row: Row }
+  /** `recorded` are the first of the episodes that the averaged policy played. */
+  | { kind: 'evaluation'; member: number; row: Row; recorded: Sequences }
   | { kind: 'losses'; member: number; row: Row }
   /** A member whose losses or weights are not finite. It gets no further events; the others go on. */
   | { kind: 'failure'; member: number; step: number; update: number; reason: string };

@@ -100,8 +100,9 @@ export async function* train(
       const measuring = measure(agent, entry, plan.evaluation.episodes, heldOut, seeds, step);
       let measured = await measuring.next();
       for (; !measured.done; measured = await measuring.next()) yield { kind: 'alive', step, update, save };
-      for (const [member, row] of measured.value.entries()) {
-        if (owing.has(member)) yield { kind: 'evaluation', member, row: { env_step: step, update, ...row } };
+      for (const [member, { row, recorded }] of measured.value.entries()) {
+        if (!owing.has(member)) continue;
+        yield { kind: 'evaluation', member, row: { env_step: step, update, ...row }, recorded };
       }
       owing = new Set();
       yield { kind: 'step', step, update, save };
@@ -132,6 +133,12 @@ export async function* train(
   }
 }
 
+/** What one evaluation measured of a member, and the first episodes that its averaged policy played. */
+export interface Measured {
+  row: Row;
+  recorded: Sequences;
+}
+
 /**
  * One evaluation of every member: greedy episodes with both policies from the same starts, then the model's own metrics.
  * Yields as `evaluate` does.
@@ -143,16 +150,19 @@ export async function* measure(
   heldOut: Sequences,
   seeds: readonly number[],
   step: number,
-): AsyncGenerator<void, Row[], void> {
+): AsyncGenerator<void, Measured[], void> {
   const streams = () => evaluationStreams(seeds, `evaluation/${step}`);
   const average = yield* evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams());
   const online = yield* evaluate(agent, entry, 'online', episodes, 0, streams());
   const own = average.map(({ recorded }) => recorded);
   const diagnoses = await agent.diagnose(heldOut, own, step);
   return diagnoses.map((diagnosis, member) => ({
-    ...returnStatistics(average[member]!.episodes),
-    reward_mean_online: returnStatistics(online[member]!.episodes).reward_mean,
-    episodes,
-    ...roundRow(diagnosis),
+    row: {
+      ...returnStatistics(average[member]!.episodes),
+      reward_mean_online: returnStatistics(online[member]!.episodes).reward_mean,
+      episodes,
+      ...roundRow(diagnosis),
+    },
+    recorded: own[member]!,
   }));
 }

@@ -68,8 +68,10 @@ function lookOf(run: RunView): { colour: string; dash: number[] } {
 
 function drawRuns(): void {
   const shown = new Set(shownRuns());
-  table.draw(listedRuns().map((run) => ({ run, colour: lookOf(run).colour, shown: shown.has(run) })));
-  table.tick(now);
+  table.draw(
+    listedRuns().map((run) => ({ run, colour: lookOf(run).colour, shown: shown.has(run) })),
+    now,
+  );
   byId('pictures', HTMLElement).hidden = !gallery.draw([...shown]);
 }
 
@@ -235,12 +237,14 @@ function hear(news: News): void {
   }
   const words = [...counts].map(([status, count]) => `${count} ${status}`).join(', ');
   say(words || 'no runs yet', false);
-  document.title = `${words || 'no runs yet'} – wm watch`;
   byId('faults', HTMLElement).replaceChildren(
     ...news.faults.map(({ folder, fault }) => element('li', {}, `${folder}: ${fault}`)),
   );
-  table.tick(now);
-  if (!isOther) return;
+  if (!isOther) {
+    // The time left goes on.
+    if (counts.has('running')) drawRuns();
+    return;
+  }
   drawAll();
   drawResults().catch(report);
 }

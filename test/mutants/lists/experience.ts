@@ -42,7 +42,11 @@ export const experience: readonly Group[] = [
         'starts for ends',
       ],
       ['first: Number(transition.first)', 'first: 0', 'no starts'],
-      ['let row = member * batch.batch * batch.time', 'let row = 0', "written over the first member's part"],
+      [
+        'batch[field], window * time)',
+        'batch[field], (window % windows) * time)',
+        "written over the first member's part",
+      ],
     ],
   },
   {

@@ -49,11 +49,6 @@ export const metrics: readonly Group[] = [
         'warmedStarts(sequences, true)',
         'dream return from unbroken starts alone',
       ],
-      [
-        'subarray(at * width, (at + LONGEST) * width)',
-        'subarray((at + 1) * width, (at + 1 + LONGEST) * width)',
-        'actions of the open loop shifted by one',
-      ],
       ['heldOut, randoms), toReward)', 'heldOut, randoms), 1)', 'dream return unscaled'],
       [
         'tf.slice(imagined, [0, 0, 0], [randoms.length, starts.length, 1])',
@@ -88,6 +83,29 @@ export const metrics: readonly Group[] = [
   },
   {
     area: 'Metrics of the model',
+    file: source.windows,
+    by: measurement,
+    changes: [
+      [
+        'subarray(at * width, end * width)',
+        'subarray((at + 1) * width, (end + 1) * width)',
+        'actions of the open loop shifted by one',
+      ],
+    ],
+  },
+  {
+    area: 'Dreams',
+    file: source.dreams,
+    by: tests.film('begin where'),
+    changes: [
+      ['Math.min(from, length - 1)', 'from', 'a dream begun after the episode'],
+      ['first + i * horizon', 'first + i', 'dreams that begin too early'],
+      ['(step % horizon) + 1', 'step + 1', 'steps since reality counted over dreams'],
+      ['verbs.reward(imagined), spaces.rewardScale', 'verbs.reward(imagined), 1', 'rewards unscaled'],
+    ],
+  },
+  {
+    area: 'Metrics of the model',
     file: source.dynamics,
     by: measurement,
     changes: [
@@ -107,8 +125,8 @@ export const metrics: readonly Group[] = [
     by: measurement,
     changes: [
       [
-        'theirs(weights.target)',
-        'tf.zerosLike(theirs(weights.target))',
+        'membersOf(flat, from, members)',
+        'tf.zerosLike(membersOf(flat, from, members))',
         'dream return without a value at its end',
       ],
     ],

@@ -1,0 +1,95 @@
+import type { Form, Ink, Position, Shape } from '../envs/drawing.ts';
+import { html, type Markup } from '../markup.ts';
+import { type Clock, isStill, valuesOverTime } from './animation.ts';
+import { short } from './numbers.ts';
+
+/** Colours that are told apart by every kind of colour vision and in grey. */
+const COLOURS: Record<Ink, string> = {
+  ground: '#8c959f',
+  body: '#24405c',
+  limb: '#d08b45',
+  joint: '#5c4a8a',
+  goal: '#1a9169',
+};
+
+/** Decimals of lengths in the world's units: an environment's view is a few units wide, some hundred pixels. */
+const DECIMALS = 3;
+const DEGREE_DECIMALS = 1;
+
+const length = (x: number) => short(x, DECIMALS);
+/** SVG's y points down. */
+const place = ([x, y]: Position) => `${length(x)} ${length(-y)}`;
+/** SVG turns clockwise, by degrees. */
+const degrees = (angle: number) => short((-angle * 180) / Math.PI, DEGREE_DECIMALS);
+
+function formMarkup(form: Form, ink: Ink): Markup {
+  const colour = COLOURS[ink];
+  if (form.kind === 'circle') {
+    const [x, y] = form.centre;
+    return html`<circle cx="${length(x)}" cy="${length(-y)}" r="${length(form.radius)}" fill="${colour}"/>`;
+  }
+  const points = form.points.map(place).join(' ');
+  if (form.kind === 'polygon') return html`<polygon points="${points}" fill="${colour}"/>`;
+  return html`<polyline points="${points}" fill="none" stroke="${colour}" stroke-width="${length(form.width)}" stroke-linecap="round" stroke-linejoin="round"/>`;
+}
+
+/** Where a shape lies in every frame, as SVG writes it; null where it never moves or turns from the world's origin. */
+interface Motion {
+  moves: string[] | null;
+  turns: string[] | null;
+}
+
+/**
+ * @param frames one shape in every frame; where its place is not finite it stays where it was, and out of sight before
+ *   it has been anywhere
+ */
+function motionOf(frames: readonly Shape[]): Motion {
+  const [nowhere, upright] = ['9999 0', '0'];
+  let last = { move: nowhere, turn: upright };
+  const places = frames.map(({ at = [0, 0], angle = 0 }) => {
+    if ([...at, angle].every(Number.isFinite)) last = { move: place(at), turn: degrees(angle) };
+    return last;
+  });
+  const moves = places.map(({ move }) => move);
+  const turns = places.map(({ turn }) => turn);
+  return {
+    moves: moves.every((move) => move === '0 0') ? null : moves,
+    turns: turns.every((turn) => turn === '0') ? null : turns,
+  };
+}
+
+/** Forms that move as one. */
+function moved(forms: readonly Markup[], { moves, turns }: Motion, clock: Clock): Markup {
+  if (moves === null && turns === null) return html`${forms}`;
+  const still = (values: string[] | null, verb: string) =>
+    values && isStill(values) ? `${verb}(${values[0]})` : null;
+  const [translate, rotate] = [still(moves, 'translate'), still(turns, 'rotate')];
+  // An animation of the whole attribute would take the place of what stands in it: each has an element of its own.
+  const turned =
+    turns === null
+      ? html`${forms}`
+      : rotate
+        ? html`<g transform="${rotate}">${forms}</g>`
+        : html`<g><animateTransform attributeName="transform" type="rotate" ${valuesOverTime(turns, clock)}/>${forms}</g>`;
+  if (moves === null) return turned;
+  return translate
+    ? html`<g transform="${translate}">${turned}</g>`
+    : html`<g><animateTransform attributeName="transform" type="translate" ${valuesOverTime(moves, clock)}/>${turned}</g>`;
+}
+
+/**
+ * A drawing over time, in the world's units: as SMIL, without a script, so that a browser plays it in an `<img>` too.
+ *
+ * @param frames the drawing's shapes in every frame, one frame for a still picture
+ */
+export function shapesMarkup(frames: readonly (readonly Shape[])[], clock: Clock): Markup {
+  const groups: { motion: Motion; key: string; forms: Markup[] }[] = [];
+  for (const [i, { form, ink }] of frames[0]!.entries()) {
+    const motion = motionOf(frames.map((shapes) => shapes[i]!));
+    const key = JSON.stringify(motion);
+    const markup = formMarkup(form, ink);
+    if (groups.at(-1)?.key === key) groups.at(-1)!.forms.push(markup);
+    else groups.push({ motion, key, forms: [markup] });
+  }
+  return html`${groups.map(({ forms, motion }) => moved(forms, motion, clock))}`;
+}

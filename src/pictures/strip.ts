@@ -1,0 +1,77 @@
+import { html, type Markup } from '../markup.ts';
+import type { Film } from './film.ts';
+import { shown, untilOver } from './filmed-episode.ts';
+import { fitted, GAP, LINE, page, textLine, textWidth, wrapped } from './layout.ts';
+import { GHOST, panel, viewWindow } from './panel.ts';
+import { shapesMarkup } from './shapes.ts';
+
+/** Pixels of a picture at most, and of its width at least: its numbers stand below it. */
+const WIDEST = 150;
+const HIGHEST = 90;
+const NARROWEST = 84;
+const SPACE = 4;
+/** A picture that stands still. */
+const STILL = { frames: 1, seconds: 1 };
+
+/**
+ * Some steps of each episode side by side, the first and the last among them, and the dream of each below: a film for
+ * paper.
+ *
+ * @param columns steps shown of each episode, of a shorter one all
+ */
+export function stripSvg({ drawing, title, note, episodes }: Film, columns: number): string {
+  const { view } = drawing;
+  const size = fitted(view, WIDEST, HIGHEST);
+  const cell = Math.max(size.width, NARROWEST);
+  const most = Math.min(columns, Math.max(...episodes.map(({ real }) => real.length)));
+  const left = GAP + textWidth('reality') + SPACE;
+  const width = left + most * (cell + SPACE) - SPACE + GAP;
+  const still = (observation: ArrayLike<number>) => shapesMarkup([drawing.draw(observation)], STILL);
+  const titles = wrapped(title, width - 2 * GAP);
+  const notes = wrapped(note, width - 2 * GAP);
+  const content: Markup[] = titles.map((line, i) => textLine(line, GAP, GAP / 2 + i * LINE, { bold: true }));
+  let y = GAP / 2 + titles.length * LINE;
+  for (const { real, dream, ending } of episodes) {
+    const last = real.length - 1;
+    const count = Math.min(columns, real.length);
+    const shownSteps = Array.from({ length: count }, (_, i) =>
+      count === 1 ? last : Math.round((i * last) / (count - 1)),
+    );
+    const dreams = dream && untilOver(dream);
+    const dreamTop = y + LINE + size.height + LINE + 2;
+    content.push(textLine('reality', GAP, y + LINE + size.height / 2 - LINE / 2, { bold: true }));
+    if (dreams) content.push(textLine('dream', GAP, dreamTop + size.height / 2 - LINE / 2, { bold: true }));
+    for (const [column, step] of shownSteps.entries()) {
+      const x = left + column * (cell + SPACE);
+      const middle = x + cell / 2;
+      const centred = { anchor: 'middle' } as const;
+      const place = (top: number) => ({ x, y: top, width: cell, height: size.height });
+      const { observation, reward } = real[step]!;
+      const end = step === last && ending !== null ? `, ended: ${ending}` : '';
+      const picture = still(observation);
+      content.push(
+        textLine(`step ${step}${end}`, middle, y, centred),
+        panel('reality', view, place(y + LINE), picture),
+        textLine(`reward ${shown(reward)}`, middle, y + LINE + size.height, centred),
+      );
+      if (!dreams) continue;
+      const dreamt = dreams[step]!;
+      const faint = html`<g opacity="${GHOST}">${picture}</g>`;
+      const under = dreamTop + size.height;
+      content.push(
+        panel('dream', view, place(dreamTop), html`${faint}${still(dreamt.observation)}`),
+        textLine(dreamt.over ? 'end foreseen' : `${dreamt.dreamt} dreamt`, middle, under, centred),
+        textLine(`reward ${shown(dreamt.reward)}`, middle, under + LINE, centred),
+        textLine(`continue ${shown(dreamt.continueProbability)}`, middle, under + 2 * LINE, centred),
+      );
+    }
+    y = dreams ? dreamTop + size.height + 3 * LINE + GAP : y + 2 * LINE + size.height + GAP;
+  }
+  content.push(...notes.map((line, i) => textLine(line, GAP, y - 4 + i * LINE, { faint: true })));
+  return page(
+    { width, height: y + notes.length * LINE },
+    `${title}. ${note}`,
+    viewWindow(view),
+    html`${content}`,
+  );
+}
