@@ -138,6 +138,8 @@ function settle(
   }
   if (anyOf) {
     const types = anyOf.map((form) => form.type!);
+    if (new Set(types).size < types.length) throw new Error(`two forms of ${key} have one type`);
+    // The types of zod know of one type alone.
     settled.type = types as never;
     settled.allOf = anyOf.map((form, index) =>
       when(
