@@ -437,7 +437,7 @@ describe('eval and compare', () => {
     assert.equal(played.code, 2);
     assert.equal(
       played.stderr,
-      'wm: runs/renamed holds no checkpoint (published runs come without); wm train --config runs/renamed/config.yaml --runs DIR trains it in another folder, for wm eval and wm film to play\n',
+      'wm: runs/renamed holds no checkpoint (published runs come without); wm train --config runs/renamed/config.yaml --runs DIR trains it in another folder\n',
     );
     // Its config's name is another: its name is where it stands.
     const trained = await run(cwd, 'train', '--config', 'runs/renamed/config.yaml');

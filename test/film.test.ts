@@ -377,13 +377,22 @@ const tiny = (method: string, film: boolean, steps = 40) =>
     }),
   });
 
+const sit = async (name: string, experiment: ReturnType<typeof loadExperiment>, sitting?: Sitting) => {
+  const dir = path.join(root, name);
+  mkdirSync(dir, { recursive: true });
+  await sitDown(experiment, dir, sitting);
+  return dir;
+};
+
+/** The same run of a method, filmed at its evaluations. */
+const filmedRuns = new Map<string, Promise<string>>();
+function filmedRun(method: string): Promise<string> {
+  const made = filmedRuns.get(method) ?? sit(`${method}-filmed`, tiny(method, true));
+  filmedRuns.set(method, made);
+  return made;
+}
+
 describe('film: true', () => {
-  const sit = async (name: string, experiment: ReturnType<typeof loadExperiment>, sitting?: Sitting) => {
-    const dir = path.join(root, name);
-    mkdirSync(dir, { recursive: true });
-    await sitDown(experiment, dir, sitting);
-    return dir;
-  };
   const media = (dir: string) => path.join(dir, 'seed-1', 'media');
   const pictures = (dir: string) =>
     Object.fromEntries(
@@ -396,7 +405,7 @@ describe('film: true', () => {
 
   for (const method of Object.keys(methods)) {
     test(`leaves a run of ${method} as it would be without, to the byte`, async () => {
-      const filmed = await sit(`${method}-filmed`, tiny(method, true));
+      const filmed = await filmedRun(method);
       const plain = await sit(`${method}-plain`, tiny(method, false));
       assert.deepEqual(bytes(filmed), bytes(plain));
       assert.ok(!existsSync(media(plain)));
@@ -410,7 +419,7 @@ describe('film: true', () => {
   }
 
   test('neither loses nor doubles a picture where a run is killed, goes on and is made longer', async () => {
-    const whole = path.join(root, 'vae-lstm-filmed');
+    const whole = await filmedRun('vae-lstm');
     const experiment = tiny('vae-lstm', true);
     const killed = sit('killed', experiment, { killAfter: ({ length }) => length === 2 });
     await assert.rejects(killed, /^Error: killed$/);
@@ -454,7 +463,7 @@ test('what cannot be filmed is refused in one sentence, and nothing is written',
     configText: formatExperiment(tiny('ppo', true)),
     info: runInfo('ppo', 'wasm'),
   }).close();
-  cpSync(path.join(root, 'ppo-filmed', 'seed-1'), path.join(ppo, 'seed-1'), { recursive: true });
+  cpSync(path.join(await filmedRun('ppo'), 'seed-1'), path.join(ppo, 'seed-1'), { recursive: true });
   const place = path.join(root, 'place');
   mkdirSync(place);
   const refused: [string[], RegExp][] = [

@@ -1,12 +1,12 @@
 import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { type FilmOfRun, filmRun } from '../experiment/film-run.ts';
-import type { CheckpointChoice } from '../experiment/load-run.ts';
 import { defaultDreams } from '../experiment/make-film.ts';
 import type { DreamPlan } from '../models/dreams.ts';
 import { filmSvg } from '../pictures/film.ts';
 import { stripSvg } from '../pictures/strip.ts';
 import { makeFolder, replaceFile } from '../runs/atomic.ts';
+import type { CheckpointChoice } from '../runs/saved-seeds.ts';
 import { blamingVariable, requestedEngine } from './requested-engine.ts';
 
 interface FilmCommandOptions {

@@ -5,13 +5,14 @@ import { UserError } from '../errors.ts';
 import type { MethodAgent } from '../methods/index.ts';
 import type { Planner } from '../planning/settings.ts';
 import type { Run } from '../runs/read.ts';
+import type { CheckpointChoice } from '../runs/saved-seeds.ts';
 import type { Actor } from '../training/acting.ts';
 import { complete, type Episode, evaluate, evaluationStreams } from '../training/evaluate.ts';
 import type { Row } from '../training/events.ts';
 import { heldOutSet } from '../training/held-out.ts';
 import { roundRow } from '../training/round-row.ts';
 import { RECORDED_EPISODES } from '../training/train.ts';
-import { type CheckpointChoice, type LoadedSeed, loadRun } from './load-run.ts';
+import { type LoadedSeed, loadRun } from './load-run.ts';
 
 /** What a run's checkpoints played, and how well their models predict. */
 export interface RunEvaluation {

@@ -3,8 +3,9 @@ import type { EngineName } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 import type { DreamPlan } from '../models/dreams.ts';
 import type { Film } from '../pictures/film.ts';
+import type { CheckpointChoice } from '../runs/saved-seeds.ts';
 import { complete, evaluate, evaluationStreams } from '../training/evaluate.ts';
-import { type CheckpointChoice, type LoadedSeed, loadRun } from './load-run.ts';
+import { type LoadedSeed, loadRun } from './load-run.ts';
 import { defaultDreams, type FilmPlan, makeFilm } from './make-film.ts';
 
 export interface FilmOptions extends Omit<FilmPlan, 'dreams'> {

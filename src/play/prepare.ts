@@ -1,18 +1,16 @@
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
-import type { Checkpoint, StoredCheckpoint } from '../runs/checkpoint.ts';
-import { type Run, readRun } from '../runs/read.ts';
+import { readRun } from '../runs/read.ts';
 import { encodeSafetensors } from '../runs/safetensors.ts';
-import { SeedFolder } from '../runs/seed-folder.ts';
+import { type CheckpointChoice, readSavedSeeds } from '../runs/saved-seeds.ts';
 import { requireFitting } from '../training/saved-state.ts';
-import type { MemberState } from '../training/state.ts';
 import { METADATA_KEY, PLAY_VERSION, type PlayedRun, spacesOf, withPlayed } from './played-run.ts';
 
 /** Which checkpoint of a run is played. */
 export interface PlayOptions {
   /** Undefined: the first seed that has one. */
   seed: number | undefined;
-  checkpoint: 'last' | 'best';
+  checkpoint: CheckpointChoice;
 }
 
 /** What a page plays. */
@@ -40,7 +38,8 @@ export function preparePlay(dir: string, options: PlayOptions): Prepared {
       `${dir} was trained by ${experiment.method}, which learns no world model and so has no dream to play; choose a run of another method`,
     );
   }
-  const { seed, state, fallback } = savedSeed(run, options);
+  const [saved] = readSavedSeeds(run, options.checkpoint, options.seed ?? 'first');
+  const { seed, state, fallback } = saved!;
   const expected = Object.entries(sizes).map(([name, size]) => [
     name,
     { shape: [size], data: new Float32Array() },
@@ -58,32 +57,3 @@ export function preparePlay(dir: string, options: PlayOptions): Prepared {
   const metadata = { [METADATA_KEY]: JSON.stringify(played) };
   return { run: played, weights: encodeSafetensors(Object.fromEntries(arrays), metadata), fallback };
 }
-
-/** A seed's checkpoint as it lies on the disk. */
-interface SavedSeed {
-  seed: number;
-  state: MemberState;
-  fallback: string | null;
-}
-
-/** The checkpoint asked for. @throws UserError where there is none, or it is damaged. */
-function savedSeed({ dir, experiment }: Run, { seed: asked, checkpoint }: PlayOptions): SavedSeed {
-  const { seeds } = experiment;
-  if (asked !== undefined && !seeds.includes(asked)) {
-    throw new UserError(`${dir} has no seed ${asked}; choose one of ${seeds.join(', ')}`);
-  }
-  for (const seed of asked === undefined ? seeds : [asked]) {
-    const folder = new SeedFolder(dir, seed);
-    const found = checkpoint === 'last' ? folder.readCheckpoint() : withoutFallback(folder.readBest());
-    if (found) return { seed, state: found.state, fallback: found.fallback };
-  }
-  const whose = asked === undefined ? dir : `seed ${asked} of ${dir}`;
-  throw new UserError(
-    checkpoint === 'best'
-      ? `${whose} holds no checkpoint of a best evaluation; play the last one, --checkpoint last`
-      : `${whose} holds no checkpoint (published runs come without); train it with wm train, into another folder by --runs DIR`,
-  );
-}
-
-const withoutFallback = (found: Checkpoint | undefined): StoredCheckpoint | undefined =>
-  found && { ...found, fallback: null };
