@@ -143,8 +143,8 @@ describe('wm watch', () => {
 
   test('says when a seed will end by the pace of its last evaluations', async () => {
     const folder = temporaryFolder('watch-pace');
-    const dir = runMaker(folder)('run', { curves: [[1]], overrides: ['steps=20000'] });
-    unfinish(dir, { 0: 'running' });
+    const dir = runMaker(folder)('run', { curves: [[1], [1], [1]], overrides: ['steps=20000'] });
+    unfinish(dir, { 0: 'running', 1: 'done', 2: 'waiting' });
     const lock = acquireLock(dir);
     const file = join(dir, 'seed-0/metrics.csv');
     // The first thousand steps took a minute, every one since ten seconds.
@@ -154,6 +154,9 @@ describe('wm watch', () => {
     const [run] = (await watched(dir).next()).changed;
     lock.release();
     assert.equal(run!.seeds[0]!.endsAt, 1000 * (5000 + 11 * 10));
+    // The seed that waits has come to 2,000 steps, and will take as long for each.
+    assert.equal(run!.endsAt, 1000 * (5000 + (11 + 18) * 10));
+    assert.deepEqual([run!.seeds[1]!.endsAt, run!.seeds[2]!.endsAt], [null, null]);
   });
 
   test('thins long curves alike for all seeds of a run, and reads losses where they are asked for', async () => {

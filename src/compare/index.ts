@@ -77,7 +77,7 @@ export function resultsByEnvironment({
     const notes = tableNotes({ runs: ofIt, ...leftOut }, samplesOf(ofIt), false);
     return {
       environment,
-      results: tableSection(tableRows(ofIt, false), notes, shownThreshold(environment)),
+      results: tableSection(tableRows(ofIt, false, { intervals: false }), notes, shownThreshold(environment)),
     };
   });
 }

@@ -70,9 +70,14 @@ export interface TableRow {
  * Table 1: one row per run, in the order given. Runs are never merged, even of one arm.
  *
  * @param paper whether the paper's printed numbers follow the runs of its two arms
+ * @param intervals whether to draw the intervals, which take longer than all the rest
  */
-export function tableRows(runs: readonly Run[], paper: boolean): TableRow[] {
-  const rows = samplesOf(runs).map((sample, index) => runRow(sample, runs[index]!));
+export function tableRows(
+  runs: readonly Run[],
+  paper: boolean,
+  { intervals = true }: { intervals?: boolean } = {},
+): TableRow[] {
+  const rows = samplesOf(runs).map((sample, index) => runRow(sample, runs[index]!, intervals));
   if (!paper) return rows;
   return rows.flatMap((row, index) => {
     const last = !rows.slice(index + 1).some(({ arm }) => arm === row.arm);
@@ -80,12 +85,12 @@ export function tableRows(runs: readonly Run[], paper: boolean): TableRow[] {
   });
 }
 
-function runRow(sample: Sample, { seeds }: Run): TableRow {
+function runRow(sample: Sample, { seeds }: Run, intervals: boolean): TableRow {
   const statistics = (key: keyof SeedValues) => {
     const values = valuesOf(sample, key);
     return {
       ...estimate(values),
-      interval: bootstrapInterval(values, bootstrapStream()),
+      interval: intervals ? bootstrapInterval(values, bootstrapStream()) : null,
       interquartileMean: interquartileMean(values),
     };
   };

@@ -32,6 +32,8 @@ export interface RunView {
   status: Status;
   /** Who writes to it, in words; null where nobody does. */
   holder: string | null;
+  /** When its last seed will have ended, those that wait included; null where that is not known. */
+  endsAt: number | null;
   seeds: SeedView[];
   /** The columns of its files that can be drawn. */
   columns: Record<CurveFile, string[]>;

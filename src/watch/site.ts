@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { resultsByEnvironment } from '../compare/index.ts';
 import { runLabels } from '../compare/samples.ts';
 import { UserError } from '../errors.ts';
@@ -44,7 +44,7 @@ export function watchSite(watcher: Watcher): Site['answer'] {
     if (path === '/') return page;
     if (path === '/events') return { stream: tell };
     if (path === '/curves') return json(await curves(watcher, query));
-    if (path === '/results') return json(results(watcher));
+    if (path === '/results') return json(await results(watcher));
     if (path === '/picture') return picture(watcher, query);
     return undefined;
   };
@@ -64,13 +64,13 @@ async function curves(watcher: Watcher, query: URLSearchParams): Promise<RunCurv
   return found;
 }
 
-function results(watcher: Watcher): Results[] {
+async function results(watcher: Watcher): Promise<Results[]> {
   const { runs } = watcher;
   // A sweep is read as one: its cells are called by what they differ in.
   const dirs = runs
     .filter(({ standing }) => standing.seeds.some(({ status }) => status === 'done'))
     .map(({ run: { found } }) => found.cell?.dir ?? found.dir);
-  const { read, faults } = readable([...new Set(dirs)]);
+  const { read, faults } = await readable([...new Set(dirs)]);
   const environments = new Set(runs.map(({ standing }) => standing.experiment.environment));
   const tables = new Map(
     resultsByEnvironment(read).map(({ environment, results }) => [environment, results]),
@@ -91,10 +91,12 @@ function results(watcher: Watcher): Results[] {
 }
 
 /** The runs in some folders, as far as they can be read, and why the others cannot. */
-function readable(dirs: readonly string[]): { read: ReadRuns; faults: string[] } {
+async function readable(dirs: readonly string[]): Promise<{ read: ReadRuns; faults: string[] }> {
   const read: ReadRuns = { runs: [], passedOver: [], missing: [] };
   const faults: string[] = [];
   for (const dir of dirs) {
+    // News go on meanwhile.
+    await setImmediate();
     try {
       const { runs, missing } = readRuns([dir]);
       read.runs.push(...runs);

@@ -6,8 +6,10 @@ import type { FoundRun } from '../runs/find.ts';
 import { csvColumns, GrowingCsv } from '../runs/growing-csv.ts';
 import { lockHolder } from '../runs/lock.ts';
 import { type RunStanding, readStanding, type SeedStanding } from '../runs/status.ts';
+import { mean } from '../statistics.ts';
 import {
   type CurveFile,
+  curveFiles,
   placeColumns,
   type RunCurves,
   type RunView,
@@ -32,9 +34,9 @@ export class WatchedRun {
   #version = 0;
   #losses: string[] = [];
   readonly #metrics = new Map<number, GrowingCsv>();
-  readonly #pictures = new Map<number, string>();
-  /** Why the curves of a seed cannot be read. */
-  readonly #faults = new Map<number, string>();
+  readonly #pictures = new Map<number, string | null>();
+  /** Why a file of a seed cannot be read, by both. */
+  readonly #faults = new Map<string, string>();
   /** Read when a chart asks for them, and as long as one does. */
   #lossCurves = new Map<number, GrowingCsv>();
   #lossColumns: readonly string[] = [];
@@ -62,7 +64,10 @@ export class WatchedRun {
   async look(thoroughly: boolean): Promise<void> {
     const records = RECORDS.map((name) => signatureOf(join(this.found.dir, name))).join();
     const isWritten = this.#standing?.holder != null;
-    const isAnother = records !== this.#signature || (isWritten && lockHolder(this.found.dir) === null);
+    const hasEnded = isWritten && lockHolder(this.found.dir) === null;
+    // What was at fault may not have been in a record.
+    const mayBeMended = thoroughly && this.#fault !== null;
+    const isAnother = records !== this.#signature || hasEnded || mayBeMended;
     if (isAnother) this.#readStanding(records);
     if (this.#standing === undefined) return;
     if (isAnother || isWritten || thoroughly) await this.#readCurves(this.#standing);
@@ -83,29 +88,34 @@ export class WatchedRun {
   async #readCurves({ dir, seeds }: RunStanding): Promise<void> {
     for (const { seed } of seeds) {
       const folder = join(dir, `seed-${seed}`);
-      let metrics = this.#metrics.get(seed);
-      if (metrics === undefined) {
-        metrics = new GrowingCsv(join(folder, 'metrics.csv'));
-        this.#metrics.set(seed, metrics);
-      }
-      try {
+      const metrics = this.#metrics.get(seed) ?? new GrowingCsv(join(folder, 'metrics.csv'));
+      this.#metrics.set(seed, metrics);
+      await this.#attempt('metrics', seed, async () => {
         if (await metrics.read()) this.#version++;
-        // Losses come between evaluations, a hundred updates at a time.
+      });
+      await this.#attempt('losses', seed, async () => {
         if (await this.#lossCurves.get(seed)?.read()) this.#version++;
         if (this.#losses.length === 0) this.#losses = await csvColumns(join(folder, 'losses.csv'));
-        this.#faults.delete(seed);
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        this.#faults.set(seed, error.message);
-      }
-      const picture = newestPicture(join(folder, 'media'));
-      if (picture !== null) this.#pictures.set(seed, picture);
+      });
+      this.#pictures.set(seed, newestPicture(join(folder, 'media')));
+    }
+  }
+
+  /** Reads a file of a seed, and remembers why where it cannot be. */
+  async #attempt(file: CurveFile, seed: number, read: () => Promise<void>): Promise<void> {
+    try {
+      await read();
+      this.#faults.delete(`${seed} ${file}`);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.#faults.set(`${seed} ${file}`, error.message);
     }
   }
 
   /** What the page is told of it. @param label what it is called beside the others */
   view({ info, experiment, status, holder, seeds }: RunStanding, label: string): RunView {
     const metrics = [...this.#metrics.values()].find(({ columns }) => columns.length > 0);
+    const views = seeds.map((seed) => this.#seedView(seed, experiment.steps));
     const drawable = (columns: readonly string[]) => columns.filter((name) => !placeColumns.includes(name));
     return {
       id: this.id,
@@ -117,7 +127,8 @@ export class WatchedRun {
       steps: experiment.steps,
       status,
       holder: holder && `process ${holder.pid} on ${holder.host}`,
-      seeds: seeds.map((seed) => this.#seedView(seed, experiment.steps)),
+      endsAt: this.#endOf(views, experiment.steps),
+      seeds: views,
       columns: { metrics: drawable(metrics?.columns ?? []), losses: drawable(this.#losses) },
       version: this.#version,
     };
@@ -126,15 +137,31 @@ export class WatchedRun {
   #seedView({ seed, status, reason }: SeedStanding, steps: number): SeedView {
     const metrics = this.#metrics.get(seed);
     const reward = metrics?.last('reward_mean');
+    const step = metrics?.last('env_step') || 0;
+    const pace = status === 'running' && metrics !== undefined ? paceOf(metrics) : null;
+    const [fault] = curveFiles.flatMap((file) => this.#faults.get(`${seed} ${file}`) ?? []);
     return {
       seed,
       status,
-      reason: reason ?? this.#faults.get(seed) ?? null,
-      step: metrics?.last('env_step') || 0,
+      reason: reason ?? fault ?? null,
+      step,
       reward: Number.isFinite(reward) ? reward! : null,
-      endsAt: status === 'running' && metrics !== undefined ? endOf(metrics, steps) : null,
+      endsAt: pace && Math.round(pace.at + (1000 * (steps - step)) / pace.perSecond),
       picture: this.#pictures.get(seed) ?? null,
     };
+  }
+
+  /** When all seeds will have ended, if as many train at once as now, those just begun as fast as the others. */
+  #endOf(seeds: readonly SeedView[], steps: number): number | null {
+    const running = seeds.filter(({ status }) => status === 'running');
+    const paces = running.flatMap(({ seed }) => paceOf(this.#metrics.get(seed)!) ?? []);
+    const perSecond = mean(paces.map((pace) => pace.perSecond));
+    if (perSecond === null) return null;
+    const left = seeds.map(({ status, step }) =>
+      status === 'running' || status === 'waiting' ? Math.max(0, steps - step) : 0,
+    );
+    const latest = Math.max(...paces.map(({ at }) => at));
+    return Math.round(latest + (1000 * left.reduce((a, b) => a + b, 0)) / (perSecond * running.length));
   }
 
   /** Some columns of every seed's file, as far as they are there. */
@@ -160,13 +187,10 @@ export class WatchedRun {
     const opened = new Map<number, GrowingCsv>();
     for (const { seed } of this.#standing?.seeds ?? []) {
       const csv = new GrowingCsv(join(this.found.dir, `seed-${seed}`, 'losses.csv'), { wanted });
-      try {
+      await this.#attempt('losses', seed, async () => {
         await csv.read();
         opened.set(seed, csv);
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        this.#faults.set(seed, error.message);
-      }
+      });
     }
     this.#lossColumns = wanted;
     this.#lossCurves = opened;
@@ -202,13 +226,9 @@ function newestPicture(media: string): string | null {
   }
 }
 
-/** When a seed will have come to `steps` if it goes on as in its last evaluations; null where that is not known. */
-function endOf(metrics: GrowingCsv, steps: number): number | null {
-  const step = metrics.last('env_step');
-  const wall = metrics.last('wall_seconds');
-  const perSecond =
-    (step - (metrics.kept('env_step').at(-RECENT) ?? 0)) /
-    (wall - (metrics.kept('wall_seconds').at(-RECENT) ?? 0));
-  const end = metrics.modified + (1000 * (steps - step)) / perSecond;
-  return perSecond > 0 && Number.isFinite(end) ? Math.round(end) : null;
+/** Environment steps a second in the last evaluations, and when that was; null where it is not known. */
+function paceOf(metrics: GrowingCsv): { perSecond: number; at: number } | null {
+  const since = (column: string) => metrics.last(column) - (metrics.kept(column).at(-RECENT) ?? 0);
+  const perSecond = since('env_step') / since('wall_seconds');
+  return perSecond > 0 && Number.isFinite(perSecond) ? { perSecond, at: metrics.modified } : null;
 }

@@ -14,7 +14,7 @@ import { RunsTable } from './runs-table.ts';
 import { keepSettings, readSettings } from './settings.ts';
 import { resultsElements } from './tables.ts';
 
-/** Okabe and Ito (2008), as in the figures; the black one by the page's own text. */
+/** Okabe and Ito (2008), as in the figures, but grey for black, which is lost on a dark page. */
 const COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#888888', '#F0E442'];
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
 /** Milliseconds after which a page that hears nothing says so. */
@@ -68,10 +68,8 @@ function lookOf(run: RunView): { colour: string; dash: number[] } {
 
 function drawRuns(): void {
   const shown = new Set(shownRuns());
-  table.draw(
-    listedRuns().map((run) => ({ run, colour: lookOf(run).colour, shown: shown.has(run) })),
-    now,
-  );
+  table.draw(listedRuns().map((run) => ({ run, colour: lookOf(run).colour, shown: shown.has(run) })));
+  table.tick(now);
   byId('pictures', HTMLElement).hidden = !gallery.draw([...shown]);
 }
 
@@ -140,13 +138,18 @@ async function fetchCurves(): Promise<void> {
     );
     for (const { id, version } of stale) asked.set(`${id} ${file}`, `${version} ${wanted}`);
     const ids = stale.map(({ id }) => id);
-    return ids.length > 0
-      ? [{ file, address: `curves?${new URLSearchParams({ file, columns: wanted, runs: `${ids}` })}` }]
-      : [];
+    return ids.length > 0 ? [{ file, ids, query: { file, columns: wanted, runs: `${ids}` } }] : [];
   });
   await Promise.all(
-    due.map(async ({ file, address }) => {
-      for (const run of await fetchJson<RunCurves[]>(address)) curves.set(`${run.id} ${file}`, run);
+    due.map(async ({ file, ids, query }) => {
+      try {
+        const found = await fetchJson<RunCurves[]>(`curves?${new URLSearchParams(query)}`);
+        for (const run of found) curves.set(`${run.id} ${file}`, run);
+      } catch (error) {
+        // The next news ask again.
+        for (const id of ids) asked.delete(`${id} ${file}`);
+        throw error;
+      }
     }),
   );
   drawCharts();
@@ -237,20 +240,17 @@ function hear(news: News): void {
   }
   const words = [...counts].map(([status, count]) => `${count} ${status}`).join(', ');
   say(words || 'no runs yet', false);
+  document.title = `${words || 'no runs yet'} – wm watch`;
   byId('faults', HTMLElement).replaceChildren(
     ...news.faults.map(({ folder, fault }) => element('li', {}, `${folder}: ${fault}`)),
   );
-  if (!isOther) {
-    // The time left goes on.
-    if (counts.has('running')) drawRuns();
-    return;
-  }
+  table.tick(now);
+  if (!isOther) return;
   drawAll();
   drawResults().catch(report);
 }
 
-const controls = { axis: 'axis', seeds: 'seeds', smoothing: 'smoothing' } as const;
-for (const key of Object.values(controls)) {
+for (const key of ['axis', 'seeds', 'smoothing'] as const) {
   const select = byId(key, HTMLSelectElement);
   select.value = settings[key];
   select.addEventListener('change', () => {

@@ -16,6 +16,8 @@ export class RunsTable {
   readonly #show: (run: RunView, shown: boolean) => void;
   readonly #open = new Set<number>();
   #rows: readonly ShownRun[] = [];
+  /** The cells of the times left, which go on between two drawings: under a click, rows should stay what they are. */
+  #clocks: { cell: HTMLElement; endsAt: number }[] = [];
   #now = 0;
 
   /** @param show told when the reader shows or hides a run */
@@ -24,10 +26,9 @@ export class RunsTable {
     this.#show = show;
   }
 
-  /** @param now the server's clock, in milliseconds since 1970 */
-  draw(rows: readonly ShownRun[], now: number): void {
+  draw(rows: readonly ShownRun[]): void {
     this.#rows = rows;
-    this.#now = now;
+    this.#clocks = [];
     const focused = document.activeElement?.id;
     const head = ['Run', 'Status', 'Seeds', 'Step', 'Left', 'Reward', 'Folder'].map((name) =>
       element('th', { scope: 'col' }, name),
@@ -35,6 +36,14 @@ export class RunsTable {
     const bodies = rows.map((row) => element('tbody', {}, this.#row(row), ...this.#seedRows(row)));
     this.#table.replaceChildren(element('thead', {}, element('tr', {}, ...head)), ...bodies);
     if (focused) document.getElementById(focused)?.focus();
+  }
+
+  /** Says what time is left. @param now the server's clock, in milliseconds since 1970 */
+  tick(now: number): void {
+    this.#now = now;
+    for (const { cell, endsAt } of this.#clocks) {
+      cell.textContent = formatSeconds(Math.max(0, endsAt - now) / 1000);
+    }
   }
 
   #row({ run, colour, shown }: ShownRun): HTMLTableRowElement {
@@ -46,19 +55,19 @@ export class RunsTable {
     seeds.setAttribute('aria-expanded', `${this.#open.has(run.id)}`);
     seeds.addEventListener('click', () => {
       if (!this.#open.delete(run.id)) this.#open.add(run.id);
-      this.draw(this.#rows, this.#now);
+      this.draw(this.#rows);
+      this.tick(this.#now);
     });
     const rewards = run.seeds.flatMap(({ reward }) => reward ?? []);
-    const least = Math.min(...run.seeds.map(({ step }) => step));
-    const ends = run.seeds.flatMap(({ endsAt }) => endsAt ?? []);
+    const step = meanOf(run.seeds.map((seed) => seed.step));
     return element(
       'tr',
       {},
       element('th', { scope: 'row' }, element('label', {}, box, ' ', swatch, run.label)),
       element('td', { className: run.status, title: run.holder ?? '' }, run.status),
       element('td', {}, seeds),
-      element('td', { className: 'number' }, `${shortNumber(least)} of ${shortNumber(run.steps)}`),
-      element('td', { className: 'number' }, ends.length > 0 ? this.#left(Math.max(...ends)) : ''),
+      element('td', { className: 'number' }, `${shortNumber(step)} of ${shortNumber(run.steps)}`),
+      this.#clock(run.endsAt),
       element('td', { className: 'number' }, rewards.length > 0 ? meanOf(rewards).toFixed(1) : ''),
       element('td', { className: 'folder' }, run.folder),
     );
@@ -83,14 +92,16 @@ export class RunsTable {
       element('td', { className: status }, status),
       element('td', {}, progress),
       element('td', { className: 'number' }, shortNumber(step)),
-      element('td', { className: 'number' }, endsAt === null ? '' : this.#left(endsAt)),
+      this.#clock(endsAt),
       element('td', { className: 'number' }, reward?.toFixed(1) ?? ''),
       element('td', { className: 'reason' }, reason ?? ''),
     );
   }
 
-  #left(endsAt: number): string {
-    return formatSeconds(Math.max(0, endsAt - this.#now) / 1000);
+  #clock(endsAt: number | null): HTMLElement {
+    const cell = element('td', { className: 'number' });
+    if (endsAt !== null) this.#clocks.push({ cell, endsAt });
+    return cell;
   }
 }
 
