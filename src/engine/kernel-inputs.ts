@@ -21,6 +21,44 @@ export function numberedInputs(inputs: tf.NamedTensorInfoMap, name: string): tf.
 /** Rows of one member: [members, …, columns]. */
 export const rowsOf = ({ shape }: tf.TensorInfo): number => size(shape.slice(1, -1));
 
+/** Rows over the last axis, and the numbers of each. */
+export const lastAxisRows = ({ shape }: tf.TensorInfo): [number, number] => [
+  size(shape.slice(0, -1)),
+  shape.at(-1)!,
+];
+
+/** Rows over both last axes, and the numbers of each. */
+export const lastTwoAxesRows = ({ shape }: tf.TensorInfo): [number, number] => [
+  size(shape.slice(0, -2)),
+  size(shape.slice(-2)),
+];
+
+/** Blocks of all rows of a recurrent unit's state [members, …, units], and the units of each. */
+export const gruShape = ({ shape }: tf.TensorInfo, blocks: number): [number, number] => [
+  size(shape.slice(0, -1)) * blocks,
+  shape.at(-1)! / blocks,
+];
+
+/** A dense or block-diagonal layer of rows. */
+export interface NormLayerShape {
+  members: number;
+  rows: number;
+  blocks: number;
+  /** Of one block: what goes in and what comes out. */
+  depth: number;
+  columns: number;
+}
+
+/**
+ * @param x [members, rows, inputs]
+ * @param weight [members, blocks, inputs / blocks, outputs / blocks], without the axis of blocks where there is one
+ */
+export function normLayerShape(x: tf.TensorInfo, weight: tf.TensorInfo): NormLayerShape {
+  const [members, ...own] = weight.shape as [number, ...number[]];
+  const [blocks, depth, columns] = (own.length === 2 ? [1, ...own] : own) as [number, number, number];
+  return { members, rows: rowsOf(x), blocks, depth, columns };
+}
+
 /** The matrices of a tf.matMul. */
 export interface MatMulShape {
   /** Extents of the leading axes, and their product. */

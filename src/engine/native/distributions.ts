@@ -1,9 +1,5 @@
-import type * as tf from '@tensorflow/tfjs-core';
-import { size } from '../size.ts';
+import { lastAxisRows, lastTwoAxesRows } from '../kernel-inputs.ts';
 import { floats, type Kernel } from './kernel.ts';
-
-/** Rows over the last axis, and the numbers of each. */
-const rowsOf = ({ shape }: tf.TensorInfo): [number, number] => [size(shape.slice(0, -1)), shape.at(-1)!];
 
 /** Kernels of distributions over the classes or bins of the last axis. */
 export const distributions: readonly Kernel[] = [
@@ -15,7 +11,7 @@ export const distributions: readonly Kernel[] = [
         kernel: 'MixedLogProbabilities',
         operands: [logits!],
         outputs: [ofLogits, ofLogits],
-        parameters: [...rowsOf(logits!), Number(mix)],
+        parameters: [...lastAxisRows(logits!), Number(mix)],
       };
     },
   },
@@ -25,7 +21,7 @@ export const distributions: readonly Kernel[] = [
       kernel: 'MixedLogProbabilitiesGradient',
       operands: [dy!, probabilities!],
       outputs: [floats(dy!.shape)],
-      parameters: [...rowsOf(dy!), Number(mix)],
+      parameters: [...lastAxisRows(dy!), Number(mix)],
     }),
   },
   {
@@ -34,20 +30,17 @@ export const distributions: readonly Kernel[] = [
       kernel: 'SampleCategorical',
       operands: uniform ? [logP!, uniform] : [logP!],
       outputs: [floats(logP!.shape)],
-      parameters: [...rowsOf(logP!), Number(Boolean(uniform))],
+      parameters: [...lastAxisRows(logP!), Number(Boolean(uniform))],
     }),
   },
   {
     name: 'CategoricalKl',
-    plan: ({ logP, logQ }) => {
-      const sums = floats(logP!.shape.slice(0, -2));
-      return {
-        kernel: 'CategoricalKl',
-        operands: [logP!, logQ!],
-        outputs: [sums],
-        parameters: [size(sums.shape), size(logP!.shape.slice(-2))],
-      };
-    },
+    plan: ({ logP, logQ }) => ({
+      kernel: 'CategoricalKl',
+      operands: [logP!, logQ!],
+      outputs: [floats(logP!.shape.slice(0, -2))],
+      parameters: lastTwoAxesRows(logP!),
+    }),
   },
   {
     name: 'CategoricalKlGradient',
@@ -55,7 +48,7 @@ export const distributions: readonly Kernel[] = [
       kernel: 'CategoricalKlGradient',
       operands: [dy!, logP!, logQ!],
       outputs: [floats(logP!.shape), floats(logQ!.shape)],
-      parameters: [size(dy!.shape), size(logP!.shape.slice(-2))],
+      parameters: lastTwoAxesRows(logP!),
     }),
   },
   {
@@ -64,7 +57,7 @@ export const distributions: readonly Kernel[] = [
       kernel: 'TwoHotLoss',
       operands: [logits!, target!, bins!],
       outputs: [floats(target!.shape), floats(logits!.shape)],
-      parameters: rowsOf(logits!),
+      parameters: lastAxisRows(logits!),
     }),
   },
   {
@@ -73,7 +66,7 @@ export const distributions: readonly Kernel[] = [
       kernel: 'TwoHotMean',
       operands: [logits!, bins!],
       outputs: [floats(logits!.shape.slice(0, -1)), floats(logits!.shape)],
-      parameters: rowsOf(logits!),
+      parameters: lastAxisRows(logits!),
     }),
   },
 ];

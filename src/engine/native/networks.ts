@@ -1,6 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { matMulShape, numberedInputs, rowsOf } from '../kernel-inputs.ts';
-import { size } from '../size.ts';
+import { gruShape, matMulShape, normLayerShape, numberedInputs, rowsOf } from '../kernel-inputs.ts';
 import { floats, type Kernel } from './kernel.ts';
 
 /** Extents of what goes into the layers, and of what comes out of the last one. */
@@ -51,22 +50,15 @@ const mlpGradient = (name: string): Kernel => ({
   },
 });
 
-/** How many blocks there are of a state [members, …, units], and the units of each. */
-const blocksOf = ({ shape }: tf.TensorInfo, blocks: number): number[] => [
-  size(shape.slice(0, -1)) * blocks,
-  shape.at(-1)! / blocks,
-];
-
 /** Of a normalised layer: members, rows, blocks, depth and columns of a block, activation, whether it is normalised. */
 function normLayerOf(
   x: tf.TensorInfo,
-  { shape }: tf.TensorInfo,
+  weight: tf.TensorInfo,
   scale: tf.TensorInfo | undefined,
   activation: unknown,
 ): number[] {
-  const [members, ...own] = shape;
-  const [blocks, depth, columns] = own.length === 2 ? [1, ...own] : own;
-  return [members!, rowsOf(x), blocks!, depth!, columns!, Number(activation), Number(Boolean(scale))];
+  const { members, rows, blocks, depth, columns } = normLayerShape(x, weight);
+  return [members, rows, blocks, depth, columns, Number(activation), Number(Boolean(scale))];
 }
 
 /**
@@ -145,7 +137,7 @@ export const networks: readonly Kernel[] = [
       kernel: 'GruStep',
       operands: [gates!, hidden!],
       outputs: [floats(hidden!.shape)],
-      parameters: blocksOf(hidden!, Number(blocks)),
+      parameters: gruShape(hidden!, Number(blocks)),
     }),
   },
   {
@@ -154,7 +146,7 @@ export const networks: readonly Kernel[] = [
       kernel: 'GruStepGradient',
       operands: [dy!, gates!, hidden!],
       outputs: [floats(gates!.shape), floats(hidden!.shape)],
-      parameters: blocksOf(hidden!, Number(blocks)),
+      parameters: gruShape(hidden!, Number(blocks)),
     }),
   },
   {

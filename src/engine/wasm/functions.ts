@@ -108,4 +108,102 @@ export interface Functions {
     rate: number,
     correction: number,
   ): void;
+  activateRows(
+    rows: number,
+    count: number,
+    activation: number,
+    sums: number,
+    scale: number,
+    factors: number,
+    y: number,
+  ): void;
+  sumGradients(
+    rows: number,
+    count: number,
+    activation: number,
+    dy: number,
+    sums: number,
+    scale: number,
+    factors: number,
+    dScale: number,
+    dSums: number,
+  ): void;
+  gruForward(rows: number, units: number, gates: number, hidden: number, next: number): void;
+  gruBackward(
+    rows: number,
+    units: number,
+    dNext: number,
+    gates: number,
+    hidden: number,
+    dGates: number,
+    dHidden: number,
+  ): void;
+  mixedLogProbabilities(
+    rows: number,
+    classes: number,
+    mix: number,
+    logits: number,
+    logs: number,
+    probabilities: number,
+  ): void;
+  mixedLogProbabilitiesGradient(
+    rows: number,
+    classes: number,
+    mix: number,
+    dy: number,
+    probabilities: number,
+    dLogits: number,
+  ): void;
+  sampleCategorical(rows: number, classes: number, logs: number, uniform: number, choices: number): void;
+  categoricalKl(rows: number, count: number, logP: number, logQ: number, sums: number): void;
+  categoricalKlGradient(
+    rows: number,
+    count: number,
+    dy: number,
+    logP: number,
+    logQ: number,
+    dP: number,
+    dQ: number,
+  ): void;
+  twoHotLoss(
+    rows: number,
+    count: number,
+    logits: number,
+    numbers: number,
+    bins: number,
+    losses: number,
+    deviation: number,
+  ): void;
+  twoHotMean(
+    rows: number,
+    count: number,
+    logits: number,
+    bins: number,
+    means: number,
+    probabilities: number,
+  ): void;
+  adaptiveClip(
+    count: number,
+    parameters: number,
+    gradient: number,
+    clipped: number,
+    clip: number,
+    least: number,
+  ): void;
+  laprop(
+    count: number,
+    parameters: number,
+    gradient: number,
+    mean: number,
+    square: number,
+    nextParameters: number,
+    nextMean: number,
+    nextSquare: number,
+    beta1: number,
+    beta2: number,
+    unit: number,
+    epsilon: number,
+    rate: number,
+    correction: number,
+  ): void;
 }

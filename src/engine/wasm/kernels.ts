@@ -1,11 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { adam, globalNorm } from './adam.ts';
 import { batchMatMul } from './batch-matmul.ts';
+import { distributions } from './categorical.ts';
 import { copies } from './copies.ts';
 import { exp } from './exp.ts';
+import { gruStep, gruStepGradient } from './gru.ts';
 import { type Build, Heap } from './heap.ts';
+import { adaptiveClip, laprop } from './laprop.ts';
 import { lstmSequence, lstmSequenceGradient } from './lstm.ts';
 import { mlps } from './mlp.ts';
+import { normDense, normDenseGradient } from './norm-dense.ts';
 import { lambdaReturn } from './returns.ts';
 import { rollOut } from './rollout.ts';
 import { meanSquaredError, meanSquaredErrorGradient } from './squared-error.ts';
@@ -20,12 +24,19 @@ const kernels = [
   ...mlps,
   lstmSequence,
   lstmSequenceGradient,
+  normDense,
+  normDenseGradient,
+  gruStep,
+  gruStepGradient,
+  ...distributions,
   rollOut,
   lambdaReturn,
   meanSquaredError,
   meanSquaredErrorGradient,
   globalNorm,
   adam,
+  adaptiveClip,
+  laprop,
 ];
 
 /** tfjs's own kernels that ours have replaced. */

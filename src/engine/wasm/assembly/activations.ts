@@ -52,6 +52,39 @@ export function exp(input: v128): v128 {
   return f32x4.mul(p, power);
 }
 
+/** The natural logarithm of four lanes: -infinity of 0, NaN of what is below (the minimax coefficients of Cephes' `logf`). */
+@inline
+export function log(x: v128): v128 {
+  // What has no exponent of its own borrows one.
+  const isTiny = f32x4.lt(x, f32x4.splat(1.17549435e-38));
+  const bits = v128.bitselect(f32x4.mul(x, f32x4.splat(8388608)), x, isTiny);
+  let exponent = f32x4.convert_i32x4_s(i32x4.sub(i32x4.shr_s(bits, 23), i32x4.splat(126)));
+  exponent = f32x4.sub(exponent, v128.and(isTiny, f32x4.splat(23)));
+  // The fraction in [0.5, 1), then, with the exponent, in [√0.5, √2), less 1.
+  let m = v128.or(v128.and(bits, i32x4.splat(0x007fffff)), i32x4.splat(0x3f000000));
+  const isLow = f32x4.lt(m, f32x4.splat(0.707106781186547524));
+  exponent = f32x4.sub(exponent, v128.and(isLow, f32x4.splat(1)));
+  m = f32x4.sub(f32x4.add(m, v128.and(isLow, m)), f32x4.splat(1));
+  const square = f32x4.mul(m, m);
+  let p = multiplyAdd(m, f32x4.splat(7.0376836292e-2), f32x4.splat(-1.1514610310e-1));
+  p = multiplyAdd(p, m, f32x4.splat(1.1676998740e-1));
+  p = multiplyAdd(p, m, f32x4.splat(-1.2420140846e-1));
+  p = multiplyAdd(p, m, f32x4.splat(1.4249322787e-1));
+  p = multiplyAdd(p, m, f32x4.splat(-1.6668057665e-1));
+  p = multiplyAdd(p, m, f32x4.splat(2.0000714765e-1));
+  p = multiplyAdd(p, m, f32x4.splat(-2.4999993993e-1));
+  p = multiplyAdd(p, m, f32x4.splat(3.3333331174e-1));
+  p = f32x4.mul(f32x4.mul(p, m), square);
+  p = multiplyAdd(exponent, f32x4.splat(-2.12194440e-4), p);
+  p = f32x4.sub(p, f32x4.mul(square, f32x4.splat(0.5)));
+  const result = multiplyAdd(exponent, f32x4.splat(0.693359375), f32x4.add(m, p));
+  const zero = f32x4.splat(0), infinity = f32x4.splat(Infinity);
+  const isPlain = v128.and(f32x4.gt(x, zero), f32x4.lt(x, infinity));
+  // Infinity and NaN are their own logarithms, what is below 0 has none.
+  const other = v128.bitselect(f32x4.neg(infinity), f32x4.mul(x, f32x4.sqrt(x)), f32x4.eq(x, zero));
+  return v128.bitselect(result, other, isPlain);
+}
+
 /** y = e^x, elementwise; y may be x. */
 export function exponential(count: i32, x: usize, y: usize): void {
   for (let i = 0; i < count; i += 4) {

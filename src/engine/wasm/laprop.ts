@@ -1,0 +1,67 @@
+import type { Kernel } from './kernel.ts';
+
+/**
+ * Adaptive gradient clipping; src/nn/laprop.ts has the equations.
+ *
+ *   inputs       parameters, gradient [members, size]
+ *   attributes   clip, leastNorm; sizes: of the parameters one after the other
+ *   outputs      the clipped gradient
+ */
+export const adaptiveClip: Kernel = {
+  name: 'AdaptiveClip',
+  run(heap, { parameters, gradient }, attributes) {
+    const { clip, leastNorm } = attributes as Record<string, number>;
+    const sizes = attributes.sizes as number[];
+    const clipped = heap.output(gradient!.shape);
+    for (let m = 0; m < gradient!.shape[0]!; m++) {
+      const starts = [parameters!, gradient!, clipped].map((x) => heap.at(x, m)) as [number, number, number];
+      let passed = 0;
+      for (const size of sizes) {
+        const [p, g, to] = starts.map((start) => start + 4 * passed) as [number, number, number];
+        heap.functions.adaptiveClip(size, p, g, to, clip!, leastNorm!);
+        passed += size;
+      }
+    }
+    return [clipped];
+  },
+};
+
+/**
+ * One step of LaProp, each member by its own learning rate.
+ *
+ *   inputs       parameters, gradient, mean, square [members, size]; learningRate [members, 1]; meanCorrection,
+ *                squareCorrection: scalars
+ *   attributes   beta1, beta2, unit, epsilon
+ *   outputs      parameters, mean, square
+ */
+export const laprop: Kernel = {
+  name: 'LaProp',
+  run(heap, { parameters, gradient, mean, square, learningRate, ...corrections }, attributes) {
+    const { beta1, beta2, unit, epsilon } = attributes as Record<string, number>;
+    const [members, size] = parameters!.shape as [number, number];
+    const meanCorrection = heap.values(corrections.meanCorrection!)[0]!;
+    const squareCorrection = heap.values(corrections.squareCorrection!)[0]!;
+    const nextParameters = heap.output([members, size]);
+    const nextMean = heap.output([members, size]);
+    const nextSquare = heap.output([members, size]);
+    for (let m = 0; m < members; m++) {
+      heap.functions.laprop(
+        size,
+        heap.at(parameters!, m),
+        heap.at(gradient!, m),
+        heap.at(mean!, m),
+        heap.at(square!, m),
+        heap.at(nextParameters, m),
+        heap.at(nextMean, m),
+        heap.at(nextSquare, m),
+        beta1!,
+        beta2!,
+        unit!,
+        epsilon!,
+        heap.values(learningRate!)[m]! * meanCorrection,
+        squareCorrection,
+      );
+    }
+    return [nextParameters, nextMean, nextSquare];
+  },
+};
