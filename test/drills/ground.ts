@@ -33,8 +33,6 @@ critic: { hidden: [8] }
 export interface Run {
   config: string;
   args: readonly string[];
-  /** What its environment adds. */
-  env?: Record<string, string>;
 }
 
 export const tiny: Run = { config: dreamCritic, args: [] };
@@ -45,15 +43,35 @@ export const continuousRuns: readonly Run[] = [
   { config: `${tinyPpo}environment: Pendulum-v1\nnormalise: true\n`, args: [] },
 ];
 
-/** A run of an agent with memory: what it carries from step to step decides its actions. */
-export const recurrentRun: Run = {
-  ...tiny,
-  env: {
-    NODE_OPTIONS: ['tsx', './recurrent-agent.ts']
-      .map((name) => `--import=${import.meta.resolve(name)}`)
-      .join(' '),
+/** What is small of a Dreamer or a PlaNet, with every part. */
+const tinyRssm = `${length}name: tiny
+engine: wasm
+randomSteps: 40
+updateEvery: 2
+logEvery: 5
+replay: { capacity: 100, batch: 3, length: 4 }
+model: { stoch: 2, classes: 3, deter: 8, hidden: 5, blocks: 2, units: 6, encoderLayers: 1, decoderLayers: 1 }
+twoHot: { bins: 7, limit: 3 }
+`;
+
+/** Runs of agents with memory: what they carry from step to step, a state of the model or a plan too, decides their actions. */
+export const recurrentRuns: readonly Run[] = [
+  {
+    config: `${tinyRssm}method: dreamer
+horizon: 3
+startsPerWindow: 3
+critic: { layers: 1 }
+actor: { layers: 1 }
+`,
+    args: [],
   },
-};
+  {
+    config: `${tinyRssm}method: planet
+planner: { horizon: 3, candidates: 6, elites: 2, iterations: 2, warmStart: true }
+`,
+    args: [],
+  },
+];
 
 export interface StartOptions {
   env?: Record<string, string>;
@@ -122,11 +140,7 @@ export class Ground {
     const { WM_ENGINE } = process.env;
     const engine = WM_ENGINE ? ['--engine', WM_ENGINE] : [];
     const command = wrap([...wmBriefly, 'train', '--config', config, ...this.#run.args, ...engine]);
-    const { child, ended } = launch(command, {
-      cwd: this.cwd,
-      detached: true,
-      env: { ...this.#run.env, ...env },
-    });
+    const { child, ended } = launch(command, { cwd: this.cwd, detached: true, env });
     this.#running.add(child);
     void ended.then(() => this.#running.delete(child));
     return { child, ended };

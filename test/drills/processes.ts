@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { GROUP_SIGNALS } from '../../src/experiment/signals.ts';
 import type { RandomStream } from '../../src/random/stream.ts';
 import type { Drill } from './drill.ts';
-import { continuousRuns, Ground, type Model, makeModel, type Run, recurrentRun, tiny } from './ground.ts';
+import { continuousRuns, Ground, type Model, makeModel, type Run, recurrentRuns, tiny } from './ground.ts';
 
 /** Faults of processes: killed, signalled, hanging, out of memory. */
 
@@ -86,12 +86,9 @@ export const killContinuous = killIn('SIGKILL with continuous actions', 6, (rand
 );
 
 /** Where the agent remembers. */
-export const killRecurrent = killIn('SIGKILL with memory', 4, async (random) => {
-  const model = await makeModel(random, 0, recurrentRun);
-  const [columns] = model.results.get('seed-0/losses.csv')!.split('\n');
-  if (columns!.includes('reconstruction')) throw new Error('the agent with memory was not loaded');
-  return [model];
-});
+export const killRecurrent = killIn('SIGKILL with memory', 4, (random) =>
+  Promise.all(recurrentRuns.map((run) => makeModel(random, 0, run))),
+);
 
 /** A run that spends its time in its random phase and in evaluations of some thousand episodes. */
 const LONG_PHASES: Run = {
