@@ -94,6 +94,7 @@ const badFiles: [string, string][] = [
     'critic:\n  shapeModel: true',
     'c.yaml:3:3: critic.shapeModel: unknown key, did you mean `critic.shapesModel`?',
   ],
+  ['presets: [a]', 'c.yaml:2:1: presets: unknown key, did you mean `preset`?'],
   ['colour: red', 'c.yaml:2:1: colour: unknown key, see wm train --help-config'],
   ['__proto__: {steps: 3}', 'c.yaml:2:1: __proto__: unknown key, see wm train --help-config'],
   ['"a\\nb": 1', 'c.yaml:2:1: "a\\nb": unknown key, see wm train --help-config'],

@@ -65,10 +65,10 @@ test('what wm writes out is valid, and each key of it dotted and swept too', () 
     for (const { path: keys, node } of leafKeys(schemaRoot(method))) {
       const key = keys.join('.');
       if (node.default === undefined || key === 'method') continue;
-      const value = JSON.stringify(node.default);
-      assert.deepEqual(messages('config', `method: ${method}\n${key}: ${value}`), [], key);
-      assert.deepEqual(messages('sweep', `method: ${method}\nsweep: {${key}: [${value}]}`), [], key);
-      assert.deepEqual(messages('sweep', `method: ${method}\nsweep: [{${key}: ${value}}]`), [], key);
+      const value = node.default;
+      assert.deepEqual(violationsOf(schemas.config, { method, [key]: value }), [], key);
+      assert.deepEqual(violationsOf(schemas.sweep, { method, sweep: { [key]: [value] } }), [], key);
+      assert.deepEqual(violationsOf(schemas.sweep, { method, sweep: [{ [key]: value }] }), [], key);
     }
   }
 });

@@ -66,7 +66,7 @@ function range(node: SchemaNode): string {
 
 /** The text of `wm train --help-config`: one line per key with its range, default and description. */
 export function describeConfig(): string {
-  return methodNames
+  const perMethod = methodNames
     .map((method) => {
       const leaves = leafKeys(schemaRoot(method));
       const width = Math.max(...leaves.map(({ path }) => path.join('.').length));
@@ -77,6 +77,7 @@ export function describeConfig(): string {
       return `Config keys of method ${method}:\n${lines.join('\n')}\n`;
     })
     .join('\n');
+  return `${perMethod}\nBesides, a config may name presets, \`preset: [NAME]\`, and that of a sweep has \`sweep\`: docs/configs.md, docs/sweeps.md\n`;
 }
 
 /** A value on one line, as YAML has it. */

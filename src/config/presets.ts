@@ -36,10 +36,8 @@ export function applyPresets(
 ): void {
   const named = namedPresets(source);
   source.remove(KEY);
-  const known = named.length + commanded.length > 0 ? shelf?.names() : [];
-  const open = (name: string, place: string) => openPreset(name, place, shelf, known ?? []);
-  const under = named.map(({ name, place }) => open(name, place));
-  const over = commanded.map((name) => open(name, '--preset'));
+  const under = named.map(({ name, place }) => openPreset(name, place, shelf));
+  const over = commanded.map((name) => openPreset(name, '--preset', shelf));
   if (under.length + over.length > 0) source.layPresets(under, over);
 }
 
@@ -70,16 +68,12 @@ function namedPresets(source: ConfigSource): { name: string; place: string }[] {
   });
 }
 
-/** @param known the names on the shelf */
-function openPreset(
-  name: string,
-  place: string,
-  shelf: PresetShelf | undefined,
-  known: readonly string[],
-): ConfigSource {
+/** @param place where the name stands */
+function openPreset(name: string, place: string, shelf: PresetShelf | undefined): ConfigSource {
   if (shelf === undefined) {
     throw new UserError(`${place}: this config stands for itself, write the keys of the preset out`);
   }
+  const known = shelf.names();
   if (!known.includes(name)) {
     const near = closest(name, known);
     const advice = near === undefined ? '' : `, did you mean ${near}?`;

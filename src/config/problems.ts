@@ -62,12 +62,13 @@ export function shown(value: unknown): string {
 }
 
 function unknownKey(path: KeyPath, root: SchemaNode, help: string): string {
+  const ofFiles = root.properties?.method ? ['preset', 'sweep'] : [];
   const names = leafKeys(root).flatMap((leaf) =>
     leaf.path.map((_, depth) => leaf.path.slice(0, depth + 1).join('.')),
   );
   const word = String(path.at(-1));
   const meant =
-    closest(dotted(path), names) ??
+    closest(dotted(path), [...names, ...ofFiles]) ??
     names.find((name) => name.split('.').at(-1) === word) ??
     names.find((name) => name === otherWords.get(word.toLowerCase()));
   return meant === undefined ? `unknown key, ${help}` : didYouMean(meant);

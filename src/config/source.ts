@@ -33,6 +33,7 @@ interface LaidPlace extends Place {
 export const LONGEST_CONFIG = 2 ** 17;
 /** Parts of a dotted key; the schema's have two. */
 const DEEPEST = 10;
+
 /** A config file as it was read. */
 interface Written {
   file: string;
