@@ -2,13 +2,14 @@ import { WEIGHTS_FILE } from '../play/played-run.ts';
 import { preparePlay } from '../play/prepare.ts';
 import { printable } from '../printable.ts';
 import { writeOutputFolder } from '../runs/output-folder.ts';
+import type { CheckpointChoice } from '../runs/saved-seeds.ts';
 import { readPage } from '../serve/page.ts';
 import { type Content, type Site, startServer } from '../serve/server.ts';
 import { untilStopped } from './until-stopped.ts';
 
 interface PlayCommandOptions {
   seed?: number;
-  checkpoint: 'last' | 'best';
+  checkpoint: CheckpointChoice;
   port: number;
   web?: string;
   replace?: boolean;

@@ -1,16 +1,8 @@
 import type { Form, Ink, Position, Shape } from '../envs/drawing.ts';
 import { html, type Markup } from '../markup.ts';
 import { type Clock, isStill, valuesOverTime } from './animation.ts';
+import { INK_COLOURS } from './colours.ts';
 import { short } from './numbers.ts';
-
-/** Colours that are told apart by every kind of colour vision and in grey. */
-const COLOURS: Record<Ink, string> = {
-  ground: '#8c959f',
-  body: '#24405c',
-  limb: '#d08b45',
-  joint: '#5c4a8a',
-  goal: '#1a9169',
-};
 
 /** Decimals of lengths in the world's units: an environment's view is a few units wide, some hundred pixels. */
 const DECIMALS = 3;
@@ -23,7 +15,7 @@ const place = ([x, y]: Position) => `${length(x)} ${length(-y)}`;
 const degrees = (angle: number) => short((-angle * 180) / Math.PI, DEGREE_DECIMALS);
 
 function formMarkup(form: Form, ink: Ink): Markup {
-  const colour = COLOURS[ink];
+  const colour = INK_COLOURS[ink];
   if (form.kind === 'circle') {
     const [x, y] = form.centre;
     return html`<circle cx="${length(x)}" cy="${length(-y)}" r="${length(form.radius)}" fill="${colour}"/>`;

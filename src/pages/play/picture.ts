@@ -1,12 +1,5 @@
-import type { Drawing, Form, Ink, Shape } from '../../envs/drawing.ts';
-
-const COLOURS: Record<Ink, string> = {
-  ground: '#8c959f',
-  body: '#24405c',
-  limb: '#d08b45',
-  joint: '#5c4a8a',
-  goal: '#1a9169',
-};
+import type { Drawing, Form, Shape } from '../../envs/drawing.ts';
+import { INK_COLOURS } from '../../pictures/colours.ts';
 
 /**
  * Draws an observation on a canvas, as large as the page has room for and in its middle. Shapes whose place is not finite
@@ -43,8 +36,8 @@ function drawShape(context: CanvasRenderingContext2D, { form, ink, at = [0, 0], 
   if (![...at, angle].every(Number.isFinite)) return;
   context.translate(...(at as [number, number]));
   context.rotate(angle);
-  context.fillStyle = COLOURS[ink];
-  context.strokeStyle = COLOURS[ink];
+  context.fillStyle = INK_COLOURS[ink];
+  context.strokeStyle = INK_COLOURS[ink];
   context.beginPath();
   outline(context, form);
   if (form.kind === 'line') {
