@@ -124,17 +124,17 @@ describe('dreams', () => {
           }
         }
       }),
-      { seed: 1, numRuns: 40 },
+      { seed: 1, numRuns: 25 },
     );
   });
 
   test("of a trained agent's own episodes miss by what its metrics say", async () => {
     const { agent, entry } = await loadRun(smallRun(), { checkpoint: 'last', engine: 'wasm', seeds: 'all' });
     const streams = evaluationStreams([6], 'film');
-    const [played] = await complete(evaluate(agent, entry, 'average', 3, 3, streams));
+    const [played] = await complete(evaluate(agent, entry, 'average', 1, 1, streams));
     const [measured] = await agent.diagnose(heldOutSet(entry), [played!.recorded], 0);
     const { film } = await filmRun(smallRun(), {
-      ...{ checkpoint: 'last', engine: 'wasm', seed: undefined, episodes: 3, steps: 500 },
+      ...{ checkpoint: 'last', engine: 'wasm', seed: undefined, episodes: 1, steps: 500 },
       dreams: { from: 0, every: 1 },
     });
     const lengths = film.episodes.map(({ real }) => real.length - 1);
