@@ -296,7 +296,7 @@ test('different conditions are said, the paper included', () => {
   assert.deepEqual(notes.slice(1), [
     'Not the same environment steps: Baseline 50,000; Dream critic 8,000.',
     'Not the same episodes per evaluation: Baseline 100; Dream critic 20.',
-    'Not the same steps between evaluations, on which steps to 400, first crossing and last three depend: Baseline 2,000; Dream critic 1,000.',
+    'Not the same steps between evaluations, on which steps to the threshold, first crossing and last three depend: Baseline 2,000; Dream critic 1,000.',
     'Not the same wm: Baseline 0.1.0; Dream critic 0.2.0 (ffffffffffff).',
   ]);
   assert.match(text, /\nBaseline +Dream critic +-200\.3 .* unlike\n/);
@@ -603,7 +603,7 @@ const published: Published[] = [
     pages: ['docs/results.md'],
     filed: false,
   },
-  ...['pendulum', 'mountain-car-continuous', 'acrobot'].map((folder) => ({
+  ...['pendulum', 'mountain-car-continuous', 'acrobot', 'mountain-car'].map((folder) => ({
     folder,
     runs: ['baseline', 'bootstrap-only', 'dream-critic', 'ppo', 'shape-only'],
     paper: false,

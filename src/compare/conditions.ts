@@ -22,7 +22,7 @@ export const CONDITIONS: { name: string; of: (conditions: Conditions) => string 
 
 /** What should be equal besides, of which the paper says nothing. */
 export const EVALUATION_INTERVAL = {
-  name: 'steps between evaluations, on which steps to 400, first crossing and last three depend',
+  name: 'steps between evaluations, on which steps to the threshold, first crossing and last three depend',
   of: ({ evaluation }: Experiment) => grouped(evaluation.every),
 };
 
