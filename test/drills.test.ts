@@ -3,8 +3,16 @@ import { after, before, describe, test } from 'node:test';
 import { RandomStream } from '../src/random/stream.ts';
 import { outputFull, workingFolderGone } from './drills/disks.ts';
 import { type Drill, drills, tryDrill } from './drills/drill.ts';
+import { bothDamaged, newestDamaged } from './drills/files.ts';
 import { type Model, makeModel } from './drills/ground.ts';
-import { killContinuous, killParent, killRecurrent, killWorker, phases } from './drills/processes.ts';
+import {
+  killContinuous,
+  killParent,
+  killRecurrent,
+  killWorker,
+  phases,
+  signals,
+} from './drills/processes.ts';
 
 /** Kinds that acting.test.ts, cli.test.ts, signals.test.ts and training.test.ts try on runs of their own. */
 const TRIED_ELSEWHERE: readonly Drill[] = [
@@ -13,6 +21,9 @@ const TRIED_ELSEWHERE: readonly Drill[] = [
   killContinuous,
   killRecurrent,
   phases,
+  signals,
+  newestDamaged,
+  bothDamaged,
   workingFolderGone,
   outputFull,
 ];

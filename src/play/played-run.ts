@@ -33,7 +33,7 @@ export const METADATA_KEY = 'run';
 
 /**
  * Hands what can be played of a run to `use`, whatever family its model is of, and gives what that gives; undefined for a
- * method that learns no world model.
+ * method without `played.ts`, such as one that learns no world model.
  */
 export function withPlayed<T>(
   experiment: Experiment,
@@ -47,7 +47,7 @@ export function withPlayed<T>(
       return use(playedDreamer(experiment, spaces));
     case 'planet':
       return use(playedPlanet(experiment, spaces));
-    case 'ppo':
+    default:
       return undefined;
   }
 }
