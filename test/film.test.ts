@@ -15,9 +15,10 @@ import { loadRun } from '../src/experiment/load-run.ts';
 import { planet } from '../src/methods/planet/agent.ts';
 import { planetSettings } from '../src/methods/planet/settings.ts';
 import { dream } from '../src/models/dreams.ts';
-import { type Film, filmSvg } from '../src/pictures/film.ts';
+import { type Film, filmScene } from '../src/pictures/film.ts';
 import type { FilmedEpisode } from '../src/pictures/filmed-episode.ts';
-import { stripSvg } from '../src/pictures/strip.ts';
+import { sceneSvg } from '../src/pictures/scene-svg.ts';
+import { stripScene } from '../src/pictures/strip.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { MediaFolder } from '../src/runs/media-folder.ts';
 import { RunFolder } from '../src/runs/run-folder.ts';
@@ -183,6 +184,9 @@ function randomFilm(environment: string, steps: number, episodes = 1): Film {
     ),
   };
 }
+
+const filmSvg = (film: Film) => sceneSvg(filmScene(film));
+const stripSvg = (film: Film, columns: number) => sceneSvg(stripScene(film, columns));
 
 /** The values of a SMIL element, one of each frame. */
 function valuesOf(element: string, frames: number): string[] {

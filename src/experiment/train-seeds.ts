@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { startEngine } from '../engine/engine.ts';
-import { filmSvg } from '../pictures/film.ts';
+import { filmScene } from '../pictures/film.ts';
+import { sceneSvg } from '../pictures/scene-svg.ts';
 import type { MemberState } from '../training/state.ts';
 import { train } from '../training/train.ts';
 import { createAgent } from './create-agent.ts';
@@ -141,7 +142,7 @@ export async function trainSeeds(
       const filmed = { agent, member: event.member, seed, step };
       const film = experiment.film && (await makeFilm(experiment, filmed, event.recorded, FILM));
       beforeWrite();
-      if (film) member.writePicture(step, filmSvg(film));
+      if (film) member.writePicture(step, sceneSvg(filmScene(film)));
       member.appendEvaluation(event.row);
       emit({ kind: 'evaluation', seed, row: event.row });
       checkpointDue = true;

@@ -1,4 +1,5 @@
 import type { Ink } from '../envs/drawing.ts';
+import type { Ground } from './scene.ts';
 
 /** Colours that are told apart by every kind of colour vision and in grey. */
 export const INK_COLOURS: Record<Ink, string> = {
@@ -8,3 +9,17 @@ export const INK_COLOURS: Record<Ink, string> = {
   joint: '#5c4a8a',
   goal: '#1a9169',
 };
+
+/** Of a picture's paper and of its text. */
+export const PAPER = '#fff';
+export const TEXT = '#24292f';
+export const FAINT_TEXT = '#59636e';
+
+/** Of panels: what is seen behind the shapes, and the line around. */
+export const GROUND_COLOURS: Record<Ground, string> = { reality: '#f6f8fa', dream: '#f3effb' };
+export const EDGE_COLOURS: Record<Ground, string> = { reality: '#d0d7de', dream: '#a991d4' };
+
+/** How faint reality is seen behind a dream. */
+export const GHOST = 0.22;
+/** The dashes of a dream's edge, and the gaps between them, in pixels. */
+export const DASHES = [4, 2] as const;

@@ -31,17 +31,9 @@ interface Motion {
   turns: string[] | null;
 }
 
-/**
- * @param frames one shape in every frame; where its place is not finite it stays where it was, and out of sight before
- *   it has been anywhere
- */
+/** @param frames one shape in every frame, its place finite */
 function motionOf(frames: readonly Shape[]): Motion {
-  const [nowhere, upright] = ['9999 0', '0'];
-  let last = { move: nowhere, turn: upright };
-  const places = frames.map(({ at = [0, 0], angle = 0 }) => {
-    if ([...at, angle].every(Number.isFinite)) last = { move: place(at), turn: degrees(angle) };
-    return last;
-  });
+  const places = frames.map(({ at = [0, 0], angle = 0 }) => ({ move: place(at), turn: degrees(angle) }));
   const moves = places.map(({ move }) => move);
   const turns = places.map(({ turn }) => turn);
   return {
@@ -72,7 +64,7 @@ function moved(forms: readonly Markup[], { moves, turns }: Motion, clock: Clock)
 /**
  * A drawing over time, in the world's units: as SMIL, without a script, so that a browser plays it in an `<img>` too.
  *
- * @param frames the drawing's shapes in every frame, one frame for a still picture
+ * @param frames the drawing's shapes in every frame, their places finite; one frame for a still picture
  */
 export function shapesMarkup(frames: readonly (readonly Shape[])[], clock: Clock): Markup {
   const groups: { motion: Motion; key: string; forms: Markup[] }[] = [];

@@ -1,9 +1,7 @@
-import { html, type Markup } from '../markup.ts';
 import type { Film } from './film.ts';
 import { shown, untilOver } from './filmed-episode.ts';
-import { fitted, GAP, LINE, page, textLine, textWidth, wrapped } from './layout.ts';
-import { GHOST, panel, viewWindow } from './panel.ts';
-import { shapesMarkup } from './shapes.ts';
+import { fitted, GAP, LINE, textWidth, wrapped } from './layout.ts';
+import { type Item, type Scene, settled, textItem } from './scene.ts';
 
 /** Pixels of a picture at most, and of its width at least: its numbers stand below it. */
 const WIDEST = 150;
@@ -19,17 +17,17 @@ const STILL = { frames: 1, seconds: 1 };
  *
  * @param columns steps shown of each episode, of a shorter one all
  */
-export function stripSvg({ drawing, title, note, episodes }: Film, columns: number): string {
+export function stripScene({ drawing, title, note, episodes }: Film, columns: number): Scene {
   const { view } = drawing;
   const size = fitted(view, WIDEST, HIGHEST);
   const cell = Math.max(size.width, NARROWEST);
   const most = Math.min(columns, Math.max(...episodes.map(({ real }) => real.length)));
   const left = GAP + textWidth('reality') + SPACE;
   const width = left + most * (cell + SPACE) - SPACE + GAP;
-  const still = (observation: ArrayLike<number>) => shapesMarkup([drawing.draw(observation)], STILL);
+  const still = (observation: ArrayLike<number>) => settled([drawing.draw(observation)]);
   const titles = wrapped(title, width - 2 * GAP);
   const notes = wrapped(note, width - 2 * GAP);
-  const content: Markup[] = titles.map((line, i) => textLine(line, GAP, GAP / 2 + i * LINE, { bold: true }));
+  const items: Item[] = titles.map((line, i) => textItem(line, GAP, GAP / 2 + i * LINE, { bold: true }));
   let y = GAP / 2 + titles.length * LINE;
   for (const { real, dream, ending } of episodes) {
     const last = real.length - 1;
@@ -39,8 +37,8 @@ export function stripSvg({ drawing, title, note, episodes }: Film, columns: numb
     );
     const dreams = dream && untilOver(dream);
     const dreamTop = y + LINE + size.height + LINE + 2;
-    content.push(textLine('reality', GAP, y + LINE + size.height / 2 - LINE / 2, { bold: true }));
-    if (dreams) content.push(textLine('dream', GAP, dreamTop + size.height / 2 - LINE / 2, { bold: true }));
+    items.push(textItem('reality', GAP, y + LINE + size.height / 2 - LINE / 2, { bold: true }));
+    if (dreams) items.push(textItem('dream', GAP, dreamTop + size.height / 2 - LINE / 2, { bold: true }));
     for (const [column, step] of shownSteps.entries()) {
       const x = left + column * (cell + SPACE);
       const middle = x + cell / 2;
@@ -49,29 +47,35 @@ export function stripSvg({ drawing, title, note, episodes }: Film, columns: numb
       const { observation, reward } = real[step]!;
       const end = step === last && ending !== null ? `, ended: ${ending}` : '';
       const picture = still(observation);
-      content.push(
-        textLine(`step ${step}${end}`, middle, y, centred),
-        panel('reality', view, place(y + LINE), picture),
-        textLine(`reward ${shown(reward)}`, middle, y + LINE + size.height, centred),
+      items.push(
+        textItem(`step ${step}${end}`, middle, y, centred),
+        {
+          ...{ kind: 'panel', ground: 'reality', place: place(y + LINE) },
+          layers: [{ frames: picture, faint: false }],
+        },
+        textItem(`reward ${shown(reward)}`, middle, y + LINE + size.height, centred),
       );
       if (!dreams) continue;
       const dreamt = dreams[step]!;
-      const faint = html`<g opacity="${GHOST}">${picture}</g>`;
       const under = dreamTop + size.height;
-      content.push(
-        panel('dream', view, place(dreamTop), html`${faint}${still(dreamt.observation)}`),
-        textLine(dreamt.over ? 'end foreseen' : `${dreamt.dreamt} dreamt`, middle, under, centred),
-        textLine(`reward ${shown(dreamt.reward)}`, middle, under + LINE, centred),
-        textLine(`continue ${shown(dreamt.continueProbability)}`, middle, under + 2 * LINE, centred),
+      items.push(
+        {
+          ...{ kind: 'panel', ground: 'dream', place: place(dreamTop) },
+          layers: [
+            { frames: picture, faint: true },
+            { frames: still(dreamt.observation), faint: false },
+          ],
+        },
+        textItem(dreamt.over ? 'end foreseen' : `${dreamt.dreamt} dreamt`, middle, under, centred),
+        textItem(`reward ${shown(dreamt.reward)}`, middle, under + LINE, centred),
+        textItem(`continue ${shown(dreamt.continueProbability)}`, middle, under + 2 * LINE, centred),
       );
     }
     y = dreams ? dreamTop + size.height + 3 * LINE + GAP : y + 2 * LINE + size.height + GAP;
   }
-  content.push(...notes.map((line, i) => textLine(line, GAP, y - 4 + i * LINE, { faint: true })));
-  return page(
-    { width, height: y + notes.length * LINE },
-    `${title}. ${note}`,
-    viewWindow(view),
-    html`${content}`,
-  );
+  items.push(...notes.map((line, i) => textItem(line, GAP, y - 4 + i * LINE, { faint: true })));
+  return {
+    ...{ width, height: y + notes.length * LINE, description: `${title}. ${note}` },
+    ...{ clock: STILL, view, items },
+  };
 }
