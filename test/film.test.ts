@@ -16,7 +16,6 @@ import { planet } from '../src/methods/planet/agent.ts';
 import { planetSettings } from '../src/methods/planet/settings.ts';
 import { dream } from '../src/models/dreams.ts';
 import { type Film, filmScene } from '../src/pictures/film.ts';
-import type { FilmedEpisode } from '../src/pictures/filmed-episode.ts';
 import { sceneSvg } from '../src/pictures/scene-svg.ts';
 import { stripScene } from '../src/pictures/strip.ts';
 import { RandomStream } from '../src/random/stream.ts';
@@ -30,6 +29,7 @@ import { noBrowser, openPage, withBrowser } from './support/browser.ts';
 import { agentIn, dreamerIn, tinyDreamer, tinyKeys } from './support/dreamer-runs.ts';
 import { AGEING, driftModel, PUSH } from './support/drift-model.ts';
 import { runInTurn } from './support/program.ts';
+import { randomFilm } from './support/random-film.ts';
 import { runInfo } from './support/run-folders.ts';
 import { type Sitting, sitDown } from './support/sitting.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -155,35 +155,6 @@ describe('dreams', () => {
     agent.dispose();
   });
 });
-
-/** A film of random observations, in reality and in dreams, of an environment. */
-function randomFilm(environment: string, steps: number, episodes = 1): Film {
-  const { drawing, observationNames, observationScale } = environmentEntry(environment);
-  const random = RandomStream.named(7, environment);
-  const observation = () =>
-    Float32Array.from(observationNames, (_, i) => random.normal() * observationScale[i]!);
-  return {
-    drawing: drawing!,
-    title: `${environment} <&>`,
-    note: 'A note that is long enough for two lines, whatever they are as wide as, "quoted" and all.',
-    episodes: Array.from(
-      { length: episodes },
-      (): FilmedEpisode => ({
-        real: Array.from({ length: steps + 1 }, (_, t) => ({
-          observation: observation(),
-          reward: t === 0 ? null : random.normal() * 10,
-        })),
-        dream: Array.from({ length: steps + 1 }, (_, t) => ({
-          observation: observation(),
-          reward: t === 0 ? null : random.normal() * 10,
-          continueProbability: t === 0 ? null : 0.5 + 0.5 * random.uniform(),
-          dreamt: t % 5,
-        })),
-        ending: 'pole',
-      }),
-    ),
-  };
-}
 
 const filmSvg = (film: Film) => sceneSvg(filmScene(film));
 const stripSvg = (film: Film, columns: number) => sceneSvg(stripScene(film, columns));
@@ -477,13 +448,15 @@ test('what cannot be filmed is refused in one sentence, and nothing is written',
     [[ppo, '--dream-every', '5'], /was trained by ppo, which has no world model to dream in/],
     [[small, '--seed', '7'], /has no seed 7; choose one of 6/],
     [[small, '--checkpoint', 'best'], /holds no checkpoint of a best evaluation/],
-    [[small, '--out', 'film.gif'], /--out film\.gif: a film is an SVG/],
+    [[small, '--out', 'film.png'], /--out film\.png: name a file that ends in \.svg, \.gif or \.mp4, which/],
+    [[small, '--strip', '--out', 'film.gif'], /ends in \.svg or \.png, which a strip/],
     [[small, '--steps', '0'], /expected a whole number from 1/],
   ];
   const lines = refused.map(([args]) => ({ cwd: place, args: ['film', ...args, '--engine', 'wasm'] }));
   const films = [
     ['film', small, '--out', 'sub/film.svg', '--steps', '20', '--engine', 'wasm'],
-    ['film', ppo, '--out', 'strip.svg', '--strip', '3', '--engine', 'wasm'],
+    ['film', ppo, '--out', 'strip.png', '--strip', '3', '--engine', 'wasm'],
+    ['film', ppo, '--out', 'film.GIF', '--steps', '2', '--engine', 'wasm'],
   ].map((args) => ({ cwd: place, args }));
   const before = readdirSync(small, { recursive: true });
   const answers = await runInTurn([...lines, ...films]);
@@ -493,14 +466,19 @@ test('what cannot be filmed is refused in one sentence, and nothing is written',
     assert.match(stderr, message);
     assert.equal(stderr.trimEnd().split('\n').length, 1);
   }
-  const [film, strip] = answers.slice(refused.length);
+  const [film, strip, gif] = answers.slice(refused.length);
   assert.match(
     film!.stdout,
     /^seed 6 after \d+ steps, 1 episode of 20 steps beside what the model dreams, \d+ KB: sub\/film\.svg\n$/,
   );
-  assert.match(strip!.stdout, /^seed 1 after 40 steps, 1 episode of \d+ steps, \d+ KB: strip\.svg\n$/);
+  assert.match(strip!.stdout, /^seed 1 after 40 steps, 1 episode of \d+ steps, \d+ KB: strip\.png\n$/);
+  assert.match(gif!.stdout, /, 1 episode of 2 steps, \d+ KB: film\.GIF\n$/);
+  for (const [name, begin] of Object.entries({ 'strip.png': '\x89PNG\r\n', 'film.GIF': 'GIF89a' })) {
+    assert.equal(readFileSync(path.join(place, name), 'latin1').slice(0, 6), begin);
+  }
   assert.deepEqual(readdirSync(place, { recursive: true }).sort(), [
-    'strip.svg',
+    'film.GIF',
+    'strip.png',
     'sub',
     path.join('sub', 'film.svg'),
   ]);

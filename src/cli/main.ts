@@ -167,7 +167,10 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     .option('--dream-from <step>', 'the step at which the first dream begins (default: 0)', parseIndex)
     .option('--dream-every <n>', 'steps after which it begins anew, 0: never (default: 50)', parseIndex)
     .option('--strip [n]', 'n steps side by side instead, for print (default: 8)', parseCount)
-    .option('--out <file>', 'the picture to write (default: film.svg or strip.svg in the run folder)')
+    .option(
+      '--out <file>',
+      'the file to write: .svg, .gif or .mp4, a strip .svg or .png (default: an .svg in the run folder)',
+    )
     .option('--engine <name>', `${ENGINES} (also WM_ENGINE)`)
     .action(async (dir, options) => {
       code = await (await import('./film.ts')).filmCommand(dir, options);

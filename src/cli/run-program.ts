@@ -1,6 +1,8 @@
 import { type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 
 /** What a program came to. */
 export interface Ran {
@@ -13,6 +15,11 @@ export interface Ran {
   error?: Error;
 }
 
+export interface ProgramOptions extends Pick<SpawnOptions, 'cwd' | 'env' | 'shell'> {
+  /** What it reads, made as it reads it; absent: nothing. */
+  input?: Iterable<Uint8Array>;
+}
+
 /**
  * Runs a program to its end, and meanwhile lets signals in: when this process exits, the program ends too, with whatever
  * it has started (a compiler's passes, a downloader).
@@ -20,10 +27,10 @@ export interface Ran {
 export async function runProgram(
   command: string,
   args: readonly string[],
-  options: Pick<SpawnOptions, 'cwd' | 'env' | 'shell'> = {},
+  { input, ...options }: ProgramOptions = {},
 ): Promise<Ran> {
   const ownGroup = process.platform !== 'win32';
-  const stdio: SpawnOptions['stdio'] = ['ignore', 'pipe', 'pipe'];
+  const stdio: SpawnOptions['stdio'] = [input ? 'pipe' : 'ignore', 'pipe', 'pipe'];
   const child = spawn(command, [...args], { ...options, stdio, detached: ownGroup });
   const kill = () => {
     try {
@@ -35,7 +42,8 @@ export async function runProgram(
   };
   process.once('exit', kill);
   try {
-    const ended = [once(child, 'close'), text(child.stdout!), text(child.stderr!)] as const;
+    const fed = input && pipeline(Readable.from(input), child.stdin!).catch(unlessClosed);
+    const ended = [once(child, 'close'), text(child.stdout!), text(child.stderr!), fed] as const;
     const [[status, signal], stdout, stderr] = await Promise.all(ended);
     return { status, signal, stdout, stderr };
   } catch (error) {
@@ -43,4 +51,9 @@ export async function runProgram(
   } finally {
     process.off('exit', kill);
   }
+}
+
+/** A program that ends early closes its input; what it says then tells more. */
+function unlessClosed(error: NodeJS.ErrnoException): void {
+  if (!['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes(error.code ?? '')) throw error;
 }
