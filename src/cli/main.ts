@@ -159,7 +159,10 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = await (await import('./play.ts')).playCommand(dir, options);
     });
 
-  command('film <run>', "film a run's policy, with its model's dream beside reality, as an animated SVG")
+  command(
+    'film <run>',
+    "film a run's policy, with its model's dream beside reality, as an animated SVG, a GIF or an MP4",
+  )
     .option('--seed <n>', 'the seed to film (default: the first that has a checkpoint)', parseIndex)
     .addOption(checkpointOption())
     .option('--episodes <n>', 'episodes, one below the other', parseCount, 1)

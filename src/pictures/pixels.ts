@@ -21,13 +21,6 @@ export function colourOf(hex: string): Colour {
   return [part(0), part(1), part(2)];
 }
 
-export const wholeOf = ({ width, height }: Pixels): Clip => ({
-  left: 0,
-  top: 0,
-  right: width,
-  bottom: height,
-});
-
 /** A picture of one colour. */
 export function paper(width: number, height: number, colour: Colour): Pixels {
   const pixels = { width, height, data: new Uint8Array(4 * width * height) };
