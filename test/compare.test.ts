@@ -609,7 +609,7 @@ const published: Published[] = [
     paper: false,
     pages: ['docs/results.md'],
   })),
-  ...['cartpole', 'pendulum'].map((task) => ({
+  ...['cartpole', 'pendulum', 'acrobot'].map((task) => ({
     folder: `rssm/${task}`,
     runs: ['dreamer-v3'],
     paper: false,
