@@ -1,3 +1,4 @@
+import { stepMoments } from './adam.ts';
 import type { Kernel } from './kernel.ts';
 
 /**
@@ -29,39 +30,16 @@ export const adaptiveClip: Kernel = {
 /**
  * One step of LaProp, each member by its own learning rate.
  *
- *   inputs       parameters, gradient, mean, square [members, size]; learningRate [members, 1]; meanCorrection,
- *                squareCorrection: scalars
+ *   inputs       those of `stepMoments`
  *   attributes   beta1, beta2, unit, epsilon
  *   outputs      parameters, mean, square
  */
 export const laprop: Kernel = {
   name: 'LaProp',
-  run(heap, { parameters, gradient, mean, square, learningRate, ...corrections }, attributes) {
+  run(heap, inputs, attributes) {
     const { beta1, beta2, unit, epsilon } = attributes as Record<string, number>;
-    const [members, size] = parameters!.shape as [number, number];
-    const meanCorrection = heap.values(corrections.meanCorrection!)[0]!;
-    const squareCorrection = heap.values(corrections.squareCorrection!)[0]!;
-    const nextParameters = heap.output([members, size]);
-    const nextMean = heap.output([members, size]);
-    const nextSquare = heap.output([members, size]);
-    for (let m = 0; m < members; m++) {
-      heap.functions.laprop(
-        size,
-        heap.at(parameters!, m),
-        heap.at(gradient!, m),
-        heap.at(mean!, m),
-        heap.at(square!, m),
-        heap.at(nextParameters, m),
-        heap.at(nextMean, m),
-        heap.at(nextSquare, m),
-        beta1!,
-        beta2!,
-        unit!,
-        epsilon!,
-        heap.values(learningRate!)[m]! * meanCorrection,
-        squareCorrection,
-      );
-    }
-    return [nextParameters, nextMean, nextSquare];
+    return stepMoments(heap, inputs, (size, vectors, rate, correction) =>
+      heap.functions.laprop(size, ...vectors, beta1!, beta2!, unit!, epsilon!, rate, correction),
+    );
   },
 };
