@@ -1,20 +1,10 @@
 import { loadLanes, storeLanes } from './lanes';
 import { multiplyAdd } from './multiply-add';
-import { lanes } from './reduce';
+import { squares } from './reduce';
 
-/** √Σx² of `count` floats side by side, in eight partial sums. */
+/** √Σx² of `count` floats side by side. */
 export function norm(count: i32, x: usize): f32 {
-  let a = f32x4.splat(0), b = a;
-  for (let i = 0; i < count; i += 8) {
-    const left = count - i;
-    const at = x + (<usize>i << 2);
-    const first = loadLanes(at, left);
-    a = multiplyAdd(first, first, a);
-    if (left <= 4) break;
-    const second = loadLanes(at + 16, left - 4);
-    b = multiplyAdd(second, second, b);
-  }
-  return <f32>Math.sqrt(lanes(f32x4.add(a, b)));
+  return <f32>Math.sqrt(squares(count, x));
 }
 
 /**

@@ -16,29 +16,34 @@ function largestOf(count: i32, x: usize): f32 {
   return most;
 }
 
-/** Stores e^(x - largest) of a row. @returns their sum */
+/** Stores e^(x - largest) of a row. */
 @inline
-function powersOf(count: i32, x: usize, largest: f32, powers: usize): f32 {
+function powersOf(count: i32, x: usize, largest: f32, powers: usize): void {
   for (let i = 0; i < count; i += 4) {
     const at = <usize>i << 2;
     const left = count - i;
     storeLanes(powers + at, exp(f32x4.sub(loadLanes(x + at, left), f32x4.splat(largest))), left);
   }
-  return sum(count, powers);
 }
 
-/** Stores softmax(x) of a row. @returns log Σ e^x */
+/** Stores softmax(x) of a row, of which the largest is known. @returns Σ e^(x - largest) */
 @inline
-function softmaxOf(count: i32, x: usize, probabilities: usize): f32 {
-  const largest = largestOf(count, x);
-  const total = powersOf(count, x, largest, probabilities);
+function softmaxOf(count: i32, x: usize, largest: f32, probabilities: usize): f32 {
+  powersOf(count, x, largest, probabilities);
+  const total = sum(count, probabilities);
   const share = f32x4.splat(<f32>1 / total);
   for (let i = 0; i < count; i += 4) {
     const at = <usize>i << 2;
     const left = count - i;
     storeLanes(probabilities + at, f32x4.mul(loadLanes(probabilities + at, left), share), left);
   }
-  return largest + f32x4.extract_lane(log(f32x4.splat(total)), 0);
+  return total;
+}
+
+/** log of one number. */
+@inline
+function logOf(x: f32): f32 {
+  return f32x4.extract_lane(log(f32x4.splat(x)), 0);
 }
 
 /** log q, q = (1 - mix) p + mix / classes, and p = softmax(logits): all [rows, classes]. */
@@ -48,8 +53,10 @@ export function mixedLogProbabilities(
   const kept = f32x4.splat(<f32>(1 - mix)), added = f32x4.splat(<f32>(mix / <f64>classes));
   const width = <usize>classes << 2;
   for (let row = 0; row < rows; row++) {
+    const largest = largestOf(classes, logits);
+    const total = softmaxOf(classes, logits, largest, probabilities);
     // The plain logarithm keeps its digits where a probability is too small for float32.
-    const whole = f32x4.splat(softmaxOf(classes, logits, probabilities));
+    const whole = f32x4.splat(mix == 0 ? largest + logOf(total) : 0);
     for (let i = 0; i < classes; i += 4) {
       const at = <usize>i << 2;
       const left = classes - i;
@@ -175,7 +182,8 @@ export function twoHotLoss(
 ): void {
   const last = (<usize>count - 1) << 2;
   for (let row: usize = 0; row < <usize>rows; row++) {
-    const whole = softmaxOf(count, logits, deviation);
+    const largest = largestOf(count, logits);
+    const whole = largest + logOf(softmaxOf(count, logits, largest, deviation));
     const x = min(max(load<f32>(numbers + (row << 2)), load<f32>(bins)), load<f32>(bins + last));
     // The bin below, by halves; that of NaN is the first, and its weights are NaN.
     let low: usize = 0, high = <usize>count - 1;
@@ -208,7 +216,7 @@ export function twoHotMean(
 ): void {
   const middle = <usize>count >> 1;
   for (let row: usize = 0; row < <usize>rows; row++) {
-    softmaxOf(count, logits, probabilities);
+    softmaxOf(count, logits, largestOf(count, logits), probabilities);
     let mean: f32 = 0;
     for (let i: usize = 1; i <= middle; i++) {
       const excess = load<f32>(probabilities + ((middle + i) << 2)) - load<f32>(probabilities + ((middle - i) << 2));

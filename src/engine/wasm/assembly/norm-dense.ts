@@ -1,7 +1,7 @@
 import { exp } from './activations';
 import { loadLanes, storeLanes } from './lanes';
 import { multiplyAdd } from './multiply-add';
-import { lanes } from './reduce';
+import { lanes, squares } from './reduce';
 
 /** Activations by the numbers that JavaScript knows them by; any other is none. */
 const SILU: i32 = 1;
@@ -39,17 +39,6 @@ function slopeOf(activation: i32, x: v128): v128 {
   return one;
 }
 
-/** Σ x² of `count` floats. */
-@inline
-function squares(count: i32, x: usize): f32 {
-  let total = f32x4.splat(0);
-  for (let i = 0; i < count; i += 4) {
-    const value = loadLanes(x + (<usize>i << 2), count - i);
-    total = multiplyAdd(value, value, total);
-  }
-  return lanes(total);
-}
-
 /**
  * y = act(sum) of rows, or with a scale y = act(sum factor ⊙ scale), factor = 1 / √(mean(sum²) + ε) of each row.
  *
@@ -60,19 +49,22 @@ function squares(count: i32, x: usize): f32 {
 export function activateRows(
   rows: i32, count: i32, activation: i32, sums: usize, scale: usize, factors: usize, y: usize,
 ): void {
-  for (let row = 0; row < rows; row++) {
-    let factor = f32x4.splat(1);
-    if (scale) {
-      const own = <f32>1 / Mathf.sqrt(squares(count, sums) / <f32>count + RMS_EPSILON);
-      store<f32>(factors + (<usize>row << 2), own);
-      factor = f32x4.splat(own);
+  if (!scale) {
+    for (let i = 0, all = rows * count; i < all; i += 4) {
+      const at = <usize>i << 2;
+      storeLanes(y + at, valueOf(activation, loadLanes(sums + at, all - i)), all - i);
     }
+    return;
+  }
+  for (let row = 0; row < rows; row++) {
+    const own = <f32>1 / Mathf.sqrt(squares(count, sums) / <f32>count + RMS_EPSILON);
+    store<f32>(factors + (<usize>row << 2), own);
+    const factor = f32x4.splat(own);
     for (let i = 0; i < count; i += 4) {
       const at = <usize>i << 2;
       const left = count - i;
-      let x = loadLanes(sums + at, left);
-      if (scale) x = f32x4.mul(f32x4.mul(x, factor), loadLanes(scale + at, left));
-      storeLanes(y + at, valueOf(activation, x), left);
+      const scaled = f32x4.mul(f32x4.mul(loadLanes(sums + at, left), factor), loadLanes(scale + at, left));
+      storeLanes(y + at, valueOf(activation, scaled), left);
     }
     sums += <usize>count << 2;
     y += <usize>count << 2;
@@ -89,38 +81,37 @@ export function activateRows(
 export function sumGradients(
   rows: i32, count: i32, activation: i32, dy: usize, sums: usize, scale: usize, factors: usize, dScale: usize, dSums: usize,
 ): void {
+  if (!scale) {
+    for (let i = 0, all = rows * count; i < all; i += 4) {
+      const at = <usize>i << 2;
+      const slope = slopeOf(activation, loadLanes(sums + at, all - i));
+      storeLanes(dSums + at, f32x4.mul(loadLanes(dy + at, all - i), slope), all - i);
+    }
+    return;
+  }
   const width = <usize>count << 2;
-  if (scale) memory.fill(dScale, 0, width);
+  memory.fill(dScale, 0, width);
   for (let row = 0; row < rows; row++) {
-    if (scale) {
-      const own = load<f32>(factors + (<usize>row << 2));
-      const factor = f32x4.splat(own);
-      let products = f32x4.splat(0);
-      for (let i = 0; i < count; i += 4) {
-        const at = <usize>i << 2;
-        const left = count - i;
-        const normalised = f32x4.mul(loadLanes(sums + at, left), factor);
-        const gain = loadLanes(scale + at, left);
-        const dScaled = f32x4.mul(loadLanes(dy + at, left), slopeOf(activation, f32x4.mul(normalised, gain)));
-        const dNormalised = f32x4.mul(dScaled, gain);
-        products = multiplyAdd(dNormalised, normalised, products);
-        storeLanes(dScale + at, multiplyAdd(dScaled, normalised, loadLanes(dScale + at, left)), left);
-        storeLanes(dSums + at, dNormalised, left);
-      }
-      const along = f32x4.splat(own * (lanes(products) / <f32>count));
-      for (let i = 0; i < count; i += 4) {
-        const at = <usize>i << 2;
-        const left = count - i;
-        const across = f32x4.sub(loadLanes(dSums + at, left), f32x4.mul(loadLanes(sums + at, left), along));
-        storeLanes(dSums + at, f32x4.mul(across, factor), left);
-      }
-    } else {
-      for (let i = 0; i < count; i += 4) {
-        const at = <usize>i << 2;
-        const left = count - i;
-        const slope = slopeOf(activation, loadLanes(sums + at, left));
-        storeLanes(dSums + at, f32x4.mul(loadLanes(dy + at, left), slope), left);
-      }
+    const own = load<f32>(factors + (<usize>row << 2));
+    const factor = f32x4.splat(own);
+    let products = f32x4.splat(0);
+    for (let i = 0; i < count; i += 4) {
+      const at = <usize>i << 2;
+      const left = count - i;
+      const normalised = f32x4.mul(loadLanes(sums + at, left), factor);
+      const gain = loadLanes(scale + at, left);
+      const dScaled = f32x4.mul(loadLanes(dy + at, left), slopeOf(activation, f32x4.mul(normalised, gain)));
+      const dNormalised = f32x4.mul(dScaled, gain);
+      products = multiplyAdd(dNormalised, normalised, products);
+      storeLanes(dScale + at, multiplyAdd(dScaled, normalised, loadLanes(dScale + at, left)), left);
+      storeLanes(dSums + at, dNormalised, left);
+    }
+    const along = f32x4.splat(own * (lanes(products) / <f32>count));
+    for (let i = 0; i < count; i += 4) {
+      const at = <usize>i << 2;
+      const left = count - i;
+      const across = f32x4.sub(loadLanes(dSums + at, left), f32x4.mul(loadLanes(sums + at, left), along));
+      storeLanes(dSums + at, f32x4.mul(across, factor), left);
     }
     dy += width;
     sums += width;

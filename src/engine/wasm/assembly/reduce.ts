@@ -1,3 +1,6 @@
+import { loadLanes } from './lanes';
+import { multiplyAdd } from './multiply-add';
+
 /** Sums over the middle axis: [groups, rows, columns] -> [groups, columns]. */
 export function sumRows(groups: i32, rows: i32, columns: i32, x: usize, sums: usize): void {
   const row = <usize>columns << 2;
@@ -32,6 +35,22 @@ export function sum(count: i32, x: usize): f32 {
     x += 4;
   }
   return total;
+}
+
+/** Σx² of `count` floats side by side, in eight partial sums. */
+@inline
+export function squares(count: i32, x: usize): f32 {
+  let a = f32x4.splat(0), b = a;
+  for (let i = 0; i < count; i += 8) {
+    const left = count - i;
+    const at = x + (<usize>i << 2);
+    const first = loadLanes(at, left);
+    a = multiplyAdd(first, first, a);
+    if (left <= 4) break;
+    const second = loadLanes(at + 16, left - 4);
+    b = multiplyAdd(second, second, b);
+  }
+  return lanes(f32x4.add(a, b));
 }
 
 /** Sum of the four lanes. */
