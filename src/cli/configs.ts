@@ -7,19 +7,23 @@ export function configsCommand({ json }: { json?: boolean }): number {
   const configs = shippedConfigs().map((name) => {
     const { file, text, about } = readShipped(name);
     const command = /^sweep:/m.test(text) ? 'sweep' : 'train';
-    return { name, file, command, usage: `wm ${command}`, about };
+    return { name, file, command, about };
   });
   const presets = shippedPresets().map((name) => {
     const { file, about } = readShipped(`presets/${name}.yaml`);
-    return { name, file, command: 'preset', usage: `--preset ${name}`, about };
+    return { name, file, command: 'preset', about };
   });
   const listed = [...configs, ...presets];
   process.stdout.write(
     json
-      ? `${JSON.stringify(listed.map(({ usage: _, ...entry }) => entry))}\n`
+      ? `${JSON.stringify(listed)}\n`
       : alignColumns([
           ['config', 'for', 'about'],
-          ...listed.map(({ name, usage, about }) => [name, usage, about]),
+          ...listed.map(({ name, command, about }) => [
+            name,
+            command === 'preset' ? `--preset ${name}` : `wm ${command}`,
+            about,
+          ]),
         ]),
   );
   return 0;

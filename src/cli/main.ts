@@ -293,14 +293,11 @@ function parseIndex(text: string): number {
   throw new InvalidArgumentError('expected a whole number from 0 on.');
 }
 
-function parseCount(text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= 1e6) return value;
-  throw new InvalidArgumentError('expected a whole number from 1 to 1000000.');
-}
+const parseCount = (text: string) => parseWhole(text, 1, 1_000_000);
+const parsePort = (text: string) => parseWhole(text, 0, 65_535);
 
-function parsePort(text: string): number {
+function parseWhole(text: string, least: number, most: number): number {
   const value = Number(text);
-  if (Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
-  throw new InvalidArgumentError('expected a whole number from 0 to 65535.');
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}.`);
 }

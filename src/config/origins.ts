@@ -3,7 +3,7 @@ import { type KeyPath, valueAt } from './key-path.ts';
 import { type ConfigInput, readSource, validate } from './load.ts';
 import type { Experiment } from './schema.ts';
 import type { ConfigSource, Writer } from './source.ts';
-import { loadSweep, plannedCells } from './sweep.ts';
+import { plannedCells, resolveSweep } from './sweep.ts';
 
 /** One value of a resolved config. */
 export interface ResolvedValue {
@@ -27,16 +27,13 @@ export interface ConfigOrigins {
 export function configOrigins(input: ConfigInput): ConfigOrigins {
   const source = readSource(input);
   if (!source.has(['sweep'])) return { values: originsOf(source, validate(source)), cells: null };
-  const { base, cells } = loadSweep(input);
+  const { base, cells } = resolveSweep(source, input.file);
   const plan = plannedCells(source);
   return {
     values: originsOf(source, base),
     cells: cells.map(({ experiment: { name } }, index) => ({
       name,
-      values: plan[index]!.map(({ key, value, valuePath }) => {
-        const { text, writer } = source.place(valuePath);
-        return { key, value, by: writer, place: text };
-      }),
+      values: plan[index]!.map(({ key, value, valuePath }) => ({ key, value, ...saidAt(source, valuePath) })),
     })),
   };
 }
@@ -45,12 +42,16 @@ export function configOrigins(input: ConfigInput): ConfigOrigins {
 function originsOf(source: ConfigSource, experiment: Experiment): ResolvedValue[] {
   return leafKeys(schemaRoot(experiment.method))
     .flatMap(({ path }) => parts(path, valueAt(experiment, path)))
-    .map(({ path, value }) => {
-      const key = path.join('.');
-      if (!source.has(path)) return { key, value, by: 'default', place: null };
-      const { text, writer } = source.place(path);
-      return { key, value, by: writer, place: text };
-    });
+    .map(({ path, value }) => ({
+      ...{ key: path.join('.'), value },
+      ...(source.has(path) ? saidAt(source, path) : { by: 'default', place: null }),
+    }));
+}
+
+/** Who said the value at `path`, and where. */
+function saidAt(source: ConfigSource, path: KeyPath): Pick<ResolvedValue, 'by' | 'place'> {
+  const { text, writer } = source.place(path);
+  return { by: writer, place: text };
 }
 
 /** A value, or the values in it where it is a map, such as a schedule: each may be from elsewhere. */

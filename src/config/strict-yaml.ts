@@ -63,7 +63,7 @@ function parse(
     return parseDocument(text, options);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new UserError(`${placeAt(0)}: ${plainWords.RESOURCE_EXHAUSTION}`);
+    throw new UserError(`${placeAt(0)}: ${TOO_DEEP}`);
   }
 }
 

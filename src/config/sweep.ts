@@ -55,10 +55,14 @@ export interface Choice {
  *   `configs/sweeps/lambda.yaml:4:12: lambda: expected a number >= 0, got -1 (cell lambda=-1)`
  */
 export function loadSweep(input: ConfigInput): Sweep {
-  const source = readSource(input);
+  return resolveSweep(readSource(input), input.file);
+}
+
+/** The sweep that a source says, which stays as it is. @param file the name shown in messages */
+export function resolveSweep(source: ConfigSource, file: string): Sweep {
   if (!source.has(['sweep'])) {
     throw new UserError(
-      `${input.file}: sweep: missing, expected ${EXPECTED}; a single config is trained by wm train`,
+      `${file}: sweep: missing, expected ${EXPECTED}; a single config is trained by wm train`,
     );
   }
   const common = source.fork();
@@ -69,13 +73,13 @@ export function loadSweep(input: ConfigInput): Sweep {
   const lengths = choices.map((cell) => cell.reduce((sum, { length }) => sum + length, baseText.length));
   if (lengths.reduce((sum, length) => sum + length, 0) > MOST_TEXT) {
     throw new UserError(
-      `${input.file}: ${choices.length} cells of so long a config are too many, shorten it or sweep fewer values at once`,
+      `${file}: ${choices.length} cells of so long a config are too many, shorten it or sweep fewer values at once`,
     );
   }
   const text = baseText + formatDefinition(source.values());
   if (text.length > LONGEST_CONFIG) {
     throw new UserError(
-      `${input.file}: with every key written out this sweep has ${text.length} characters, shorten it to ${LONGEST_CONFIG}`,
+      `${file}: with every key written out this sweep has ${text.length} characters, shorten it to ${LONGEST_CONFIG}`,
     );
   }
   refuseUselessFlags(source, choices);
