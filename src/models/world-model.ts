@@ -56,14 +56,23 @@ export interface WorldModel<State extends States = States> {
   /** Many steps in one call; undefined where the engine has none for such a behaviour. */
   rollOut?(start: State, behaviour: Behaviour, stepNoise: tf.Tensor4D | undefined): Imagination | undefined;
 
+  /** How a planner rolls the model out; absent where once along each plan. */
+  readonly particles?: Particles<State>;
+
   /** The observation that features stand for: [members, …, features] -> [members, …, observation]. */
   decode?(features: tf.Tensor): tf.Tensor;
   /** r̂ of steps: [members, …]. */
   reward?(step: ImaginedStep): tf.Tensor;
   /** Logit of ĉ, the probability that the episode goes on: [members, …, features] -> [members, …]. */
   continues?(features: tf.Tensor): tf.Tensor;
-  /** `valueScale` times the discounted sum of rewards to come: [members, …, features] -> [members, …]. */
-  value?(features: tf.Tensor): tf.Tensor;
+  /**
+   * `valueScale` times the discounted sum of rewards to come: [members, …, features] -> [members, …].
+   *
+   * @param noise [members, …, numbers of `valueNoise`]; undefined: of the likeliest action, the mean over all heads
+   */
+  value?(features: tf.Tensor, noise?: tf.Tensor): tf.Tensor;
+  /** What a value is sampled with, one noise after the other; absent where it is a function of the features alone. */
+  readonly valueNoise?: readonly ValueNoise[];
   /** What values, and the returns that they are learnt from, are multiplied by; 1 where they are as they are. */
   readonly valueScale: number;
   /**
@@ -75,6 +84,23 @@ export interface WorldModel<State extends States = States> {
 
 /** States of any family: tensors by name, `[members, batch, …]` each. */
 export type States = Readonly<Record<string, tf.Tensor>>;
+
+/** What values are sampled with: numbers of each state or, `shared`, the same of all states that are compared with each other. */
+export interface ValueNoise extends Noise {
+  /** Such as which heads of an ensemble judge; default: each state has its own, such as the action that is valued there. */
+  shared?: boolean;
+}
+
+/** How a model that is unsure of itself, an ensemble, is rolled out: several times along each plan. */
+export interface Particles<State extends States> {
+  /** How many times; the mean of their returns is the plan's. */
+  readonly number: number;
+  /**
+   * The states that the particles begin with, those of one state side by side: [members, batch, …] -> [members, batch ·
+   * number, …]. Which network of an ensemble a particle follows stands in its state, or in noise of its steps.
+   */
+  spread(state: State): State;
+}
 
 /**
  * One imagined step: (s, a) -> s′.

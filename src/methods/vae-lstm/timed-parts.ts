@@ -97,7 +97,7 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
       const loss = (flatActor: tf.Tensor, flatCritic?: tf.Tensor) => {
         const critic = flatCritic ? criticLayout.unpack(flatCritic as tf.Tensor2D) : criticLayout.named([]);
         const model = worldModel(settings, critic, policyOf(flatActor));
-        const value = model.value?.(imagination.features, false);
+        const value = model.value?.(imagination.features, undefined, false);
         const imagined = { ...learnt, imagination, value, lambdaReturns: learnt.returns };
         const { losses } = imaginedLosses(model, head, imagined, { head, noise: ofAction }, scalars);
         return weightedSum(losses);

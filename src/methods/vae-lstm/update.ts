@@ -169,7 +169,7 @@ export function gradients(
     const { inference } = real;
     const states = () => sequenceStates(inference.mean, inference, windows.first);
     const imagination = stopGradient(() => rollOut(model, statesAt(states(), starts), behaviour));
-    const value = model.value?.(imagination.features, false);
+    const value = model.value?.(imagination.features, undefined, false);
     const imagined = stopGradient(() => {
       const returns = imaginedReturns(model, target, imagination, settings);
       return { ...returns, advantage: advantages(returns.returns, value, settings) };

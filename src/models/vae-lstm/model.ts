@@ -35,7 +35,7 @@ export interface VaeLstm extends WorldModel<DynamicsState> {
   decode(latent: tf.Tensor): tf.Tensor;
   reward(step: ImaginedStep): tf.Tensor;
   /** @param latentGradient false where z is a constant */
-  value?(latent: tf.Tensor, latentGradient?: boolean): tf.Tensor;
+  value?(latent: tf.Tensor, noise?: undefined, latentGradient?: boolean): tf.Tensor;
   policy(latent: tf.Tensor): tf.Tensor;
 }
 
@@ -77,7 +77,7 @@ export function vaeLstmModel(parameters: Parameters, shape: VaeLstmShape, actor:
     reward: ({ nextFeatures }) => predictReward(parameters, nextFeatures),
     ...(continueHead && { continues: (latent) => continueLogit(parameters, layers, latent) }),
     ...(criticLayers !== undefined && {
-      value: (latent, latentGradient) => value(parameters, criticLayers, latent, latentGradient),
+      value: (latent, _noise, latentGradient) => value(parameters, criticLayers, latent, latentGradient),
     }),
     valueScale,
     policy: (latent) => policyOutput(actor, policyLayers, latent),
