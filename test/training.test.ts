@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { startEngine } from '../src/engine/engine.ts';
 import type { Environment } from '../src/envs/environment.ts';
 import { type EnvironmentEntry, environmentEntry } from '../src/envs/index.ts';
+import { replayCourse } from '../src/methods/course.ts';
 import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
 import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
@@ -255,6 +256,40 @@ test('experience is drawn from streams of their names, as many random steps firs
       );
     }
   }
+});
+
+test('updates come in rows where several are asked for, the first ones once the random steps are over', async () => {
+  const made: [step: number, update: number][] = [];
+  const starts: string[] = [];
+  const learner = learnFromTransitions(
+    {
+      ...memoryless(() => Int32Array.of(1)),
+      update: ({ observation }, step, update) => {
+        made.push([step, update]);
+        starts.push(String(observation));
+      },
+    },
+    cartPole,
+    [5],
+    {
+      ...{ randomSteps: 4, randomHold: 1, updateEvery: 3, updates: 2, pretraining: 5 },
+      replay: { capacity: 20, batch: 3, length: 2 },
+    },
+  );
+  let update = 0;
+  for (let step = 1; step <= 12; step++) update += await learner.round(step, update);
+  const [pretrained, ...rows] = [
+    [4, 5],
+    [7, 2],
+    [10, 2],
+  ].map(([step, count]) => Array.from({ length: count! }, () => step!));
+  assert.deepEqual(
+    made,
+    [...pretrained!, ...rows.flat()].map((step, i) => [step, i + 1]),
+  );
+  assert.ok(new Set(starts).size > 4, 'each update has a batch of its own');
+  const course = { randomSteps: 4, updateEvery: 3, updates: 2, pretraining: 5 };
+  assert.equal(replayCourse({ ...course, steps: 12, evaluation: { every: 1 } }).updates, made.length);
 });
 
 test('scheduleAt is a number, or a line and then constant', () => {

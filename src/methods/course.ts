@@ -1,3 +1,4 @@
+import type { ReplaySettings } from '../training/replay-learner.ts';
 import { grouped } from '../words.ts';
 import type { RunLength } from './rules.ts';
 
@@ -14,8 +15,11 @@ export function replayCourse({
   steps,
   randomSteps,
   updateEvery,
-}: RunLength & { randomSteps: number; updateEvery: number }): Course {
-  return { updates: Math.floor((steps - randomSteps) / updateEvery), leftOver: 0 };
+  updates = 1,
+  pretraining = 0,
+}: RunLength & Pick<ReplaySettings, 'randomSteps' | 'updateEvery' | 'updates' | 'pretraining'>): Course {
+  const rounds = Math.floor((steps - randomSteps) / updateEvery);
+  return { updates: pretraining + rounds * updates, leftOver: 0 };
 }
 
 /** What of a run's course is easily taken for something else, a sentence each. */

@@ -50,4 +50,13 @@ export const replayKeysWith = (defaults: ReplayDefaults) => ({
     .describe('the replay buffer'),
 });
 
+/** Keys of a method that makes several updates in a row, beside those of learning from replay. */
+export const updatesKey = (updates: number) =>
+  positiveInteger.max(1_000_000).default(updates).describe('updates made in a row every `updateEvery` steps');
+export const pretrainingKey = (updates: number) =>
+  count
+    .max(1_000_000)
+    .default(updates)
+    .describe('updates made in a row once the random steps are over, before the policy acts');
+
 export const replayKeys = replayKeysWith({ randomSteps: 1000, updateEvery: 4, batch: 32, length: 8 });

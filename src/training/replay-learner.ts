@@ -11,6 +11,10 @@ export interface ReplaySettings {
   randomSteps: number;
   randomHold: number;
   updateEvery: number;
+  /** Default: 1. */
+  updates?: number;
+  /** Default: 0. */
+  pretraining?: number;
   replay: { capacity: number; batch: number; length: number };
 }
 
@@ -48,8 +52,8 @@ export interface Experience<B> {
 }
 
 /**
- * Learning from replay: one environment per member, random actions first, then the policy's, and an update on windows
- * of all experience every few steps.
+ * Learning from replay: one environment per member, random actions first, then the policy's, and an update, or
+ * several in a row, on windows of all experience every few steps.
  */
 export class ReplayLearner<B = Batch> implements Learner {
   readonly environments = 1;
@@ -75,13 +79,19 @@ export class ReplayLearner<B = Batch> implements Learner {
   }
 
   async round(step: number, update: number): Promise<number> {
-    const { randomSteps, updateEvery } = this.#settings;
+    const { randomSteps } = this.#settings;
     if (step <= randomSteps) this.collectRandomly();
     else await this.collect();
-    const trained = step - randomSteps;
-    if (trained <= 0 || trained % updateEvery !== 0) return 0;
-    await this.learn(step, update + 1);
-    return 1;
+    const due = this.#updatesAfter(step - randomSteps);
+    for (let made = 1; made <= due; made++) await this.learn(step, update + made);
+    return due;
+  }
+
+  /** Updates that are due after so many steps of the policy; 0 of them: once the random ones are over. */
+  #updatesAfter(trained: number): number {
+    const { updateEvery, updates = 1, pretraining = 0 } = this.#settings;
+    if (trained === 0) return pretraining;
+    return trained > 0 && trained % updateEvery === 0 ? updates : 0;
   }
 
   /** One update on windows drawn anew, whatever step it is; see `ReplayAgent.update`. */

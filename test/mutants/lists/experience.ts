@@ -112,11 +112,20 @@ export const experience: readonly Group[] = [
     by: tests.training('at their multiples|mean over its interval'),
     changes: [
       [
-        'const trained = step - randomSteps',
-        'const trained = step',
+        '#updatesAfter(step - randomSteps)',
+        '#updatesAfter(step)',
         'updates before the random steps are over',
       ],
-      ['step, update + 1)', 'step, update)', 'updates counted from 0'],
+      ['step, update + made)', 'step, update + made - 1)', 'updates counted from 0'],
+    ],
+  },
+  {
+    area: 'Replay',
+    file: source.replayLearner,
+    by: tests.training('come in rows'),
+    changes: [
+      ['trained === 0) return', 'trained === 1) return', 'pretrains after the first step of the policy'],
+      ['=== 0 ? updates : 0', '=== 0 ? 1 : 0', 'one update for many'],
     ],
   },
   {
