@@ -14,10 +14,11 @@ import {
   klToStandardNormal,
   sampleNormal,
 } from '../src/nn/distributions.ts';
-import { fanIn, openForgetGate, zeros } from '../src/nn/initialisers.ts';
+import { ensembleMlp, ensembleSpecs, leastOfHeads, toHeads } from '../src/nn/ensemble.ts';
+import { fanIn, openForgetGate, uniformFanIn, zeros } from '../src/nn/initialisers.ts';
 import { affine } from '../src/nn/linear.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
-import { mlpSpecs } from '../src/nn/mlp.ts';
+import { mlp, mlpSpecs } from '../src/nn/mlp.ts';
 import { movingAverage, polynomialDecayRate } from '../src/nn/moving-average.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
@@ -139,6 +140,51 @@ test('affine and its gradients equal the portable form', async () => {
         }
       }
     }
+  }
+});
+
+test('the heads of an ensemble are so many MLPs, of which the least counts', async () => {
+  const [count, heads, inputs, hidden, outputs, batch] = [2, 3, 4, [5, 6], 2, 7];
+  const one = mlpSpecs('q', inputs, hidden, outputs, 0.5, {
+    weights: uniformFanIn,
+    scale: 1,
+    biases: uniformFanIn,
+  });
+  const [alone, together] = [new ParameterLayout(one), new ParameterLayout(ensembleSpecs(heads, one))];
+  const streams = () => [RandomStream.named(1, 'weights'), RandomStream.named(2, 'weights')];
+  /** What one head of one member has, in the layout of a network alone. */
+  const headOf = (flat: tf.Tensor2D, head: number) =>
+    alone.join(together.split(flat).map((x) => tf.squeeze(tf.slice(x, [0, head], [count, 1]), [1])));
+  for (const engine of processorEngines) {
+    await startEngine(engine);
+    scope(() => {
+      const flat = together.initialise(streams());
+      // A layer's first weights of all heads are drawn before its biases: ± 1 / √4.
+      const random = RandomStream.named(1, 'weights');
+      const [first] = together.views(flat.dataSync<'float32'>().slice(0, together.size) as Float32Array);
+      const drawn = random.fillUniform(new Float32Array(heads * inputs * hidden[0]!), -0.5, 0.5);
+      assert.deepEqual(first!.values, drawn);
+
+      const x = upload(normals(1, 'x', [count, batch, inputs]));
+      const dy = upload(normals(1, 'dy', [count, batch, outputs]));
+      const all = (x: tf.Tensor, flat: tf.Tensor) =>
+        ensembleMlp(together.unpack(flat as tf.Tensor2D), 'q', hidden.length, toHeads(x, heads));
+      const each = (x: tf.Tensor, flat: tf.Tensor) =>
+        Array.from({ length: heads }, (_, head) =>
+          mlp(alone.unpack(headOf(flat as tf.Tensor2D, head)), 'q', hidden.length, x),
+        );
+      const least = [
+        (x: tf.Tensor, flat: tf.Tensor) => leastOfHeads(all(x, flat)),
+        (x: tf.Tensor, flat: tf.Tensor) => each(x, flat).reduce((a, b) => tf.minimum(a, b)),
+      ];
+      assertClose(all(x, flat).dataSync(), tf.stack(each(x, flat), 1).dataSync(), 1e-5, engine);
+      const [actual, wanted] = least.map((f) =>
+        tf.grads((x: tf.Tensor, flat: tf.Tensor) => tf.sum(tf.mul(f(x, flat), dy)))([x, flat]),
+      );
+      for (const [i, gradient] of wanted!.entries()) {
+        assertClose(actual![i]!.dataSync(), gradient.dataSync(), 1e-5, engine);
+      }
+    });
   }
 });
 

@@ -3,7 +3,7 @@ import type { RandomStream } from '../random/stream.ts';
 /** Fills a freshly allocated parameter array of one member. */
 export type Initialiser = (random: RandomStream, out: Float32Array) => void;
 
-/** How a layer's weights are drawn, from its number of inputs and a factor. */
+/** How a layer's weights, or biases, are drawn, from its number of inputs and a factor. */
 export type WeightInitialiser = (inputs: number, scale?: number) => Initialiser;
 
 /** Truncated normal on [-2, 2] times scale / √inputs: keeps the variance of a layer's output near that of its input. */
@@ -11,6 +11,14 @@ export function fanIn(inputs: number, scale = 1): Initialiser {
   const factor = scale / Math.sqrt(inputs);
   return (random, out) => {
     for (let i = 0; i < out.length; i++) out[i] = factor * random.truncatedNormal();
+  };
+}
+
+/** Uniform on ± scale / √inputs: what PyTorch draws the weights of a linear layer from, and its biases. */
+export function uniformFanIn(inputs: number, scale = 1): Initialiser {
+  const limit = scale / Math.sqrt(inputs);
+  return (random, out) => {
+    random.fillUniform(out, -limit, limit);
   };
 }
 

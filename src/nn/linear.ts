@@ -14,10 +14,11 @@ export function linearSpecs(
   outputs: number,
   scale = 1,
   weights: WeightInitialiser = fanIn,
+  biases: WeightInitialiser = () => zeros,
 ): ParameterSpec[] {
   return [
     { name: `${name}.weight`, shape: [inputs, outputs], initialise: weights(inputs, scale) },
-    { name: `${name}.bias`, shape: [outputs], initialise: zeros },
+    { name: `${name}.bias`, shape: [outputs], initialise: biases(inputs, scale) },
   ];
 }
 

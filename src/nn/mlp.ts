@@ -10,6 +10,8 @@ const RELU_GAIN = 1.4;
 export interface HiddenLayers {
   weights: WeightInitialiser;
   scale: number;
+  /** Of every layer, the last one too; default: 0. */
+  biases?: WeightInitialiser;
 }
 
 const forRelu: HiddenLayers = { weights: fanIn, scale: RELU_GAIN };
@@ -21,12 +23,12 @@ export function mlpSpecs(
   hidden: readonly number[],
   outputs: number,
   lastScale = 1,
-  { weights, scale } = forRelu,
+  { weights, scale, biases }: HiddenLayers = forRelu,
 ): ParameterSpec[] {
   const widths = [inputs, ...hidden];
   return [
-    ...hidden.flatMap((width, i) => linearSpecs(`${name}.${i}`, widths[i]!, width, scale, weights)),
-    ...linearSpecs(`${name}.${hidden.length}`, widths.at(-1)!, outputs, lastScale, weights),
+    ...hidden.flatMap((width, i) => linearSpecs(`${name}.${i}`, widths[i]!, width, scale, weights, biases)),
+    ...linearSpecs(`${name}.${hidden.length}`, widths.at(-1)!, outputs, lastScale, weights, biases),
   ];
 }
 
