@@ -395,9 +395,12 @@ describe('eval and compare', () => {
     assert.equal(planned.stderr, '');
     assert.match(
       planned.stdout,
-      /\(2 greedy episodes each\)\nplanned by cem: horizon 2, candidates 4, elites 2, iterations 1, warmStart false\n/,
+      /\(2 greedy episodes each\)\nplanned by cem: horizon 2, .*, candidates 4, elites 2, iterations 1, warmStart false, .*; [\d.]+ ms per action\n/,
     );
-    assert.match(text(dir, 'eval-cem.csv'), /,planner_horizon,.*,planner_warm_start\n0,.*,2,4,2,1,0\n1,/s);
+    assert.match(
+      text(dir, 'eval-cem.csv'),
+      /,planner_horizon,planner_termination,planner_terminal_value,planner_candidates,.*\n0,.*,2,soft,0,4,2,1,0,0,clipped,0,mean\n1,/s,
+    );
     assert.equal(text(dir, 'episodes-cem.csv').split('\n').length, 1 + 4 + 1);
     assert.equal(text(dir, 'episodes.csv'), episodes);
 
@@ -528,8 +531,8 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
     ['an unknown engine of eval', ['eval', '.', '--engine', 'gpu'], /^wm: --engine: expected auto, /],
     [
       'an unknown planner',
-      ['eval', '.', '--planner', 'mppi'],
-      /^error: option '--planner <name>' argument 'mppi' is invalid\. Allowed choices are cem\.\n$/,
+      ['eval', '.', '--planner', 'mcts'],
+      /^error: option '--planner <name>' argument 'mcts' is invalid\. Allowed choices are cem, icem, mppi, shooting, enumeration\.\n$/,
     ],
     [
       'a setting of no planner',
@@ -537,9 +540,19 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
       /^wm: --set planner\.horizon=3: there is no planner to set, name one with --planner\n$/,
     ],
     [
-      'a setting that the planner does not have',
+      'a setting that no planner has',
+      plan('speed=1'),
+      /^wm: --set planner\.speed=1: planner\.speed: unknown key, the planner has planner\.horizon, .*planner\.warmStart, .*planner\.execute\n$/,
+    ],
+    [
+      'a setting of another planner',
       plan('temperature=1'),
-      /^wm: --set planner\.temperature=1: planner\.temperature: unknown key, the planner has planner\.horizon, planner\.candidates, planner\.elites, planner\.iterations and planner\.warmStart\n$/,
+      /^wm: --set planner\.temperature=1: planner\.temperature: a key of mppi alone, and planner\.name is cem\n$/,
+    ],
+    [
+      'a planner named twice',
+      plan('name=mppi'),
+      /^wm: --set planner\.name=mppi: --planner says which planner it is; leave this out\n$/,
     ],
     [
       "a planner's setting out of range",

@@ -97,6 +97,7 @@ describe("a checkpoint's metrics equal those computed in numpy", () => {
       checkpoint: 'last',
       episodes: returns.length,
       engine: 'wasm',
+      clock: () => 0,
       begin: () => {},
     });
     assert.deepEqual(

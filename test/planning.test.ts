@@ -11,10 +11,11 @@ import { initialWeights, networks, worldModel } from '../src/methods/vae-lstm/ne
 import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { carryStep, followedSize, followStep } from '../src/models/following.ts';
 import type { WorldModel } from '../src/models/world-model.ts';
-import { cem, type Iteration, iteration, searchNoise } from '../src/planning/cem.ts';
+import { cem, type Iteration, iteration } from '../src/planning/cem.ts';
+import type { PlannableModel } from '../src/planning/planner.ts';
 import { PlanningActor } from '../src/planning/planning-actor.ts';
 import { type Proposal, proposalFamily } from '../src/planning/proposals.ts';
-import { type PlannerSettings, plannerSettings } from '../src/planning/settings.ts';
+import { plannerSettings, type SettingsOf } from '../src/planning/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { ActingLoop } from '../src/training/acting.ts';
 import { type AgentSpaces, agentSpaces } from '../src/training/agent-spaces.ts';
@@ -29,7 +30,8 @@ const box = (dimensions: number, width = 1): Space => ({
   high: Array(dimensions).fill(width),
 });
 const choices = (n: number): Space => ({ kind: 'discrete', n });
-const plannerWith = (settings: Partial<PlannerSettings>): PlannerSettings => plannerSettings.parse(settings);
+const plannerWith = (settings: Partial<SettingsOf<'cem'>>) =>
+  plannerSettings.parse({ ...settings, name: 'cem' }) as SettingsOf<'cem'>;
 const values = (tensor: tf.Tensor) => tensor.dataSync<'float32'>();
 
 /** The cross-entropy method on Σ_t −w_t |a_t − target_t|², in numpy with float64, from given noise. */
@@ -96,7 +98,7 @@ function spacesOf(actionSpace: Space): AgentSpaces {
 }
 
 /** Plans in walks that never end, to a goal of each member. */
-function actorFor(goals: readonly number[][], actionSpace: Space, settings: PlannerSettings) {
+function actorFor(goals: readonly number[][], actionSpace: Space, settings: SettingsOf<'cem'>) {
   const weights = { goal: tf.tensor4d(goals.map((goal) => [[goal]])) };
   const within = {
     members: goals.length,
@@ -122,7 +124,7 @@ for (const engine of processorEngines) {
       scope(() => {
         const target = tf.tensor4d([[reference.target]]);
         const weight = tf.tensor3d([[reference.weight]]);
-        const family = proposalFamily(box(action));
+        const family = proposalFamily(box(action), plannerWith({}));
         let proposal: Proposal = family.around(tf.zeros([1, horizon, action]));
         for (const [i, { returns, elites: best, mean, std }] of log.entries()) {
           const done: Iteration = iteration(family, proposal, tf.tensor4d([noise[i]!]), elites, (plans) => {
@@ -133,36 +135,41 @@ for (const engine of processorEngines) {
           assert.deepEqual([...done.elites.dataSync()].sort(), best);
           ({ proposal } = done);
           assertClose(values(proposal.mean), mean.flat(), 1e-5, `mean of iteration ${i}`);
-          assertClose(values(proposal.std!), std.flat(), 1e-5, `std of iteration ${i}`);
+          assertClose(values(proposal.dispersion!), std.flat(), 1e-5, `std of iteration ${i}`);
         }
       });
     });
 
     test('rolls out the candidates of every member and environment, with noise and ends of their own', () => {
       const [members, environments, dimensions] = [2, 3, 2];
-      const settings = plannerWith({ horizon: 3, candidates: 7, elites: 2, iterations: 2 });
+      const settings = plannerWith({
+        ...{ horizon: 3, candidates: 7, elites: 2, iterations: 2 },
+        // What it remembers is the last mean.
+        warmStart: true,
+      });
       const { horizon, candidates, elites } = settings;
-      const family = proposalFamily(box(dimensions));
       const stepNoise = [1, 1].map((size) => ({ distribution: 'normal' as const, size }));
-      const sizes = searchNoise(settings, family, dimensions, stepNoise).map(({ size }) => size);
-      assert.deepEqual(sizes, [42, 21, 21, 42, 21, 21]);
-      const noises = sizes.map((size, i) => normals(i, 'noise', [members, environments, size]));
       const goals = [
         [0.5, -0.5],
         [-1, 0.25],
       ];
+      const ground = (model: WorldModel<Walk>) => ({
+        ...{ actionSpace: box(dimensions), actions: dimensions, head: undefined, gamma: 1 },
+        model: model as PlannableModel<Walk>,
+      });
+      const planner = scope(() => cem(settings, ground({ ...walk(goals, box(dimensions)), stepNoise })));
+      const sizes = planner.noise.greedy.map(({ size }) => size);
+      assert.deepEqual(sizes, [42, 21, 21, 42, 21, 21]);
+      const noises = sizes.map((size, i) => normals(i, 'noise', [members, environments, size]));
       const positions = normals(1, 'position', [members, environments, dimensions]);
       const pushes = normals(1, 'push', [members, environments, dimensions]);
       const found = scope(() => {
         const model = { ...walk(goals, box(dimensions)), stepNoise };
         const uploaded = noises.map(upload) as tf.Tensor3D[];
-        const iterations = [0, 3].map((i) => ({
-          candidates: uploaded[i]!,
-          steps: uploaded.slice(i + 1, i + 3),
-        }));
-        const start: Walk = { position: upload(positions), push: upload(pushes) };
-        const mean: tf.Tensor3D = tf.zeros([members * environments, horizon, dimensions]);
-        return values(cem(model, start, family, mean, iterations, settings)).slice();
+        const state: Walk = { position: upload(positions), push: upload(pushes) };
+        const first: tf.Tensor3D = tf.ones([members, environments, 1]);
+        const memory: tf.Tensor3D = tf.zeros([members, environments, planner.memorySize]);
+        return values(planner.plan({ model, state, first, memory }, uploaded).memory!).slice();
       });
       const wanted = Array.from({ length: members * environments }, (_, row) => {
         const own = ({ data }: { data: Float32Array }, at: number, size: number) => [

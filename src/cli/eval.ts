@@ -1,9 +1,9 @@
 import { formatMean } from '../compare/numbers.ts';
-import { loadPlanner } from '../config/planner.ts';
+import { loadPlanner, type RequestedPlanner } from '../config/planner.ts';
 import { UserError } from '../errors.ts';
 import { evaluateRun, type RunEvaluation, type SeedEvaluation } from '../experiment/evaluate-run.ts';
 import type { PlannerName } from '../planning/names.ts';
-import type { Planner } from '../planning/settings.ts';
+import type { PlannerSettings } from '../planning/settings.ts';
 import { EvaluationFiles, type PlannedEvaluation } from '../runs/evaluation-files.ts';
 import type { CheckpointChoice } from '../runs/saved-seeds.ts';
 import { estimate, formatEstimate } from '../statistics.ts';
@@ -39,7 +39,8 @@ const EPISODE_COLUMNS = ['seed', 'episode', 'return', 'length', 'terminated', 't
  */
 export async function evalCommand(dir: string, options: EvalOptions): Promise<number> {
   const { episodes, checkpoint } = options;
-  const planner = requestedPlanner(options);
+  const requested = requestedPlanner(options);
+  const planner = requested?.settings;
   const engine = requestedEngine(options.engine);
   const suffix = [checkpoint === 'best' && '-best', planner && `-${planner.name}`].filter(Boolean).join('');
   const files = new EvaluationFiles(options.out ?? dir, suffix);
@@ -49,7 +50,8 @@ export async function evalCommand(dir: string, options: EvalOptions): Promise<nu
       checkpoint,
       episodes,
       engine,
-      planner,
+      planner: requested,
+      clock: () => performance.now(),
       begin: (seeds) => {
         const why = whyNotKept(files, { seeds, episodes }, options);
         if (why !== null) process.stderr.write(`${why}\n`);
@@ -59,17 +61,18 @@ export async function evalCommand(dir: string, options: EvalOptions): Promise<nu
   );
   for (const { fallback } of evaluation.seeds) if (fallback) process.stderr.write(`${fallback}\n`);
   const { perSeed, perEpisode } = evaluationTables(evaluation, planner);
+  const milliseconds = Number(evaluation.millisecondsPerAction.toPrecision(3));
   process.stdout.write(
     options.json
-      ? asJson({ run: dir, checkpoint, ...(planner && { planner }) }, perSeed.rows)
-      : asText(evaluation, perSeed.rows, episodes, planner),
+      ? asJson({ run: dir, checkpoint, ...(planner && { planner, milliseconds }) }, perSeed.rows)
+      : asText(evaluation, perSeed.rows, episodes, planner && plannedBy(planner, milliseconds)),
   );
   if (keep) files.write(perSeed, perEpisode);
   return 0;
 }
 
 /** @throws UserError for a setting that no planner has, or where there is none to set. */
-function requestedPlanner({ planner, set }: EvalOptions): Planner | undefined {
+function requestedPlanner({ planner, set }: EvalOptions): RequestedPlanner | undefined {
   if (planner !== undefined) return loadPlanner(planner, set);
   if (set.length > 0)
     throw new UserError(`--set ${set[0]}: there is no planner to set, name one with --planner`);
@@ -113,19 +116,17 @@ function endingOf({ entry }: RunEvaluation, { terminated, lastObservation }: Epi
 }
 
 /** The planner's settings as columns of eval.csv. */
-function plannerColumns({ settings }: Planner): Record<string, number> {
-  const { horizon, candidates, elites, iterations, warmStart } = settings;
-  return {
-    planner_horizon: horizon,
-    planner_candidates: candidates,
-    planner_elites: elites,
-    planner_iterations: iterations,
-    planner_warm_start: Number(warmStart),
-  };
+function plannerColumns({ name: _, ...settings }: PlannerSettings): Record<string, number | string> {
+  return Object.fromEntries(
+    Object.entries(settings).map(([key, value]) => [
+      `planner_${key.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
+      typeof value === 'boolean' ? Number(value) : value,
+    ]),
+  );
 }
 
 /** The tables of eval.csv and episodes.csv. */
-function evaluationTables(evaluation: RunEvaluation, planner: Planner | undefined) {
+function evaluationTables(evaluation: RunEvaluation, planner: PlannerSettings | undefined) {
   const { entry, diagnostics, seeds } = evaluation;
   const lastColumns = entry.observationNames.map((name) => `last_${name}`);
   const episodes = seeds.flatMap(({ seed, episodes }) =>
@@ -152,19 +153,16 @@ const rewardOf = (rows: readonly EvalRow[]) => estimate(rows.map(({ reward_mean 
 interface Played {
   run: string;
   checkpoint: CheckpointChoice;
-  planner?: Planner;
+  planner?: PlannerSettings;
+  /** Per decision and environment, of those that are played at once. */
+  milliseconds?: number;
 }
 
 function asJson(played: Played, rows: readonly EvalRow[]): string {
   return `${JSON.stringify({ ...played, reward: rewardOf(rows), seeds: rows })}\n`;
 }
 
-function asText(
-  evaluation: RunEvaluation,
-  rows: readonly EvalRow[],
-  episodes: number,
-  planner: Planner | undefined,
-): string {
+function asText(evaluation: RunEvaluation, rows: readonly EvalRow[], episodes: number, planned = ''): string {
   const { diagnostics, seeds } = evaluation;
   const lines = rows.map((row, i) => [
     String(row.seed),
@@ -177,16 +175,16 @@ function asText(
   return [
     alignColumns([['seed', 'step', 'reward', 'min', 'max', 'ended by'], ...lines]),
     `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${formatEstimate(rewardOf(rows), 1)} (${episodes} greedy episodes each)\n`,
-    planner ? `planned by ${planner.name}: ${inWords(planner.settings)}\n` : '',
+    planned,
     diagnostics.length > 0 ? alignColumns(modelErrors(seeds)) : '',
   ].join('');
 }
 
-/** `horizon 12, candidates 200` */
-const inWords = (settings: object) =>
-  Object.entries(settings)
-    .map(([key, value]) => `${key} ${value}`)
-    .join(', ');
+/** `planned by cem: horizon 12, candidates 200, …; 0.4 ms per action` */
+function plannedBy({ name, ...settings }: PlannerSettings, milliseconds: number): string {
+  const words = Object.entries(settings).map(([key, value]) => `${key} ${value}`);
+  return `planned by ${name}: ${words.join(', ')}; ${milliseconds} ms per action\n`;
+}
 
 /** What the models' predictions miss by, and its column in raw and in standardised units; docs/metrics.md. */
 const MODEL_ERRORS = [

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { MethodName } from '../methods/index.ts';
-import { alternatives } from '../words.ts';
+import { alternatives, enumeration } from '../words.ts';
+import { type FormKey, withFormsMerged } from './forms.ts';
 import type { KeyPath } from './key-path.ts';
 import { experimentSchema, methodNames } from './schema.ts';
 
@@ -9,12 +10,16 @@ export type SchemaNode = z.core.JSONSchema.JSONSchema;
 
 /** One method's schema as JSON schema: the root of the nodes below. */
 export function schemaRoot(method: MethodName): SchemaNode {
-  const root = roots.get(method) ?? z.toJSONSchema(experimentSchema(method), { io: 'input' });
+  const root = roots.get(method) ?? schemaOf(experimentSchema(method));
   roots.set(method, root);
   return root;
 }
 
 const roots = new Map<MethodName, SchemaNode>();
+
+/** A schema as JSON schema, its groups of several forms merged. */
+export const schemaOf = (schema: z.ZodType): SchemaNode =>
+  withFormsMerged(z.toJSONSchema(schema, { io: 'input' }));
 
 /** The node at `path`, undefined where the schema has no such key. */
 export function nodeAt(root: SchemaNode, path: KeyPath): SchemaNode | undefined {
@@ -31,10 +36,10 @@ export function nodeAt(root: SchemaNode, path: KeyPath): SchemaNode | undefined 
 }
 
 /** Every key that holds a value (not a group of keys), in the schema's order. */
-export function leafKeys(root: SchemaNode): { path: string[]; node: SchemaNode }[] {
+export function leafKeys(root: SchemaNode): { path: string[]; node: FormKey }[] {
   return Object.entries(root.properties ?? {}).flatMap(([key, node]) => {
     if (typeof node !== 'object') return [];
-    if (!node.properties) return [{ path: [key], node }];
+    if (!node.properties) return [{ path: [key], node: node as FormKey }];
     return leafKeys(node).map((leaf) => ({ ...leaf, path: [key, ...leaf.path] }));
   });
 }
@@ -71,13 +76,20 @@ export function describeConfig(): string {
       const leaves = leafKeys(schemaRoot(method));
       const width = Math.max(...leaves.map(({ path }) => path.join('.').length));
       const lines = leaves.map(({ path, node }) => {
-        const preset = node.default === undefined ? '' : `, default ${inline(node.default)}`;
-        return `  ${path.join('.').padEnd(width)}  ${expectation(node)}${preset}: ${node.description}`;
+        return `  ${path.join('.').padEnd(width)}  ${expectation(node)}${presetOf(node)}: ${node.description}`;
       });
       return `Config keys of method ${method}:\n${lines.join('\n')}\n`;
     })
     .join('\n');
   return `${perMethod}\nBesides, a config may name presets, \`preset: [NAME]\`, and that of a sweep has \`sweep\`: docs/configs.md, docs/sweeps.md\n`;
+}
+
+/** The default of a key, where it has one, and which forms of its group have the key: `, default 12 (enumeration 5)`. */
+function presetOf(node: FormKey): string {
+  const others = Object.entries(node.otherDefaults ?? {}).map(([form, value]) => `${form} ${inline(value)}`);
+  const exceptions = others.length > 0 ? ` (${others.join(', ')})` : '';
+  const preset = node.default === undefined ? '' : `, default ${inline(node.default)}${exceptions}`;
+  return preset + (node.of ? `, of ${enumeration(node.of)}` : '');
 }
 
 /** A value on one line, as YAML has it. */

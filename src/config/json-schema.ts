@@ -1,5 +1,6 @@
 import { type MethodName, methods } from '../methods/index.ts';
 import { type SchemaNode, schemaRoot } from './describe.ts';
+import { hasForms } from './forms.ts';
 import { methodNames } from './schema.ts';
 import { MOST_CELLS } from './sweep.ts';
 
@@ -63,6 +64,17 @@ function rootSchema(title: string, ofMethod: (keys: MethodKeys) => SchemaNode): 
   };
 }
 
+/** Where `name` says which form of a group is meant, the keys of the others are wrong. A preset may say the name. */
+const onlyOwnKeys = (name: string, own: readonly string[], all: readonly string[]): SchemaNode =>
+  when(
+    { properties: { name: { enum: [name] } }, required: ['name'] },
+    {
+      properties: Object.fromEntries(
+        all.filter((key) => !own.includes(key)).map((key) => [key, { not: {} }]),
+      ),
+    },
+  );
+
 /** What `condition` holds of has to be as `consequence` says. */
 const when = (condition: SchemaNode, consequence: SchemaNode): SchemaNode =>
   Object.fromEntries([
@@ -123,7 +135,7 @@ function settle(
   if (key !== '' && !references.has(key)) {
     references.set(key, { node: { $ref: pointer }, description: node.description! });
   }
-  const settled: SchemaNode = { ...node };
+  const { forms: _forms, of: _of, otherDefaults: _otherDefaults, ...settled }: SchemaNode = { ...node };
   if (node.maximum === Number.MAX_SAFE_INTEGER) delete settled.maximum;
   // Of a value of another type both would complain.
   if (node.enum) delete settled.type;
@@ -135,6 +147,10 @@ function settle(
         settle(child as SchemaNode, [...path, key], `${pointer}/properties/${key}`, references),
       ]),
     );
+  }
+  if (hasForms(node)) {
+    const all = Object.keys(node.properties!);
+    settled.allOf = Object.entries(node.forms).map(([name, own]) => onlyOwnKeys(name, own, all));
   }
   if (anyOf) {
     const types = anyOf.map((form) => form.type!);

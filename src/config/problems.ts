@@ -1,6 +1,7 @@
 import type { z } from 'zod';
-import { closest } from '../words.ts';
+import { closest, enumeration } from '../words.ts';
 import { expectation, leafKeys, nodeAt, type SchemaNode } from './describe.ts';
+import type { FormKey } from './forms.ts';
 import { dotted, type KeyPath, valueAt } from './key-path.ts';
 
 /** One mistake in a config. */
@@ -27,7 +28,11 @@ export function problemsOf(
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => {
         const unknown = [...path, key];
-        return { kind: 'key', path: unknown, says: unknownKey(unknown, root, help) };
+        return {
+          kind: 'key',
+          path: unknown,
+          says: ofOtherForms(unknown, values, root) ?? unknownKey(unknown, root, help),
+        };
       });
     }
     if (issue.code === 'custom') return [{ kind: 'value', path, says: issue.message }];
@@ -59,6 +64,15 @@ export function shown(value: unknown): string {
   if (text.length <= 60) return text;
   if (Array.isArray(value)) return `a list of ${value.length} items`;
   return typeof value === 'string' ? `${text.slice(0, 57)}…"` : 'a map of keys';
+}
+
+/** Of a key that is none of its group's form, but of others. */
+function ofOtherForms(path: KeyPath, values: unknown, root: SchemaNode): string | undefined {
+  const forms = (nodeAt(root, path) as FormKey | undefined)?.of;
+  if (!forms) return undefined;
+  const name = [...path.slice(0, -1), 'name'];
+  const given = valueAt(values, name) ?? nodeAt(root, name)?.default;
+  return `a key of ${enumeration(forms)} alone, and ${dotted(name)} is ${given}`;
 }
 
 function unknownKey(path: KeyPath, root: SchemaNode, help: string): string {

@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
+import type { RequestedPlanner } from '../config/planner.ts';
 import type { EngineName } from '../engine/names.ts';
 import type { EnvironmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import type { MethodAgent } from '../methods/index.ts';
-import type { Planner } from '../planning/settings.ts';
+import { UnsuitedPlanner } from '../planning/requirements.ts';
 import type { Run } from '../runs/read.ts';
 import type { CheckpointChoice } from '../runs/saved-seeds.ts';
 import type { Actor } from '../training/acting.ts';
@@ -13,6 +14,7 @@ import { heldOutSet } from '../training/held-out.ts';
 import { roundRow } from '../training/round-row.ts';
 import { RECORDED_EPISODES } from '../training/train.ts';
 import { type LoadedSeed, loadRun } from './load-run.ts';
+import { TimedActor } from './timed-actor.ts';
 
 /** What a run's checkpoints played, and how well their models predict. */
 export interface RunEvaluation {
@@ -20,6 +22,8 @@ export interface RunEvaluation {
   /** The metrics of a model that the method has, in order: none without one. */
   diagnostics: readonly string[];
   seeds: SeedEvaluation[];
+  /** What an action takes, per environment of those that are played at once; its first step, which compiles, left out */
+  millisecondsPerAction: number;
 }
 
 /** One seed's checkpoint. */
@@ -35,7 +39,9 @@ export interface EvaluationOptions {
   episodes: number;
   engine: EngineName | 'auto';
   /** Acts in place of the policy, by planning in the model; undefined: the policy acts. */
-  planner?: Planner | undefined;
+  planner?: RequestedPlanner | undefined;
+  /** Milliseconds. */
+  clock: () => number;
   /** Told, before anything is played, which seeds will play. */
   begin: (seeds: readonly number[]) => void;
 }
@@ -50,11 +56,15 @@ export interface EvaluationOptions {
  */
 export async function evaluateRun(
   dir: string,
-  { checkpoint, episodes, engine, planner, begin }: EvaluationOptions,
+  { checkpoint, episodes, engine, planner, clock, begin }: EvaluationOptions,
 ): Promise<RunEvaluation> {
   const { run, entry, agent, seeds: loaded } = await loadRun(dir, { checkpoint, engine, seeds: 'all' });
   const seeds = loaded.map(({ seed }) => seed);
-  const actor = planner ? planning(run, agent, planner) : agent;
+  const actor = new TimedActor(
+    planner ? planning(run, agent, planner) : agent,
+    entry.observationNames.length,
+    clock,
+  );
   begin(seeds);
   const streams = evaluationStreams(seeds, 'eval');
   const playing = evaluate(actor, entry, 'average', episodes, RECORDED_EPISODES, streams);
@@ -67,12 +77,24 @@ export async function evaluateRun(
     episodes: evaluations[member]!.episodes,
     diagnosis: roundRow(diagnoses[member]!),
   }));
-  return { entry, diagnostics: agent.diagnostics, seeds: evaluated };
+  const { millisecondsPerAction } = actor;
+  return { entry, diagnostics: agent.diagnostics, seeds: evaluated, millisecondsPerAction };
 }
 
-function planning({ dir, experiment }: Run, agent: MethodAgent, { name, settings }: Planner): Actor {
-  if (agent.planningActor) return agent.planningActor(settings);
-  throw new UserError(
-    `--planner ${name}: ${dir} was trained by ${experiment.method}, which has no world model to plan in; leave --planner out`,
-  );
+function planning(
+  { dir, experiment }: Run,
+  agent: MethodAgent,
+  { settings, place }: RequestedPlanner,
+): Actor {
+  if (!agent.planningActor) {
+    throw new UserError(
+      `--planner ${settings.name}: ${dir} was trained by ${experiment.method}, which has no world model to plan in; leave --planner out`,
+    );
+  }
+  try {
+    return agent.planningActor(settings);
+  } catch (error) {
+    if (error instanceof UnsuitedPlanner) throw new UserError(`${place(error.key)}: ${error.message}`);
+    throw error;
+  }
 }

@@ -1,3 +1,3 @@
 /** The planners by name. */
-export const plannerNames = ['cem'] as const;
+export const plannerNames = ['cem', 'icem', 'mppi', 'shooting', 'enumeration'] as const;
 export type PlannerName = (typeof plannerNames)[number];

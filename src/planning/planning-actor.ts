@@ -5,6 +5,7 @@ import { Acting, type DecisionInputs, type DecisionTensors } from '../models/act
 import { encodeActions, toBox } from '../models/action-encoding.ts';
 import type { Exploration } from '../models/exploration.ts';
 import { carryStep, followedSize, followStep } from '../models/following.ts';
+import type { PolicyHead } from '../models/policy-head.ts';
 import type { States, WorldModel } from '../models/world-model.ts';
 import {
   type ActingMode,
@@ -16,8 +17,9 @@ import {
   type Situation,
 } from '../training/acting.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
-import { cem, type IterationNoise, searchNoise } from './cem.ts';
-import { type ProposalFamily, proposalFamily } from './proposals.ts';
+import type { PlannableModel, Planner } from './planner.ts';
+import { makePlanner } from './planners.ts';
+import { requireSuited } from './requirements.ts';
 import type { PlannerSettings } from './settings.ts';
 
 /** An actor with something on the engine to be freed. */
@@ -27,7 +29,11 @@ export interface DisposableActor extends Actor {
 
 /** An agent that may have a world model to plan in. */
 export interface MayPlan {
-  /** Acts by planning in the model: in its average where there is one and the averaged policy is asked for. */
+  /**
+   * Acts by planning in the model: in its average where there is one and the averaged policy is asked for.
+   *
+   * @throws UserError where the model lacks what planning needs, UnsuitedPlanner what these settings ask for.
+   */
   planningActor?(settings: PlannerSettings): DisposableActor;
 }
 
@@ -39,49 +45,54 @@ export interface PlansIn<Weights extends object, State extends States> {
   weights(policy: PolicyName): Weights;
   /** The model over such weights; what verbs it has does not depend on them. */
   model(weights: Weights): WorldModel<State>;
+  /** How the model's policy is sampled, where it has one. */
+  head?: PolicyHead;
+  /** The discount of the model's value as far as ĉ has not learnt it; default: 1. */
+  gamma?: number;
 }
 
-/** What planning asks of a model beyond what every model has. */
-type PlannableModel<State extends States> = WorldModel<State> &
-  Required<Pick<WorldModel<State>, 'follow' | 'stateSizes' | 'reward'>>;
-
 /**
- * Acts by planning in a world model, at every step anew: follows the episode by what is observed, searches for the plan
- * of the largest predicted return, and takes its first action, or what exploration makes of it where actions are sampled.
+ * Acts by planning in a world model, at every step anew: follows the episode by what is observed, has a planner search for
+ * an action, and takes it, or what exploration makes of it where actions are sampled.
  *
- * It carries the state before, the action taken there, and where the search starts warm the plan.
+ * It carries the state before, the action taken there, and what the planner remembers.
  */
 export class PlanningActor<Weights extends object, State extends States> implements DisposableActor {
   readonly carrySize: number;
   readonly noise: Readonly<Record<ActingMode, readonly Noise[]>>;
 
   readonly #within: PlansIn<Weights, State>;
-  readonly #settings: PlannerSettings;
+  readonly #planner: Planner<State>;
   readonly #exploration: Exploration | undefined;
-  readonly #family: ProposalFamily;
-  /** What the model follows and is rolled out with. */
-  readonly #followNoise: readonly Noise[];
-  readonly #stepNoise: readonly Noise[];
-  /** Numbers of the carry that following needs; a plan's come after them. */
+  /** How many noises the model follows an episode with. */
+  readonly #followNoises: number;
+  /** Numbers of the carry that following needs; what the planner remembers comes after them. */
   readonly #followedSize: number;
   readonly #acting: Acting<Weights>;
 
-  /** @throws UserError where the model lacks what planning needs. */
+  /** @throws UserError where the model lacks what planning needs, UnsuitedPlanner what these settings ask for. */
   constructor(within: PlansIn<Weights, State>, settings: PlannerSettings, exploration?: Exploration) {
     this.#within = within;
-    this.#settings = settings;
     this.#exploration = exploration;
-    const { members, spaces } = within;
+    const { members, spaces, head, gamma = 1 } = within;
+    const { actionSpace, actions, observation } = spaces;
     const model = scope(() => plannable(within.model(within.weights('online'))));
-    this.#family = proposalFamily(spaces.actionSpace);
-    this.#followNoise = model.followNoise ?? [];
-    this.#stepNoise = model.stepNoise ?? [];
-    const search = searchNoise(settings, this.#family, spaces.actions, this.#stepNoise);
-    const noise = [...this.#followNoise, ...search];
-    this.noise = { sampled: [...noise, ...(exploration?.noise ?? [])], greedy: noise };
-    this.#followedSize = followedSize(model, spaces.actions);
-    this.carrySize = this.#followedSize + (settings.warmStart ? settings.horizon * spaces.actions : 0);
-    this.#acting = new Acting(members, spaces.observation, (inputs) => this.#decide(inputs));
+    const has = {
+      value: model.value !== undefined,
+      policy: model.policy !== undefined && head !== undefined,
+    };
+    requireSuited(settings, { actionSpace, has });
+    this.#planner = makePlanner(settings, { actionSpace, actions, model, head, gamma });
+    const following = model.followNoise ?? [];
+    const { sampled, greedy } = this.#planner.noise;
+    this.noise = {
+      sampled: [...following, ...sampled, ...(exploration?.noise ?? [])],
+      greedy: [...following, ...greedy],
+    };
+    this.#followNoises = following.length;
+    this.#followedSize = followedSize(model, actions);
+    this.carrySize = this.#followedSize + this.#planner.memorySize;
+    this.#acting = new Acting(members, observation, (inputs) => this.#decide(inputs));
   }
 
   act(situation: Situation, policy: PolicyName): Promise<Decision> {
@@ -93,74 +104,36 @@ export class PlanningActor<Weights extends object, State extends States> impleme
   }
 
   #decide({ weights, observations, carry, noise }: DecisionInputs<Weights>): DecisionTensors {
-    const { horizon } = this.#settings;
-    const { actions, actionSpace, observationScale } = this.#within.spaces;
-    const [members, environments] = observations.shape;
-    const rows = members * environments;
+    const { actionSpace, observationScale } = this.#within.spaces;
     const model = plannable(this.#within.model(weights));
-    const { following, searching, exploring } = this.#split(noise!);
+    const { following, planning, exploring } = this.#split(noise);
     const scaled = tf.div<tf.Tensor3D>(observations, [...observationScale]);
-    const { state, first } = followStep(model, this.#part(carry!, 0, this.#followedSize), scaled, following);
-    const begin = this.#begin(carry!, first);
-    const plan = cem(model, state, this.#family, begin, searching, this.#settings);
-    const next: tf.Tensor2D = tf.reshape(tf.slice(plan, [0, 0, 0], [rows, 1, actions]), [rows, actions]);
-    const best = tf.reshape(this.#family.decide(next), [members, environments, actions]) as tf.Tensor3D;
-    const greedy = actionSpace.kind === 'discrete' ? tf.argMax(best, -1) : toBox(actionSpace, best);
-    const taken = exploring ? this.#exploration!.explore(greedy, exploring) : greedy;
+    const sizes = [this.#followedSize, this.#planner.memorySize].filter((size) => size > 0);
+    const [followed, memory] = tf.split(carry!, sizes, 2) as [tf.Tensor3D, tf.Tensor3D?];
+    const { state, first } = followStep(model, followed, scaled, following);
+    const planned = this.#planner.plan({ model, state, first, memory }, planning);
+    const best =
+      actionSpace.kind === 'discrete' ? tf.argMax(planned.action, -1) : toBox(actionSpace, planned.action);
+    const taken = exploring ? this.#exploration!.explore(best, exploring) : best;
     const carried = carryStep(model, state, encodeActions(actionSpace, taken) as tf.Tensor3D);
-    return {
-      actions: taken,
-      carry: this.#settings.warmStart
-        ? tf.concat([carried, tf.reshape(plan, [members, environments, horizon * actions])], 2)
-        : carried,
-    };
+    return { actions: taken, carry: planned.memory ? tf.concat([carried, planned.memory], 2) : carried };
   }
 
-  /** The part of the carry between two indices of its last axis. */
-  #part(carry: tf.Tensor3D, from: number, to: number): tf.Tensor3D {
-    const [members, environments] = carry.shape;
-    return tf.slice(carry, [0, 0, from], [members, environments, to - from]);
-  }
-
-  /**
-   * The mean that the search begins with: nothing known, or the plan of the step before without its first step, nothing
-   * known of its last: [members · environments, horizon, actions].
-   *
-   * @param first [members, environments, 1]
-   */
-  #begin(carry: tf.Tensor3D, first: tf.Tensor3D): tf.Tensor3D {
-    const { horizon, warmStart } = this.#settings;
-    const { actions } = this.#within.spaces;
-    const rows = first.size;
-    const unknown: tf.Tensor3D = tf.fill([rows, horizon, actions], this.#family.unknown);
-    if (!warmStart) return unknown;
-    const plan = tf.reshape(this.#part(carry, this.#followedSize, this.carrySize), [rows, horizon, actions]);
-    const longer = tf.concat([plan, tf.slice(unknown, [0, 0, 0], [rows, 1, actions])], 1);
-    const moved = tf.slice(longer, [0, 1, 0], [rows, horizon, actions]);
-    const starts = tf.reshape(first, [rows, 1, 1]);
-    return tf.add(tf.mul(starts, unknown), tf.mul(tf.sub(1, starts), moved));
-  }
-
-  /** The noise of following, of each iteration, and where actions are sampled of exploration. */
-  #split(noise: tf.Tensor3D): {
+  /** The noise of following, of planning, and where actions are sampled of exploration. */
+  #split(noise: tf.Tensor3D | undefined): {
     following: tf.Tensor3D | undefined;
-    searching: IterationNoise[];
+    planning: readonly tf.Tensor3D[];
     exploring: tf.Tensor3D | undefined;
   } {
-    const isGreedy = noise.shape[2] === noiseSize(this.noise.greedy);
-    const sizes = (isGreedy ? this.noise.greedy : this.noise.sampled).map(({ size }) => size);
-    const parts = tf.split(noise, sizes, 2) as tf.Tensor3D[];
-    const exploring = isGreedy ? [] : parts.splice(this.noise.greedy.length);
-    const ofFollowing = parts.splice(0, this.#followNoise.length);
-    const each = 1 + this.#stepNoise.length;
-    return {
-      exploring: exploring.length > 0 ? tf.concat(exploring, 2) : undefined,
-      following: ofFollowing.length > 0 ? tf.concat(ofFollowing, 2) : undefined,
-      searching: Array.from({ length: this.#settings.iterations }, (_, i) => {
-        const [candidates, ...steps] = parts.slice(i * each, (i + 1) * each);
-        return { candidates: candidates!, steps };
-      }),
-    };
+    const isGreedy = (noise?.shape[2] ?? 0) === noiseSize(this.noise.greedy);
+    const mode = isGreedy ? 'greedy' : 'sampled';
+    const sizes = this.noise[mode].map(({ size }) => size);
+    const parts = noise ? (tf.split(noise, sizes, 2) as tf.Tensor3D[]) : [];
+    const joined = (some: tf.Tensor3D[]) =>
+      some.length > 0 ? (tf.concat(some, 2) as tf.Tensor3D) : undefined;
+    const following = joined(parts.splice(0, this.#followNoises));
+    const planning = parts.splice(0, this.#planner.noise[mode].length);
+    return { following, planning, exploring: joined(parts) };
   }
 }
 

@@ -99,6 +99,12 @@ export class RandomStream {
     });
   }
 
+  /** Fills `out` with standard normals given that |x| <= 2, one by one. */
+  fillTruncatedNormal(out: Float32Array): Float32Array {
+    for (let i = 0; i < out.length; i++) out[i] = this.truncatedNormal();
+    return out;
+  }
+
   /** Fills `out` with uniforms in [low, high), both taken as float32. */
   fillUniform(out: Float32Array, low = 0, high = 1): Float32Array {
     const from = Math.fround(low);

@@ -8,9 +8,12 @@ export type PolicyName = 'online' | 'average';
 /** How actions are chosen: by sampling, as experience is collected, or the best, as an evaluation plays. */
 export type ActingMode = 'sampled' | 'greedy';
 
-/** Independent numbers of one distribution, so many for each environment: standard Gumbel, N(0, 1), or uniform in [0, 1). */
+/**
+ * Independent numbers of one distribution, so many for each environment: standard Gumbel, N(0, 1), the same within ±2, or
+ * uniform in [0, 1).
+ */
 export interface Noise {
-  distribution: 'gumbel' | 'normal' | 'uniform';
+  distribution: 'gumbel' | 'normal' | 'truncated-normal' | 'uniform';
   size: number;
 }
 
@@ -44,6 +47,7 @@ export interface Actor {
 /** Fills `out` with a noise's numbers. */
 export function fillNoise(random: RandomStream, { distribution }: Noise, out: Float32Array): Float32Array {
   if (distribution === 'gumbel') return random.fillGumbel(out);
+  if (distribution === 'truncated-normal') return random.fillTruncatedNormal(out);
   return distribution === 'normal' ? random.fillNormal(out) : random.fillUniform(out);
 }
 

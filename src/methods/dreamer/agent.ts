@@ -36,7 +36,7 @@ import { TrainingState } from '../../training/training-state.ts';
 import type { TimedParts } from '../../training/update-parts.ts';
 import { membersOf } from '../../training/weights.ts';
 import { updateFlops } from './flops.ts';
-import { dreamReturns, foresee, withStates } from './imagination.ts';
+import { dreamReturns, foresee, ownDiscount, withStates } from './imagination.ts';
 import {
   type ByGroup,
   byGroup,
@@ -128,8 +128,18 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
     const within = {
       members: this.#members.length,
       spaces: this.#spaces,
-      weights: (policy: PolicyName) => this.#policy(policy),
-      model: (weights: PolicyWeights) => this.#actingModel(weights),
+      // The critic has no average.
+      weights: (policy: PolicyName) => ({
+        ...this.#policy(policy),
+        critic: this.#state.weights.weights.critic,
+      }),
+      model: (weights: ByGroup<tf.Tensor2D>) => {
+        const { layouts } = this.#networks;
+        const parameters = byGroup((group) => layouts[group].unpack(weights[group]));
+        return worldModel(this.#networks, this.#settings, this.#spaces, parameters);
+      },
+      head: this.#networks.head,
+      gamma: ownDiscount(this.#settings),
     };
     return new PlanningActor(within, settings);
   }

@@ -34,6 +34,10 @@ export function withStates(imagination: Imagination): Dream {
   return { ...imagination, states: tf.concat([first, nextFeatures], 2) };
 }
 
+/** γ as far as ĉ has not learnt it: 1 where it has. */
+export const ownDiscount = ({ gamma, discountInContinue, model }: DreamerSettings): number =>
+  discountInContinue && model.continueHead ? 1 : gamma;
+
 /** What the model foresees along a dream. */
 export interface Foreseen {
   /** r̂ on arriving at s_1 … s_H, times `valueScale`: [members, starts, horizon] */
@@ -52,10 +56,9 @@ export interface Foreseen {
  * w contains the start's own ĉ_0, which silences dreams that begin where an episode has ended.
  */
 export function foresee(model: Rssm, { states, nextFeatures }: Dream, settings: DreamerSettings): Foreseen {
-  const { gamma, discountInContinue } = settings;
   const reward = tf.mul(model.reward({ nextFeatures }), model.valueScale) as tf.Tensor3D;
   const [members, starts, horizon] = reward.shape;
-  const own = discountInContinue && settings.model.continueHead ? 1 : gamma;
+  const own = ownDiscount(settings);
   const all = model.continues
     ? tf.mul(tf.sigmoid(model.continues(states)), own)
     : tf.fill([members, starts, horizon + 1], own);

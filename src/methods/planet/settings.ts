@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { plannerSuits } from '../../planning/requirements.ts';
 import { plannerRules, plannerSettings } from '../../planning/settings.ts';
 import { fraction, nonNegative, replayKeysWith } from '../fields.ts';
 import { optimizerKeys, optimizerRules, rssmKeys, rssmRules, twoHotKeys } from '../rssm-keys.ts';
@@ -7,9 +8,7 @@ import { optimizerKeys, optimizerRules, rssmKeys, rssmRules, twoHotKeys } from '
 export const planetSettings = z.strictObject({
   model: z.strictObject(rssmKeys).prefault({}).describe('the world model'),
   twoHot: twoHotKeys,
-  planner: plannerSettings
-    .prefault({})
-    .describe('how every action is searched for, by the cross-entropy method'),
+  planner: plannerSettings.describe('how every action is searched for'),
   exploration: nonNegative
     .default(0.3)
     .describe('σ of what is added to actions while collecting, or the share of random choices (PlaNet: 0.3)'),
@@ -23,4 +22,9 @@ export const planetSettings = z.strictObject({
 export type PlanetSettings = z.infer<typeof planetSettings>;
 
 /** What must hold between the keys. */
-export const planetRules = [...plannerRules, ...optimizerRules, ...rssmRules];
+export const planetRules = [
+  ...plannerRules,
+  ...plannerSuits({ value: false, policy: false }),
+  ...optimizerRules,
+  ...rssmRules,
+];

@@ -141,6 +141,8 @@ class VaeLstmAgent implements ReplayAgent, MayPlan, MayDream {
       spaces: this.#spaces,
       weights: () => this.#online,
       model: (weights: ModelWeights) => this.#model(weights),
+      head: this.#networks.head,
+      gamma: this.#settings.gamma,
     };
     return new PlanningActor(within, settings);
   }
