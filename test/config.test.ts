@@ -9,9 +9,10 @@ import { describeConfig, leafKeys, nodeAt, schemaRoot } from '../src/config/desc
 import { differingKeys, formatExperiment } from '../src/config/format.ts';
 import { type ConfigInput, loadExperiment } from '../src/config/load.ts';
 import { experimentOf, methodNames } from '../src/config/schema.ts';
-import { environmentNames } from '../src/envs/index.ts';
+import { environmentEntry, environmentNames } from '../src/envs/index.ts';
 import { UserError } from '../src/errors.ts';
 import { methods } from '../src/methods/index.ts';
+import { refusal } from '../src/methods/takes.ts';
 import { seedWords } from '../src/words.ts';
 
 const method = 'method: vae-lstm\n';
@@ -206,9 +207,18 @@ test('a method is refused in an environment that it cannot act in', () => {
       complaint(pendulum),
       `c.yaml:2:14: environment: method ppo takes no observations of shape [3], ${ends}`,
     );
+    Object.assign(methods.ppo, { takes: { ...takes, observations: [1, 3] } });
+    assert.equal(
+      complaint('method: ppo\nenvironment: MinAtar/Breakout-v0\ndistractors: 2'),
+      'c.yaml:3:14: distractors: distractors are appended to vectors, and MinAtar/Breakout-v0 shows images; leave them out or choose another environment',
+    );
   } finally {
     Object.assign(methods.ppo, { takes });
   }
+  assert.equal(
+    complaint('method: baseline\nenvironment: MinAtar/Breakout-v0'),
+    'c.yaml:2:14: environment: method vae-lstm takes no observations of shape [10, 10, 4], which MinAtar/Breakout-v0 asks for; choose another environment or method',
+  );
 });
 
 test('a file without a usable method, or without keys', () => {
@@ -498,7 +508,9 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     found.add(`${experiment.environment} ${experiment.method}`);
   }
   for (const environment of environmentNames) {
-    for (const name of ['vae-lstm', 'dreamer', 'ppo'])
-      assert.ok(found.has(`${environment} ${name}`), `${environment} ${name}`);
+    for (const name of ['vae-lstm', 'dreamer', 'ppo'] as const) {
+      const taken = refusal(methods[name].takes, environmentEntry(environment).make()) === undefined;
+      assert.equal(found.has(`${environment} ${name}`), taken, `${environment} ${name}`);
+    }
   }
 });

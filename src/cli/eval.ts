@@ -1,5 +1,6 @@
 import { formatMean } from '../compare/numbers.ts';
 import { loadPlanner, type RequestedPlanner } from '../config/planner.ts';
+import { elementNames } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { evaluateRun, type RunEvaluation, type SeedEvaluation } from '../experiment/evaluate-run.ts';
 import type { PlannerName } from '../planning/names.ts';
@@ -128,7 +129,7 @@ function plannerColumns({ name: _, ...settings }: PlannerSettings): Record<strin
 /** The tables of eval.csv and episodes.csv. */
 function evaluationTables(evaluation: RunEvaluation, planner: PlannerSettings | undefined) {
   const { entry, diagnostics, seeds } = evaluation;
-  const lastColumns = entry.observationNames.map((name) => `last_${name}`);
+  const lastColumns = elementNames(entry).map((name) => `last_${name}`);
   const episodes = seeds.flatMap(({ seed, episodes }) =>
     episodes.map((episode, index) => ({
       ...{ seed, episode: index, return: episode.return, length: episode.length },

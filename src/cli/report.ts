@@ -25,8 +25,8 @@ export async function reportCommand(
   return 0;
 }
 
-/** `report.html` for an environment: `report-Pendulum-v1.html`. */
+/** `report.html` for an environment: `report-Pendulum-v1.html`, `report-MinAtar-Breakout-v0.html`. */
 function suffixed(file: string, environment: string): string {
   const { dir, name, ext } = path.parse(file);
-  return path.join(dir, `${name}-${environment}${ext}`);
+  return path.join(dir, `${name}-${environment.replace('/', '-')}${ext}`);
 }

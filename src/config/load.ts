@@ -1,6 +1,7 @@
 import { Scalar } from 'yaml';
 import { z } from 'zod';
 import { environmentEntry } from '../envs/index.ts';
+import { isImage } from '../envs/spaces.ts';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
 import type { Rule } from '../methods/rules.ts';
@@ -126,8 +127,16 @@ export function validate(source: ConfigSource): Experiment {
     const path = source.has(['environment']) ? ['environment'] : ['method'];
     fail(source, [{ kind: 'value', path, says }]);
   }
+  requireVector(source, experiment);
   requireRules(source, methods[method].rules, experiment);
   return experiment;
+}
+
+/** @throws UserError where distractors, which are elements of a vector, are asked of an environment that shows images. */
+function requireVector(source: ConfigSource, { environment, distractors }: Experiment): void {
+  if (distractors === 0 || !isImage(environmentEntry(environment).make().observationSpace)) return;
+  const says = `distractors are appended to vectors, and ${environment} shows images; leave them out or choose another environment`;
+  fail(source, [{ kind: 'value', path: ['distractors'], says }]);
 }
 
 /** @throws UserError naming the first rule that the resolved config breaks. */

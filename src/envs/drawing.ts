@@ -11,6 +11,8 @@ export type Ink =
   | 'limb'
   /** Where limbs turn. */
   | 'joint'
+  /** What the agent is to keep away from. */
+  | 'danger'
   /** Where the agent is to get to. */
   | 'goal';
 
@@ -21,7 +23,9 @@ export type Form =
   /** Filled, the last point joined to the first. */
   | { readonly kind: 'polygon'; readonly points: readonly Position[] }
   /** Filled. */
-  | { readonly kind: 'circle'; readonly centre: Position; readonly radius: number };
+  | { readonly kind: 'circle'; readonly centre: Position; readonly radius: number }
+  /** Filled unit squares, each by its lower left corner; a form that may change from step to step. */
+  | { readonly kind: 'cells'; readonly cells: readonly Position[] };
 
 /** A form laid into the world: turned about its own origin, then moved so that the origin lies at a position. */
 export interface Shape {
@@ -44,30 +48,31 @@ export interface View {
 /** How an environment is drawn, for any renderer: SVG, a canvas. */
 export interface Drawing {
   readonly view: View;
-  /** Steps that a film shows in a second: Gymnasium's `render_fps`. */
+  /** Steps that a film shows in a second: Gymnasium's `render_fps` where it has one. */
   readonly stepsPerSecond: number;
   /**
    * The shapes of one step, the hindmost first, from the observation alone: a dream has nothing else. They are the same
-   * shapes in the same order whatever is observed, and only `at` and `angle` differ; these are not finite where the
-   * observation is not. Elements after the environment's own, such as distractors, are not read.
+   * shapes in the same order whatever is observed, and only `at`, `angle` and which `cells` there are differ; the first
+   * two are not finite where the observation is not. Elements after the environment's own, such as distractors, are not read.
    *
    * @param observation raw units, [observation]
    */
   draw(observation: ArrayLike<number>): readonly Shape[];
 }
 
+/** The corners of a rectangle between two of them, from the left lower one counter-clockwise. */
+export const corners = ([left, bottom]: Position, [right, top]: Position): Position[] => [
+  [left, bottom],
+  [right, bottom],
+  [right, top],
+  [left, top],
+];
+
 /** A filled rectangle between two corners. */
-export function rectangle([left, bottom]: Position, [right, top]: Position): Form {
-  return {
-    kind: 'polygon',
-    points: [
-      [left, bottom],
-      [right, bottom],
-      [right, top],
-      [left, top],
-    ],
-  };
-}
+export const rectangle = (one: Position, other: Position): Form => ({
+  kind: 'polygon',
+  points: corners(one, other),
+});
 
 /** A straight line. */
 export const line = (from: Position, to: Position, width: number): Form => ({

@@ -4,6 +4,7 @@ import { balance, CartPole, cartPoleDrawing, terminationCause } from './cartpole
 import { Distractors } from './distractors.ts';
 import type { Drawing } from './drawing.ts';
 import type { Action, Environment } from './environment.ts';
+import { minAtarEntries } from './minatar/index.ts';
 import { climb, MountainCar, mountainCarDrawing } from './mountain-car.ts';
 import {
   climbGently,
@@ -11,6 +12,7 @@ import {
   mountainCarContinuousDrawing,
 } from './mountain-car-continuous.ts';
 import { Pendulum, pendulumDrawing, swingUp } from './pendulum.ts';
+import { isImage } from './spaces.ts';
 import { TimeLimit } from './time-limit.ts';
 
 /** The mean return from which a task counts as solved. */
@@ -23,7 +25,7 @@ export interface Threshold {
 /** An environment as experiments know it. */
 export interface EnvironmentEntry {
   make(): Environment;
-  /** What each element of an observation is, in order: parts of column names. */
+  /** What each element of an observation is, in order: parts of column names. Of an image, what each channel shows. */
   observationNames: readonly string[];
   /** s: what observations are divided by before a model sees them, one number per element. */
   observationScale: readonly number[];
@@ -111,7 +113,12 @@ const environments = new Map<string, EnvironmentEntry>([
       drawing: pendulumDrawing,
     },
   ],
+  ...minAtarEntries(),
 ]);
+
+/** The names of an observation's elements; an image's have none. */
+export const elementNames = ({ make, observationNames }: EnvironmentEntry): readonly string[] =>
+  isImage(make().observationSpace) ? [] : observationNames;
 
 /** The names that a config may give. */
 export const environmentNames = [...environments.keys()] as [string, ...string[]];

@@ -29,6 +29,9 @@ export function actionSize(space: Space): number {
   return space.kind === 'discrete' ? 1 : spaceSize(space);
 }
 
+/** Whether a box is one of images: [row, column, channel]. */
+export const isImage = ({ shape }: BoxSpace): boolean => shape.length === 3;
+
 /** Whether `point` lies in `space`. NaN lies nowhere. */
 export function contains(space: Space, point: Point): boolean {
   if (space.kind === 'discrete') {

@@ -65,7 +65,7 @@ function realEpisode(
   index: number,
   entry: EnvironmentEntry,
 ): Omit<FilmedEpisode, 'dream'> {
-  const size = entry.observationNames.length;
+  const size = agentSpaces(entry).observation;
   const row = (values: Float32Array, at: number) => values.slice(at * size, (at + 1) * size);
   const from = index * time;
   const steps = mask.subarray(from, from + time).reduce((sum, x) => sum + x, 0);

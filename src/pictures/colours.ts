@@ -7,6 +7,7 @@ export const INK_COLOURS: Record<Ink, string> = {
   body: '#24405c',
   limb: '#d08b45',
   joint: '#5c4a8a',
+  danger: '#b3344d',
   goal: '#1a9169',
 };
 

@@ -1,7 +1,15 @@
-import type { Position, Shape } from '../envs/drawing.ts';
+import { corners, type Position, type Shape } from '../envs/drawing.ts';
 import { sin } from '../envs/sine.ts';
 import type { WorldPlace } from './layout.ts';
-import { type Clip, cover, discRegion, lineRegion, polygonRegion, type Region } from './raster.ts';
+import {
+  type Clip,
+  cover,
+  discRegion,
+  lineRegion,
+  polygonRegion,
+  type Region,
+  unionRegion,
+} from './raster.ts';
 
 /** A picture of pixels, in rows from the top. */
 export interface Pixels {
@@ -78,5 +86,9 @@ export function shapeRegion({ form, at = [0, 0], angle = 0 }: Shape, world: Worl
       return polygonRegion(form.points.map(place));
     case 'line':
       return lineRegion(form.points.map(place), world.scale * form.width);
+    case 'cells':
+      return unionRegion(
+        form.cells.map(([x, y]) => polygonRegion(corners([x, y], [x + 1, y + 1]).map(place))),
+      );
   }
 }

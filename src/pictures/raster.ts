@@ -78,6 +78,11 @@ export function lineRegion(points: readonly Position[], width: number): Region {
       ]),
     );
   }
+  return unionRegion(parts);
+}
+
+/** What lies in any of the parts; nothing where there is none. */
+export function unionRegion(parts: readonly Region[]): Region {
   return {
     top: Math.min(...parts.map(({ top }) => top)),
     bottom: Math.max(...parts.map(({ bottom }) => bottom)),

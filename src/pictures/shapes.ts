@@ -14,8 +14,16 @@ const place = ([x, y]: Position) => `${length(x)} ${length(-y)}`;
 /** SVG turns clockwise, by degrees. */
 const degrees = (angle: number) => short((-angle * 180) / Math.PI, DEGREE_DECIMALS);
 
-function formMarkup(form: Form, ink: Ink): Markup {
+/** @param frames a shape's form in every frame: the same, unless it consists of cells */
+function formMarkup(frames: readonly Form[], ink: Ink, clock: Clock): Markup {
   const colour = INK_COLOURS[ink];
+  const form = frames[0]!;
+  if (form.kind === 'cells') {
+    const paths = frames.map((each) => cellsPath(each));
+    const style = html`stroke="${colour}" stroke-width="1" transform="translate(0 -.5)"`;
+    if (isStill(paths)) return html`<path d="${paths[0]!}" ${style}/>`;
+    return html`<path ${style}><animate attributeName="d" ${valuesOverTime(paths, clock)}/></path>`;
+  }
   if (form.kind === 'circle') {
     const [x, y] = form.centre;
     return html`<circle cx="${length(x)}" cy="${length(-y)}" r="${length(form.radius)}" fill="${colour}"/>`;
@@ -23,6 +31,19 @@ function formMarkup(form: Form, ink: Ink): Markup {
   const points = form.points.map(place).join(' ');
   if (form.kind === 'polygon') return html`<polygon points="${points}" fill="${colour}"/>`;
   return html`<polyline points="${points}" fill="none" stroke="${colour}" stroke-width="${length(form.width)}" stroke-linecap="round" stroke-linejoin="round"/>`;
+}
+
+/** Cells as lines along their lower edges, one for those side by side: as wide as a cell, moved up by half of that. */
+function cellsPath(form: Form): string {
+  if (form.kind !== 'cells') throw new Error('a shape of cells has become another one');
+  const runs: { from: number; to: number; y: number }[] = [];
+  for (const [x, y] of form.cells) {
+    const run = runs.at(-1);
+    if (run && run.y === y && run.to === x) run.to++;
+    else runs.push({ from: x, to: x + 1, y });
+  }
+  // An animation may have no empty value; a point draws nothing.
+  return runs.map(({ from, to, y }) => `M${from} ${0 - y}h${to - from}`).join('') || 'M0 0';
 }
 
 /** Where a shape lies in every frame, as SVG writes it; null where it never moves or turns from the world's origin. */
@@ -68,10 +89,11 @@ function moved(forms: readonly Markup[], { moves, turns }: Motion, clock: Clock)
  */
 export function shapesMarkup(frames: readonly (readonly Shape[])[], clock: Clock): Markup {
   const groups: { motion: Motion; key: string; forms: Markup[] }[] = [];
-  for (const [i, { form, ink }] of frames[0]!.entries()) {
+  for (const [i, { ink }] of frames[0]!.entries()) {
     const motion = motionOf(frames.map((shapes) => shapes[i]!));
     const key = JSON.stringify(motion);
-    const markup = formMarkup(form, ink);
+    const forms = frames.map((shapes) => shapes[i]!.form);
+    const markup = formMarkup(forms, ink, clock);
     if (groups.at(-1)?.key === key) groups.at(-1)!.forms.push(markup);
     else groups.push({ motion, key, forms: [markup] });
   }

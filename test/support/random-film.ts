@@ -1,14 +1,16 @@
+import type { Environment } from '../../src/envs/environment.ts';
 import { environmentEntry } from '../../src/envs/index.ts';
+import { isImage, randomAction } from '../../src/envs/spaces.ts';
 import type { Film } from '../../src/pictures/film.ts';
 import type { FilmedEpisode } from '../../src/pictures/filmed-episode.ts';
 import { RandomStream } from '../../src/random/stream.ts';
 
-/** A film of random observations, in reality and in dreams, of an environment. */
+/** A film of random observations, in reality and in dreams, of an environment; of images those of random play. */
 export function randomFilm(environment: string, steps: number, episodes = 1): Film {
-  const { drawing, observationNames, observationScale } = environmentEntry(environment);
+  const { make, drawing, observationScale } = environmentEntry(environment);
   const random = RandomStream.named(7, environment);
-  const observation = () =>
-    Float32Array.from(observationNames, (_, i) => random.normal() * observationScale[i]!);
+  const noise = () => Float32Array.from(observationScale, (scale) => random.normal() * scale);
+  const observation = isImage(make().observationSpace) ? randomPlay(make(), random) : noise;
   return {
     drawing: drawing!,
     title: `${environment} <&>`,
@@ -29,5 +31,21 @@ export function randomFilm(environment: string, steps: number, episodes = 1): Fi
         ending: 'pole',
       }),
     ),
+  };
+}
+
+/** The observations of random actions, one after the other. */
+function randomPlay(environment: Environment, random: RandomStream): () => Float32Array {
+  let over = true;
+  return () => {
+    if (over) {
+      over = false;
+      return environment.reset(random);
+    }
+    const { observation, terminated, truncated } = environment.step(
+      randomAction(environment.actionSpace, random),
+    );
+    over = terminated || truncated;
+    return observation;
   };
 }

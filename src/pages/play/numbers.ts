@@ -1,4 +1,4 @@
-import type { EnvironmentEntry } from '../../envs/index.ts';
+import { type EnvironmentEntry, elementNames } from '../../envs/index.ts';
 import type { Game, World } from '../../play/game.ts';
 import { element } from '../dom.ts';
 
@@ -15,8 +15,8 @@ interface NumberRow {
 export class Numbers {
   readonly #rows: { row: NumberRow; dream: HTMLElement; reality: HTMLElement }[];
 
-  constructor(place: HTMLElement, { observationNames }: EnvironmentEntry, { dream }: Game) {
-    this.#rows = [...rowsOf(observationNames, dream)].map((row) => {
+  constructor(place: HTMLElement, entry: EnvironmentEntry, { dream }: Game) {
+    this.#rows = [...rowsOf(elementNames(entry), dream)].map((row) => {
       const cells = { dream: element('td'), reality: element('td') };
       place.append(element('tr', {}, element('th', { scope: 'row' }, row.name), cells.dream, cells.reality));
       return { row, ...cells };

@@ -52,5 +52,6 @@ function drawShape(context: CanvasRenderingContext2D, { form, ink, at = [0, 0], 
 
 function outline(context: CanvasRenderingContext2D, form: Form): void {
   if (form.kind === 'circle') context.arc(...(form.centre as [number, number]), form.radius, 0, 2 * Math.PI);
+  else if (form.kind === 'cells') for (const [x, y] of form.cells) context.rect(x, y, 1, 1);
   else for (const [x, y] of form.points) context.lineTo(x, y);
 }
