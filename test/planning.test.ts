@@ -15,23 +15,26 @@ import { cem, type Iteration, iteration } from '../src/planning/cem.ts';
 import type { PlannableModel } from '../src/planning/planner.ts';
 import { PlanningActor } from '../src/planning/planning-actor.ts';
 import { type Proposal, proposalFamily } from '../src/planning/proposals.ts';
-import { plannerSettings, type SettingsOf } from '../src/planning/settings.ts';
+import type { SettingsOf } from '../src/planning/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { ActingLoop } from '../src/training/acting.ts';
-import { type AgentSpaces, agentSpaces } from '../src/training/agent-spaces.ts';
+import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { processorEngines } from './support/engine-here.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';
-import { FIRM, SHAKE, type Walk, walkModel } from './support/walk-model.ts';
+import type { Walk } from './support/walk-model.ts';
+import {
+  actorFor,
+  box,
+  choices,
+  PUSHES,
+  plainReturn,
+  pushesOf,
+  settingsOf,
+  spacesOf,
+  walk,
+} from './support/walk-planning.ts';
 
-const box = (dimensions: number, width = 1): Space => ({
-  kind: 'box',
-  shape: [dimensions],
-  low: Array(dimensions).fill(-width),
-  high: Array(dimensions).fill(width),
-});
-const choices = (n: number): Space => ({ kind: 'discrete', n });
-const plannerWith = (settings: Partial<SettingsOf<'cem'>>) =>
-  plannerSettings.parse({ ...settings, name: 'cem' }) as SettingsOf<'cem'>;
+const plannerWith = (settings: Partial<SettingsOf<'cem'>>) => settingsOf('cem', settings);
 const values = (tensor: tf.Tensor) => tensor.dataSync<'float32'>();
 
 /** The cross-entropy method on Σ_t −w_t |a_t − target_t|², in numpy with float64, from given noise. */
@@ -45,72 +48,6 @@ const reference: {
   noise: number[][][][];
   iterations_log: { returns: number[]; elites: number[]; mean: number[][]; std: number[][] }[];
 } = JSON.parse(readFileSync(new URL('fixtures/cem.json', import.meta.url), 'utf8'));
-
-/** A walk of every element on its own, or of choices that push one element by as much. */
-const PUSHES = [-0.5, 0, 0.25];
-const pushesOf = (space: Space): number[][] =>
-  space.kind === 'discrete'
-    ? PUSHES.map((push) => [push])
-    : space.shape.flatMap((n) =>
-        Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => Number(i === j))),
-      );
-
-/** Goals by member: [members][dimensions]. */
-const walk = (goals: readonly number[][], space: Space) =>
-  walkModel(tf.tensor4d(goals.map((goal) => [[goal]])), tf.tensor2d(pushesOf(space)));
-
-interface PlainState {
-  position: number[];
-  push: number[];
-}
-
-/** The return of one plan in the walk, in plain numbers. */
-function plainReturn(
-  { position, push }: PlainState,
-  goal: readonly number[],
-  plan: readonly number[][],
-  pushes: number[][],
-  { shakes, ends }: { shakes?: readonly number[][]; ends: boolean },
-): number {
-  let [at, before, weight, total] = [position, push, 1, 0];
-  for (const [t, action] of plan.entries()) {
-    const next = at.map((_, d) => action.reduce((sum, a, i) => sum + a * pushes[i]![d]!, 0));
-    at = at.map((x, d) => x + next[d]! - before[d]! / 2 + SHAKE * (shakes?.[t]?.[d] ?? 0));
-    total -= weight * at.reduce((sum, x, d) => sum + (x - goal[d]!) ** 2, 0);
-    if (ends) weight /= 1 + Math.exp(at[0]! - FIRM);
-    before = next;
-  }
-  return total;
-}
-
-/** Observations are twice what the model sees. */
-function spacesOf(actionSpace: Space): AgentSpaces {
-  const pushes = pushesOf(actionSpace);
-  const observationScale = pushes[0]!.map(() => 2);
-  return {
-    observation: observationScale.length,
-    observationScale,
-    rewardRange: [-1, 0],
-    rewardScale: 1,
-    actionSpace,
-    actions: pushes.length,
-  };
-}
-
-/** Plans in walks that never end, to a goal of each member. */
-function actorFor(goals: readonly number[][], actionSpace: Space, settings: SettingsOf<'cem'>) {
-  const weights = { goal: tf.tensor4d(goals.map((goal) => [[goal]])) };
-  const within = {
-    members: goals.length,
-    spaces: spacesOf(actionSpace),
-    weights: () => weights,
-    model: ({ goal }: typeof weights): WorldModel<Walk> => {
-      const { continues: _, ...endless } = walkModel(goal, tf.tensor2d(pushesOf(actionSpace)));
-      return endless;
-    },
-  };
-  return new PlanningActor(within, settings);
-}
 
 const element = fc.double({ min: -0.9, max: 0.9, noNaN: true });
 const streamsOf = (seeds: readonly number[]) => seeds.map((seed) => RandomStream.named(seed, 'acting'));
@@ -190,7 +127,7 @@ for (const engine of processorEngines) {
             const goal = goals[Math.floor(row / environments)]!;
             return {
               plan,
-              worth: plainReturn(state, goal, rows, pushesOf(box(dimensions)), { shakes, ends: true }),
+              worth: plainReturn(state, goal, rows, pushesOf(box(dimensions)), { shakes, ends: 'soft' }),
             };
           });
           const best = tried.sort((a, b) => b.worth - a.worth).slice(0, elites);

@@ -23,7 +23,7 @@ export function mppi<State extends States>(
   settings: SettingsOf<'mppi'>,
   ground: Ground<State>,
 ): Planner<State> {
-  const { horizon, candidates, elites, iterations, temperature, maxStd } = settings;
+  const { horizon, candidates, elites, iterations, maxStd } = settings;
   const { actions, actionSpace, model: verbs, head } = ground;
   const isBox = actionSpace.kind === 'box';
   const ofPolicy = policyTrajectories(settings, ground);
@@ -59,16 +59,14 @@ export function mppi<State extends States>(
         ? warmStart(tf.reshape(memory!, [rows, horizon, actions]), first, unknown)
         : (tf.fill([rows, horizon, actions], unknown) as tf.Tensor3D);
       let proposal: Proposal = isBox ? { mean, dispersion: tf.fill(mean.shape, maxStd) } : { mean };
-      let weighed: WeighedPlans;
+      let weighed: Iteration;
       for (let i = 0; i < iterations; i++) {
         const noise = tf.reshape(dealer.one(), [rows, ofProposal, horizon, actions]) as tf.Tensor4D;
-        const drawn = sample(proposal, noise);
-        const plans = policyPlans ? (tf.concat([policyPlans, drawn], 1) as tf.Tensor4D) : drawn;
-        const returns = judge(model, judged, state, plans, dealer.many(ofJudging.length));
-        weighed = weighBest(plans, returns, elites, temperature);
-        proposal = isBox
-          ? refitNumbers(weighed, proposal, settings)
-          : { mean: refitChoices(weighed, proposal.mean, settings) };
+        const ofReturns = dealer.many(ofJudging.length);
+        weighed = iteration(settings, proposal, policyPlans, noise, (plans) =>
+          judge(model, judged, state, plans, ofReturns),
+        );
+        proposal = weighed.proposal;
       }
       const { logWeights, plans } = weighed!;
       const chosen = tf.argMax(tf.add(logWeights, tf.reshape(dealer.one(), [rows, elites])), 1);
@@ -121,6 +119,38 @@ function followPolicy<State extends States>(
   return tf.reshape(action, [members * environments, plans, horizon, actions]);
 }
 
+/** What an iteration came to. */
+export interface Iteration extends WeighedPlans {
+  /** [rows, candidates] */
+  returns: tf.Tensor2D;
+  proposal: Proposal;
+}
+
+/**
+ * One iteration, for rows of searches that know nothing of each other.
+ *
+ * @param proposal with a dispersion over numbers, without over choices
+ * @param others candidates that are not drawn, the first ones: [rows, others, horizon, actions]
+ * @param noise of those that are: [rows, drawn, horizon, actions]
+ * @param judge the return of each candidate: [rows, candidates, horizon, actions] -> [rows, candidates]
+ */
+export function iteration(
+  settings: Pick<SettingsOf<'mppi'>, 'elites' | 'temperature' | 'momentum' | 'minStd' | 'maxStd' | 'floor'>,
+  proposal: Proposal,
+  others: tf.Tensor4D | undefined,
+  noise: tf.Tensor4D,
+  judge: (plans: tf.Tensor4D) => tf.Tensor2D,
+): Iteration {
+  const drawn = sample(proposal, noise);
+  const plans = others ? (tf.concat([others, drawn], 1) as tf.Tensor4D) : drawn;
+  const returns = judge(plans);
+  const weighed = weighBest(plans, returns, settings.elites, settings.temperature);
+  const next = proposal.dispersion
+    ? refitNumbers(weighed, proposal, settings)
+    : { mean: refitChoices(weighed, proposal.mean, settings) };
+  return { ...weighed, returns, proposal: next };
+}
+
 /** Plans from noise of their shape: numbers clipped to [−1, 1], or one-hot choices. */
 const sample = ({ mean, dispersion }: Proposal, noise: tf.Tensor4D): tf.Tensor4D =>
   dispersion
@@ -162,7 +192,7 @@ const weightedMean = (weights: tf.Tensor2D, x: tf.Tensor4D): tf.Tensor3D =>
   tf.sum(tf.mul(x, tf.reshape(weights, [...weights.shape, 1, 1])), 1);
 
 /** μ′ = Σ w a, mixed with the μ before; σ = √(Σ w (a − μ′)²) within its bounds. */
-export function refitNumbers(
+function refitNumbers(
   { weights, plans }: WeighedPlans,
   before: Proposal,
   { momentum, minStd, maxStd }: Pick<SettingsOf<'mppi'>, 'momentum' | 'minStd' | 'maxStd'>,

@@ -151,7 +151,7 @@ export function plannerSettingsWith(defaults: PlannerDefaults = {}) {
         .min(0)
         .default(defaults.temperature ?? 0.5)
         .describe(
-          'τ of the weights exp(τ (return − best return)) of the elites, in units of rewards (TD-MPC2: 0.5)',
+          'τ of the weights exp(τ (return − best return)) of the elites, in rewards as the model sees them (TD-MPC2: 0.5)',
         ),
       policyTrajectories: z
         .union([z.int().min(0).max(100_000), z.enum(['auto'])])

@@ -5,9 +5,9 @@ import * as tf from '@tensorflow/tfjs-core';
 /** Numbers nested as a tensor's axes. */
 export type Nested = number | Nested[];
 
-/** Values computed in float64 from the equations, and checked against the authors' code: fixtures/rssm/README.md. */
-export function reference<T>(name: string): T {
-  const file = new URL(`../fixtures/rssm/${name}`, import.meta.url);
+/** Values computed in float64 from the equations, and checked against the authors' code: the folder's README.md says how. */
+export function reference<T>(name: string, folder: 'planning' | 'rssm' = 'rssm'): T {
+  const file = new URL(`../fixtures/${folder}/${name}`, import.meta.url);
   const bytes = readFileSync(file);
   return JSON.parse((name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString());
 }
