@@ -609,7 +609,7 @@ const published: Published[] = [
     paper: false,
     pages: ['docs/results.md'],
   })),
-  ...['cartpole', 'pendulum', 'acrobot', 'mountain-car-continuous'].map((task) => ({
+  ...['cartpole', 'pendulum', 'acrobot', 'mountain-car-continuous', 'mountain-car'].map((task) => ({
     folder: `rssm/${task}`,
     runs: ['dreamer-v3'],
     paper: false,
