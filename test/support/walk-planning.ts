@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Space } from '../../src/envs/spaces.ts';
+import type { PolicyHead } from '../../src/models/policy-head.ts';
 import type { WorldModel } from '../../src/models/world-model.ts';
 import { PlanningActor } from '../../src/planning/planning-actor.ts';
 import { type PlannerSettings, plannerSettings, type SettingsOf } from '../../src/planning/settings.ts';
@@ -81,8 +82,18 @@ export function spacesOf(actionSpace: Space): AgentSpaces {
   };
 }
 
-/** Plans in walks that never end, to a goal of each member. */
-export function actorFor(goals: readonly number[][], actionSpace: Space, settings: PlannerSettings) {
+/**
+ * Plans in walks that never end, to a goal of each member.
+ *
+ * @param more what the model has beside, or has otherwise
+ */
+export function actorFor(
+  goals: readonly number[][],
+  actionSpace: Space,
+  settings: PlannerSettings,
+  more: Partial<WorldModel<Walk>> & { head?: PolicyHead } = {},
+) {
+  const { head, ...verbs } = more;
   const weights = { goal: tf.tensor4d(goals.map((goal) => [[goal]])) };
   const within = {
     members: goals.length,
@@ -90,8 +101,9 @@ export function actorFor(goals: readonly number[][], actionSpace: Space, setting
     weights: () => weights,
     model: ({ goal }: typeof weights): WorldModel<Walk> => {
       const { continues: _, ...endless } = walkModel(goal, tf.tensor2d(pushesOf(actionSpace)));
-      return endless;
+      return { ...endless, ...verbs };
     },
+    ...(head && { head }),
   };
   return new PlanningActor(within, settings);
 }
