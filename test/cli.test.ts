@@ -401,6 +401,12 @@ describe('eval and compare', () => {
       text(dir, 'eval-cem.csv'),
       /,planner_horizon,planner_termination,planner_terminal_value,planner_candidates,.*\n0,.*,2,soft,0,4,2,1,0,0,clipped,0,mean\n1,/s,
     );
+    // What the run has not is refused at the place that asks for it.
+    const tooMany = await evaluate('--planner', 'enumeration', '--set', 'planner.horizon=11');
+    assert.match(tooMany.stderr, /^wm: --set planner\.horizon=11: planner\.horizon asks for more .*\n$/);
+    const coloured = await evaluate('--planner', 'icem');
+    assert.match(coloured.stderr, /^wm: --planner icem: planner\.name icem moves numbers in a box .*\n$/);
+    assert.deepEqual([tooMany.code, coloured.code], [2, 2]);
     assert.equal(text(dir, 'episodes-cem.csv').split('\n').length, 1 + 4 + 1);
     assert.equal(text(dir, 'episodes.csv'), episodes);
 

@@ -9,6 +9,7 @@ import { describeConfig, leafKeys, nodeAt, schemaRoot } from '../src/config/desc
 import { differingKeys, formatExperiment } from '../src/config/format.ts';
 import { type ConfigInput, loadExperiment } from '../src/config/load.ts';
 import { experimentOf, methodNames } from '../src/config/schema.ts';
+import { loadSweep } from '../src/config/sweep.ts';
 import { environmentEntry, environmentNames } from '../src/envs/index.ts';
 import { UserError } from '../src/errors.ts';
 import { methods } from '../src/methods/index.ts';
@@ -190,6 +191,73 @@ test("what a Dreamer's keys cannot be is one sentence with its place", () => {
   ]) {
     loadExperiment({ file: 'c.yaml', text: `method: dreamer\n${text}` });
   }
+});
+
+test('what a planner cannot be, or does not suit, is one sentence with its place', () => {
+  const plan = (keys: string, environment = 'CartPole-v1') =>
+    complaint(`method: planet\nenvironment: ${environment}\nplanner:\n  ${keys}`);
+  const names = 'cem, icem, mppi, shooting or enumeration';
+  const cases: [string, string, string?][] = [
+    ['name: mcts', `4:9: planner.name: expected ${names}, got "mcts"`],
+    ['temperature: 1', '4:3: planner.temperature: a key of mppi alone, and planner.name is cem'],
+    ['{name: icem, floor: 0}', '4:16: planner.floor: a key of mppi alone, and planner.name is icem'],
+    [
+      '{name: shooting, elites: 3}',
+      '4:20: planner.elites: a key of cem, icem and mppi alone, and planner.name is shooting',
+    ],
+    ['temprature: 1', '4:3: planner.temprature: unknown key, did you mean `planner.temperature`?'],
+    [
+      '{name: mppi, elites: 65}',
+      '4:24: planner.elites must not exceed planner.candidates, of which they are the best (planner.elites is 65, planner.candidates is 64)',
+    ],
+    [
+      '{name: mppi, minStd: 3}',
+      '4:24: planner.minStd must not exceed planner.maxStd (planner.minStd is 3, planner.maxStd is 2)',
+    ],
+    [
+      '{name: enumeration, horizon: 11}',
+      '4:32: planner.horizon asks for more sequences of choices than enumeration tries, which are 1024; look less far ahead, or search by mppi (planner.horizon is 11, planner.name is enumeration, environment is CartPole-v1)',
+    ],
+    [
+      'name: enumeration',
+      '4:9: planner.name enumeration tries every sequence of choices, and numbers in a box are not choices: mppi, icem or cem search among those (planner.name is enumeration, environment is Pendulum-v1)',
+      'Pendulum-v1',
+    ],
+    [
+      'name: icem',
+      '4:9: planner.name icem moves numbers in a box by coloured noise, and choices are not numbers: enumeration, mppi or cem search among those (planner.name is icem, environment is CartPole-v1)',
+    ],
+    [
+      'sampling: truncated',
+      '4:13: planner.sampling truncated is of numbers in a box, and choices have no bounds; leave it out (planner.sampling is truncated, environment is CartPole-v1)',
+    ],
+    [
+      '{name: mppi, terminalValue: true}',
+      '4:31: planner.terminalValue needs a model with a value, and this one has none; leave it out (planner.terminalValue is true)',
+    ],
+    [
+      '{name: mppi, policyTrajectories: 2}',
+      '4:36: planner.policyTrajectories needs a model with a policy, and this one has none; leave it out (planner.policyTrajectories is 2)',
+    ],
+    [
+      '{name: mppi, policyTrajectories: 64}',
+      '4:36: planner.policyTrajectories must be below planner.candidates, of which the others are drawn (planner.policyTrajectories is 64, planner.candidates is 64)',
+    ],
+  ];
+  for (const [keys, message, environment] of cases)
+    assert.equal(plan(keys, environment), `c.yaml:${message}`);
+
+  // Without a name it is the cross-entropy method, as it was before there were others.
+  const text = 'method: planet\nplanner: {candidates: 9}\n';
+  const { planner } = experimentOf(loadExperiment({ file: 'c.yaml', text }), 'planet');
+  assert.deepEqual([planner.name, planner.horizon], ['cem', 12]);
+  const { cells } = loadSweep({ file: 'c.yaml', text: `${text}sweep: {planner.name: [cem, shooting]}` });
+  const [cem, shooting] = cells.map(({ experiment }) => {
+    assert.deepEqual(loadExperiment({ file: 'c.yaml', text: formatExperiment(experiment) }), experiment);
+    return experimentOf(experiment, 'planet');
+  });
+  assert.deepEqual([cem!.planner.name, shooting!.planner.name], ['cem', 'shooting']);
+  assert.ok(differingKeys(cem!, shooting!).includes('planner.elites'));
 });
 
 test('a method is refused in an environment that it cannot act in', () => {

@@ -103,6 +103,14 @@ test('other mistakes are one message each, and the program refuses them too', ()
     ['config', 'method: vae-lstm\nbeta: {from: 1, to: x, over: 3}', ['beta/to type']],
     ['config', 'method: dreamer\nactor: {reinforce: often}', ['actor/reinforce enum']],
     ['config', 'method: dreamer\nactor: {reinforce: 2}', ['actor/reinforce maximum']],
+    ['config', 'method: planet\nplanner: {name: mcts}', ['planner/name enum']],
+    ['config', 'method: planet\nplanner: {name: cem, floor: 0.1}', ['planner/floor not']],
+    [
+      'config',
+      'method: planet\nplanner: {name: mppi, policyTrajectories: -1}',
+      ['planner/policyTrajectories minimum'],
+    ],
+    ['config', 'method: planet\nplanner: {name: mppi, terminalValue: maybe}', ['planner/terminalValue enum']],
     ['config', 'method: ppo\nlamda: 3\nsteps: x', ['steps type', 'lamda not']],
     ['config', 'method: baseline\ncritic.shapeModel: true', ['critic.shapeModel not']],
     ['config', 'method: ppo\nseeds: [1, 1]', ['seeds uniqueItems']],
@@ -131,7 +139,12 @@ test('other mistakes are one message each, and the program refuses them too', ()
 });
 
 test('what only a preset makes whole is valid', () => {
-  const texts = ['preset: [paper]\nmethod: vae-lstm\nbeta: {to: 0.5}\n', 'preset: [paper]\n'];
+  const texts = [
+    // A preset may say which planner has the key.
+    'method: planet\nplanner: {floor: 0.1}\n',
+    'preset: [paper]\nmethod: vae-lstm\nbeta: {to: 0.5}\n',
+    'preset: [paper]\n',
+  ];
   for (const text of texts) assert.deepEqual(messages('config', text), []);
   assert.doesNotThrow(() =>
     readConfig({ config: path.join(root, 'configs/ablations/literal.yaml'), set: [] }),
