@@ -234,7 +234,7 @@ describe('the policy over a box', () => {
 });
 
 test('a method says what it cannot act in', () => {
-  const pendulum = environmentEntry('Pendulum-v1').make();
+  const pendulum = environmentEntry('Pendulum-v1');
   assert.equal(refusal(vectorsAndAnyAction, pendulum), undefined);
   assert.equal(
     refusal({ actions: ['discrete'], observations: [1] }, pendulum),
@@ -244,4 +244,7 @@ test('a method says what it cannot act in', () => {
     refusal({ actions: ['box'], observations: [3] }, pendulum),
     'takes no observations of shape [3]',
   );
+  const table = { ...vectorsAndAnyAction, finiteStates: true };
+  assert.equal(refusal(table, pendulum), 'keeps a table of states and takes no continuous observations');
+  assert.equal(refusal(table, environmentEntry('DynaMaze')), undefined);
 });

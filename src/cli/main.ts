@@ -112,6 +112,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     });
 
   command('environments', 'the environments that a config may name, with what counts as solved')
+    .option('--show <name>', 'print the map of a grid world')
     .option('--json', 'results as one JSON object')
     .action(async (options) => {
       code = (await import('./registries.ts')).environmentsCommand(options);

@@ -1,15 +1,21 @@
 import { methodNames } from '../config/schema.ts';
 import { environmentEntry, environmentNames } from '../envs/index.ts';
 import type { Space } from '../envs/spaces.ts';
+import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
+import { alternatives } from '../words.ts';
 import { alignColumns } from './align.ts';
 
 interface ListOptions {
   json?: boolean;
 }
 
-/** `wm environments`: each with its spaces, rewards and what counts as solved. Returns the exit code. */
-export function environmentsCommand({ json }: ListOptions): number {
+/**
+ * `wm environments`: each with its spaces, rewards and what counts as solved; with `--show`, the map of one. Returns the
+ * exit code.
+ */
+export function environmentsCommand({ json, show }: ListOptions & { show?: string }): number {
+  if (show !== undefined) return showMap(show);
   const environments = environmentNames.map((name) => {
     const { make, observationNames, rewardRange, threshold } = environmentEntry(name);
     const { observationSpace, actionSpace } = make();
@@ -44,6 +50,16 @@ export function environmentsCommand({ json }: ListOptions): number {
   process.stdout.write(
     alignColumns([['environment', 'observation', 'actions', 'reward per step', 'solved from'], ...lines]),
   );
+  return 0;
+}
+
+function showMap(name: string): number {
+  const { map } = environmentEntry(name);
+  if (map === undefined) {
+    const drawn = environmentNames.filter((each) => environmentEntry(each).map !== undefined);
+    throw new UserError(`--show: ${name} has no map, use ${alternatives(drawn)}`);
+  }
+  process.stdout.write(map);
   return 0;
 }
 

@@ -1,6 +1,6 @@
 import { Scalar } from 'yaml';
 import { z } from 'zod';
-import { environmentEntry } from '../envs/index.ts';
+import { DRAWN_MAZE, environmentEntry } from '../envs/index.ts';
 import { isImage } from '../envs/spaces.ts';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
@@ -121,15 +121,36 @@ export function validate(source: ConfigSource): Experiment {
   const parsed = experimentSchema(method).safeParse(values);
   if (!parsed.success) fail(source, problemsOf(parsed.error, values, schemaRoot(method)));
   const experiment = resolveName(parsed.data);
-  const why = refusal(methods[method].takes, environmentEntry(experiment.environment).make());
-  if (why !== undefined) {
-    const says = `method ${method} ${why}, which ${experiment.environment} asks for; choose another environment or method`;
-    const path = source.has(['environment']) ? ['environment'] : ['method'];
-    fail(source, [{ kind: 'value', path, says }]);
-  }
+  requireEnvironment(source, experiment);
   requireVector(source, experiment);
   requireRules(source, methods[method].rules, experiment);
   return experiment;
+}
+
+/** @throws UserError where the environment is not whole, or the method cannot act in it. */
+function requireEnvironment(source: ConfigSource, experiment: Experiment): void {
+  const { method, environment, maze } = experiment;
+  const refuse = (path: string[], says: string) => fail(source, [{ kind: 'value', path, says }]);
+  if ((environment === DRAWN_MAZE) !== (maze !== undefined)) {
+    const path = [maze === undefined ? 'environment' : 'maze'];
+    refuse(path, `the key maze draws the environment ${DRAWN_MAZE}: give both or neither`);
+  }
+  const entry = environmentEntry(environment, { maze });
+  const path = source.has(['environment']) ? ['environment'] : ['method'];
+  const why = refusal(methods[method].takes, entry);
+  if (why !== undefined) {
+    refuse(
+      path,
+      `method ${method} ${why}, which ${environment} asks for; choose another environment or method`,
+    );
+  }
+  // Each environment counts its own steps to a change; evaluations stand at the steps of all.
+  if (entry.standing && 'environments' in experiment && experiment.environments > 1) {
+    refuse(
+      path,
+      `${environment} changes with its steps, and ${method} takes those in ${experiment.environments} at once; set environments: 1`,
+    );
+  }
 }
 
 /** @throws UserError where distractors, which are elements of a vector, are asked of an environment that shows images. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { engineNames } from '../engine/names.ts';
+import { parseMaze } from '../envs/grid/maze.ts';
 import { environmentNames } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { count, positiveInteger } from '../methods/fields.ts';
@@ -41,10 +42,28 @@ const seeds = z
   })
   .meta({ uniqueItems: true });
 
+/** Checked here, so that an error stands where the maze is drawn. */
+const maze = z
+  .string()
+  .superRefine((text, context) => {
+    try {
+      parseMaze(text);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+    }
+  })
+  .meta({ title: 'a maze, a line for each row of its cells' });
+
 /** The keys that every method has. */
 const commonKeys = {
   name: folderName.optional().describe("name of the run's folder; default: the arm, e.g. dream-critic"),
   environment: z.enum(environmentNames).default('CartPole-v1').describe('environment to act in'),
+  maze: maze
+    .optional()
+    .describe(
+      'the cells of environment Maze: "." free, "#" wall, S start, G goal; a line "after N" between two grids changes the walls after N steps',
+    ),
   distractors: count
     .max(1000)
     .default(0)

@@ -4,6 +4,8 @@ import { balance, CartPole, cartPoleDrawing, terminationCause } from './cartpole
 import { Distractors } from './distractors.ts';
 import type { Drawing } from './drawing.ts';
 import type { Action, Environment } from './environment.ts';
+import { gridWorldEntry } from './grid/entry.ts';
+import { blockingMaze, dynaMaze, shortcutMaze } from './grid/mazes.ts';
 import { minAtarEntries } from './minatar/index.ts';
 import { climb, MountainCar, mountainCarDrawing } from './mountain-car.ts';
 import {
@@ -39,9 +41,28 @@ export interface EnvironmentEntry {
   terminationCause(observation: ArrayLike<number>): string;
   /** How it is drawn; absent where it has no picture. */
   drawing?: Drawing;
+  /** Its states one by one, where they are few and an observation tells which: what a table of values needs. */
+  states?: FiniteStates;
+  /** Its map as text, where it has one. */
+  map?: string;
+  /**
+   * The environment as it stands after so many steps in it, for good: what a policy is measured in at that step. Absent
+   * where it never changes; see `standingAt`.
+   */
+  standing?(steps: number): EnvironmentEntry;
+}
+
+/** Finitely many states. */
+export interface FiniteStates {
+  count: number;
+  /** The index of the state that an observation shows, in [0, count). */
+  indexOf(observation: ArrayLike<number>): number;
 }
 
 const gymnasiumThreshold = "Gymnasium 1.3.0's reward_threshold";
+
+/** The environment whose cells a config draws, in its key `maze`; by its name alone it is the Dyna Maze. */
+export const DRAWN_MAZE = 'Maze';
 
 /** The registry. */
 const environments = new Map<string, EnvironmentEntry>([
@@ -113,6 +134,10 @@ const environments = new Map<string, EnvironmentEntry>([
       drawing: pendulumDrawing,
     },
   ],
+  ['DynaMaze', gridWorldEntry(dynaMaze)],
+  ['BlockingMaze', gridWorldEntry(blockingMaze)],
+  ['ShortcutMaze', gridWorldEntry(shortcutMaze)],
+  [DRAWN_MAZE, gridWorldEntry(dynaMaze)],
   ...minAtarEntries(),
 ]);
 
@@ -123,22 +148,39 @@ export const elementNames = ({ make, observationNames }: EnvironmentEntry): read
 /** The names that a config may give. */
 export const environmentNames = [...environments.keys()] as [string, ...string[]];
 
+/** What of an environment a config says besides its name. */
+interface EnvironmentOptions {
+  /** Dimensions appended that no action influences. */
+  distractors?: number | undefined;
+  /** The text of the environment `Maze`. */
+  maze?: string | undefined;
+}
+
 /**
  * The environment of that name, with so many dimensions appended that no action influences (see `Distractors`); the
  * entry's own functions read the dimensions before them. Throws a UserError that lists the names if there is none.
  */
 export function environmentEntry(
   name: string,
-  { distractors = 0 }: { distractors?: number } = {},
+  { distractors = 0, maze }: EnvironmentOptions = {},
 ): EnvironmentEntry {
-  const entry = environments.get(name);
+  const entry = name === DRAWN_MAZE && maze !== undefined ? gridWorldEntry(maze) : environments.get(name);
   if (!entry) throw new UserError(`unknown environment "${name}": use ${environmentNames.join(', ')}`);
-  if (distractors === 0) return entry;
-  const indices = Array.from({ length: distractors }, (_, i) => i);
+  return distractors === 0 ? entry : withDistractors(entry, distractors);
+}
+
+function withDistractors(entry: EnvironmentEntry, count: number): EnvironmentEntry {
+  const indices = Array.from({ length: count }, (_, i) => i);
+  const { standing } = entry;
   return {
     ...entry,
-    make: () => new Distractors(entry.make(), distractors),
+    make: () => new Distractors(entry.make(), count),
     observationNames: [...entry.observationNames, ...indices.map((i) => `distractor_${i}`)],
     observationScale: [...entry.observationScale, ...indices.map(() => 1)],
+    ...(standing && { standing: (steps: number) => withDistractors(standing(steps), count) }),
   };
 }
+
+/** An environment as it stands after so many steps in it, for good. */
+export const standingAt = (entry: EnvironmentEntry, steps: number): EnvironmentEntry =>
+  entry.standing?.(steps) ?? entry;

@@ -1,6 +1,6 @@
 import { chooseEngine, startEngine } from '../engine/engine.ts';
 import type { EngineName } from '../engine/names.ts';
-import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
+import { type EnvironmentEntry, environmentEntry, standingAt } from '../envs/index.ts';
 import type { MethodAgent } from '../methods/index.ts';
 import { type Run, readRun } from '../runs/read.ts';
 import {
@@ -28,6 +28,7 @@ export interface LoadedSeed extends Omit<SavedSeed, 'state'> {
 /** A run's agent as its checkpoints have it, one member per seed. */
 export interface LoadedRun {
   run: Run;
+  /** As it stands after the steps of the furthest checkpoint, where it changes. */
   entry: EnvironmentEntry;
   agent: MethodAgent;
   seeds: LoadedSeed[];
@@ -56,7 +57,10 @@ export async function loadRun(
   agent.load(saved.map(({ state }) => state));
   return {
     run,
-    entry: environmentEntry(experiment.environment, experiment),
+    entry: standingAt(
+      environmentEntry(experiment.environment, experiment),
+      Math.max(...saved.map(({ state }) => state.step)),
+    ),
     agent,
     seeds: saved.map(({ seed, state, fallback }) => ({ seed, step: state.step, fallback })),
   };

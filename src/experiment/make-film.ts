@@ -1,5 +1,5 @@
 import type { Experiment } from '../config/schema.ts';
-import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
+import { type EnvironmentEntry, environmentEntry, standingAt } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { type MethodAgent, methods } from '../methods/index.ts';
 import type { DreamPlan } from '../models/dreams.ts';
@@ -42,7 +42,7 @@ export async function makeFilm(
   recorded: Sequences,
   { episodes, steps, dreams }: FilmPlan,
 ): Promise<Film> {
-  const entry = environmentEntry(experiment.environment, experiment);
+  const entry = standingAt(environmentEntry(experiment.environment, experiment), step);
   const { drawing } = entry;
   if (!drawing) {
     throw new UserError(`${experiment.environment} has no picture yet, so that nothing of it can be filmed`);

@@ -1,4 +1,4 @@
-import type { Environment } from '../envs/environment.ts';
+import type { EnvironmentEntry } from '../envs/index.ts';
 import type { Space } from '../envs/spaces.ts';
 
 /** In what environments a method can act. */
@@ -7,6 +7,8 @@ export interface Takes {
   actions: readonly Space['kind'][];
   /** Ranks of observations: 1 for vectors. */
   observations: readonly number[];
+  /** Whether it keeps a table over the states: it acts only where they are finitely many. */
+  finiteStates?: boolean;
 }
 
 /** Vectors of observations, choices or numbers as actions. */
@@ -19,11 +21,13 @@ const actionsOf: Record<Space['kind'], string> = {
 
 /** Why a method cannot act in an environment, as a phrase that follows its name; undefined where it can. */
 export function refusal(
-  { actions, observations }: Takes,
-  { actionSpace, observationSpace }: Pick<Environment, 'actionSpace' | 'observationSpace'>,
+  { actions, observations, finiteStates = false }: Takes,
+  { make, states }: Pick<EnvironmentEntry, 'make' | 'states'>,
 ): string | undefined {
+  const { actionSpace, observationSpace } = make();
   const { shape } = observationSpace;
   if (!actions.includes(actionSpace.kind)) return `takes no ${actionsOf[actionSpace.kind]}`;
   if (!observations.includes(shape.length)) return `takes no observations of shape [${shape.join(', ')}]`;
+  if (finiteStates && !states) return 'keeps a table of states and takes no continuous observations';
   return undefined;
 }

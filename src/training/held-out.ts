@@ -1,4 +1,4 @@
-import type { EnvironmentEntry } from '../envs/index.ts';
+import { type EnvironmentEntry, standingAt } from '../envs/index.ts';
 import { randomAction } from '../envs/spaces.ts';
 import { RandomStream } from '../random/stream.ts';
 import { setAction } from './actions.ts';
@@ -12,10 +12,11 @@ const SEED = 777;
 
 /**
  * The fixed held-out set on which models are compared: 32 controllers, the environment's own with a share ε of random
- * actions from 0 (does well) to 1 (random) in equal steps, 300 steps each over as many episodes as that takes.
+ * actions from 0 (does well) to 1 (random) in equal steps, 300 steps each over as many episodes as that takes. Of an
+ * environment that changes, it shows how it is at first.
  */
 export function heldOutSet(entry: EnvironmentEntry): Sequences {
-  const { make, controller } = entry;
+  const { make, controller } = standingAt(entry, 0);
   const environment = make();
   const { actionSpace } = environment;
   const spaces = agentSpaces(entry);

@@ -1,4 +1,4 @@
-import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
+import { type EnvironmentEntry, environmentEntry, standingAt } from '../envs/index.ts';
 import type { Agent } from './agent.ts';
 import { evaluate, evaluationStreams, returnStatistics } from './evaluate.ts';
 import type { Row, TrainingEvent } from './events.ts';
@@ -15,6 +15,8 @@ import type { MemberState } from './state.ts';
  */
 export interface TrainingPlan {
   environment: string;
+  /** The text of the environment `Maze`. */
+  maze?: string | undefined;
   /** Dimensions of noise appended to observations; default: none. */
   distractors?: number;
   steps: number;
@@ -97,7 +99,8 @@ export async function* train(
 
   for (;;) {
     if (owing.size > 0) {
-      const measuring = measure(agent, entry, plan.evaluation.episodes, heldOut, seeds, step);
+      const now = standingAt(entry, step / learner.environments);
+      const measuring = measure(agent, now, plan.evaluation.episodes, heldOut, seeds, step);
       let measured = await measuring.next();
       for (; !measured.done; measured = await measuring.next()) yield { kind: 'alive', step, update, save };
       for (const [member, { row, recorded }] of measured.value.entries()) {
