@@ -11,7 +11,6 @@ import { generalisedAdvantage } from '../src/methods/ppo/advantage.ts';
 import { ppo } from '../src/methods/ppo/agent.ts';
 import { networks } from '../src/methods/ppo/networks.ts';
 import { Normalisation } from '../src/methods/ppo/normalisation.ts';
-import { policyOver } from '../src/methods/ppo/policy.ts';
 import { RolloutLearner } from '../src/methods/ppo/rollout-learner.ts';
 import { type PpoSettings, ppoSettings } from '../src/methods/ppo/settings.ts';
 import { applyGradients, gradients, type LossTerm } from '../src/methods/ppo/update.ts';
@@ -135,8 +134,8 @@ test('loss and gradient equal those of jax, each member with its own numbers', (
   ];
   const settings = ppoSettings.parse({ actor: { hidden: [3] }, critic: { hidden: [3] }, gradientClip: 1e9 });
   const [batch, observation, actions] = [6, 2, 2];
-  const policy = policyOver({ kind: 'discrete', n: actions }, 0);
-  const layout = networks(settings, observation, policy);
+  const built = networks(settings, { observation, actionSpace: { kind: 'discrete', n: actions } });
+  const { layout } = built;
   const both = (of: (member: number) => Float32Array) => [...of(0), ...of(1)];
   tf.tidy(() => {
     const weights = tf.tensor2d(
@@ -169,7 +168,7 @@ test('loss and gradient equal those of jax, each member with its own numbers', (
       entropy: tf.tensor1d([0.01, 0.03]),
       valueWeight: tf.tensor1d([0.5, 0.7]),
     };
-    const { gradient, parts } = gradients(layout, weights, transitions, scalars, policy, settings);
+    const { gradient, parts } = gradients(built, weights, transitions, scalars);
     const moments = zeroMoments(2, layout.size);
     const { terms, weights: next } = applyGradients(
       { parameters: weights, moments },
@@ -402,13 +401,14 @@ async function* trainTiny(
   seeds: readonly number[],
   states?: readonly MemberState[],
   settings = seeds.map(() => tiny()),
+  environment = plan.environment,
 ): AsyncGenerator<TrainingEvent> {
   const agent = ppo.create(
     seeds.map((seed, i) => ({ seed, settings: settings[i]! })),
-    spaces,
+    agentSpaces(environmentEntry(environment)),
   );
   try {
-    yield* train(agent, plan, seeds, states);
+    yield* train(agent, { ...plan, environment }, seeds, states);
   } finally {
     agent.dispose();
   }
@@ -475,6 +475,24 @@ describe('training', () => {
       assert.deepEqual(again.get(plan.steps), saved.get(plan.steps));
     });
   }
+
+  test('resumed in the middle of a roll-out of images, it goes on as if never stopped', async () => {
+    const settings = [1, 2].map(() => tiny({ encoder: { channels: 3 }, normalise: false }));
+    const trained = (states?: MemberState[]) =>
+      trainTiny([1, 2], states, settings, 'MinAtar/SpaceInvaders-v0');
+    const before = tf.memory().numTensors;
+    const states = new Map<number, MemberState[]>();
+    const whole = await collect(trained(), states);
+    assert.equal(tf.memory().numTensors, before);
+    const stop = (whole as TrainingEvent[]).findIndex((e) => e.kind === 'step' && e.step === 52);
+    const again = new Map<number, MemberState[]>();
+    const resumed = await collect(trained(structuredClone(states.get(52)!)), again);
+    assert.deepEqual(resumed, whole.slice(stop + 1));
+    assert.deepEqual(again.get(plan.steps), states.get(plan.steps));
+    // 3 × 3 cells of 6 channels, and 8 × 8 of 3: each to its next layer, in actor and critic.
+    const weights = 2 * (9 * 6 * 3 + 3 + 8 * 8 * 3 * 8 + 8) + (8 * 6 + 6) + (8 + 1);
+    assert.deepEqual(states.get(52)![0]!.arrays.policy!.shape, [weights]);
+  });
 
   test('a member that diverges is named and left out; the other one is not touched', async () => {
     const settings = [tiny(), tiny({ learningRate: 1e30 })];

@@ -9,7 +9,7 @@ import { planetRules, planetSettings } from './planet/settings.ts';
 import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
 import { rssmRules } from './rssm-keys.ts';
 import { type Rule, type RunLength, replayRules } from './rules.ts';
-import { type Takes, vectorsAndAnyAction } from './takes.ts';
+import { anyObservationAndAction, type Takes, vectorsAndAnyAction } from './takes.ts';
 import { arm, arms, vaeLstmSettings } from './vae-lstm/settings.ts';
 
 /** The registry: one line per method. Settings load at once (they feed the config schema), agents on demand. */
@@ -45,7 +45,7 @@ export const methods = {
   ppo: defineMethod(ppoSettings, {
     title: 'PPO, proximal policy optimisation: the model-free yardstick',
     arm: () => 'ppo',
-    takes: vectorsAndAnyAction,
+    takes: anyObservationAndAction,
     rules: ppoRules,
     course: ppoCourse,
     // Its schedules have a length of their own, `over`.

@@ -5,7 +5,7 @@ import type { Space } from '../envs/spaces.ts';
 export interface Takes {
   /** Kinds of action spaces. */
   actions: readonly Space['kind'][];
-  /** Ranks of observations: 1 for vectors. */
+  /** Ranks of observations: 1 for vectors, 3 for images. */
   observations: readonly number[];
   /** Whether it keeps a table over the states: it acts only where they are finitely many. */
   finiteStates?: boolean;
@@ -13,6 +13,9 @@ export interface Takes {
 
 /** Vectors of observations, choices or numbers as actions. */
 export const vectorsAndAnyAction: Takes = { actions: ['discrete', 'box'], observations: [1] };
+
+/** Vectors or images as observations, and any action. */
+export const anyObservationAndAction: Takes = { actions: ['discrete', 'box'], observations: [1, 3] };
 
 const actionsOf: Record<Space['kind'], string> = {
   discrete: 'choices as actions',

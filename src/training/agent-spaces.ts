@@ -1,10 +1,12 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
-import { type Space, spaceSize } from '../envs/spaces.ts';
+import { isImage, type Space, spaceSize } from '../envs/spaces.ts';
 
 /** What an agent must know of the environment. */
 export interface AgentSpaces {
   /** Elements of an observation. */
   observation: number;
+  /** Rows, columns and channels, where an observation is an image; absent where it is a vector. */
+  image?: readonly [rows: number, columns: number, channels: number];
   /** s: observations are divided by it, one number per element. */
   observationScale: readonly number[];
   /** Least and largest reward of a step. */
@@ -19,8 +21,10 @@ export interface AgentSpaces {
 /** What an agent must know of an environment. */
 export function agentSpaces({ make, observationScale, rewardRange }: EnvironmentEntry): AgentSpaces {
   const { observationSpace, actionSpace } = make();
+  const { shape } = observationSpace;
   return {
     observation: spaceSize(observationSpace),
+    ...(isImage(observationSpace) && { image: shape as NonNullable<AgentSpaces['image']> }),
     observationScale,
     rewardRange,
     rewardScale: Math.max(...rewardRange.map(Math.abs)) || 1,

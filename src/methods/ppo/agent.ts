@@ -3,7 +3,6 @@ import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
-import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { Decision, Situation } from '../../training/acting.ts';
 import type { AgentState, Member, Method } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
@@ -12,9 +11,15 @@ import { memberScalars } from '../../training/member-scalars.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import { scheduleAt } from '../../training/schedule.ts';
 import { TrainingState } from '../../training/training-state.ts';
-import { initialWeights, namedWeights, networks, policyAt, type Weights, weightsFrom } from './networks.ts';
+import {
+  initialWeights,
+  type Networks,
+  namedWeights,
+  networks,
+  type Weights,
+  weightsFrom,
+} from './networks.ts';
 import { Normalisation } from './normalisation.ts';
-import { type Policy, policyOver } from './policy.ts';
 import { type RolloutAgent, RolloutLearner } from './rollout-learner.ts';
 import type { PpoSettings } from './settings.ts';
 import {
@@ -53,8 +58,7 @@ class PpoAgent implements RolloutAgent {
   readonly #members: readonly Member<PpoSettings>[];
   /** The first member's: all agree in what fixes a shape. */
   readonly #settings: PpoSettings;
-  readonly #policy: Policy;
-  readonly #layout: ParameterLayout;
+  readonly #networks: Networks;
   readonly #state: TrainingState<Weights, 'minibatches', LossTerm>;
   readonly #acting: Acting<Pick<Weights, 'parameters'>>;
   readonly #normalisation: Normalisation | undefined;
@@ -62,18 +66,17 @@ class PpoAgent implements RolloutAgent {
   constructor(members: readonly Member<PpoSettings>[], spaces: AgentSpaces) {
     this.#members = members;
     this.#settings = members[0]!.settings;
-    this.#policy = policyOver(spaces.actionSpace, this.#settings.actor.logStd);
-    this.#layout = networks(this.#settings, spaces.observation, this.#policy);
-    this.noise = { sampled: [this.#policy.noise], greedy: [] };
+    this.#networks = networks(this.#settings, spaces);
+    const { layout, policy, policyAt } = this.#networks;
+    this.noise = { sampled: [policy.noise], greedy: [] };
     this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations, noise }) => {
-      const parameters = this.#layout.unpack(weights.parameters);
-      const distribution = policyAt(this.#policy, parameters, this.#settings, observations);
+      const distribution = policyAt(layout.unpack(weights.parameters), observations);
       return { actions: distribution.choose(noise) };
     });
     this.#state = new TrainingState({
       seeds: members.map(({ seed }) => seed),
       names: { named: namedWeights, from: weightsFrom },
-      initial: (streams) => initialWeights(this.#layout, streams('policy-weights')),
+      initial: (streams) => initialWeights(layout, streams('policy-weights')),
       // Which transitions come into which minibatch.
       streams: ['minibatches'],
       lossTerms: LOSS_TERMS,
@@ -105,9 +108,9 @@ class PpoAgent implements RolloutAgent {
     let made = 0;
     tf.tidy(() => {
       const transitions = assess(
-        this.#layout.unpack(this.#state.weights.parameters),
+        this.#networks.layout.unpack(this.#state.weights.parameters),
         rollout,
-        this.#policy,
+        this.#networks,
         this.#settings,
       );
       const scalars = this.#scalars(step);
@@ -133,12 +136,10 @@ class PpoAgent implements RolloutAgent {
 
   readonly #update = new Compiled(({ weights, transitions, rows, scalars, correction }: UpdateInputs) => {
     const { gradient, parts } = gradients(
-      this.#layout,
+      this.#networks,
       weights.parameters,
       minibatch(transitions, rows),
       scalars,
-      this.#policy,
-      this.#settings,
     );
     return applyGradients(weights, gradient, parts, correction, scalars, this.#settings);
   });

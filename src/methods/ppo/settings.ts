@@ -31,9 +31,18 @@ export const ppoSettings = z.strictObject({
   entropy: nonNegative.default(0).describe('weight of the entropy bonus'),
   valueWeight: nonNegative.default(0.5).describe("weight of the critic's squared error"),
   gradientClip: positive.default(0.5).describe('largest global gradient norm'),
+  encoder: z
+    .strictObject({
+      channels: positiveInteger
+        .max(1024)
+        .default(16)
+        .describe('channels of the 3 × 3 convolution that images go through; vectors have none'),
+    })
+    .prefault({})
+    .describe('what images go through before the hidden layers, in actor and critic each'),
   actor: z
     .strictObject({
-      hidden: widths.default([64, 64]).describe('hidden layers of the actor, with tanh'),
+      hidden: widths.default([64, 64]).describe('hidden layers of the actor, with tanh, of images ReLU'),
       logStd: z
         .number()
         .min(-20)
@@ -44,7 +53,9 @@ export const ppoSettings = z.strictObject({
     .prefault({})
     .describe('the actor'),
   critic: z
-    .strictObject({ hidden: widths.default([64, 64]).describe('hidden layers of the critic, with tanh') })
+    .strictObject({
+      hidden: widths.default([64, 64]).describe('hidden layers of the critic, with tanh, of images ReLU'),
+    })
     .prefault({})
     .describe('the critic'),
 });

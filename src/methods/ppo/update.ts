@@ -1,13 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
-import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
+import type { Parameters } from '../../nn/parameters.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
 import type { Batch } from '../../training/replay.ts';
 import { generalisedAdvantage } from './advantage.ts';
 import { clippedSurrogate, policyChange, standardise } from './losses.ts';
-import { policyAt, value, type Weights } from './networks.ts';
-import type { Policy } from './policy.ts';
+import type { Networks, Weights } from './networks.ts';
 import type { PpoSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order. */
@@ -58,8 +57,8 @@ export interface Transitions {
 export function assess(
   parameters: Parameters,
   rollout: Batch,
-  policy: Policy,
-  settings: PpoSettings,
+  { policy, policyAt, value }: Networks,
+  { gamma, gaeLambda }: PpoSettings,
 ): Transitions {
   const { members, batch: environments, time } = rollout;
   const steps: [number, number, number] = [members, environments, time];
@@ -73,16 +72,16 @@ export function assess(
       terminated: tf.tensor3d(rollout.terminated, steps),
       first: tf.tensor3d(rollout.first, steps),
     },
-    value(parameters, settings, observation) as tf.Tensor3D,
-    value(parameters, settings, upload(rollout.nextObservation)) as tf.Tensor3D,
-    settings.gamma,
-    settings.gaeLambda,
+    value(parameters, observation) as tf.Tensor3D,
+    value(parameters, upload(rollout.nextObservation)) as tf.Tensor3D,
+    gamma,
+    gaeLambda,
   );
   const flat = (x: tf.Tensor) => tf.reshape(x, [members, environments * time, ...x.shape.slice(3)]);
   return {
     observation: flat(observation),
     action: flat(action),
-    logProbability: flat(policyAt(policy, parameters, settings, observation).logProbability(action)),
+    logProbability: flat(policyAt(parameters, observation).logProbability(action)),
     advantage: flat(advantage),
     returns: flat(returns),
   };
@@ -114,21 +113,19 @@ type LossParts = Omit<LossTerms, 'gradient_norm' | 'weight_norm'>;
  * @returns the gradient [members, size] and the terms of the loss
  */
 export function gradients(
-  layout: ParameterLayout,
+  { layout, policyAt, value }: Networks,
   weights: tf.Tensor2D,
   { observation, action, logProbability, advantage, returns }: Transitions,
   { learningRate, clipRange, entropy, valueWeight }: MemberScalars,
-  policy: Policy,
-  settings: PpoSettings,
 ): { gradient: tf.Tensor2D; parts: LossParts } {
   const found: LossParts[] = [];
   const standardised = standardise(advantage);
   const { value: total, grad } = tf.valueAndGrad((flat) => {
     const parameters = layout.unpack(flat as tf.Tensor2D);
-    const distribution = policyAt(policy, parameters, settings, observation);
+    const distribution = policyAt(parameters, observation);
     const taken = distribution.logProbability(action);
     const policyLoss = clippedSurrogate(taken, logProbability, standardised, clipRange);
-    const valueLoss = meanSquaredError(value(parameters, settings, observation), returns);
+    const valueLoss = meanSquaredError(value(parameters, observation), returns);
     const meanEntropy = memberMean(distribution.entropy());
     const weighted = tf.sub(tf.mul(valueWeight, valueLoss), tf.mul(entropy, meanEntropy));
     const loss = tf.add(policyLoss, weighted);
