@@ -34,7 +34,12 @@ const dist = path.join(root, 'dist');
 const STAMP = 'build.json';
 /** Before the id of a process: what it builds, or has put aside. */
 const BESIDE = '.dist-';
-const KERNELS = 'src/engine/wasm/assembly/asconfig.json';
+const KERNELS = 'src/engine/wasm/assembly';
+/** What is compiled of it, below dist/. */
+const COMPILED_KERNELS = ['kernels', 'kernels-relaxed'].map((target) => ({
+  target,
+  file: `engine/wasm/${target}.wasm`,
+}));
 /** C++, below src/ and dist/ alike: it is compiled where it runs. */
 const ADDON = 'engine/native/addon';
 /** A folder for each page that wm serves to a browser. */
@@ -78,6 +83,10 @@ const sourceDigest = () =>
     'tsconfig.json',
   ]);
 
+/** What the kernels for wasm depend on. */
+const kernelDigest = () =>
+  digest(root, [...filesBelow(root, KERNELS), 'package-lock.json', 'scripts/build.js']);
+
 /** @param {string} folder */
 const builtDigest = (folder) =>
   digest(
@@ -85,13 +94,13 @@ const builtDigest = (folder) =>
     filesBelow(folder, '.').filter((file) => file !== STAMP),
   );
 
-/** @param {string} sources */
-function isUpToDate(sources) {
+/** @returns {{ sources?: string, kernels?: string }} what dist/ was built from; nothing where it is not whole */
+function builtFrom() {
   try {
-    const stamp = JSON.parse(readFileSync(path.join(dist, STAMP), 'utf8'));
-    return stamp.sources === sources && stamp.built === builtDigest(dist);
+    const { built, ...from } = JSON.parse(readFileSync(path.join(dist, STAMP), 'utf8'));
+    return built === builtDigest(dist) ? from : {};
   } catch {
-    return false;
+    return {};
   }
 }
 
@@ -272,8 +281,9 @@ function putInPlace(built) {
 
 /** @returns {Promise<boolean>} whether dist/ is there now; where it is not, it has been said why */
 async function buildDist() {
-  const sources = sourceDigest();
-  if (isUpToDate(sources)) return true;
+  const from = { sources: sourceDigest(), kernels: kernelDigest() };
+  const before = builtFrom();
+  if (before.sources === from.sources) return true;
   const found = compilers();
   if (!found) {
     process.stderr.write(
@@ -286,9 +296,19 @@ async function buildDist() {
   const built = path.join(root, `${BESIDE}${process.pid}`);
   mkdirSync(built);
   try {
-    const kernels = ['kernels', 'kernels-relaxed'].map((target) => {
-      const outFile = path.join(path.basename(built), 'engine/wasm', `${target}.wasm`);
-      return compile(found.asc, '--config', KERNELS, '--target', target, '--outFile', outFile);
+    const kernels = COMPILED_KERNELS.map(({ target, file }) => {
+      // They take longer than all the rest together, and seldom change.
+      if (before.kernels === from.kernels) return cpSync(path.join(dist, file), path.join(built, file));
+      const outFile = path.join(path.basename(built), file);
+      return compile(
+        found.asc,
+        '--config',
+        `${KERNELS}/asconfig.json`,
+        '--target',
+        target,
+        '--outFile',
+        outFile,
+      );
     });
     await Promise.all([
       compile(found.tsc, '-p', 'tsconfig.build.json', '--outDir', built),
@@ -298,7 +318,7 @@ async function buildDist() {
     ]);
     await writeSchemas(built);
     cpSync(path.join(root, 'src', ADDON), path.join(built, ADDON), { recursive: true });
-    writeFileSync(path.join(built, STAMP), `${JSON.stringify({ sources, built: builtDigest(built) })}\n`);
+    writeFileSync(path.join(built, STAMP), `${JSON.stringify({ ...from, built: builtDigest(built) })}\n`);
     putInPlace(built);
   } finally {
     rmSync(built, { recursive: true, force: true });
