@@ -6,7 +6,7 @@ import { oneHot } from '../src/engine/one-hot.ts';
 import { scope } from '../src/engine/scope.ts';
 import { type BestSoFar, better, iteration } from '../src/planning/cem.ts';
 import { colouring } from '../src/planning/coloured-noise.ts';
-import { begin, iterate, populationsOf } from '../src/planning/icem.ts';
+import * as improved from '../src/planning/icem.ts';
 import { judge } from '../src/planning/judge.ts';
 import * as pathIntegral from '../src/planning/mppi.ts';
 import { type Proposal, proposalFamily } from '../src/planning/proposals.ts';
@@ -153,7 +153,7 @@ for (const engine of processorEngines) {
         let remembered: tf.Tensor4D = tf.zeros([1, 1 + elites * icem.keptFraction, horizon, 2]);
         for (const [t, { target, action, iterations }] of steps.entries()) {
           assert.deepEqual(
-            populationsOf(settings),
+            improved.populationsOf(settings),
             iterations.map(({ samples }) => samples),
           );
           const first = tf.fill([1, 1, 1], t === 0 ? 1 : 0) as tf.Tensor3D;
@@ -161,20 +161,25 @@ for (const engine of processorEngines) {
           const noise = ofLast
             ? (tensor([ofLast]) as tf.Tensor4D)
             : (tf.zeros([1, remembered.shape[1] - 1, horizon, 2]) as tf.Tensor4D);
-          let search = begin(settings, remembered, first, noise);
+          let search: improved.Search = improved.begin(settings, remembered, first, noise);
+          let elitePlans: tf.Tensor4D | undefined;
           for (const [i, wanted] of iterations.entries()) {
             const drawn = tensor([wanted.noise]) as tf.Tensor4D;
             const isLast = i === iterations.length - 1;
-            search = iterate(settings, search, drawn, isLast, (plans) => quadratic(plans, target));
+            const done = improved.iteration(settings, search, drawn, isLast, (plans) =>
+              quadratic(plans, target),
+            );
+            search = done.next;
+            elitePlans = done.elitePlans;
             const what = `${i} of decision ${t}`;
             // The reference has no candidates that were kept where an episode starts.
-            const returns = read(search.returns!).subarray(0, wanted.values.length);
+            const returns = read(done.returns).subarray(0, wanted.values.length);
             assertClose(returns, wanted.values, 1e-5, `returns ${what}`);
-            assert.deepEqual([...read(search.indices!)], wanted.eliteIndices, what);
+            assert.deepEqual([...read(done.elites)], wanted.eliteIndices, what);
             assertClose(read(search.mean), flat(wanted.mean), 1e-5, `mean ${what}`);
             assertClose(read(search.std), flat(wanted.std), 1e-5, `σ ${what}`);
           }
-          assertClose(read(search.elites!).subarray(0, 2), action, 1e-5, `action ${t}`);
+          assertClose(read(elitePlans!).subarray(0, 2), action, 1e-5, `action ${t}`);
           remembered = tf.concat([tf.expandDims(search.mean, 1), search.kept!], 1) as tf.Tensor4D;
         }
       });
@@ -250,7 +255,7 @@ for (const engine of processorEngines) {
               (plans) => judge(model, own, state, plans, ofReturns),
             );
             assertClose(read(done.returns), step.values, 1e-4, `returns ${i}`);
-            assert.deepEqual([...read(done.indices)], step.eliteIndices);
+            assert.deepEqual([...read(done.elites)], step.eliteIndices);
             assertClose(read(done.weights), step.weights, 1e-4, `weights ${i}`);
             ({ proposal } = done);
             assertClose(read(proposal.mean), flat(step.mean), 1e-5, `mean ${i}`);
@@ -276,7 +281,7 @@ for (const engine of processorEngines) {
           tf.zeros([1, 1, 3, 3]),
           () => returns,
         );
-        assert.deepEqual([...read(done.indices)], categoricalMppi.eliteIndices);
+        assert.deepEqual([...read(done.elites)], categoricalMppi.eliteIndices);
         assertClose(read(done.weights), categoricalMppi.weights);
         assertClose(read(done.proposal.mean), flat(categoricalMppi.nextProbabilities));
       });

@@ -4,6 +4,7 @@ import type { ActingMode, Actor, Decision, PolicyName, Situation } from '../trai
 export class TimedActor implements Actor {
   readonly carrySize;
   readonly noise;
+  readonly trajectories: number;
   readonly #actor: Actor;
   readonly #observation: number;
   readonly #clock: () => number;
@@ -23,6 +24,7 @@ export class TimedActor implements Actor {
     this.#clock = clock;
     this.carrySize = actor.carrySize;
     this.noise = actor.noise;
+    this.trajectories = actor.trajectories ?? 0;
   }
 
   async act(situation: Situation, policy: PolicyName, mode: ActingMode): Promise<Decision> {

@@ -2,9 +2,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { States } from '../models/world-model.ts';
 import type { Noise } from '../training/acting.ts';
 import { judge, judgement, judgingNoise } from './judge.ts';
-import { type Ground, NoiseDealer, type Planner } from './planner.ts';
+import { NoiseDealer } from './noise-dealer.ts';
+import type { Ground, Planner } from './planner.ts';
 import { type Proposal, type ProposalFamily, proposalFamily } from './proposals.ts';
-import { pick } from './rows.ts';
+import { firstOf, pick } from './rows.ts';
 import type { SettingsOf } from './settings.ts';
 import { firstStep, warmStart } from './warm-start.ts';
 
@@ -102,11 +103,7 @@ export interface BestSoFar {
 export function better(before: BestSoFar | undefined, { returns, elitePlans }: Iteration): BestSoFar {
   const [rows, , horizon, actions] = elitePlans.shape;
   const largest = tf.max(returns, 1, true) as tf.Tensor2D;
-  const plan = tf.reshape(tf.slice(elitePlans, [0, 0, 0, 0], [rows, 1, horizon, actions]), [
-    rows,
-    horizon,
-    actions,
-  ]) as tf.Tensor3D;
+  const plan = firstOf(elitePlans);
   if (!before) return { return: largest, plan };
   const isBetter = tf.greater(largest, before.return);
   const ofPlans = tf.broadcastTo(tf.reshape(isBetter, [rows, 1, 1]), [rows, horizon, actions]);

@@ -21,6 +21,7 @@ export function enumeration<State extends States>(
   return {
     noise: { sampled: [], greedy: [] },
     memorySize: 0,
+    trajectories: choices ** horizon * (ground.model.particles?.number ?? 1),
     plan: ({ model, state: present, first }) => {
       const [members, environments] = first.shape;
       const step = model.stepper();

@@ -3,9 +3,10 @@ import type { States } from '../models/world-model.ts';
 import type { Noise } from '../training/acting.ts';
 import { coloured } from './coloured-noise.ts';
 import { judge, judgement, judgingNoise, WORST } from './judge.ts';
-import { type Ground, NoiseDealer, type Planner } from './planner.ts';
+import { NoiseDealer } from './noise-dealer.ts';
+import type { Ground, Planner } from './planner.ts';
 import { mix, moments } from './proposals.ts';
-import { pick } from './rows.ts';
+import { firstOf, pick } from './rows.ts';
 import type { SettingsOf } from './settings.ts';
 import { firstStep, movedOn, whereFirst } from './warm-start.ts';
 
@@ -40,21 +41,20 @@ export function icem<State extends States>(
         coloured(dealer.one(), [rows, plans, horizon, actions], noiseExponent);
       const remembered = tf.reshape(memory!, [rows, 1 + kept, horizon, actions]) as tf.Tensor4D;
       const isFirst: tf.Tensor3D = tf.reshape(first, [rows, 1, 1]);
-      let search = begin(settings, remembered, isFirst, kept > 0 ? colour(kept) : undefined);
+      let search: Search = begin(settings, remembered, isFirst, kept > 0 ? colour(kept) : undefined);
+      let done: Iteration;
       for (const [i, population] of populations.entries()) {
         const drawn = colour(population);
         const ofReturns = dealer.many(ofJudging[i]!.length);
         const isLast = i === populations.length - 1;
-        search = iterate(settings, search, drawn, isLast, (plans) =>
+        done = iteration(settings, search, drawn, isLast, (plans) =>
           judge(model, judged, state, plans, ofReturns),
         );
+        search = done.next;
       }
-      const { mean, elites } = search;
-      const best = tf.reshape(
-        tf.slice(elites!, [0, 0, 0, 0], [rows, 1, horizon, actions]),
-        mean.shape,
-      ) as tf.Tensor3D;
-      const next = tf.concat([tf.expandDims(mean, 1), ...(search.kept ? [search.kept] : [])], 1);
+      const { mean, kept: moved } = search;
+      const best = firstOf(done!.elitePlans);
+      const next = tf.concat([tf.expandDims(mean, 1), ...(moved ? [moved] : [])], 1);
       return {
         action: tf.reshape(firstStep(best), [members, environments, actions]) as tf.Tensor3D,
         memory: tf.reshape(next, [members, environments, -1]) as tf.Tensor3D,
@@ -90,10 +90,17 @@ export interface Search {
   kept?: tf.Tensor4D;
   /** 1 where those are of an episode before, and no candidates: [rows, 1]; absent where they all are */
   stale?: tf.Tensor2D;
-  /** What the iteration before came to: its returns, [rows, drawn + kept], and the best of its candidates, the best first */
-  returns?: tf.Tensor2D;
-  indices?: tf.Tensor2D;
-  elites?: tf.Tensor4D;
+}
+
+/** What an iteration came to. */
+export interface Iteration {
+  /** [rows, drawn + kept] */
+  returns: tf.Tensor2D;
+  /** The best candidates, the best first: [rows, elites], int32 */
+  elites: tf.Tensor2D;
+  /** Those: [rows, elites, horizon, actions] */
+  elitePlans: tf.Tensor4D;
+  next: Search;
 }
 
 /**
@@ -111,11 +118,7 @@ export function begin(
   noise: tf.Tensor4D | undefined,
 ): Search {
   const [rows, plans, horizon, actions] = remembered.shape;
-  const before = tf.reshape(tf.slice(remembered, [0, 0, 0, 0], [rows, 1, horizon, actions]), [
-    rows,
-    horizon,
-    actions,
-  ]) as tf.Tensor3D;
+  const before = firstOf(remembered);
   const last = tf.slice(before, [0, horizon - 1, 0], [rows, 1, actions]);
   const mean = whereFirst(first, tf.zerosLike(before), movedOn(before, last));
   const std: tf.Tensor3D = tf.fill(mean.shape, initialStd);
@@ -136,13 +139,13 @@ export function begin(
  * @param noise coloured: [rows, drawn, horizon, actions]
  * @param judge the return of each candidate: [rows, drawn + kept, horizon, actions] -> [rows, drawn + kept]
  */
-export function iterate(
+export function iteration(
   { elites: count, momentum, keptElites }: Keys<'elites' | 'momentum' | 'keptElites'>,
   { mean, std, kept, stale }: Search,
   noise: tf.Tensor4D,
   isLast: boolean,
   judge: (plans: tf.Tensor4D) => tf.Tensor2D,
-): Search {
+): Iteration {
   const [rows, drawn, horizon, actions] = noise.shape;
   const around = tf.expandDims(mean, 1) as tf.Tensor4D;
   const random = tf.clipByValue(tf.add(around, tf.mul(tf.expandDims(std, 1), noise)), -1, 1) as tf.Tensor4D;
@@ -152,16 +155,18 @@ export function iterate(
   const predicted = judge(plans);
   const returns = stale ? withoutStale(predicted, stale, drawn) : predicted;
   const { indices } = tf.topk(returns, count);
-  const elites = pick(plans, indices) as tf.Tensor4D;
-  const refitted = moments(elites);
+  const elitePlans = pick(plans, indices) as tf.Tensor4D;
+  const refitted = moments(elitePlans);
   const keep = keptOf({ elites: count, keptElites });
   return {
-    mean: mix(mean, refitted.mean, momentum),
-    std: mix(std, tf.sqrt(refitted.variance), momentum),
-    ...(keep > 0 && { kept: tf.slice(elites, [0, 0, 0, 0], [rows, keep, horizon, actions]) }),
     returns,
-    indices,
-    elites,
+    elites: indices,
+    elitePlans,
+    next: {
+      mean: mix(mean, refitted.mean, momentum),
+      std: mix(std, tf.sqrt(refitted.variance), momentum),
+      ...(keep > 0 && { kept: tf.slice(elitePlans, [0, 0, 0, 0], [rows, keep, horizon, actions]) }),
+    },
   };
 }
 

@@ -3,7 +3,8 @@ import { rollOut } from '../models/roll-out.ts';
 import type { States } from '../models/world-model.ts';
 import type { Noise } from '../training/acting.ts';
 import { judge, judgement, judgingNoise } from './judge.ts';
-import { type Ground, NoiseDealer, type Planner, type Problem } from './planner.ts';
+import { NoiseDealer } from './noise-dealer.ts';
+import type { Ground, Planner, Problem } from './planner.ts';
 import { mix, type Proposal, sampleChoices } from './proposals.ts';
 import { pick, repeatStates } from './rows.ts';
 import type { SettingsOf } from './settings.ts';
@@ -68,9 +69,9 @@ export function mppi<State extends States>(
         );
         proposal = weighed.proposal;
       }
-      const { logWeights, plans } = weighed!;
+      const { logWeights, elitePlans } = weighed!;
       const chosen = tf.argMax(tf.add(logWeights, tf.reshape(dealer.one(), [rows, elites])), 1);
-      const followedPlan = pick(plans, tf.expandDims(chosen, 1));
+      const followedPlan = pick(elitePlans, tf.expandDims(chosen, 1));
       let action = firstStep(tf.reshape(followedPlan, [rows, horizon, actions]));
       if (!dealer.isEmpty) {
         const astray = tf.mul(firstStep(proposal.dispersion!), tf.reshape(dealer.one(), [rows, actions]));
@@ -158,11 +159,11 @@ const sample = ({ mean, dispersion }: Proposal, noise: tf.Tensor4D): tf.Tensor4D
     : (sampleChoices(tf.expandDims(mean, 1), noise) as tf.Tensor4D);
 
 /** The best plans and what each counts for. */
-export interface WeighedPlans {
-  /** The best first: [rows, elites, horizon, actions] */
-  plans: tf.Tensor4D;
-  /** Indices into the candidates: [rows, elites], int32 */
-  indices: tf.Tensor2D;
+interface WeighedPlans {
+  /** The best candidates, the best first: [rows, elites], int32 */
+  elites: tf.Tensor2D;
+  /** Those: [rows, elites, horizon, actions] */
+  elitePlans: tf.Tensor4D;
   /** τ (return − best return): [rows, elites] */
   logWeights: tf.Tensor2D;
   /** Their exponentials, which sum to 1: [rows, elites] */
@@ -170,7 +171,7 @@ export interface WeighedPlans {
 }
 
 /** @param candidates [rows, candidates, horizon, actions], of `returns` [rows, candidates] */
-export function weighBest(
+function weighBest(
   candidates: tf.Tensor4D,
   returns: tf.Tensor2D,
   elites: number,
@@ -180,8 +181,8 @@ export function weighBest(
   const best = tf.max(values, 1, true);
   const logWeights = tf.mul(tf.sub(values, best), temperature) as tf.Tensor2D;
   return {
-    plans: pick(candidates, indices) as tf.Tensor4D,
-    indices,
+    elites: indices,
+    elitePlans: pick(candidates, indices) as tf.Tensor4D,
     logWeights,
     weights: tf.softmax(logWeights),
   };
@@ -193,12 +194,12 @@ const weightedMean = (weights: tf.Tensor2D, x: tf.Tensor4D): tf.Tensor3D =>
 
 /** μ′ = Σ w a, mixed with the μ before; σ = √(Σ w (a − μ′)²) within its bounds. */
 function refitNumbers(
-  { weights, plans }: WeighedPlans,
+  { weights, elitePlans }: WeighedPlans,
   before: Proposal,
   { momentum, minStd, maxStd }: Pick<SettingsOf<'mppi'>, 'momentum' | 'minStd' | 'maxStd'>,
 ): Proposal {
-  const mean = weightedMean(weights, plans);
-  const variance = weightedMean(weights, tf.squaredDifference(plans, tf.expandDims(mean, 1)));
+  const mean = weightedMean(weights, elitePlans);
+  const variance = weightedMean(weights, tf.squaredDifference(elitePlans, tf.expandDims(mean, 1)));
   return {
     mean: mix(before.mean, mean, momentum),
     dispersion: tf.clipByValue(tf.sqrt(variance), minStd, maxStd),
@@ -206,12 +207,12 @@ function refitNumbers(
 }
 
 /** p = Σ w onehot(a), mixed with the p before, none below the floor, made to sum to 1: [rows, horizon, choices]. */
-export function refitChoices(
-  { weights, plans }: WeighedPlans,
+function refitChoices(
+  { weights, elitePlans }: WeighedPlans,
   before: tf.Tensor3D,
   { momentum, floor }: Pick<SettingsOf<'mppi'>, 'momentum' | 'floor'>,
 ): tf.Tensor3D {
-  const mixed = mix(before, weightedMean(weights, plans), momentum);
+  const mixed = mix(before, weightedMean(weights, elitePlans), momentum);
   const floored = tf.maximum(mixed, floor);
   return tf.div(floored, tf.sum(floored, 2, true));
 }

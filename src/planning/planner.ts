@@ -47,36 +47,10 @@ export interface Planned {
 export interface Planner<State extends States = States> {
   /** What a decision in one environment is random by, in the order in which `plan` takes it. */
   readonly noise: Readonly<Record<ActingMode, readonly Noise[]>>;
+  /** Plans that it tries in one environment, where its noise does not say: with none it would seem to take no work. */
+  readonly trajectories?: number;
   /** Numbers that it remembers of each environment from a step to the next. */
   readonly memorySize: number;
   /** @param noise [members, environments, size] each */
   plan(problem: Problem<State>, noise: readonly tf.Tensor3D[]): Planned;
-}
-
-/** Deals out noises in the order in which they were asked for. */
-export class NoiseDealer {
-  readonly #noise: readonly tf.Tensor3D[];
-  #at = 0;
-
-  constructor(noise: readonly tf.Tensor3D[]) {
-    this.#noise = noise;
-  }
-
-  /** The next noise. */
-  one(): tf.Tensor3D {
-    return this.many(1)[0]!;
-  }
-
-  /** The next noises. */
-  many(count: number): readonly tf.Tensor3D[] {
-    const dealt = this.#noise.slice(this.#at, this.#at + count);
-    if (dealt.length < count) throw new Error('a planner takes more noise than it asks for');
-    this.#at += count;
-    return dealt;
-  }
-
-  /** Whether all has been dealt out. */
-  get isEmpty(): boolean {
-    return this.#at === this.#noise.length;
-  }
 }

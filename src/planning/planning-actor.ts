@@ -60,6 +60,7 @@ export interface PlansIn<Weights extends object, State extends States> {
 export class PlanningActor<Weights extends object, State extends States> implements DisposableActor {
   readonly carrySize: number;
   readonly noise: Readonly<Record<ActingMode, readonly Noise[]>>;
+  readonly trajectories: number;
 
   readonly #within: PlansIn<Weights, State>;
   readonly #planner: Planner<State>;
@@ -91,6 +92,7 @@ export class PlanningActor<Weights extends object, State extends States> impleme
     };
     this.#followNoises = following.length;
     this.#followedSize = followedSize(model, actions);
+    this.trajectories = this.#planner.trajectories ?? 0;
     this.carrySize = this.#followedSize + this.#planner.memorySize;
     this.#acting = new Acting(members, observation, (inputs) => this.#decide(inputs));
   }

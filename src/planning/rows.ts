@@ -28,3 +28,9 @@ export function pick(candidates: tf.Tensor, indices: tf.Tensor2D): tf.Tensor {
   const picked = tf.gather(flat, tf.add(indices, firstOfRow));
   return tf.reshape(picked, [rows, indices.shape[1], ...numbers]);
 }
+
+/** The first of each row's plans: [rows, plans, horizon, actions] -> [rows, horizon, actions]. */
+export function firstOf(plans: tf.Tensor4D): tf.Tensor3D {
+  const [rows, , horizon, actions] = plans.shape;
+  return tf.reshape(tf.slice(plans, [0, 0, 0, 0], [rows, 1, horizon, actions]), [rows, horizon, actions]);
+}

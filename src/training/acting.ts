@@ -41,6 +41,8 @@ export interface Actor {
   readonly carrySize: number;
   /** The noise that each mode needs. */
   readonly noise: Readonly<Record<ActingMode, readonly Noise[]>>;
+  /** Trajectories that a decision in one environment imagines without noise; absent: none. */
+  readonly trajectories?: number;
   act(situation: Situation, policy: PolicyName, mode: ActingMode): Promise<Decision>;
 }
 

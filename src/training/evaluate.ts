@@ -52,6 +52,8 @@ export const evaluationStreams = (seeds: readonly number[], name: string): Evalu
 const AT_ONCE = 1000;
 /** Numbers of noise that a step of all of a member's episodes may take: an agent that plans needs many, and work as much. */
 const NOISE_AT_ONCE = 2 ** 22;
+/** The same of trajectories that an agent imagines without noise. */
+const TRAJECTORIES_AT_ONCE = 2 ** 17;
 
 /**
  * Plays whole episodes greedily, those of all members side by side; what is random is where episodes start, and the
@@ -76,8 +78,11 @@ export async function* evaluate(
   const [size, width] = [spaces.observation, actionSize(spaces.actionSpace)];
   const played = starts.map((): Episode[] => []);
   const traces = starts.map((): Trace[] => []);
-  const affordable = Math.floor(NOISE_AT_ONCE / noiseSize(actor.noise.greedy));
-  const atOnce = Math.max(1, Math.min(AT_ONCE, affordable));
+  const affordable = Math.min(
+    NOISE_AT_ONCE / noiseSize(actor.noise.greedy),
+    TRAJECTORIES_AT_ONCE / (actor.trajectories ?? 0),
+  );
+  const atOnce = Math.max(1, Math.floor(Math.min(AT_ONCE, affordable)));
   for (let first = 0; first < episodes; first += atOnce) {
     const each = Math.min(atOnce, episodes - first);
     // Noise of these episodes alone: how long those before them lasted, other members' too, shifts nothing.
