@@ -3,8 +3,12 @@ import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
+import { dqn } from '../src/methods/dqn/agent.ts';
+import { dqnSettings } from '../src/methods/dqn/settings.ts';
 import { ppo } from '../src/methods/ppo/agent.ts';
 import { ppoSettings } from '../src/methods/ppo/settings.ts';
+import { sac } from '../src/methods/sac/agent.ts';
+import { sacSettings } from '../src/methods/sac/settings.ts';
 import { refusal, vectorsAndAnyAction } from '../src/methods/takes.ts';
 import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
 import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
@@ -14,7 +18,7 @@ import { policyHead } from '../src/models/policy-head.ts';
 import { logTanhSlope, normalEntropy, normalLogProbability } from '../src/nn/gaussian.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { ActingLoop } from '../src/training/acting.ts';
-import type { Agent } from '../src/training/agent.ts';
+import type { Agent, Method } from '../src/training/agent.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { complete, evaluate, evaluationStreams } from '../src/training/evaluate.ts';
 import type { TrainingEvent } from '../src/training/events.ts';
@@ -68,6 +72,23 @@ const yardstick = (environment: string) => {
   return ppo.create(members(settings), agentSpaces(environmentEntry(environment)));
 };
 
+/** An agent that makes three updates every four steps. */
+const offPolicy = <Settings>(
+  { create }: Method<Settings>,
+  schema: { parse(keys: object): Settings },
+  environment: string,
+) => {
+  const keys = { randomSteps: 20, updateEvery: 4, updates: 3, replay: { batch: 4, capacity: 30 } };
+  const settings = schema.parse({
+    ...keys,
+    critic: tiny,
+    ...(environment === 'Pendulum-v1'
+      ? { actor: tiny }
+      : { target: { every: 5 }, epsilon: { from: 1, to: 0.2, over: 40 } }),
+  });
+  return create(members(settings), agentSpaces(environmentEntry(environment)));
+};
+
 describe('what is begun goes on from a checkpoint to the byte', () => {
   const kinds: [string, string, () => Agent][] = [
     [
@@ -76,6 +97,12 @@ describe('what is begun goes on from a checkpoint to the byte', () => {
       () => worldModel('Pendulum-v1'),
     ],
     ['PPO with continuous actions', 'Pendulum-v1', () => yardstick('Pendulum-v1')],
+    ['SAC, whose α is learnt', 'Pendulum-v1', () => offPolicy(sac, sacSettings, 'Pendulum-v1')],
+    [
+      'DQN, whose ε falls and whose target waits',
+      'CartPole-v1',
+      () => offPolicy(dqn, dqnSettings, 'CartPole-v1'),
+    ],
     [
       'an agent with memory that needs noise even to act greedily',
       'CartPole-v1',

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
-import { withBaseline } from '../src/bench/bench.ts';
+import { spacesOf, timedExperiment, withBaseline } from '../src/bench/bench.ts';
 import { fullLength } from '../src/bench/endless.ts';
 import { countKernels } from '../src/bench/kernel-count.ts';
 import { type Measure, measures, type Setup } from '../src/bench/protocol.ts';
@@ -15,6 +15,7 @@ import { loadExperiment } from '../src/config/load.ts';
 import { experimentOf } from '../src/config/schema.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { updateFlops as dreamerFlops } from '../src/methods/dreamer/flops.ts';
+import { methods } from '../src/methods/index.ts';
 import { updateFlops } from '../src/methods/vae-lstm/flops.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
@@ -104,6 +105,23 @@ describe("the flops of Dreamer's update", () => {
   test('of the default config are 0.88 GFLOP', () => {
     assert.equal((dreamerFlops(dreamerOf('method: dreamer'), spaces).update / 1e9).toFixed(2), '0.88');
   });
+});
+
+test("the flops of SAC's and DQN's updates are those counted by hand", async () => {
+  const flopsOf = async (text: string) => {
+    const experiment = timedExperiment(loadExperiment({ file: 'c.yaml', text }));
+    const { updateFlops } = await methods[experiment.method].load();
+    return updateFlops!(experiment, spacesOf(experiment));
+  };
+  // Multiplications per transition: actor 3·5 + 5·2 = 25, three critics of (3 + 1)·6 + 6 = 30. At o′ both are looked at,
+  // at o both trained, and the critics passed forward and backward with their weights as constants.
+  const sac = 'method: sac\nenvironment: Pendulum-v1\nactor: {hidden: [5]}\ncritic: {heads: 3, hidden: [6]}';
+  const perTransition = 2 * (25 + 90) + 6 * (25 + 90) + 4 * 90;
+  assert.deepEqual(await flopsOf(`${sac}\nreplay: {batch: 7}`), { update: 7 * perTransition });
+  // 4·5 + 5·2 = 30, trained at o, looked at at o′, twice where it chooses there.
+  const dqn = 'method: dqn\ncritic: {hidden: [5]}\nreplay: {batch: 7}';
+  assert.deepEqual(await flopsOf(dqn), { update: 7 * 8 * 30 });
+  assert.deepEqual(await flopsOf(`${dqn}\ndouble: true`), { update: 7 * 10 * 30 });
 });
 
 test('an arm that is the baseline has no other arm beside it', () => {
@@ -206,6 +224,14 @@ describe('in one process', () => {
       assert.ok(share > 0.75 && share < largest, `${sum} kernels of ${workload.operations}`);
     });
   }
+
+  test('an update without parts, from no random steps, is timed as a whole', async () => {
+    const text = 'method: dqn\nrandomSteps: 0\ncritic: {hidden: [5]}\nreplay: {batch: 7}';
+    const experiment = timedExperiment(loadExperiment({ file: 'c.yaml', text }));
+    const workload = await createWorkload('cpu', { ...setup, experiment });
+    assert.ok(workload.operations > 10 && !('model' in workload.run));
+    await workload.run.update!(2);
+  });
 
   test('collecting and evaluating run, and leave no tensor behind', async () => {
     // Episodes of full length take long on cpu.

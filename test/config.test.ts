@@ -286,12 +286,40 @@ test('a method is refused in an environment that it cannot act in', () => {
   );
 });
 
+test('yardsticks off-policy say where they cannot act, and what their keys ask for', () => {
+  const ends = (environment: string) => `which ${environment} asks for; choose another environment or method`;
+  const rate = 'a number from 0 to 1';
+  const cases: [string, string][] = [
+    [
+      'method: sac\nenvironment: CartPole-v1',
+      `c.yaml:2:14: environment: method sac takes no choices as actions, ${ends('CartPole-v1')}`,
+    ],
+    [
+      'method: dqn\nenvironment: Pendulum-v1',
+      `c.yaml:2:14: environment: method dqn takes no continuous actions, ${ends('Pendulum-v1')}`,
+    ],
+    ['method: sac\nentropy: 0', 'c.yaml:2:10: entropy: expected auto or a number > 0, got 0'],
+    ['method: sac\ntargetEntropy: none', 'c.yaml:2:16: targetEntropy: expected auto or a number, got "none"'],
+    [
+      'method: sac\nsteps: 140\nupdateEvery: 50',
+      'c.yaml:2:8: steps must be at least randomSteps + updateEvery, or nothing is learnt (steps is 140, randomSteps is 100, updateEvery is 50)',
+    ],
+    ['method: dqn\nepsilon: 1.5', `c.yaml:2:10: epsilon: expected ${rate} or {from, to, over}, got 1.5`],
+    ['method: dqn\nepsilon: {from: 2, to: 0, over: 9}', `c.yaml:2:17: epsilon.from: expected ${rate}, got 2`],
+    [
+      'method: dqn\nreplay: {length: 2}',
+      'c.yaml:2:10: replay.length: unknown key, see wm train --help-config',
+    ],
+  ];
+  for (const [text, message] of cases) assert.equal(complaint(text), message);
+});
+
 test('a file without a usable method, or without keys', () => {
   const cases: [string, string][] = [
-    ['steps: 3000', 'c.yaml:1:1: method: missing, expected vae-lstm, dreamer, planet or ppo'],
+    ['steps: 3000', 'c.yaml:1:1: method: missing, expected vae-lstm, dreamer, planet, ppo, sac or dqn'],
     [
       'steps: 3000\nmethod: dreamers',
-      'c.yaml:2:9: method: expected vae-lstm, dreamer, planet or ppo, got "dreamers", did you mean dreamer?',
+      'c.yaml:2:9: method: expected vae-lstm, dreamer, planet, ppo, sac or dqn, got "dreamers", did you mean dreamer?',
     ],
     ['', 'c.yaml is empty, write at least `method: …` into it'],
     ['# only a comment', 'c.yaml is empty, write at least `method: …` into it'],
@@ -313,7 +341,7 @@ test('what is called otherwise elsewhere is named', () => {
     ['algorithm: ppo', 'c.yaml:1:1: algorithm: unknown key, did you mean `method`?'],
     [
       'method: dream_critc',
-      'c.yaml:1:9: method: expected vae-lstm, dreamer, planet or ppo, got "dream_critc", did you mean dream-critic?',
+      'c.yaml:1:9: method: expected vae-lstm, dreamer, planet, ppo, sac or dqn, got "dream_critc", did you mean dream-critic?',
     ],
   ];
   for (const [text, message] of cases) assert.equal(complaint(text), message);
@@ -567,10 +595,10 @@ test('every config in configs/ loads and is the arm that its name says', () => {
   for (const file of files) {
     const experiment = readConfig({ config: `${folderOfConfigs}/${file}`, set: [] });
     const stem = basename(file, '.yaml');
-    const ofStem = dreams.includes(stem) ? 'dream-critic' : stem.replace(/^ppo-.*/, 'ppo');
+    const ofStem = dreams.includes(stem) ? 'dream-critic' : stem.replace(/^(ppo|sac|dqn)-.*/, '$1');
     const arm = file.startsWith('dreamer') ? `dreamer-${stem.split('-')[0]}` : ofStem;
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
-    assert.equal(experiment.name, stem === 'quick' || arm === 'ppo' ? stem : arm, file);
+    assert.equal(experiment.name, stem === 'quick' || /^(ppo|sac|dqn)$/.test(arm) ? stem : arm, file);
     found.add(`${experiment.environment} ${experiment.method}`);
   }
   // Mazes are for tables of values.

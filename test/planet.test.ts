@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import * as tf from '@tensorflow/tfjs-core';
 import { startEngine } from '../src/engine/engine.ts';
 import { planet } from '../src/methods/planet/agent.ts';
 import { type PlanetSettings, planetSettings } from '../src/methods/planet/settings.ts';
-import { agentIn, assertGoesOn, tinyKeys } from './support/dreamer-runs.ts';
+import { agentIn, assertGoesOn, assertLeavesNothing, tinyKeys } from './support/dreamer-runs.ts';
 
 /** A PlaNet too small to plan well, whose carry holds a plan as well as a state. */
 function tinyPlanet(changes: Partial<PlanetSettings> = {}): PlanetSettings {
@@ -48,15 +47,6 @@ describe('PlaNet', () => {
   });
 
   test('updates with planning leave no tensor behind', async () => {
-    const before = tf.memory().numTensors;
-    const run = planetIn('CartPole-v1', [1], tinyPlanet({ updateEvery: 1 }));
-    await run.live(0, 14);
-    await run.agent.drainLosses();
-    const held = tf.memory().numTensors;
-    await run.live(14, 42);
-    await run.agent.drainLosses();
-    assert.equal(tf.memory().numTensors, held);
-    run.agent.dispose();
-    assert.equal(tf.memory().numTensors, before);
+    await assertLeavesNothing(() => planetIn('CartPole-v1', [1], tinyPlanet({ updateEvery: 1 })));
   });
 });

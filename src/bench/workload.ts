@@ -39,7 +39,8 @@ export async function createWorkload(
   ) as ReplayAgent<unknown>;
 
   const learner = agent.learner(entry);
-  for (let step = 0; step < experiment.randomSteps; step++) learner.collectRandomly();
+  // One at least, or there is nothing to learn from.
+  for (let step = 0; step < Math.max(1, experiment.randomSteps); step++) learner.collectRandomly();
   let updates = 0;
   const update = () => learner.learn(experiment.randomSteps, ++updates);
 

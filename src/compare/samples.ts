@@ -141,7 +141,7 @@ export function settingsTitle(settings: CellSettings): string {
 }
 
 /** Arms that are spelt in capitals. */
-const abbreviations = new Set(['ppo']);
+const abbreviations = new Set(['ppo', 'sac', 'dqn']);
 
 /** `dream-critic` -> `Dream critic`, `ppo` -> `PPO`. */
 export function armTitle(arm: string): string {

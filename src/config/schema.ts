@@ -58,7 +58,7 @@ const maze = z
 /** The keys that every method has. */
 const commonKeys = {
   name: folderName.optional().describe("name of the run's folder; default: the arm, e.g. dream-critic"),
-  environment: z.enum(environmentNames).default('CartPole-v1').describe('environment to act in'),
+  environment: z.enum(environmentNames).describe('environment to act in'),
   maze: maze
     .optional()
     .describe(
@@ -132,6 +132,7 @@ function makeSchema(method: MethodName) {
   return z.strictObject({
     method: z.enum([method]).describe(`the method to train. ${methods[method].title}${byArm(method)}`),
     ...commonKeys,
+    environment: commonKeys.environment.default(methods[method].environment),
     ...methods[method].settings.shape,
   });
 }

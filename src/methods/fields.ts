@@ -11,25 +11,26 @@ export const fraction = z.number().min(0).max(1);
 /** Widths of an MLP's hidden layers. */
 export const widths = z.array(positiveInteger.max(65_536)).min(1).max(8);
 /** A number, or a line from `from` to `to` over the first `over` environment steps. */
-export const schedule = z.union([
-  nonNegative,
-  z.strictObject({
-    from: nonNegative.describe('value at the first environment step'),
-    to: nonNegative.describe('value from step `over` on'),
-    over: positiveInteger.describe('environment steps from `from` to `to`'),
-  }),
-]);
+const scheduleOf = <Value extends z.ZodType<number>>(value: Value) =>
+  z.union([
+    value,
+    z.strictObject({
+      from: value.describe('value at the first environment step'),
+      to: value.describe('value from step `over` on'),
+      over: positiveInteger.describe('environment steps from `from` to `to`'),
+    }),
+  ]);
+export const schedule = scheduleOf(nonNegative);
+export const fractionSchedule = scheduleOf(fraction);
 
 /** Defaults of the keys of learning from replay that methods choose for themselves. */
-interface ReplayDefaults {
+interface CollectingDefaults {
   randomSteps: number;
   updateEvery: number;
-  batch: number;
-  length: number;
 }
 
-/** The keys of learning from replay (`ReplayLearner`): spread them into the settings of a method that does. */
-export const replayKeysWith = (defaults: ReplayDefaults) => ({
+/** When experience is collected at random, and when it is learnt from. */
+const collectingKeys = (defaults: CollectingDefaults) => ({
   randomSteps: count
     .default(defaults.randomSteps)
     .describe('environment steps with random actions before the first update'),
@@ -39,16 +40,28 @@ export const replayKeysWith = (defaults: ReplayDefaults) => ({
     .max(10_000)
     .default(1)
     .describe('mean environment steps for which a random action is held; 1: another one at every step'),
-  updateEvery: positiveInteger.default(defaults.updateEvery).describe('environment steps K per update'),
+  updateEvery: positiveInteger
+    .default(defaults.updateEvery)
+    .describe('environment steps K from one update, or row of updates, to the next'),
+});
+
+const capacity = (steps: number) => positiveInteger.max(10_000_000).default(steps).describe('steps kept');
+const batch = positiveInteger.max(65_536);
+
+/** The keys of learning from replayed windows (`ReplayLearner`): spread them into the settings of a method that does. */
+export const replayKeysWith = (defaults: CollectingDefaults & { batch: number; length: number }) => ({
+  ...collectingKeys(defaults),
   replay: z
     .strictObject({
-      capacity: positiveInteger.max(10_000_000).default(50_000).describe('steps kept'),
-      batch: positiveInteger.max(65_536).default(defaults.batch).describe('windows B per update'),
+      capacity: capacity(50_000),
+      batch: batch.default(defaults.batch).describe('windows B per update'),
       length: positiveInteger.max(4096).default(defaults.length).describe('steps L per window'),
     })
     .prefault({})
     .describe('the replay buffer'),
 });
+
+export const replayKeys = replayKeysWith({ randomSteps: 1000, updateEvery: 4, batch: 32, length: 8 });
 
 /** Keys of a method that makes several updates in a row, beside those of learning from replay. */
 export const updatesKey = (updates: number) =>
@@ -59,4 +72,17 @@ export const pretrainingKey = (updates: number) =>
     .default(updates)
     .describe('updates made in a row once the random steps are over, before the policy acts');
 
-export const replayKeys = replayKeysWith({ randomSteps: 1000, updateEvery: 4, batch: 32, length: 8 });
+/** The keys of learning from single replayed transitions, several updates in a row. */
+export const transitionKeysWith = (
+  defaults: CollectingDefaults & { updates: number; capacity: number; batch: number },
+) => ({
+  ...collectingKeys(defaults),
+  updates: updatesKey(defaults.updates),
+  replay: z
+    .strictObject({
+      capacity: capacity(defaults.capacity),
+      batch: batch.default(defaults.batch).describe('transitions per update'),
+    })
+    .prefault({})
+    .describe('the replay buffer'),
+});

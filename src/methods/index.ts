@@ -4,11 +4,13 @@ import type { MayPlan } from '../planning/planning-actor.ts';
 import type { Agent, Member, Method } from '../training/agent.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import { type Course, replayCourse } from './course.ts';
+import { dqnSettings } from './dqn/settings.ts';
 import { dreamerArm, dreamerRules, dreamerSettings } from './dreamer/settings.ts';
 import { planetRules, planetSettings } from './planet/settings.ts';
 import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
 import { rssmRules } from './rssm-keys.ts';
-import { type Rule, type RunLength, replayRules } from './rules.ts';
+import { type Rule, type RunLength, replayRules, transitionRules } from './rules.ts';
+import { sacSettings } from './sac/settings.ts';
 import { anyObservationAndAction, type Takes, vectorsAndAnyAction } from './takes.ts';
 import { arm, arms, vaeLstmSettings } from './vae-lstm/settings.ts';
 
@@ -52,6 +54,25 @@ export const methods = {
     keysOverSteps: () => [],
     load: async () => (await import('./ppo/agent.ts')).ppo,
   }),
+  sac: defineMethod(sacSettings, {
+    title: 'SAC, soft actor-critic: the model-free yardstick off-policy, for continuous actions',
+    arm: () => 'sac',
+    takes: { ...vectorsAndAnyAction, actions: ['box'] },
+    environment: 'Pendulum-v1',
+    rules: transitionRules,
+    course: replayCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./sac/agent.ts')).sac,
+  }),
+  dqn: defineMethod(dqnSettings, {
+    title: 'DQN, deep Q-learning: the model-free yardstick off-policy, for choices',
+    arm: () => 'dqn',
+    takes: { ...vectorsAndAnyAction, actions: ['discrete'] },
+    rules: transitionRules,
+    course: replayCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./dqn/agent.ts')).dqn,
+  }),
 };
 
 export type MethodName = keyof typeof methods;
@@ -68,6 +89,8 @@ interface Definition<Settings> {
   arms?: Readonly<Record<string, Readonly<Record<string, boolean>>>>;
   /** In what environments it can act. */
   takes: Takes;
+  /** Where it acts unless a config says otherwise; default: CartPole-v1. */
+  environment?: string;
   /** What must hold between its keys. */
   rules: readonly Rule<Settings & RunLength>[];
   course: (config: Settings & RunLength) => Course;
@@ -90,6 +113,7 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
     title: definition.title,
     settings,
     takes: definition.takes,
+    environment: definition.environment ?? 'CartPole-v1',
     arm: (config: object) => definition.arm(read(config)),
     arms: definition.arms ?? {},
     keysOverSteps: (config: object) => definition.keysOverSteps(read(config)),

@@ -40,3 +40,14 @@ export const replayRules: readonly Rule<ReplayConfig>[] = [
     says: 'steps must exceed randomSteps, or nothing is learnt',
   },
 ];
+
+/** What must hold between the keys of a method that learns from single transitions. */
+export const transitionRules: readonly Rule<
+  Pick<ReplayConfig, 'steps' | 'randomSteps'> & { updateEvery: number }
+>[] = [
+  {
+    keys: ['steps', 'randomSteps', 'updateEvery'],
+    holds: ({ steps, randomSteps, updateEvery }) => steps >= randomSteps + updateEvery,
+    says: 'steps must be at least randomSteps + updateEvery, or nothing is learnt',
+  },
+];

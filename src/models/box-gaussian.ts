@@ -1,8 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { clip } from '../nn/distributions.ts';
 
 /** Where the mean of u saturates: tanh beyond is as good as ±1. */
 const MEAN_SCALE = 5;
 const [LEAST_STD, LARGEST_STD] = [0.1, 1];
+/** Where soft actor-critic clips log σ. */
+const [LEAST_LOG_STD, LARGEST_LOG_STD] = [-20, 2];
 /** Shifts the spread's logit: an actor that gives 0 has σ = 0.89. */
 const STD_SHIFT = 2;
 
@@ -31,6 +34,18 @@ export function squashedGaussian(outputs: tf.Tensor): { mean: tf.Tensor; logStd:
 export function boundedGaussian(outputs: tf.Tensor): { mean: tf.Tensor; logStd: tf.Tensor } {
   const [m, s] = tf.split(outputs, 2, -1) as [tf.Tensor, tf.Tensor];
   return { mean: tf.tanh(m), logStd: logSpread(s) };
+}
+
+/**
+ * The policy of soft actor-critic over a box scaled to [−1, 1]: a = tanh(u), u ~ N(m, exp(s)), with s within [−20, 2]
+ * (Haarnoja et al. 2018).
+ *
+ * @param outputs [members, …, 2 · dimensions], m then s
+ * @returns μ and log σ, [members, …, dimensions] each
+ */
+export function clampedGaussian(outputs: tf.Tensor): { mean: tf.Tensor; logStd: tf.Tensor } {
+  const [m, s] = tf.split(outputs, 2, -1) as [tf.Tensor, tf.Tensor];
+  return { mean: m, logStd: clip(s, LEAST_LOG_STD, LARGEST_LOG_STD) };
 }
 
 /** log σ, σ from 0.1 to 1. */

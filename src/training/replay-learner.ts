@@ -15,7 +15,8 @@ export interface ReplaySettings {
   updates?: number;
   /** Default: 0. */
   pretraining?: number;
-  replay: { capacity: number; batch: number; length: number };
+  /** `length`: default 1. */
+  replay: { capacity: number; batch: number; length?: number };
 }
 
 /** An agent that learns from replayed windows of experience. */
@@ -31,9 +32,15 @@ export interface ReplayAgent<B = Batch> extends Agent {
    */
   update(batch: B, step: number, update: number): void | Promise<void>;
 
+  /** Told the environment steps each member has taken before it acts in the next one; for exploration that goes by them. */
+  aboutToCollect?(step: number): void;
+
   /** The parts of an update on such a batch, for `wm bench`. Absent in a method that is timed as a whole. */
   timedParts?(batch: B): TimedParts;
 }
+
+/** What of such an agent a learner needs. */
+export type LearningActor<B = Batch> = Actor & Pick<ReplayAgent<B>, 'update' | 'aboutToCollect'>;
 
 /** What a learner remembers of the steps of all members. */
 export interface Experience<B> {
@@ -57,7 +64,7 @@ export interface Experience<B> {
  */
 export class ReplayLearner<B = Batch> implements Learner {
   readonly environments = 1;
-  readonly #agent: Pick<ReplayAgent<B>, 'update'>;
+  readonly #agent: LearningActor<B>;
   readonly #settings: ReplaySettings;
   readonly #collector: Collector;
   readonly #experience: Experience<B>;
@@ -65,7 +72,7 @@ export class ReplayLearner<B = Batch> implements Learner {
   readonly #samplers: RandomStream[];
 
   constructor(
-    agent: Actor & Pick<ReplayAgent<B>, 'update'>,
+    agent: LearningActor<B>,
     environment: EnvironmentEntry,
     seeds: readonly number[],
     settings: ReplaySettings,
@@ -81,7 +88,10 @@ export class ReplayLearner<B = Batch> implements Learner {
   async round(step: number, update: number): Promise<number> {
     const { randomSteps } = this.#settings;
     if (step <= randomSteps) this.collectRandomly();
-    else await this.collect();
+    else {
+      this.#agent.aboutToCollect?.(step - 1);
+      await this.collect();
+    }
     const due = this.#updatesAfter(step - randomSteps);
     for (let made = 1; made <= due; made++) await this.learn(step, update + made);
     return due;

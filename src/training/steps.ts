@@ -1,13 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { EnvironmentEntry } from '../envs/index.ts';
 import type { RandomStream } from '../random/stream.ts';
-import type { Actor } from './acting.ts';
 import { type Actions, actionColumn, emptyActions, requireActions } from './actions.ts';
 import type { AgentState } from './agent.ts';
 import { agentSpaces } from './agent-spaces.ts';
 import type { Step } from './collector.ts';
 import type { StepSpaces } from './replay.ts';
-import { type Experience, type ReplayAgent, ReplayLearner, type ReplaySettings } from './replay-learner.ts';
+import { type Experience, type LearningActor, ReplayLearner, type ReplaySettings } from './replay-learner.ts';
 import { flags, numbers, Ring, vectors } from './ring.ts';
 import type { TrainingState } from './training-state.ts';
 
@@ -68,7 +67,7 @@ export class Steps implements Experience<StepBatch> {
   /** @param memory what of the agent's carry a step is remembered by */
   constructor(
     members: number,
-    { capacity, batch, length }: ReplaySettings['replay'],
+    { capacity, batch, length = 1 }: ReplaySettings['replay'],
     spaces: StepSpaces,
     memory: CarryPart,
   ) {
@@ -192,7 +191,7 @@ function emptyStepBatch(
  * @param memory what of the agent's carry a step is remembered by
  */
 export function learnFromSteps(
-  agent: Actor & Pick<ReplayAgent<StepBatch>, 'update'>,
+  agent: LearningActor<StepBatch>,
   environment: EnvironmentEntry,
   seeds: readonly number[],
   settings: ReplaySettings,

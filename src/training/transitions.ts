@@ -1,12 +1,11 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
 import type { RandomStream } from '../random/stream.ts';
-import type { Actor } from './acting.ts';
 import { requireActions } from './actions.ts';
 import type { AgentState } from './agent.ts';
 import { agentSpaces } from './agent-spaces.ts';
 import type { Step } from './collector.ts';
 import { type Batch, emptyBatch, Replay, type StepSpaces } from './replay.ts';
-import { type Experience, type ReplayAgent, ReplayLearner, type ReplaySettings } from './replay-learner.ts';
+import { type Experience, type LearningActor, ReplayLearner, type ReplaySettings } from './replay-learner.ts';
 
 /** Experience as transitions (o, a, r, o′), a replay per member. */
 export class Transitions implements Experience<Batch> {
@@ -14,7 +13,11 @@ export class Transitions implements Experience<Batch> {
   readonly #replays: readonly Replay[];
   readonly #batch: Batch;
 
-  constructor(members: number, { capacity, batch, length }: ReplaySettings['replay'], spaces: StepSpaces) {
+  constructor(
+    members: number,
+    { capacity, batch, length = 1 }: ReplaySettings['replay'],
+    spaces: StepSpaces,
+  ) {
     this.#spaces = spaces;
     this.#replays = Array.from({ length: members }, () => new Replay(capacity, spaces));
     this.#batch = emptyBatch(members, batch, length, spaces);
@@ -53,7 +56,7 @@ export class Transitions implements Experience<Batch> {
 
 /** Learning from replayed windows of transitions. */
 export function learnFromTransitions(
-  agent: Actor & Pick<ReplayAgent, 'update'>,
+  agent: LearningActor,
   environment: EnvironmentEntry,
   seeds: readonly number[],
   settings: ReplaySettings,

@@ -29,6 +29,19 @@ actor: { hidden: [8] }
 critic: { hidden: [8] }
 `;
 
+const tinySac = `${length}method: sac
+name: tiny
+engine: wasm
+environment: Pendulum-v1
+randomSteps: 40
+updateEvery: 4
+updates: 3
+logEvery: 5
+actor: { hidden: [8] }
+critic: { hidden: [8] }
+replay: { capacity: 100, batch: 8 }
+`;
+
 /** What is run: a config whose run is named tiny, and what the command line adds to it. */
 export interface Run {
   config: string;
@@ -37,10 +50,11 @@ export interface Run {
 
 export const tiny: Run = { config: dreamCritic, args: [] };
 
-/** Runs of agents whose actions are numbers: with random actions that are held, and with running statistics. */
+/** Runs of agents whose actions are numbers: with random actions that are held, with running statistics, off-policy. */
 export const continuousRuns: readonly Run[] = [
   { config: `${dreamCritic}environment: Pendulum-v1\nrandomHold: 8\n`, args: [] },
   { config: `${tinyPpo}environment: Pendulum-v1\nnormalise: true\n`, args: [] },
+  { config: tinySac, args: [] },
 ];
 
 /** What is small of a Dreamer or a PlaNet, with every part. */

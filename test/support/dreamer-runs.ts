@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
+import * as tf from '@tensorflow/tfjs-core';
 import { environmentEntry } from '../../src/envs/index.ts';
 import { dreamer } from '../../src/methods/dreamer/agent.ts';
 import { type DreamerSettings, dreamerSettings } from '../../src/methods/dreamer/settings.ts';
 import type { MayDream } from '../../src/models/dreams.ts';
-import type { AgentState, Member } from '../../src/training/agent.ts';
+import type { Agent, AgentState, Member } from '../../src/training/agent.ts';
 import { type AgentSpaces, agentSpaces } from '../../src/training/agent-spaces.ts';
-import type { ReplayAgent } from '../../src/training/replay-learner.ts';
-import type { StepBatch } from '../../src/training/steps.ts';
+import { assertClose } from './tensors.ts';
 
 /** A Dreamer too small to learn, but with every part: keys for a config. */
 const tinyDreamerKeys = {
@@ -40,11 +40,11 @@ export const dreamerIn = (
   environment: string,
   seeds: readonly number[],
   settings: readonly DreamerSettings[],
-) => agentIn(dreamer.create, environment, seeds, settings);
+) => agentIn<DreamerSettings, Agent & MayDream>(dreamer.create, environment, seeds, settings);
 
-/** An agent that learns from steps, and what collects for it. */
-export function agentIn<Settings>(
-  create: (members: readonly Member<Settings>[], spaces: AgentSpaces) => ReplayAgent<StepBatch> & MayDream,
+/** An agent and what collects for it. */
+export function agentIn<Settings, Made extends Agent>(
+  create: (members: readonly Member<Settings>[], spaces: AgentSpaces) => Made,
   environment: string,
   seeds: readonly number[],
   settings: readonly Settings[],
@@ -52,7 +52,7 @@ export function agentIn<Settings>(
   const entry = environmentEntry(environment);
   const members = seeds.map((seed, i) => ({ seed, settings: settings[i] ?? settings[0]! }));
   const agent = create(members, agentSpaces(entry));
-  const learner = agent.learner(entry);
+  const learner = agent.learner(entry) as ReturnType<Made['learner']>;
   let update = 0;
   return {
     agent,
@@ -79,11 +79,13 @@ export function agentIn<Settings>(
 export const assertDreamerGoesOn = (environment: string, changes: Keys, cuts: readonly number[]) =>
   assertGoesOn(() => dreamerIn(environment, [3, 4], [tinyDreamer(changes)]), cuts);
 
-/** The same of any agent that learns from steps as that one does. */
-export async function assertGoesOn(make: () => ReturnType<typeof agentIn>, cuts: readonly number[]) {
+type Life = ReturnType<typeof agentIn<unknown, Agent>>;
+
+/** The same of any agent that makes as many updates in these steps as that one does. */
+export async function assertGoesOn(make: () => Life, cuts: readonly number[]) {
   const end = 28;
   const whole = make();
-  const saved = new Map<number, Awaited<ReturnType<typeof whole.save>>>();
+  const saved = new Map<number, Awaited<ReturnType<Life['save']>>>();
   for (const [i, cut] of [...cuts, end].entries()) {
     await whole.live(cuts[i - 1] ?? 0, cut);
     saved.set(cut, await whole.save());
@@ -99,4 +101,45 @@ export async function assertGoesOn(make: () => ReturnType<typeof agentIn>, cuts:
   }
   await whole.agent.drainLosses();
   whole.agent.dispose();
+}
+
+/**
+ * Asserts that a member beside another, each with settings of its own, learns what it learns alone, up to rounding.
+ *
+ * @param make a life of these seeds with these settings
+ */
+export async function assertAlone<Settings>(
+  make: (seeds: number[], settings: Settings[]) => Life,
+  seeds: readonly [number, number],
+  settings: readonly [Settings, Settings],
+) {
+  const lived = async (life: Life) => {
+    await life.live(0, 28);
+    const { agents, learners } = await life.save();
+    await life.agent.drainLosses();
+    life.agent.dispose();
+    return { agents, learners };
+  };
+  const both = await lived(make([...seeds], [...settings]));
+  for (const [member, seed] of seeds.entries()) {
+    const { agents, learners } = await lived(make([seed], [settings[member]!]));
+    for (const [name, { data }] of Object.entries(agents[0]!.arrays)) {
+      assertClose(both.agents[member]!.arrays[name]!.data, data, 1e-5, `${name} of seed ${seed}`);
+    }
+    assert.deepEqual(both.learners[member]!.streams, learners[0]!.streams);
+  }
+}
+
+/** Asserts that updates leave no tensor behind, and an agent that is disposed of none at all. */
+export async function assertLeavesNothing(make: () => Life) {
+  const before = tf.memory().numTensors;
+  const { agent, live } = make();
+  await live(0, 18);
+  await agent.drainLosses();
+  const held = tf.memory().numTensors;
+  await live(18, 38);
+  await agent.drainLosses();
+  assert.equal(tf.memory().numTensors, held);
+  agent.dispose();
+  assert.equal(tf.memory().numTensors, before);
 }

@@ -1,0 +1,146 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { Compiled } from '../../engine/compiled.ts';
+import type { EnvironmentEntry } from '../../envs/index.ts';
+import { Acting } from '../../models/acting.ts';
+import { encodeActions } from '../../models/action-encoding.ts';
+import { type TransitionTensors, uploadTransitions } from '../../models/transitions.ts';
+import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
+import type { ParameterLayout } from '../../nn/parameters.ts';
+import type { ActingMode, Decision, PolicyName, Situation } from '../../training/acting.ts';
+import type { AgentState, Member, Method } from '../../training/agent.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import type { Row } from '../../training/events.ts';
+import { memberScalars } from '../../training/member-scalars.ts';
+import type { Batch, Sequences } from '../../training/replay.ts';
+import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
+import { scheduleAt } from '../../training/schedule.ts';
+import { TrainingState } from '../../training/training-state.ts';
+import { learnFromTransitions } from '../../training/transitions.ts';
+import { EPSILON_GREEDY_NOISE, epsilonGreedy } from './epsilon-greedy.ts';
+import { updateFlops } from './flops.ts';
+import {
+  actionValues,
+  criticLayout,
+  initialWeights,
+  namedWeights,
+  type Weights,
+  weightsFrom,
+} from './networks.ts';
+import type { DqnSettings } from './settings.ts';
+import { LOSS_TERMS, type LossTerm, learn, type MemberScalars } from './update.ts';
+
+/** Deep Q-learning (Mnih et al. 2015): the registry's entry. */
+export const dqn: Method<DqnSettings> = {
+  create: (members, spaces) => new DqnAgent(members, spaces),
+  updateFlops,
+};
+
+/** Everything that an update is computed from. */
+interface UpdateInputs {
+  weights: Weights;
+  transitions: TransitionTensors;
+  scalars: MemberScalars;
+  correction: BiasCorrection;
+}
+
+const NO_NOISE = new Float32Array();
+
+/** A model-free agent: nothing to diagnose, and the network that is trained is the one that is evaluated. */
+class DqnAgent implements ReplayAgent {
+  readonly lossTerms = LOSS_TERMS;
+  readonly diagnostics = [];
+  readonly carrySize = 0;
+  readonly noise = { sampled: [EPSILON_GREEDY_NOISE], greedy: [] };
+
+  readonly #members: readonly Member<DqnSettings>[];
+  /** The first member's: all agree in what fixes a shape. */
+  readonly #settings: DqnSettings;
+  readonly #spaces: AgentSpaces;
+  readonly #layout: ParameterLayout;
+  readonly #state: TrainingState<Weights, never, LossTerm>;
+  readonly #acting: Acting<{ critic: tf.Tensor2D }>;
+  /** Environment steps that each member had taken when it was last about to act; ε goes by them. */
+  #collected = 0;
+
+  constructor(members: readonly Member<DqnSettings>[], spaces: AgentSpaces) {
+    this.#members = members;
+    this.#settings = members[0]!.settings;
+    this.#spaces = spaces;
+    this.#layout = criticLayout(this.#settings, spaces);
+    this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations }) => ({
+      actions: tf.argMax(actionValues(this.#layout, weights.critic, this.#settings, observations), -1),
+    }));
+    this.#state = new TrainingState({
+      seeds: members.map(({ seed }) => seed),
+      names: { named: namedWeights, from: weightsFrom },
+      initial: (streams) => initialWeights(this.#layout, streams('critic-weights')),
+      streams: [],
+      lossTerms: LOSS_TERMS,
+    });
+  }
+
+  aboutToCollect(step: number): void {
+    this.#collected = step;
+  }
+
+  async act(situation: Situation, _policy: PolicyName, mode: ActingMode): Promise<Decision> {
+    const { critic } = this.#state.weights;
+    const decision = await this.#acting.decide({ critic }, { ...situation, noise: NO_NOISE });
+    if (mode === 'greedy') return decision;
+    const epsilon = this.#members.map(({ settings }) => scheduleAt(settings.epsilon, this.#collected));
+    const greedy = decision.actions as Int32Array;
+    return { ...decision, actions: epsilonGreedy(greedy, situation.noise, epsilon, this.#spaces.actions) };
+  }
+
+  learner(environment: EnvironmentEntry): ReplayLearner {
+    const seeds = this.#members.map(({ seed }) => seed);
+    return learnFromTransitions(this, environment, seeds, this.#settings);
+  }
+
+  update(batch: Batch, _step: number, update: number): void {
+    this.#state.update((weights) =>
+      this.#update.run({
+        weights,
+        transitions: uploadTransitions(batch, this.#spaces),
+        scalars: this.#scalars(update),
+        correction: biasCorrection(update),
+      }),
+    );
+  }
+
+  readonly #update = new Compiled(({ weights, transitions, scalars, correction }: UpdateInputs) => {
+    const action = encodeActions(this.#spaces.actionSpace, transitions.action);
+    return learn(this.#layout, weights, { ...transitions, action }, correction, scalars, this.#settings);
+  });
+
+  drainLosses(): Promise<Row[][]> {
+    return this.#state.drainLosses();
+  }
+
+  async diagnose(_heldOut: Sequences, own: readonly Sequences[]): Promise<Row[]> {
+    return own.map(() => ({}));
+  }
+
+  save(): Promise<AgentState[]> {
+    return this.#state.save();
+  }
+
+  load(states: readonly AgentState[]): void {
+    this.#state.load(states);
+  }
+
+  dispose(): void {
+    this.#acting.dispose();
+    this.#update.dispose();
+    this.#state.dispose();
+  }
+
+  #scalars(update: number): MemberScalars {
+    const { column } = memberScalars(this.#members);
+    return {
+      learningRate: column(({ learningRate }) => learningRate),
+      gamma: column(({ gamma }) => gamma),
+      targetRate: column(({ target }) => (update % target.every === 0 ? target.rate : 0)),
+    };
+  }
+}

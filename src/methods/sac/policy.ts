@@ -1,0 +1,33 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { clampedGaussian, unbounded } from '../../models/box-gaussian.ts';
+import { logTanhSlope } from '../../nn/gaussian.ts';
+
+const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
+
+/**
+ * A sample of the policy, differentiable through the noise it was drawn with: with u = μ + σ ε
+ *
+ *   a = tanh(u)      log π(a | o) = −Σ (ε² / 2 + log σ + log √(2π)) − Σ log(1 − tanh²(u))
+ *
+ * @param output the actor's: [members, …, 2 · dimensions]
+ * @param noise ε: [members, …, dimensions]
+ * @returns a in [−1, 1], [members, …, dimensions], and its log-density there, in nats: [members, …]
+ */
+export function sample(
+  output: tf.Tensor,
+  noise: tf.Tensor,
+): { action: tf.Tensor; logProbability: tf.Tensor } {
+  const policy = clampedGaussian(output);
+  const u = unbounded(policy, noise);
+  const energy = tf.add(tf.mul(tf.square(noise), 0.5), HALF_LOG_TWO_PI);
+  return {
+    action: tf.tanh(u),
+    logProbability: tf.neg(tf.add(tf.sum(tf.add(policy.logStd, energy), -1), logTanhSlope(u))),
+  };
+}
+
+/** The actions to take, in [−1, 1]: a sample, or tanh(μ) without noise. Shapes as in `sample`. */
+export function decide(output: tf.Tensor, noise: tf.Tensor | undefined): tf.Tensor {
+  const policy = clampedGaussian(output);
+  return tf.tanh(noise ? unbounded(policy, noise) : policy.mean);
+}
