@@ -21,6 +21,7 @@ import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import type { TrainingEvent } from '../src/training/events.ts';
+import type { Observations } from '../src/training/observations.ts';
 import { type Batch, emptyBatch } from '../src/training/replay.ts';
 import type { MemberState } from '../src/training/state.ts';
 import { type TrainingPlan, train } from '../src/training/train.ts';
@@ -264,7 +265,7 @@ test('a permutation has every index once, and all orders alike', () => {
 });
 
 test("roll-outs hold every environment's steps in order, from one to the next", async () => {
-  const rollouts: Batch[] = [];
+  const rollouts: Batch<Observations>[] = [];
   const [members, environments, time, size] = [2, 3, 8, 4];
   const random = RandomStream.named(1, 'actions');
   const learner = new RolloutLearner(
@@ -289,7 +290,7 @@ test("roll-outs hold every environment's steps in order, from one to the next", 
   const starts = new Set<string>();
   let ends = 0;
   for (let sequence = 0; sequence < members * environments; sequence++) {
-    let next: Float32Array | undefined;
+    let next: Observations | undefined;
     let ended = true;
     for (const { observation, nextObservation, terminated, first, reward } of rollouts) {
       for (let at = sequence * time; at < (sequence + 1) * time; at++) {
@@ -491,7 +492,11 @@ describe('training', () => {
     assert.deepEqual(again.get(plan.steps), states.get(plan.steps));
     // 3 × 3 cells of 6 channels, and 8 × 8 of 3: each to its next layer, in actor and critic.
     const weights = 2 * (9 * 6 * 3 + 3 + 8 * 8 * 3 * 8 + 8) + (8 * 6 + 6) + (8 + 1);
-    assert.deepEqual(states.get(52)![0]!.arrays.policy!.shape, [weights]);
+    const { arrays } = states.get(52)![0]!;
+    assert.deepEqual(arrays.policy!.shape, [weights]);
+    // Four environments, six steps.
+    assert.deepEqual(arrays['rollout.observation']!.shape, [4 * 6 * 600]);
+    assert.ok(arrays['rollout.observation']!.data instanceof Uint8Array);
   });
 
   test('a member that diverges is named and left out; the other one is not touched', async () => {

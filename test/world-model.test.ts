@@ -62,7 +62,7 @@ function oneStepErrors({ observation, nextObservation, action, mask, time }: Seq
   );
 }
 
-function variance(values: Float32Array, element: number): number {
+function variance(values: Sequences['observation'], element: number): number {
   const own = [...values].filter((_, i) => i % 2 === element);
   return mean(own.map((x) => x ** 2)) - mean(own) ** 2;
 }

@@ -6,6 +6,8 @@ export interface BoxSpace {
   readonly shape: readonly number[];
   readonly low: readonly number[];
   readonly high: readonly number[];
+  /** Whether every element is an integer from 0 to 255: then a byte keeps it. */
+  readonly bytes?: boolean;
 }
 
 /** The integers 0 … n - 1. */

@@ -6,6 +6,7 @@ import type { DreamPlan } from '../models/dreams.ts';
 import type { Film } from '../pictures/film.ts';
 import type { FilmedEpisode } from '../pictures/filmed-episode.ts';
 import { agentSpaces } from '../training/agent-spaces.ts';
+import type { Observations } from '../training/observations.ts';
 import { firstOf, type Sequences } from '../training/replay.ts';
 
 /** Dreams of a second or two, all along the episode: where they go wrong is seen, and how soon. */
@@ -66,7 +67,7 @@ function realEpisode(
   entry: EnvironmentEntry,
 ): Omit<FilmedEpisode, 'dream'> {
   const size = agentSpaces(entry).observation;
-  const row = (values: Float32Array, at: number) => values.slice(at * size, (at + 1) * size);
+  const row = (values: Observations, at: number) => values.slice(at * size, (at + 1) * size);
   const from = index * time;
   const steps = mask.subarray(from, from + time).reduce((sum, x) => sum + x, 0);
   const last = from + steps - 1;

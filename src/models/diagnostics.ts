@@ -5,13 +5,14 @@ import { RandomStream } from '../random/stream.ts';
 import type { Noise } from '../training/acting.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import type { Row } from '../training/events.ts';
+import type { Observations } from '../training/observations.ts';
 import { PendingTerms } from '../training/pending-terms.ts';
 import { memberMean, memberSum } from '../training/reduce.ts';
 import { type Sequences, stackSequences } from '../training/replay.ts';
 import { drawNoise } from './noise.ts';
 import type { PolicyHead } from './policy-head.ts';
 import { rollOut } from './roll-out.ts';
-import { actionsFrom, toWindows, uploadBatch } from './windows.ts';
+import { actionsFrom, toWindows, uploadBatch, uploadObservations } from './windows.ts';
 import { type Imagination, type Observed, type States, statesAt, type WorldModel } from './world-model.ts';
 
 /** Steps after a warmed start at which the open-loop error is measured. */
@@ -155,14 +156,14 @@ function follow<State extends States>(
   const { members } = sequences;
   const steps = sequences.batch * sequences.time;
   const decoded = tf.mul(model.decode(predicted), tf.tensor1d([...spaces.observationScale]));
-  const actual = tf.tensor4d(sequences.nextObservation, decoded.shape as [number, number, number, number]);
+  const actual = uploadObservations(sequences.nextObservation, decoded.shape);
   const mask = tf.tensor3d(sequences.mask, [members, steps, 1]);
   const errors = tf.reshape(tf.squaredDifference(decoded, actual), [members, steps, spaces.observation]);
   return { states, predicted, squaredError: tf.div(tf.sum(tf.mul(errors, mask), 1), tf.sum(mask, 1)) };
 }
 
 /** Variance over all rows of each column: [rows, columns] -> [columns]. */
-function variances(values: Float32Array, columns: number): number[] {
+function variances(values: Observations, columns: number): number[] {
   const rows = values.length / columns;
   return Array.from({ length: columns }, (_, column) => {
     let sum = 0;

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { actionSize, type Space, spaceSize } from '../envs/spaces.ts';
 import { type Actions, emptyActions } from '../training/actions.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
+import type { Observations } from '../training/observations.ts';
 import type { Batch } from '../training/replay.ts';
 import { encodeActions } from './action-encoding.ts';
 
@@ -24,17 +25,24 @@ export interface Windows {
 /** The same of a replayed batch as it is: raw units, and actions as `uploadActions` has them. */
 export type BatchTensors = Windows;
 
-export function uploadBatch(batch: Batch, { observation, actionSpace }: AgentSpaces): BatchTensors {
+export function uploadBatch(
+  batch: Batch<Observations>,
+  { observation, actionSpace }: AgentSpaces,
+): BatchTensors {
   const steps: [number, number, number] = [batch.members, batch.batch, batch.time];
   return {
-    observation: tf.tensor4d(batch.observation, [...steps, observation]),
-    nextObservation: tf.tensor4d(batch.nextObservation, [...steps, observation]),
+    observation: uploadObservations(batch.observation, [...steps, observation]) as tf.Tensor4D,
+    nextObservation: uploadObservations(batch.nextObservation, [...steps, observation]) as tf.Tensor4D,
     action: uploadActions(batch.action, steps, actionSpace),
     reward: tf.tensor3d(batch.reward, steps),
     terminated: tf.tensor3d(batch.terminated, steps),
     first: tf.tensor3d(batch.first, steps),
   };
 }
+
+/** Observations on the engine, float32 however they are kept. */
+export const uploadObservations = (observations: Observations, shape: number[]): tf.Tensor =>
+  tf.tensor(observations, shape, 'float32');
 
 /** Actions on the engine: indices, int32 of this shape, or numbers in a box, with one axis more. */
 export function uploadActions(actions: Actions, shape: number[], space: Space): tf.Tensor {

@@ -7,6 +7,8 @@ export interface AgentSpaces {
   observation: number;
   /** Rows, columns and channels, where an observation is an image; absent where it is a vector. */
   image?: readonly [rows: number, columns: number, channels: number];
+  /** Whether its elements are integers from 0 to 255, which are kept as bytes. */
+  bytes?: boolean;
   /** s: observations are divided by it, one number per element. */
   observationScale: readonly number[];
   /** Least and largest reward of a step. */
@@ -24,6 +26,7 @@ export function agentSpaces({ make, observationScale, rewardRange }: Environment
   const { shape } = observationSpace;
   return {
     observation: spaceSize(observationSpace),
+    ...(observationSpace.bytes && { bytes: true }),
     ...(isImage(observationSpace) && { image: shape as NonNullable<AgentSpaces['image']> }),
     observationScale,
     rewardRange,

@@ -5,7 +5,8 @@ import { RandomStream } from '../random/stream.ts';
 import { mean, standardDeviation } from '../statistics.ts';
 import { ActingLoop, type Actor, noiseSize, type PolicyName } from './acting.ts';
 import { agentSpaces } from './agent-spaces.ts';
-import { emptyBatch, type Sequences, type StepSpaces } from './replay.ts';
+import { emptyObservations, type Observations } from './observations.ts';
+import { compactBatch, type Sequences, type StepSpaces } from './replay.ts';
 
 /** One played episode. */
 export interface Episode {
@@ -28,8 +29,9 @@ export interface Evaluation {
 
 /** A growing record of one episode. */
 interface Trace {
-  observations: number[];
-  nextObservations: number[];
+  /** One of each step. */
+  observations: Observations[];
+  nextObservations: Observations[];
   actions: number[];
   rewards: number[];
 }
@@ -112,8 +114,13 @@ export async function* evaluate(
         episode.length++;
         const trace = traces[Math.floor(i / each)]![first + (i % each)];
         if (trace) {
-          trace.observations.push(...before.subarray(i * size, (i + 1) * size));
-          trace.nextObservations.push(...nextObservations.subarray(i * size, (i + 1) * size));
+          const copy = (all: Float32Array) => {
+            const own = emptyObservations(spaces, 1);
+            own.set(all.subarray(i * size, (i + 1) * size));
+            return own;
+          };
+          trace.observations.push(copy(before));
+          trace.nextObservations.push(copy(nextObservations));
           trace.actions.push(...actions.subarray(i * width, (i + 1) * width));
           trace.rewards.push(rewards[i]!);
         }
@@ -150,13 +157,15 @@ export async function complete<T>(
 function toSequences(episodes: readonly Episode[], traces: readonly Trace[], spaces: StepSpaces): Sequences {
   const [size, width] = [spaces.observation, actionSize(spaces.actionSpace)];
   const time = Math.max(0, ...episodes.map(({ length }) => length));
-  const batch = emptyBatch(1, episodes.length, time, spaces);
+  const batch = compactBatch(1, episodes.length, time, spaces);
   const mask = new Float32Array(episodes.length * time);
   for (const [i, { length, terminated }] of episodes.entries()) {
     const trace = traces[i]!;
     const start = i * time;
-    batch.observation.set(trace.observations, start * size);
-    batch.nextObservation.set(trace.nextObservations, start * size);
+    for (let t = 0; t < length; t++) {
+      batch.observation.set(trace.observations[t]!, (start + t) * size);
+      batch.nextObservation.set(trace.nextObservations[t]!, (start + t) * size);
+    }
     batch.action.set(trace.actions, start * width);
     batch.reward.set(trace.rewards, start);
     batch.terminated[start + length - 1] = Number(terminated);

@@ -3,7 +3,7 @@ import { randomAction } from '../envs/spaces.ts';
 import { RandomStream } from '../random/stream.ts';
 import { setAction } from './actions.ts';
 import { agentSpaces } from './agent-spaces.ts';
-import { emptyBatch, type Sequences } from './replay.ts';
+import { compactBatch, type Sequences } from './replay.ts';
 
 const CONTROLLERS = 32;
 const STEPS = 300;
@@ -21,7 +21,7 @@ export function heldOutSet(entry: EnvironmentEntry): Sequences {
   const { actionSpace } = environment;
   const spaces = agentSpaces(entry);
   const size = spaces.observation;
-  const set = emptyBatch(1, CONTROLLERS, STEPS, spaces);
+  const set = compactBatch(1, CONTROLLERS, STEPS, spaces);
   const random = RandomStream.named(SEED, 'held-out');
   for (let sequence = 0; sequence < CONTROLLERS; sequence++) {
     const epsilon = sequence / (CONTROLLERS - 1);

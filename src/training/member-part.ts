@@ -1,5 +1,5 @@
 /** One member's view of an array with a leading member axis. */
-export function memberPart<T extends Float32Array | Int32Array>(
+export function memberPart<T extends Float32Array | Int32Array | Uint8Array>(
   array: T,
   members: number,
   member: number,

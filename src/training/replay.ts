@@ -1,27 +1,31 @@
 import { actionSize, type Space } from '../envs/spaces.ts';
 import type { RandomStream } from '../random/stream.ts';
 import { type Actions, actionColumn, emptyActions } from './actions.ts';
-import { flags, numbers, Ring, vectors } from './ring.ts';
+import {
+  emptyObservations,
+  type ObservationForm,
+  type Observations,
+  observationColumn,
+} from './observations.ts';
+import { flags, numbers, Ring } from './ring.ts';
 import type { NamedArray } from './state.ts';
 
 /** What fixes the arrays of a step. */
-export interface StepSpaces {
-  /** Elements of an observation. */
-  observation: number;
+export interface StepSpaces extends ObservationForm {
   actionSpace: Space;
 }
 
 /** Windows of experience of all members, raw units, row-major. */
-export interface Batch {
+export interface Batch<Kept extends Observations = Float32Array> {
   members: number;
   /** Windows per member. */
   batch: number;
   /** Steps per window. */
   time: number;
   /** o: [members, batch, time, observation] */
-  observation: Float32Array;
+  observation: Kept;
   /** o′: [members, batch, time, observation] */
-  nextObservation: Float32Array;
+  nextObservation: Kept;
   /** [members, batch, time, actionSize]: indices of choices, or numbers in a box */
   action: Actions;
   /** [members, batch, time] each */
@@ -33,7 +37,7 @@ export interface Batch {
 }
 
 /** Whole trajectories: a batch with a mask. Those of one member, and the held-out set, have a members axis of length 1. */
-export interface Sequences extends Batch {
+export interface Sequences extends Batch<Observations> {
   /** 1 where a step was really taken: [members, batch, time] */
   mask: Float32Array;
 }
@@ -49,14 +53,31 @@ export const BATCH_FIELDS = [
 ] as const satisfies readonly (keyof Batch)[];
 
 /** A batch of these extents, all zero. */
-export function emptyBatch(members: number, batch: number, time: number, spaces: StepSpaces): Batch {
+export const emptyBatch = (members: number, batch: number, time: number, spaces: StepSpaces): Batch =>
+  zeros(members, batch, time, spaces, (steps) => new Float32Array(steps * spaces.observation));
+
+/** The same of what is kept for long: observations that are bytes as such. */
+export const compactBatch = (
+  members: number,
+  batch: number,
+  time: number,
+  spaces: StepSpaces,
+): Batch<Observations> => zeros(members, batch, time, spaces, (steps) => emptyObservations(spaces, steps));
+
+function zeros<Kept extends Observations>(
+  members: number,
+  batch: number,
+  time: number,
+  spaces: StepSpaces,
+  observations: (steps: number) => Kept,
+): Batch<Kept> {
   const steps = members * batch * time;
   return {
     members,
     batch,
     time,
-    observation: new Float32Array(steps * spaces.observation),
-    nextObservation: new Float32Array(steps * spaces.observation),
+    observation: observations(steps),
+    nextObservation: observations(steps),
     action: emptyActions(spaces.actionSpace, steps),
     reward: new Float32Array(steps),
     terminated: new Float32Array(steps),
@@ -73,7 +94,7 @@ export function stackSequences(each: readonly Sequences[], spaces: StepSpaces): 
   const { batch } = each[0]!;
   const time = Math.max(...each.map((sequences) => sequences.time));
   const steps = each.length * batch * time;
-  const stacked = { ...emptyBatch(each.length, batch, time, spaces), mask: new Float32Array(steps) };
+  const stacked = { ...compactBatch(each.length, batch, time, spaces), mask: new Float32Array(steps) };
   for (const [member, sequences] of each.entries()) {
     for (let b = 0; b < batch; b++) {
       const from = b * sequences.time;
@@ -91,7 +112,7 @@ export function stackSequences(each: readonly Sequences[], spaces: StepSpaces): 
 /** The first sequences, and of these the first steps. */
 export function firstOf(sequences: Sequences, batch: number, steps: number, spaces: StepSpaces): Sequences {
   const [rows, time] = [Math.min(batch, sequences.batch), Math.min(steps, sequences.time)];
-  const cut = { ...emptyBatch(1, rows, time, spaces), mask: new Float32Array(rows * time) };
+  const cut = { ...compactBatch(1, rows, time, spaces), mask: new Float32Array(rows * time) };
   for (let b = 0; b < rows; b++) {
     for (const field of [...BATCH_FIELDS, 'mask'] as const) {
       const width = cut[field].length / (rows * time);
@@ -133,12 +154,13 @@ export class Replay {
   readonly actionSize: number;
   readonly #ring: Ring<ColumnName>;
 
-  constructor(capacity: number, { observation, actionSpace }: StepSpaces) {
+  constructor(capacity: number, spaces: StepSpaces) {
+    const { observation, actionSpace } = spaces;
     this.observationSize = observation;
     this.actionSize = actionSize(actionSpace);
     this.#ring = new Ring(capacity, {
-      observation: vectors(observation),
-      next_observation: vectors(observation),
+      observation: observationColumn(spaces),
+      next_observation: observationColumn(spaces),
       action: actionColumn(actionSpace),
       reward: numbers,
       terminated: flags,

@@ -67,7 +67,7 @@ export class Ring<Name extends string> {
   }
 
   /** Copies so many consecutive rows to `out`, to its row `to` and those after it. */
-  read(name: Name, row: number, rows: number, out: Float32Array | Int32Array, to: number): void {
+  read(name: Name, row: number, rows: number, out: Values, to: number): void {
     const { width } = this.#columns[name];
     const values = this.#values[name];
     this.#pieces(row, rows, (at, passed, count) => {

@@ -5,6 +5,7 @@ import { type Actions, actionColumn, emptyActions, requireActions } from './acti
 import type { AgentState } from './agent.ts';
 import { agentSpaces } from './agent-spaces.ts';
 import type { Step } from './collector.ts';
+import { observationColumn } from './observations.ts';
 import type { StepSpaces } from './replay.ts';
 import { type Experience, type LearningActor, ReplayLearner, type ReplaySettings } from './replay-learner.ts';
 import { flags, numbers, Ring, vectors } from './ring.ts';
@@ -71,7 +72,7 @@ export class Steps implements Experience<StepBatch> {
     spaces: StepSpaces,
     memory: CarryPart,
   ) {
-    const { observation, actionSpace } = spaces;
+    const { actionSpace } = spaces;
     this.#spaces = spaces;
     this.#memory = memory;
     this.#arriving = new Float32Array(members);
@@ -80,7 +81,7 @@ export class Steps implements Experience<StepBatch> {
       { length: members },
       () =>
         new Ring(capacity, {
-          observation: vectors(observation),
+          observation: observationColumn(spaces),
           action: actionColumn(actionSpace),
           reward: numbers,
           first: flags,

@@ -33,6 +33,7 @@ export class MinAtar<State> implements Environment {
       shape: [SIDE, SIDE, game.channels.length],
       low: new Array<number>(cells).fill(0),
       high: new Array<number>(cells).fill(1),
+      bytes: true,
     };
     this.#game = game;
     this.#difficulty = difficulty;

@@ -8,6 +8,7 @@ import type { AgentState, Member, Method } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import type { Observations } from '../../training/observations.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import { scheduleAt } from '../../training/schedule.ts';
 import { TrainingState } from '../../training/training-state.ts';
@@ -101,7 +102,7 @@ class PpoAgent implements RolloutAgent {
     return new RolloutLearner(this, environment, seeds, environments, rolloutSteps);
   }
 
-  learn(raw: Batch, step: number, update: number): number {
+  learn(raw: Batch<Observations>, step: number, update: number): number {
     const rollout = this.#normalisation?.rollout(raw) ?? raw;
     const { epochs, batch } = this.#settings;
     const size = rollout.batch * rollout.time;

@@ -1,4 +1,5 @@
 import { memberPart } from '../../training/member-part.ts';
+import type { Observations } from '../../training/observations.ts';
 import type { Batch } from '../../training/replay.ts';
 import type { NamedArray } from '../../training/state.ts';
 
@@ -95,7 +96,7 @@ export class Normalisation {
   }
 
   /** õ of raw observations, [members, …, observation]. */
-  observations(raw: Float32Array): Float32Array {
+  observations(raw: Observations): Float32Array {
     const normalised = new Float32Array(raw.length);
     for (const [member, { observation }] of this.#members.entries()) {
       const [from, to] = [raw, normalised].map((all) => memberPart(all, this.#members.length, member));
@@ -109,7 +110,7 @@ export class Normalisation {
   }
 
   /** The roll-out with õ and r̃; the statistics of G take it in, those of observations stay. */
-  rollout(raw: Batch): Batch {
+  rollout(raw: Batch<Observations>): Batch {
     const reward = new Float32Array(raw.reward.length);
     for (const [member, moments] of this.#members.entries()) {
       const own = (all: Float32Array) => memberPart(all, raw.members, member);
@@ -128,7 +129,7 @@ export class Normalisation {
   }
 
   /** Takes the roll-out's observations in. */
-  observe(raw: Batch): void {
+  observe(raw: Batch<Observations>): void {
     for (const [member, { observation }] of this.#members.entries()) {
       observation.add(memberPart(raw.observation, raw.members, member));
     }

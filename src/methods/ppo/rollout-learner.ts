@@ -4,7 +4,8 @@ import type { Agent, AgentState, Learner } from '../../training/agent.ts';
 import { agentSpaces } from '../../training/agent-spaces.ts';
 import { Collector, type Step } from '../../training/collector.ts';
 import { memberPart } from '../../training/member-part.ts';
-import { BATCH_FIELDS, type Batch, emptyBatch } from '../../training/replay.ts';
+import type { Observations } from '../../training/observations.ts';
+import { BATCH_FIELDS, type Batch, compactBatch } from '../../training/replay.ts';
 import type { NamedArray } from '../../training/state.ts';
 
 /** An agent that learns from roll-outs of its present policy. */
@@ -17,7 +18,7 @@ export interface RolloutAgent extends Agent {
    * @param update updates made before
    * @returns updates made
    */
-  learn(rollout: Batch, step: number, update: number): number;
+  learn(rollout: Batch<Observations>, step: number, update: number): number;
 }
 
 /** On-policy learning: several environments per member, some steps in each, then the updates, and all is forgotten. */
@@ -25,7 +26,7 @@ export class RolloutLearner implements Learner {
   readonly environments: number;
   readonly #agent: Pick<RolloutAgent, 'learn'>;
   readonly #collector: Collector;
-  readonly #rollout: Batch;
+  readonly #rollout: Batch<Observations>;
   /** Steps of each environment in the roll-out so far. */
   #filled = 0;
 
@@ -43,7 +44,7 @@ export class RolloutLearner implements Learner {
     this.environments = environments;
     this.#agent = agent;
     this.#collector = new Collector(agent, environment, seeds, environments);
-    this.#rollout = emptyBatch(seeds.length, environments, steps, agentSpaces(environment));
+    this.#rollout = compactBatch(seeds.length, environments, steps, agentSpaces(environment));
   }
 
   async round(step: number, update: number): Promise<number> {
@@ -84,7 +85,7 @@ export class RolloutLearner implements Learner {
   }
 
   /** One member's view of a field. */
-  #own(field: (typeof BATCH_FIELDS)[number], member: number): Float32Array | Int32Array {
+  #own(field: (typeof BATCH_FIELDS)[number], member: number): NamedArray['data'] {
     return memberPart(this.#rollout[field], this.#rollout.members, member);
   }
 }

@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
+import { uploadObservations } from '../../models/windows.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import type { Parameters } from '../../nn/parameters.ts';
+import type { Observations } from '../../training/observations.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
 import type { Batch } from '../../training/replay.ts';
 import { generalisedAdvantage } from './advantage.ts';
@@ -56,14 +58,14 @@ export interface Transitions {
  */
 export function assess(
   parameters: Parameters,
-  rollout: Batch,
+  rollout: Batch<Observations>,
   { policy, policyAt, value }: Networks,
   { gamma, gaeLambda }: PpoSettings,
 ): Transitions {
   const { members, batch: environments, time } = rollout;
   const steps: [number, number, number] = [members, environments, time];
   const observationSize = rollout.observation.length / (members * environments * time);
-  const upload = (values: Float32Array) => tf.tensor4d(values, [...steps, observationSize]);
+  const upload = (values: Observations) => uploadObservations(values, [...steps, observationSize]);
   const observation = upload(rollout.observation);
   const action = policy.encode(rollout.action, steps);
   const { advantage, returns } = generalisedAdvantage(
