@@ -4,6 +4,7 @@ import { metrics } from './lists/metrics.ts';
 import { policyOptimisation } from './lists/ppo.ts';
 import { resuming } from './lists/resuming.ts';
 import { statistics } from './lists/statistics.ts';
+import { offPolicy } from './lists/yardsticks.ts';
 import type { Group } from './mutant.ts';
 
 /** Every mutant there is. */
@@ -11,6 +12,7 @@ export const groups: readonly Group[] = [
   ...metrics,
   ...learning,
   ...policyOptimisation,
+  ...offPolicy,
   ...experience,
   ...statistics,
   ...resuming,
