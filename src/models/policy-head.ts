@@ -22,11 +22,9 @@ export interface TakenActions {
   entropyWeight: tf.Tensor1D;
 }
 
-/** How an actor's outputs stand for actions of a space. */
-export interface PolicyHead {
+/** How actions are sampled from an actor's outputs. */
+export interface ActionSampler {
   readonly space: Space;
-  /** Numbers that the actor's network gives per state. */
-  readonly outputs: number;
   /** What an action is sampled with. */
   readonly noise: Noise;
   /**
@@ -36,6 +34,12 @@ export interface PolicyHead {
    * @param noise [members, …, numbers of `noise`]
    */
   sample(output: tf.Tensor, noise: tf.Tensor): tf.Tensor;
+}
+
+/** How an actor's outputs stand for actions of a space. */
+export interface PolicyHead extends ActionSampler {
+  /** Numbers that the actor's network gives per state. */
+  readonly outputs: number;
   /**
    * The actions to take: the index of the sampled or likeliest choice, int32 [members, environments], or numbers in the
    * box, sampled or the mean, [members, environments, dimensions].

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Noise } from '../training/acting.ts';
-import type { PolicyHead } from './policy-head.ts';
+import type { ActionSampler } from './policy-head.ts';
 import type { Windows } from './windows.ts';
 
 /**
@@ -133,7 +133,7 @@ export type Imagination = ImaginedStep;
 
 /** The model's own policy, sampled. */
 export interface SampledPolicy {
-  head: PolicyHead;
+  head: ActionSampler;
   /** [members, starts, horizon, numbers of the head's `noise`] */
   noise: tf.Tensor4D;
 }

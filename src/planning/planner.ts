@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Space } from '../envs/spaces.ts';
-import type { PolicyHead } from '../models/policy-head.ts';
+import type { ActionSampler } from '../models/policy-head.ts';
 import type { States, WorldModel } from '../models/world-model.ts';
 import type { ActingMode, Noise } from '../training/acting.ts';
 
@@ -16,7 +16,7 @@ export interface Ground<State extends States = States> {
   /** What verbs the model has. */
   model: PlannableModel<State>;
   /** How the model's policy is sampled; absent where it has none. */
-  head: PolicyHead | undefined;
+  head: ActionSampler | undefined;
   /** The discount of the model's value as far as ĉ has not learnt it. */
   gamma: number;
 }

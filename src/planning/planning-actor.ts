@@ -5,7 +5,7 @@ import { Acting, type DecisionInputs, type DecisionTensors } from '../models/act
 import { encodeActions, toBox } from '../models/action-encoding.ts';
 import type { Exploration } from '../models/exploration.ts';
 import { carryStep, followedSize, followStep } from '../models/following.ts';
-import type { PolicyHead } from '../models/policy-head.ts';
+import type { ActionSampler } from '../models/policy-head.ts';
 import type { States, WorldModel } from '../models/world-model.ts';
 import {
   type ActingMode,
@@ -46,7 +46,7 @@ export interface PlansIn<Weights extends object, State extends States> {
   /** The model over such weights; what verbs it has does not depend on them. */
   model(weights: Weights): WorldModel<State>;
   /** How the model's policy is sampled, where it has one. */
-  head?: PolicyHead;
+  head?: ActionSampler;
   /** The discount of the model's value as far as ĉ has not learnt it; default: 1. */
   gamma?: number;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs-core';
+import { normals } from './tensors.ts';
 
 /** Numbers nested as a tensor's axes. */
 export type Nested = number | Nested[];
@@ -16,3 +17,17 @@ export const flat = (nested: Nested): number[] =>
   typeof nested === 'number' ? [nested] : nested.flatMap(flat);
 export const tensor = (nested: Nested): tf.Tensor => tf.tensor(nested as tf.TensorLike, undefined, 'float32');
 export const read = (x: tf.Tensor): Float32Array => x.dataSync<'float32'>();
+
+/**
+ * Tests give the reference to the second of two members; the first one's numbers are others, which it must not see.
+ *
+ * @param x the reference's, without a member axis
+ */
+export const second = (x: Nested): tf.Tensor => {
+  const own = tensor(x);
+  const other = normals(1, 'other member', own.shape);
+  return tf.stack([tf.tensor(other.data, other.shape), own]);
+};
+
+/** The second member's numbers. */
+export const ofSecond = (x: tf.Tensor): Float32Array => read(x).slice(x.size / 2);

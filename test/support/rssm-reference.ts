@@ -3,7 +3,7 @@ import type { Weights } from '../../src/methods/dreamer/networks.ts';
 import type { StepWindows } from '../../src/models/rssm/losses.ts';
 import type { ParameterLayout } from '../../src/nn/parameters.ts';
 import type { AgentSpaces } from '../../src/training/agent-spaces.ts';
-import { flat, type Nested, read, reference, tensor } from './reference.ts';
+import { flat, type Nested, reference, second, tensor } from './reference.ts';
 import { normals } from './tensors.ts';
 
 /** Weights, or their gradients, by the reference's names: a layer's, then w, b or s. */
@@ -123,20 +123,6 @@ export function nameOf(parameter: string, layers: Record<string, string>): strin
   const dot = parameter.lastIndexOf('.');
   return `${layers[parameter.slice(0, dot)]}/${parameter[dot + 1]}`;
 }
-
-/**
- * Tests give the reference to the second of two members; the first one's numbers are others, which it must not see.
- *
- * @param x the reference's, without a member axis
- */
-export const second = (x: Nested): tf.Tensor => {
-  const own = tensor(x);
-  const other = normals(1, 'other member', own.shape);
-  return tf.stack([tf.tensor(other.data, other.shape), own]);
-};
-
-/** The second member's numbers. */
-export const ofSecond = (x: tf.Tensor): Float32Array => read(x).slice(x.size / 2);
 
 /** Both members' weights, [2, size]: parameters that the reference does not have are random. */
 export function secondWeights(

@@ -14,7 +14,7 @@ import type { Rssm } from '../../src/models/rssm/model.ts';
 import { mixedLogProbabilities } from '../../src/nn/categorical.ts';
 import type { ParameterLayout } from '../../src/nn/parameters.ts';
 import type { AgentSpaces } from '../../src/training/agent-spaces.ts';
-import { flat, type Nested, read, tensor } from './reference.ts';
+import { flat, type Nested, ofSecond, read, second, tensor } from './reference.ts';
 import {
   actorCritic,
   categorical,
@@ -24,8 +24,6 @@ import {
   lambdaReturns,
   type NamedValues,
   nameOf,
-  ofSecond,
-  second,
   secondWeights,
   secondWindows,
   weightsOf,

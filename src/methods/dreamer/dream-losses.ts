@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import type { PolicyHead } from '../../models/policy-head.ts';
-import type { ScalarCode } from '../../models/rssm/heads.ts';
 import type { Rssm } from '../../models/rssm/model.ts';
+import type { ScalarCode } from '../../models/scalar-code.ts';
 import { weightedSum } from '../../training/reduce.ts';
 import { movingRange } from '../../training/return-range.ts';
 import { differentiableLambdaReturn } from '../../training/returns.ts';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import type { ScalarCode } from '../../models/rssm/heads.ts';
+import type { ScalarCode } from '../../models/scalar-code.ts';
 import { memberMean } from '../../training/reduce.ts';
 
 /**

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type PolicyHead, policyHead } from '../../models/policy-head.ts';
-import { type ScalarCode, scalarCode, scalarSpecs } from '../../models/rssm/heads.ts';
+import { scalarCode, scalarSpecs } from '../../models/rssm/heads.ts';
 import { featureSize, type Rssm, rssmModel, rssmSpecs } from '../../models/rssm/model.ts';
+import type { ScalarCode } from '../../models/scalar-code.ts';
 import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import { normMlp, normMlpSpecs } from '../../nn/norm-mlp.ts';
 import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import type { ScalarCode } from '../../models/rssm/heads.ts';
 import { rssmLoss, rssmTerms, type StepWindows } from '../../models/rssm/losses.ts';
 import { rssmModel } from '../../models/rssm/model.ts';
+import type { ScalarCode } from '../../models/scalar-code.ts';
 import { type AdamMoments, type BiasCorrection, globalNorm, zeroMoments } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';

@@ -2,17 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type Hidden, type LayerStyle, normMlpSpecs } from '../../nn/norm-mlp.ts';
 import type { ParameterSpec } from '../../nn/parameters.ts';
 import { twoHotBins, twoHotLoss, twoHotMean } from '../../nn/two-hot.ts';
+import type { ScalarCode } from '../scalar-code.ts';
 import type { ScalarHead, TwoHotSettings } from './settings.ts';
-
-/** How the outputs of a network stand for a number. */
-export interface ScalarCode {
-  /** Numbers that the network gives. */
-  readonly outputs: number;
-  /** The expected number: [members, …, outputs] -> [members, …]. */
-  mean(output: tf.Tensor): tf.Tensor;
-  /** The negative log-likelihood of a number, up to a constant; numbers are constants: [members, …]. */
-  loss(output: tf.Tensor, target: tf.Tensor): tf.Tensor;
-}
 
 /** Numbers predicted as a distribution over bins, or as the mean of a Gaussian of variance 1: ½ (ŷ − y)². */
 export function scalarCode(head: ScalarHead, { bins: count, limit }: TwoHotSettings): ScalarCode {

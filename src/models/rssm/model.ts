@@ -4,9 +4,10 @@ import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
 import { symexp, symlog } from '../../nn/symlog.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Follower } from '../following.ts';
+import type { ScalarCode } from '../scalar-code.ts';
 import type { ImaginedStep, WorldModel } from '../world-model.ts';
 import { dynamics, dynamicsSpecs, observeSequence, type RssmState } from './dynamics.ts';
-import { type ScalarCode, scalarSpecs } from './heads.ts';
+import { scalarSpecs } from './heads.ts';
 import { latentFamily } from './latent.ts';
 import type { RssmSettings } from './settings.ts';
 
