@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
+import { effectiveRank } from '../src/effective-rank.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { diagnose, type MeasuredModel } from '../src/models/diagnostics.ts';
 import { imaginedRewards } from '../src/models/imagined-rewards.ts';
@@ -11,6 +12,7 @@ import { RandomStream } from '../src/random/stream.ts';
 import type { AgentSpaces } from '../src/training/agent-spaces.ts';
 import { emptyBatch, type Sequences } from '../src/training/replay.ts';
 import { AGEING, type Drift, driftModel, PUSH, SPREAD } from './support/drift-model.ts';
+import { reference } from './support/reference.ts';
 import { assertClose } from './support/tensors.ts';
 
 /**
@@ -67,6 +69,50 @@ function variance(values: Sequences['observation'], element: number): number {
   return mean(own.map((x) => x ** 2)) - mean(own) ** 2;
 }
 
+/** Features of a step, which are what models see of its observation. */
+const featuresAt = ({ observation }: Sequences, at: number) =>
+  SCALE.map((scale, element) => observation[2 * at + element]! / scale);
+
+/** Of two features over all held-out steps. */
+function featureCovariance(one: number, other: number): number {
+  const features = Array.from({ length: heldOut.observation.length / 2 }, (_, at) => featuresAt(heldOut, at));
+  const means = [0, 1].map((i) => mean(features.map((x) => x[i]!)));
+  return mean(features.map((x) => (x[one]! - means[one]!) * (x[other]! - means[other]!)));
+}
+
+/** Mean over the steps taken of the squared reward that the model predicts, where all are 0. */
+const rewardError = (sequences: Sequences): number =>
+  mean(
+    [...sequences.mask.keys()].flatMap((at) => {
+      if (sequences.mask[at] === 0) return [];
+      const drift = push(sequences.action[at]!) + AGEING * age(at % sequences.time);
+      return [featuresAt(sequences, at).reduce((sum, x) => sum + x + drift, 0) ** 2];
+    }),
+  );
+
+/** Mean squared distance of features k steps after step 30, as the model predicts them or as they were, from those seen. */
+function driftError(k: number, predicts = true): number {
+  return mean(
+    [0, 1].map((b) => {
+      const start = b * heldOut.time + 30;
+      const drift = Array.from(
+        { length: k },
+        (_, i) => push(heldOut.action[start + i]!) + AGEING * (age(30) + i),
+      ).reduce((sum, x) => sum + x, 0);
+      const later = featuresAt(heldOut, start + k);
+      return featuresAt(heldOut, start).reduce(
+        (sum, x, i) => sum + (x + (predicts ? drift : 0) - later[i]!) ** 2,
+        0,
+      );
+    }),
+  );
+}
+
+const { collapse } = reference<{ collapse: { latents: number[][]; effectiveRank: number } }>(
+  'collapse.json',
+  'planning',
+);
+
 const measured = (model: WorldModel<Drift>): MeasuredModel<Drift> => ({
   model,
   gamma: 0.5,
@@ -105,13 +151,41 @@ describe('over the verbs of any family', () => {
     }
   });
 
-  test('diagnosing a model that has nothing to measure gives rows without a number', async () => {
+  test('a model that decodes nothing is measured in rewards and in how it predicts its own features', async () => {
     const { decode: _, ...blind } = driftModel;
     const rows = await diagnose(() => ({ model: blind, gamma: 0.5 }), spaces, heldOut, own, streams());
-    assert.deepEqual(
-      rows.map((row) => Object.values(row).filter((value) => value !== null)),
-      [[], []],
-    );
+    for (const [member, row] of rows.entries()) {
+      const [a, b, c] = [featureCovariance(0, 0), featureCovariance(0, 1), featureCovariance(1, 1)];
+      const [deviations, root] = [[Math.sqrt(a), Math.sqrt(c)], Math.hypot((a - c) / 2, b)];
+      const shares = [1, -1].map((sign) => ((a + c) / 2 + sign * root) / (a + c));
+      const expected = {
+        reward_mse: rewardError(heldOut),
+        reward_mse_own: rewardError(own[member]!),
+        ...Object.fromEntries([1, 5, 15].map((k) => [`consistency_${k}`, driftError(k) / (a + c)])),
+        standstill_1: driftError(1, false) / (a + c),
+        latent_std: mean(deviations),
+        latent_std_min: Math.min(...deviations),
+        effective_rank: Math.exp(-shares.reduce((sum, p) => sum + p * Math.log(p), 0)),
+      };
+      const found = Object.entries(row).filter(([, value]) => value !== null);
+      assert.deepEqual(Object.keys(Object.fromEntries(found)), Object.keys(expected));
+      const values = found.map(([, value]) => value as number);
+      assertClose(values, Object.values(expected), 1e-4, `member ${member}`);
+    }
+  });
+
+  test('the effective rank of a covariance', () => {
+    const { latents, effectiveRank: wanted } = collapse;
+    const [rows, size] = [latents.length, latents[0]!.length];
+    const means = latents[0]!.map((_, i) => mean(latents.map((row) => row[i]!)));
+    const covariance = Array.from({ length: size * size }, (_, at) => {
+      const [i, j] = [Math.floor(at / size), at % size];
+      return latents.reduce((sum, row) => sum + (row[i]! - means[i]!) * (row[j]! - means[j]!), 0) / rows;
+    });
+    assertClose([effectiveRank(covariance, size)], [wanted], 1e-8);
+    assert.equal(effectiveRank([4, 0, 0, 0], 2), 1);
+    assertClose([effectiveRank([3, 0, 0, 3], 2)], [2], 1e-12);
+    assert.equal(effectiveRank([0, 0, 0, 0], 2), 0);
   });
 
   test('a roll-out steps with the noise of each step, and carries all of a state from where it was picked', () => {

@@ -9,20 +9,15 @@ import type { Observations } from '../training/observations.ts';
 import { PendingTerms } from '../training/pending-terms.ts';
 import { memberMean, memberSum } from '../training/reduce.ts';
 import { type Sequences, stackSequences } from '../training/replay.ts';
+import { effectiveRanks, LATENT_DIAGNOSTICS, rewardError, selfPrediction } from './latent-diagnostics.ts';
 import { drawNoise } from './noise.ts';
 import type { PolicyHead } from './policy-head.ts';
 import { rollOut } from './roll-out.ts';
+import { LONGEST, OPEN_LOOP_STEPS, startsOf, warmedStarts } from './warmed-starts.ts';
 import { actionsFrom, toWindows, uploadBatch, uploadObservations } from './windows.ts';
-import { type Imagination, type Observed, type States, statesAt, type WorldModel } from './world-model.ts';
+import type { Imagination, Observed, States, WorldModel } from './world-model.ts';
 
-/** Steps after a warmed start at which the open-loop error is measured. */
-const OPEN_LOOP_STEPS = [1, 5, 15] as const;
-const LONGEST = Math.max(...OPEN_LOOP_STEPS);
-/** Warmed starts stand every 20 steps of a sequence, the first after 10. */
-const START_EVERY = 20;
-const START_FIRST = 10;
-
-/** The model's own columns of metrics.csv, in order; docs/metrics.md defines them. */
+/** The columns of metrics.csv of a model that decodes, in order; docs/metrics.md defines them. */
 export const DIAGNOSTICS = [
   'prediction_mse',
   'prediction_mse_standardised',
@@ -56,7 +51,8 @@ export interface MeasuredModel<State extends States> {
 }
 
 /**
- * Measures world models on the held-out set and on their own episodes, over the verbs: a model is measured in what it has.
+ * Measures world models on the held-out set and on their own episodes, over the verbs: a model is measured in what it has,
+ * one that decodes in its observations, another in how it predicts itself.
  *
  * @param measured the models of `members` members from member `from` on
  * @param own each member's own evaluation episodes
@@ -72,12 +68,20 @@ export async function diagnose<State extends States>(
   const rows: Row[] = [];
   for (let from = 0; from < own.length; from += MEASURED_AT_ONCE) {
     const theirs = own.slice(from, from + MEASURED_AT_ONCE);
-    const terms = new PendingTerms(DIAGNOSTICS, theirs.length);
-    scope(() => {
-      const streams = randoms.slice(from, from + MEASURED_AT_ONCE);
-      terms.push(columns(measured(from, theirs.length), spaces, heldOut, theirs, streams));
+    const streams = randoms.slice(from, from + MEASURED_AT_ONCE);
+    const { terms, covariance } = scope(() => {
+      const found = columns(measured(from, theirs.length), spaces, heldOut, theirs, streams);
+      const names = found.covariance ? LATENT_DIAGNOSTICS : DIAGNOSTICS;
+      const terms = new PendingTerms<Column>(names, theirs.length);
+      terms.push(found.columns);
+      return { terms, covariance: found.covariance && tf.keep(found.covariance) };
     });
     const [drained] = await terms.drain();
+    if (covariance) {
+      const ranks = await effectiveRanks(covariance);
+      covariance.dispose();
+      for (const [member, row] of drained!.entries()) row.effective_rank = ranks[member]!;
+    }
     rows.push(...drained!);
   }
   return rows;
@@ -101,7 +105,8 @@ export async function diagnoseAfter<State extends States>(
   return rows;
 }
 
-type Columns = Partial<Record<(typeof DIAGNOSTICS)[number], tf.Tensor1D>>;
+type Column = (typeof DIAGNOSTICS)[number] | (typeof LATENT_DIAGNOSTICS)[number];
+type Columns = Partial<Record<Column, tf.Tensor1D>>;
 
 function columns<State extends States>(
   measured: MeasuredModel<State>,
@@ -109,7 +114,7 @@ function columns<State extends States>(
   heldOut: Sequences,
   own: readonly Sequences[],
   randoms: readonly RandomStream[],
-): Columns {
+): { columns: Columns; covariance?: tf.Tensor3D } {
   const { model, imagined } = measured;
   const toReward = model.valueScale / spaces.rewardScale;
   const stack = (each: readonly Sequences[]) => stackSequences(each, spaces);
@@ -125,10 +130,14 @@ function columns<State extends States>(
           [`prediction_mse${suffix}_standardised`]: memberMean(tf.div(squaredError, variance)),
         }
       : {};
-  return {
+  const ofLatents = model.decode ? undefined : selfPrediction(model, onHeldOut, heldOut, spaces);
+  const found: Columns = {
     ...errors(onHeldOut, ''),
     ...errors(onOwn, '_own'),
     ...(model.decode && openLoop(model, onHeldOut, heldOut, spaces)),
+    ...ofLatents?.columns,
+    ...(onHeldOut.rewardError && { reward_mse: onHeldOut.rewardError }),
+    ...(onOwn.rewardError && { reward_mse_own: onOwn.rewardError }),
     ...(imagined && {
       dream_return: tf.div(dreamReturn(model, imagined, onHeldOut, heldOut, randoms), toReward),
     }),
@@ -138,12 +147,15 @@ function columns<State extends States>(
         continue_accuracy: continueAccuracy(model, onHeldOut, heldOutOfEach),
       }),
   };
+  return { columns: found, ...(ofLatents && { covariance: ofLatents.covariance }) };
 }
 
 /** A model that has followed sequences. */
 type Followed<State extends States> = Observed<State> & {
   /** Mean over the steps taken of (s · dec(predicted) − o′)², raw units: [members, observation]; needs a decoder */
   squaredError?: tf.Tensor2D;
+  /** Mean over the steps taken of (r̂ − r)²; of a model without a decoder: [members] */
+  rewardError?: tf.Tensor1D;
 };
 
 function follow<State extends States>(
@@ -151,9 +163,17 @@ function follow<State extends States>(
   sequences: Sequences,
   spaces: AgentSpaces,
 ): Followed<State> {
-  const { states, predicted } = model.observe(toWindows(uploadBatch(sequences, spaces), spaces));
-  if (!model.decode) return { states, predicted };
+  const windows = toWindows(uploadBatch(sequences, spaces), spaces);
+  const { states, predicted } = model.observe(windows);
   const { members } = sequences;
+  if (!model.decode) {
+    const taken = tf.tensor3d(sequences.mask, windows.reward.shape);
+    return {
+      states,
+      predicted,
+      ...(model.reward && { rewardError: rewardError(model, windows, { states, predicted }, taken, spaces) }),
+    };
+  }
   const steps = sequences.batch * sequences.time;
   const decoded = tf.mul(model.decode(predicted), tf.tensor1d([...spaces.observationScale]));
   const actual = uploadObservations(sequences.nextObservation, decoded.shape);
@@ -174,31 +194,6 @@ function variances(values: Observations, columns: number): number[] {
     }
     return squares / rows - (sum / rows) ** 2;
   });
-}
-
-/** Indices into batch × time of the warmed starts; `unbroken`: only those whose next steps cross no episode start. */
-function warmedStarts(sequences: Sequences, unbroken: boolean): number[] {
-  const starts: number[] = [];
-  for (let b = 0; b < sequences.batch; b++) {
-    for (let t = START_FIRST; t + LONGEST <= sequences.time; t += START_EVERY) {
-      const at = b * sequences.time + t;
-      const broken = sequences.first.subarray(at + 1, at + LONGEST).includes(1);
-      if (!unbroken || !broken) starts.push(at);
-    }
-  }
-  return starts;
-}
-
-/** The state of every member at the given steps, indices into batch × time: [members, starts, …] each. */
-function startsOf<State extends States>(
-  { states, predicted }: Followed<State>,
-  starts: readonly number[],
-): State {
-  const [members, batch, time] = predicted.shape as [number, number, number];
-  const indices = Array.from({ length: members }, (_, member) =>
-    starts.map((at) => member * batch * time + at),
-  );
-  return statesAt(states, tf.tensor2d(indices, [members, starts.length], 'int32'));
 }
 
 /** Each member's noise from its own stream, one after the other: [members, starts, steps, sum of sizes]. */

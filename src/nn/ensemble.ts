@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
 import { type Activation, dense } from './linear.ts';
 import { mlpLayers } from './mlp.ts';
-import type { ParameterSpec, Parameters } from './parameters.ts';
+import { type ParameterSpec, Parameters } from './parameters.ts';
 
 /**
  * Networks of one shape side by side, each with weights of its own, such as twin critics: every parameter has an axis of
@@ -21,6 +21,18 @@ export const ensembleSpecs = (heads: number, specs: readonly ParameterSpec[]): P
   }));
 
 /**
+ * The same parameters as those of members · heads members, for networks that know no heads: [members, heads, …] ->
+ * [members · heads, …].
+ *
+ * @param specs from `ensembleSpecs`
+ */
+export const foldHeads = (parameters: Parameters, specs: readonly ParameterSpec[]): Parameters =>
+  new Parameters(new Map(specs.map(({ name }) => [name, fold(parameters.get(name))])));
+
+/** [members, heads, …] -> [members · heads, …]. */
+const fold = (x: tf.Tensor): tf.Tensor => tf.reshape(x, [x.shape[0]! * x.shape[1]!, ...x.shape.slice(2)]);
+
+/**
  * The MLPs called `name`, each on an input of its own: [members, heads, …, inputs] -> [members, heads, …, outputs]. To the
  * engine a head is one more member, so that all are computed at once.
  *
@@ -35,7 +47,6 @@ export function ensembleMlp(
   activation: Activation = 'relu',
 ): tf.Tensor {
   const [members, heads, ...inner] = x.shape as [number, number, ...number[]];
-  const fold = (y: tf.Tensor) => tf.reshape(y, [members * heads, ...y.shape.slice(2)]);
   const layers = mlpLayers(parameters, name, hiddenLayers).map(({ weight, bias }) => ({
     weight: fold(weight),
     bias: fold(bias),

@@ -22,6 +22,14 @@ export function uniformFanIn(inputs: number, scale = 1): Initialiser {
   };
 }
 
+/** N(0, scale²), whatever the number of inputs. */
+export const gaussian: WeightInitialiser = (_inputs, scale = 1) => {
+  return (random, out) => {
+    random.fillNormal(out);
+    for (let i = 0; i < out.length; i++) out[i]! *= scale;
+  };
+};
+
 /**
  * A random orthogonal matrix [inputs, outputs] times `scale` (Saxe et al. 2014): of its rows or columns the fewer ones
  * are orthonormal. Gram and Schmidt's method makes such a set of normal vectors, uniformly over all.

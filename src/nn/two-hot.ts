@@ -10,7 +10,19 @@ import { ownKernel } from '../engine/own-kernel.ts';
  * @param limit the ends are ±symexp(limit)
  * @throws RangeError for any other
  */
-export function twoHotBins(count: number, limit: number): Float32Array {
+export const twoHotBins = (count: number, limit: number): Float32Array => mirrored(count, limit, Math.expm1);
+
+/**
+ * The same evenly spaced from −limit to limit: for a distribution over symlog(x), as TD-MPC2 has it, whose mean is
+ * taken before symexp.
+ *
+ * @param count odd, at least 3
+ * @throws RangeError for any other
+ */
+export const evenBins = (count: number, limit: number): Float32Array => mirrored(count, limit, (x) => x);
+
+/** Bins around 0, those above it at `value` of evenly spaced numbers up to the limit. */
+function mirrored(count: number, limit: number, value: (x: number) => number): Float32Array {
   if (!Number.isInteger(count) || count < 3 || count % 2 === 0) {
     throw new RangeError(`expected an odd number of bins from 3 on, got ${count}`);
   }
@@ -18,9 +30,9 @@ export function twoHotBins(count: number, limit: number): Float32Array {
   const middle = (count - 1) / 2;
   const bins = new Float32Array(count);
   for (let i = 1; i <= middle; i++) {
-    const value = Math.expm1((limit * i) / middle);
-    bins[middle + i] = value;
-    bins[middle - i] = -value;
+    const bin = value((limit * i) / middle);
+    bins[middle + i] = bin;
+    bins[middle - i] = -bin;
   }
   return bins;
 }
@@ -30,7 +42,7 @@ export function twoHotBins(count: number, limit: number): Float32Array {
  * before the sum, so that it is exactly 0 where their probabilities are equal, however large the bins.
  *
  * @param logits [members, …, bins]
- * @param bins b, from `twoHotBins`
+ * @param bins b, from `twoHotBins` or `evenBins`
  * @returns [members, …]; differentiable
  */
 export function twoHotMean(logits: tf.Tensor, bins: Float32Array): tf.Tensor {
@@ -73,7 +85,7 @@ function meanOverBins(logits: tf.Tensor, bins: Float32Array): Record<'mean' | 'p
  *
  * @param logits [members, …, bins]
  * @param target [members, …], a constant
- * @param bins b, from `twoHotBins`
+ * @param bins b, from `twoHotBins` or `evenBins`
  * @returns [members, …], in nats
  */
 export function twoHotLoss(logits: tf.Tensor, target: tf.Tensor, bins: Float32Array): tf.Tensor {

@@ -1,0 +1,99 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { effectiveRank } from '../effective-rank.ts';
+import type { AgentSpaces } from '../training/agent-spaces.ts';
+import { memberMean, memberSum } from '../training/reduce.ts';
+import type { Sequences } from '../training/replay.ts';
+import { rollOut } from './roll-out.ts';
+import { LONGEST, OPEN_LOOP_STEPS, startsOf, warmedStarts } from './warmed-starts.ts';
+import { actionsFrom, type Windows } from './windows.ts';
+import type { Observed, States, WorldModel } from './world-model.ts';
+
+/** The columns of metrics.csv of a model that decodes nothing, in order; docs/metrics.md defines them. */
+export const LATENT_DIAGNOSTICS = [
+  'reward_mse',
+  'reward_mse_own',
+  'value_bias',
+  'continue_accuracy',
+  'consistency_1',
+  'consistency_5',
+  'consistency_15',
+  'standstill_1',
+  'latent_std',
+  'latent_std_min',
+  'effective_rank',
+] as const;
+
+type LatentColumns = Partial<Record<(typeof LATENT_DIAGNOSTICS)[number], tf.Tensor1D>>;
+
+/** Mean over the steps taken of (r̂ − r)², in the environment's units: [members]. */
+export function rewardError<State extends States>(
+  model: WorldModel<State>,
+  { action, reward }: Windows,
+  { states, predicted }: Observed<State>,
+  mask: tf.Tensor3D,
+  { rewardScale }: AgentSpaces,
+): tf.Tensor1D {
+  const features = model.features(states);
+  const expected = model.reward!({ features, action, nextFeatures: predicted });
+  const errors = tf.mul(tf.squaredDifference(expected, reward), mask);
+  return tf.mul(tf.div(memberSum(errors), memberSum(mask)), rewardScale ** 2);
+}
+
+/**
+ * How well features predict themselves, and whether they have collapsed. With f* the features at what is observed, f̂
+ * those predicted k steps before, from the true actions:
+ *
+ *   consistency_k   mean |f̂_{t+k} − f*_{t+k}|² over warmed starts, over the variance of f*
+ *   standstill_1    the same of a prediction that nothing changes
+ *   latent_std      standard deviation of each of the features, their mean and the least
+ *
+ * @returns also the covariance of the features, of which `effectiveRanks` are: [members, features, features]
+ */
+export function selfPrediction<State extends States>(
+  model: WorldModel<State>,
+  followed: Observed<State>,
+  sequences: Sequences,
+  { actionSpace }: AgentSpaces,
+): { columns: LatentColumns; covariance: tf.Tensor3D } {
+  const observed = model.features(followed.states);
+  const [members, size] = [observed.shape[0]!, observed.shape.at(-1)!];
+  const rows = tf.reshape(observed, [members, -1, size]);
+  const deviation = tf.sub(rows, tf.mean(rows, 1, true));
+  const covariance = tf.div(tf.matMul(deviation, deviation, true), rows.shape[1]!) as tf.Tensor3D;
+  const variance = tf.mean(tf.square(deviation), 1);
+  const total = tf.sum(variance, 1);
+  // The state after the last step must be of the same episode, too.
+  const starts = warmedStarts(sequences, true).filter((at) => sequences.first[at + LONGEST] === 0);
+  const at = (later: number) =>
+    model.features(
+      startsOf(
+        followed,
+        starts.map((start) => start + later),
+      ),
+    );
+  const distance = (from: tf.Tensor, to: tf.Tensor) =>
+    tf.div<tf.Tensor1D>(memberMean(tf.sum(tf.squaredDifference(from, to), -1)), total);
+  const actions = actionsFrom(sequences, starts, LONGEST, members, actionSpace);
+  const { nextFeatures } = rollOut(model, startsOf(followed, starts), { actions });
+  const predicted = tf.unstack(nextFeatures, 2);
+  const consistency = OPEN_LOOP_STEPS.map((k) => [`consistency_${k}`, distance(predicted[k - 1]!, at(k))]);
+  const std = tf.sqrt(variance);
+  return {
+    columns: {
+      ...Object.fromEntries(consistency),
+      standstill_1: distance(at(0), at(1)),
+      latent_std: memberMean(std),
+      latent_std_min: tf.min(std, 1),
+    },
+    covariance,
+  };
+}
+
+/** The effective rank of each member's covariance, [members, n, n]. */
+export async function effectiveRanks(covariance: tf.Tensor3D): Promise<number[]> {
+  const [members, size] = covariance.shape;
+  const values = await covariance.data<'float32'>();
+  return Array.from({ length: members }, (_, member) =>
+    effectiveRank(values.subarray(member * size * size, (member + 1) * size * size), size),
+  );
+}
