@@ -316,10 +316,13 @@ test('yardsticks off-policy say where they cannot act, and what their keys ask f
 
 test('a file without a usable method, or without keys', () => {
   const cases: [string, string][] = [
-    ['steps: 3000', 'c.yaml:1:1: method: missing, expected vae-lstm, dreamer, planet, ppo, sac or dqn'],
+    [
+      'steps: 3000',
+      'c.yaml:1:1: method: missing, expected vae-lstm, dreamer, planet, tdmpc, ppo, sac or dqn',
+    ],
     [
       'steps: 3000\nmethod: dreamers',
-      'c.yaml:2:9: method: expected vae-lstm, dreamer, planet, ppo, sac or dqn, got "dreamers", did you mean dreamer?',
+      'c.yaml:2:9: method: expected vae-lstm, dreamer, planet, tdmpc, ppo, sac or dqn, got "dreamers", did you mean dreamer?',
     ],
     ['', 'c.yaml is empty, write at least `method: …` into it'],
     ['# only a comment', 'c.yaml is empty, write at least `method: …` into it'],
@@ -341,7 +344,7 @@ test('what is called otherwise elsewhere is named', () => {
     ['algorithm: ppo', 'c.yaml:1:1: algorithm: unknown key, did you mean `method`?'],
     [
       'method: dream_critc',
-      'c.yaml:1:9: method: expected vae-lstm, dreamer, planet, ppo, sac or dqn, got "dream_critc", did you mean dream-critic?',
+      'c.yaml:1:9: method: expected vae-lstm, dreamer, planet, tdmpc, ppo, sac or dqn, got "dream_critc", did you mean dream-critic?',
     ],
   ];
   for (const [text, message] of cases) assert.equal(complaint(text), message);
@@ -596,7 +599,8 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     const experiment = readConfig({ config: `${folderOfConfigs}/${file}`, set: [] });
     const stem = basename(file, '.yaml');
     const ofStem = dreams.includes(stem) ? 'dream-critic' : stem.replace(/^(ppo|sac|dqn)-.*/, '$1');
-    const arm = file.startsWith('dreamer') ? `dreamer-${stem.split('-')[0]}` : ofStem;
+    const family = /^(dreamer|tdmpc)/.exec(file)?.[1];
+    const arm = family ? `${family}-${stem.split('-')[0]}` : ofStem;
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
     assert.equal(experiment.name, stem === 'quick' || /^(ppo|sac|dqn)$/.test(arm) ? stem : arm, file);
     found.add(`${experiment.environment} ${experiment.method}`);

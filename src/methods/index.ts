@@ -12,6 +12,7 @@ import { rssmRules } from './rssm-keys.ts';
 import { type Rule, type RunLength, replayRules, transitionRules } from './rules.ts';
 import { sacSettings } from './sac/settings.ts';
 import { anyObservationAndAction, type Takes, vectorsAndAnyAction } from './takes.ts';
+import { tdmpcArm, tdmpcRules, tdmpcSettings } from './tdmpc/settings.ts';
 import { arm, arms, vaeLstmSettings } from './vae-lstm/settings.ts';
 
 /** The registry: one line per method. Settings load at once (they feed the config schema), agents on demand. */
@@ -43,6 +44,15 @@ export const methods = {
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./planet/agent.ts')).planet,
+  }),
+  tdmpc: defineMethod(tdmpcSettings, {
+    title: 'TD-MPC v1 and v2: planning in a latent model without a decoder, with values at the end of plans',
+    arm: tdmpcArm,
+    takes: vectorsAndAnyAction,
+    rules: tdmpcRules,
+    course: replayCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./tdmpc/agent.ts')).tdmpc,
   }),
   ppo: defineMethod(ppoSettings, {
     title: 'PPO, proximal policy optimisation: the model-free yardstick',

@@ -85,6 +85,22 @@ planner: { horizon: 3, candidates: 6, elites: 2, iterations: 2, warmStart: true 
 `,
     args: [],
   },
+  {
+    config: `${length}name: tiny
+engine: wasm
+method: tdmpc
+environment: Pendulum-v1
+randomSteps: 40
+pretraining: 5
+updateEvery: 2
+logEvery: 5
+replay: { capacity: 100, batch: 3, length: 3 }
+model: { latent: 6, simNorm: 3, hidden: 7, encoderHidden: 5, continueHead: false }
+twoHot: { bins: 7, limit: 3 }
+planner: { horizon: 2, candidates: 6, elites: 2, iterations: 2 }
+`,
+    args: [],
+  },
 ];
 
 export interface StartOptions {

@@ -1,0 +1,232 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { stopGradient } from '../../engine/stop-gradient.ts';
+import { toLatent } from '../../models/latent/layers.ts';
+import { latentModel } from '../../models/latent/model.ts';
+import type { LatentNetworks } from '../../models/latent/networks.ts';
+import type { Windows } from '../../models/windows.ts';
+import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
+import { movingAverage } from '../../nn/moving-average.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import type { Optimised } from '../../training/optimise.ts';
+import { memberMean } from '../../training/reduce.ts';
+import { actorLoss } from './actor-loss.ts';
+import { modelLoss, modelTerms, stepWeights, targets } from './losses.ts';
+import type { TdmpcSettings } from './settings.ts';
+import { type ByGroup, byGroup, GROUPS, layoutOf, type Weights } from './weights.ts';
+
+/** The terms of losses.csv, in order; a run reports those that it has. */
+export const LOSS_TERMS = [
+  'loss',
+  'consistency',
+  'reward',
+  'value',
+  'continue',
+  'actor',
+  'entropy',
+  'target_value',
+  'value_scale',
+  'latent_std',
+  'gradient_norm',
+  'actor_gradient_norm',
+  'weight_norm',
+] as const;
+
+export type LossTerm = (typeof LOSS_TERMS)[number];
+export type LossTerms = Partial<Record<LossTerm, tf.Tensor>>;
+
+/** All that is random in an update. */
+export interface UpdateNoise {
+  /** Which heads give the target and judge the actor: [members, 1, 2] each */
+  targetPair: tf.Tensor;
+  actorPair: tf.Tensor;
+  /** Of actions, with a policy; read in a box alone: [members, batch · time, numbers] and [members, batch · (time + 1), numbers] */
+  targetAction?: tf.Tensor;
+  actorAction?: tf.Tensor;
+}
+
+/** Hyper-parameters that may differ from member to member, or change from update to update: [members, 1] each. */
+export interface MemberScalars {
+  /** Of model, critic and actor. */
+  learningRate: tf.Tensor2D;
+  encoderLearningRate: tf.Tensor2D;
+  /** Rate of this update's step of the targets' average. */
+  target: tf.Tensor2D;
+}
+
+/** What an update is computed with, besides what it changes. */
+export interface UpdateContext {
+  networks: LatentNetworks;
+  settings: TdmpcSettings;
+  spaces: AgentSpaces;
+}
+
+/** A gradient of the model's losses, before clipping, and what the actor learns from. */
+export interface ModelGradients {
+  gradient: ByGroup<tf.Tensor2D>;
+  /** z_0 … z_H: [members, batch, time + 1, latent] */
+  latents: tf.Tensor4D;
+  terms: LossTerms;
+}
+
+/**
+ * @param windows with rewards in the units that are learnt
+ * @param importance of each window, where they were drawn by priorities: [members, batch]
+ */
+export function modelGradients(
+  { networks, settings, spaces }: UpdateContext,
+  before: Weights,
+  windows: Windows,
+  noise: UpdateNoise,
+  importance?: tf.Tensor2D,
+): ModelGradients {
+  const layouts = layoutOf(networks);
+  const split = byGroup((group) => layouts[group].split(before.learnt[group].parameters));
+  const actor = before.actor && networks.actor?.layout.unpack(before.actor.parameters);
+  const parameters = byGroup((group) => layouts[group].named(split[group]));
+  const model = latentModel(networks, { ...parameters, ...(actor && { actor }) }, spaces);
+  const averagedEncoder = before.target.encoder && layouts.encoder.unpack(before.target.encoder);
+  const average = {
+    critic: layouts.critic.unpack(before.target.critic),
+    ...(actor && { actor }),
+    encode:
+      averagedEncoder &&
+      ((observation: tf.Tensor) => {
+        const { encoderLayers } = networks.settings;
+        return toLatent(averagedEncoder, 'encoder', encoderLayers, observation, networks.settings, false);
+      }),
+  };
+  const weights = stepWeights(windows, settings.rho, importance);
+  const sample = { pair: noise.targetPair, action: noise.targetAction };
+  let seen: Omit<ModelGradients, 'gradient'> | undefined;
+  const loss = (): tf.Scalar => {
+    const wanted = stopGradient(() => targets(networks, model, average, windows, sample, settings.gamma));
+    const { shapesModel } = settings.critic;
+    const of = modelTerms(networks, model, parameters.critic, windows, wanted, weights, shapesModel);
+    const total = modelLoss(of.terms, settings);
+    seen = {
+      latents: tf.keep(of.latents),
+      terms: {
+        loss: total,
+        ...of.terms,
+        target_value: stopGradient(() => memberMean(wanted.value)),
+        latent_std: stopGradient(() => spread(wanted.latent)),
+      },
+    };
+    for (const term of Object.values(seen.terms)) tf.keep(term);
+    return tf.sum(total);
+  };
+  const { value, grads } = tf.valueAndGrads(loss)(GROUPS.flatMap((group) => split[group]));
+  value.dispose();
+  const rest = [...grads];
+  const gradient = byGroup((group) => layouts[group].join(rest.splice(0, split[group].length)));
+  return { gradient, ...seen! };
+}
+
+/** Mean over the numbers of a latent of their standard deviation over a batch: [members, …, latent] -> [members]. */
+function spread(latent: tf.Tensor): tf.Tensor1D {
+  const [members, size] = [latent.shape[0]!, latent.shape.at(-1)!];
+  const rows = tf.reshape(latent, [members, -1, size]);
+  const variance = tf.mean(tf.squaredDifference(rows, tf.mean(rows, 1, true)), 1);
+  return memberMean(tf.sqrt(variance));
+}
+
+/**
+ * One update, in TD-MPC2's order: the model with its value heads, the actor on the latents of the model before with the
+ * heads after it, then the averages.
+ */
+export function learn(
+  context: UpdateContext,
+  before: Weights,
+  windows: Windows,
+  noise: UpdateNoise,
+  correction: BiasCorrection,
+  scalars: MemberScalars,
+): { weights: Weights; terms: LossTerms } {
+  const { settings, networks } = context;
+  const { gradientClip } = settings.optimizer;
+  const { gradient, latents, terms } = modelGradients(context, before, windows, noise);
+  const squares = GROUPS.map((group) => tf.square(globalNorm(gradient[group])));
+  const norm = tf.sqrt(tf.addN(squares)) as tf.Tensor2D;
+  const learnt = byGroup((group): Optimised => {
+    const { parameters, moments } = before.learnt[group];
+    const rate = group === 'encoder' ? scalars.encoderLearningRate : scalars.learningRate;
+    return adam(parameters, gradient[group], norm, moments, correction, rate, gradientClip);
+  });
+  const acting =
+    before.actor && actorStep(context, before, learnt, { latents, windows, noise }, correction, scalars);
+  // Kept beyond the scope of its gradient.
+  latents.dispose();
+  const after = {
+    learnt,
+    ...(acting && { actor: acting.actor }),
+    target: {
+      critic: movingAverage(before.target.critic, learnt.critic.parameters, scalars.target),
+      ...(before.target.encoder && {
+        encoder: movingAverage(before.target.encoder, learnt.encoder.parameters, scalars.target),
+      }),
+    },
+    scale: acting?.scale ?? tf.clone(before.scale),
+  };
+  const all = [
+    ...GROUPS.map((group) => learnt[group].parameters),
+    ...(acting ? [acting.actor.parameters] : []),
+  ];
+  return {
+    weights: after,
+    terms: {
+      ...terms,
+      ...acting?.terms,
+      ...(networks.actor && settings.actor.scaled && { value_scale: tf.squeeze(tf.clone(after.scale), [1]) }),
+      gradient_norm: tf.squeeze(norm, [1]),
+      weight_norm: tf.squeeze(globalNorm(tf.concat(all, 1)), [1]),
+    },
+  };
+}
+
+/** One step of the actor. */
+function actorStep(
+  { networks, settings }: UpdateContext,
+  { actor: before, scale }: Weights,
+  learnt: ByGroup<Optimised>,
+  { latents, windows, noise }: { latents: tf.Tensor4D; windows: Windows; noise: UpdateNoise },
+  correction: BiasCorrection,
+  { learningRate }: MemberScalars,
+): { actor: Optimised; scale: tf.Tensor2D; terms: LossTerms } {
+  const { layout } = networks.actor!;
+  const split = layout.split(before!.parameters);
+  const critic = networks.criticLayout.unpack(learnt.critic.parameters);
+  const { mask } = stepWeights(windows, settings.rho);
+  const sample = { pair: noise.actorPair, action: noise.actorAction };
+  let seen: { scale: tf.Tensor2D; terms: LossTerms } | undefined;
+  const loss = (): tf.Scalar => {
+    const actor = layout.named(split);
+    const of = actorLoss(networks, { critic, actor }, latents, mask, sample, scale, settings);
+    seen = {
+      scale: tf.keep(of.scale),
+      terms: { actor: of.loss, ...(of.entropy && { entropy: of.entropy }) },
+    };
+    for (const term of Object.values(seen.terms)) tf.keep(term);
+    return tf.sum(of.loss);
+  };
+  const { value, grads } = tf.valueAndGrads(loss)(split);
+  value.dispose();
+  const gradient = layout.join(grads);
+  const norm = globalNorm(gradient);
+  const { gradientClip, actorEpsilon } = settings.optimizer;
+  const { parameters, moments } = before!;
+  const actor = adam(
+    parameters,
+    gradient,
+    norm,
+    moments,
+    correction,
+    learningRate,
+    gradientClip,
+    actorEpsilon,
+  );
+  return {
+    actor,
+    scale: seen!.scale,
+    terms: { ...seen!.terms, actor_gradient_norm: tf.squeeze(norm, [1]) },
+  };
+}

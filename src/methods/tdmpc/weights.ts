@@ -1,0 +1,94 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { LatentNetworks } from '../../models/latent/networks.ts';
+import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
+import type { ParameterLayout } from '../../nn/parameters.ts';
+import type { RandomStream } from '../../random/stream.ts';
+import type { Optimised } from '../../training/optimise.ts';
+import { weightsNamed } from '../../training/weights.ts';
+import type { TdmpcSettings } from './settings.ts';
+
+/** What the model's losses are differentiated by, each with moments of its own. */
+export const GROUPS = ['encoder', 'model', 'critic'] as const;
+export type Group = (typeof GROUPS)[number];
+export type ByGroup<T> = Record<Group, T>;
+
+/** Something of every group. */
+export const byGroup = <T>(of: (group: Group) => T): ByGroup<T> => ({
+  encoder: of('encoder'),
+  model: of('model'),
+  critic: of('critic'),
+});
+
+export const layoutOf = (networks: LatentNetworks): ByGroup<ParameterLayout> => ({
+  encoder: networks.encoder,
+  model: networks.model,
+  critic: networks.criticLayout,
+});
+
+/** Everything an update changes, each tensor `[members, …]`. */
+export interface Weights {
+  learnt: ByGroup<Optimised>;
+  /** Absent where there is no actor. */
+  actor?: Optimised;
+  /** Moving averages: of the value heads, and of the encoder where it gives targets. */
+  target: { critic: tf.Tensor2D; encoder?: tf.Tensor2D };
+  /** S, what values are divided by for the actor: [members, 1] */
+  scale: tf.Tensor2D;
+}
+
+/** Fresh weights from each member's streams; averages start at the weights themselves, S at 1. */
+export function initialWeights(
+  networks: LatentNetworks,
+  { model: { averagedTarget } }: TdmpcSettings,
+  streams: (name: string) => readonly RandomStream[],
+): Weights {
+  const fresh = (name: string, layout: ParameterLayout): Optimised => {
+    const parameters = layout.initialise(streams(`${name}-weights`));
+    return { parameters, moments: zeroMoments(parameters.shape[0], layout.size) };
+  };
+  const layouts = layoutOf(networks);
+  const learnt = byGroup((group) => fresh(group, layouts[group]));
+  return {
+    learnt,
+    ...(networks.actor && { actor: fresh('actor', networks.actor.layout) }),
+    target: {
+      critic: learnt.critic.parameters.clone(),
+      ...(averagedTarget && { encoder: learnt.encoder.parameters.clone() }),
+    },
+    scale: tf.ones([learnt.model.parameters.shape[0], 1]),
+  };
+}
+
+const namedOptimised = (name: string, { parameters, moments }: Optimised): [string, tf.Tensor2D][] => [
+  [name, parameters],
+  [`${name}.mean`, moments.mean],
+  [`${name}.square`, moments.square],
+];
+
+/** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
+export const namedWeights = ({ learnt, actor, target, scale }: Weights): [string, tf.Tensor2D][] => [
+  ...GROUPS.flatMap((group) => namedOptimised(group, learnt[group])),
+  ...(actor ? namedOptimised('actor', actor) : []),
+  ['target.critic', target.critic],
+  ...(target.encoder ? [['target.encoder', target.encoder] satisfies [string, tf.Tensor2D]] : []),
+  ['value_scale', scale],
+];
+
+/** The inverse of `namedWeights`. */
+export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
+  const get = (name: string) => weightsNamed(tensors, name);
+  const moments = (name: string): AdamMoments => ({
+    mean: get(`${name}.mean`),
+    square: get(`${name}.square`),
+  });
+  const optimised = (name: string): Optimised => ({ parameters: get(name), moments: moments(name) });
+  return {
+    learnt: byGroup(optimised),
+    ...(tensors.has('actor') && { actor: optimised('actor') }),
+    target: {
+      critic: get('target.critic'),
+      ...(tensors.has('target.encoder') && { encoder: get('target.encoder') }),
+    },
+    scale: get('value_scale'),
+  };
+}
