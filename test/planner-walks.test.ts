@@ -7,7 +7,7 @@ import { scope } from '../src/engine/scope.ts';
 import type { Space } from '../src/envs/spaces.ts';
 import { policyHead } from '../src/models/policy-head.ts';
 import type { WorldModel } from '../src/models/world-model.ts';
-import { type Judgement, judge, judgingNoise, WORST } from '../src/planning/judge.ts';
+import { type Judgement, judgingNoise, predictedReturns, WORST } from '../src/planning/judge.ts';
 import type { PlannableModel } from '../src/planning/planner.ts';
 import { type PlannerSettings, plannerSettings } from '../src/planning/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
@@ -102,7 +102,9 @@ for (const engine of processorEngines) {
               noise.map(({ shape }) => shape[2]),
             );
             const state = { position: upload(positions), push: upload(pushes) };
-            return read(judge(model, judgement, state, upload(given) as tf.Tensor4D, noise)).slice();
+            return read(
+              predictedReturns(model, judgement, state, upload(given) as tf.Tensor4D, noise),
+            ).slice();
           });
           const part = ({ data }: { data: Float32Array }, index: number, count: number) => {
             const size = data.length / count;
@@ -326,7 +328,7 @@ describe('every planner', () => {
       const model = { ...walk([[0]], box(1)), reward };
       const state = { position: tf.ones([1, 1, 1]), push: tf.zeros([1, 1, 1]) };
       const judgement = { horizon: 1, termination: 'soft', bootstrap: undefined } as const;
-      const worth = judge(model, judgement, state, tf.tensor4d([[[[0]], [[-1]]]]), []);
+      const worth = predictedReturns(model, judgement, state, tf.tensor4d([[[[0]], [[-1]]]]), []);
       assertClose(read(worth), [WORST, -10], 0.01);
     });
   });

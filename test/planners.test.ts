@@ -7,7 +7,7 @@ import { scope } from '../src/engine/scope.ts';
 import { type BestSoFar, better, iteration } from '../src/planning/cem.ts';
 import { colouring } from '../src/planning/coloured-noise.ts';
 import * as improved from '../src/planning/icem.ts';
-import { judge } from '../src/planning/judge.ts';
+import { predictedReturns } from '../src/planning/judge.ts';
 import * as pathIntegral from '../src/planning/mppi.ts';
 import { type Proposal, proposalFamily } from '../src/planning/proposals.ts';
 import { processorEngines } from './support/engine-here.ts';
@@ -252,7 +252,7 @@ for (const engine of processorEngines) {
               proposal,
               policyPlans as tf.Tensor4D,
               drawn,
-              (plans) => judge(model, own, state, plans, ofReturns),
+              (plans) => predictedReturns(model, own, state, plans, ofReturns),
             );
             assertClose(read(done.returns), step.values, 1e-4, `returns ${i}`);
             assert.deepEqual([...read(done.elites)], step.eliteIndices);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { States } from '../models/world-model.ts';
 import type { Noise } from '../training/acting.ts';
-import { judge, judgement, judgingNoise } from './judge.ts';
+import { judgement, judgingNoise, predictedReturns } from './judge.ts';
 import { NoiseDealer } from './noise-dealer.ts';
 import type { Ground, Planner } from './planner.ts';
 import { type Proposal, type ProposalFamily, proposalFamily } from './proposals.ts';
@@ -42,7 +42,7 @@ export function cem<State extends States>(
         const drawn = tf.reshape(dealer.one(), [rows, candidates, horizon, actions]) as tf.Tensor4D;
         const ofReturns = dealer.many(ofJudging.length);
         const done = iteration(family, proposal, drawn, elites, (plans) =>
-          judge(model, judged, state, plans, ofReturns),
+          predictedReturns(model, judged, state, plans, ofReturns),
         );
         proposal = done.proposal;
         best = better(best, done);

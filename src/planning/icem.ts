@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { States } from '../models/world-model.ts';
 import type { Noise } from '../training/acting.ts';
 import { coloured } from './coloured-noise.ts';
-import { judge, judgement, judgingNoise, WORST } from './judge.ts';
+import { judgement, judgingNoise, predictedReturns, WORST } from './judge.ts';
 import { NoiseDealer } from './noise-dealer.ts';
 import type { Ground, Planner } from './planner.ts';
 import { mix, moments } from './proposals.ts';
@@ -48,7 +48,7 @@ export function icem<State extends States>(
         const ofReturns = dealer.many(ofJudging[i]!.length);
         const isLast = i === populations.length - 1;
         done = iteration(settings, search, drawn, isLast, (plans) =>
-          judge(model, judged, state, plans, ofReturns),
+          predictedReturns(model, judged, state, plans, ofReturns),
         );
         search = done.next;
       }

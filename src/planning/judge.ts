@@ -68,7 +68,7 @@ const valueNoise = <State extends States>(
  * @param noise of `judgingNoise`: [members, environments, size] each
  * @returns [members · environments, plans]
  */
-export function judge<State extends States>(
+export function predictedReturns<State extends States>(
   model: PlannableModel<State>,
   { horizon, termination, bootstrap }: Judgement,
   state: State,

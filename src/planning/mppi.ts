@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { rollOut } from '../models/roll-out.ts';
 import type { States } from '../models/world-model.ts';
 import type { Noise } from '../training/acting.ts';
-import { judge, judgement, judgingNoise } from './judge.ts';
+import { judgement, judgingNoise, predictedReturns } from './judge.ts';
 import { NoiseDealer } from './noise-dealer.ts';
 import type { Ground, Planner, Problem } from './planner.ts';
 import { mix, type Proposal, sampleChoices } from './proposals.ts';
@@ -65,7 +65,7 @@ export function mppi<State extends States>(
         const noise = tf.reshape(dealer.one(), [rows, ofProposal, horizon, actions]) as tf.Tensor4D;
         const ofReturns = dealer.many(ofJudging.length);
         weighed = iteration(settings, proposal, policyPlans, noise, (plans) =>
-          judge(model, judged, state, plans, ofReturns),
+          predictedReturns(model, judged, state, plans, ofReturns),
         );
         proposal = weighed.proposal;
       }

@@ -3,7 +3,7 @@ import { oneHot } from '../engine/one-hot.ts';
 import type { Space } from '../envs/spaces.ts';
 import type { States } from '../models/world-model.ts';
 import type { Noise } from '../training/acting.ts';
-import { judge, judgement, judgingNoise } from './judge.ts';
+import { judgement, judgingNoise, predictedReturns } from './judge.ts';
 import { NoiseDealer } from './noise-dealer.ts';
 import type { Ground, Planner } from './planner.ts';
 import { pick } from './rows.ts';
@@ -32,7 +32,7 @@ export function shooting<State extends States>(
       const dealer = new NoiseDealer(given);
       const uniform = tf.reshape(dealer.one(), [rows, candidates, horizon, drawn]) as tf.Tensor4D;
       const plans = anyActions(actionSpace, uniform);
-      const returns = judge(model, judged, state, plans, dealer.many(noise.length - 1));
+      const returns = predictedReturns(model, judged, state, plans, dealer.many(noise.length - 1));
       const best = pick(plans, tf.expandDims(tf.argMax(returns, 1), 1));
       const next = firstStep(tf.reshape(best, [rows, horizon, actions]));
       return { action: tf.reshape(next, [members, environments, actions]) as tf.Tensor3D };
