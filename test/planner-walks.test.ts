@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { startEngine } from '../src/engine/engine.ts';
 import { scope } from '../src/engine/scope.ts';
+import { environmentEntry } from '../src/envs/index.ts';
 import type { Space } from '../src/envs/spaces.ts';
 import { policyHead } from '../src/models/policy-head.ts';
 import type { WorldModel } from '../src/models/world-model.ts';
@@ -11,7 +12,8 @@ import { type Judgement, judgingNoise, predictedReturns, WORST } from '../src/pl
 import type { PlannableModel } from '../src/planning/planner.ts';
 import { type PlannerSettings, plannerSettings } from '../src/planning/settings.ts';
 import { RandomStream } from '../src/random/stream.ts';
-import { ActingLoop } from '../src/training/acting.ts';
+import { ActingLoop, type Actor } from '../src/training/acting.ts';
+import { complete, evaluate, evaluationStreams } from '../src/training/evaluate.ts';
 import { processorEngines } from './support/engine-here.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';
 import type { Walk } from './support/walk-model.ts';
@@ -360,6 +362,26 @@ describe('every planner', () => {
     assert.ok(followed < 1e-5, `${followed}`);
     const strayed = await play('auto', 'sampled');
     assert.ok(strayed > 0.05, `${strayed}`);
+  });
+
+  test('that is not random plays fewer episodes at once the more it tries', async () => {
+    const entry = environmentEntry('CartPole-v1');
+    const played: number[] = [];
+    const actor: Actor = {
+      carrySize: 0,
+      noise: { sampled: [], greedy: [] },
+      trajectories: 2 ** 16,
+      act: async ({ observations, carry }) => {
+        const environments = observations.length / entry.observationNames.length;
+        if (played.at(-1) !== environments) played.push(environments);
+        return { actions: new Int32Array(environments), carry };
+      },
+    };
+    await complete(evaluate(actor, entry, 'online', 5, 0, evaluationStreams([1], 'played')));
+    assert.deepEqual(played, [2, 1]);
+    const enumerating = actorFor([[0]], choices(3), settingsOf('enumeration', { horizon: 4 }));
+    assert.equal(enumerating.trajectories, 81);
+    enumerating.dispose();
   });
 
   test('defaults are those of the configs', () => {

@@ -148,7 +148,7 @@ export function plannerSettingsWith(defaults: PlannerDefaults = {}) {
       momentum: momentum(0.1),
       temperature: z
         .number()
-        .min(0)
+        .gt(0)
         .default(defaults.temperature ?? 0.5)
         .describe(
           'τ of the weights exp(τ (return − best return)) of the elites, in rewards as the model sees them (TD-MPC2: 0.5)',

@@ -1,6 +1,7 @@
 import { experience } from './lists/experience.ts';
 import { learning } from './lists/learning.ts';
 import { metrics } from './lists/metrics.ts';
+import { planning } from './lists/planning.ts';
 import { policyOptimisation } from './lists/ppo.ts';
 import { resuming } from './lists/resuming.ts';
 import { statistics } from './lists/statistics.ts';
@@ -11,6 +12,7 @@ import type { Group } from './mutant.ts';
 export const groups: readonly Group[] = [
   ...metrics,
   ...learning,
+  ...planning,
   ...policyOptimisation,
   ...offPolicy,
   ...experience,

@@ -3,6 +3,7 @@
 const vaeLstm = 'src/methods/vae-lstm';
 const ppo = 'src/methods/ppo';
 const training = 'src/training';
+const planning = 'src/planning';
 
 export const source = {
   losses: `${vaeLstm}/losses.ts`,
@@ -34,6 +35,14 @@ export const source = {
   trainingState: `${training}/training-state.ts`,
   train: `${training}/train.ts`,
   weights: `${training}/weights.ts`,
+  cem: `${planning}/cem.ts`,
+  colouredNoise: `${planning}/coloured-noise.ts`,
+  enumeration: `${planning}/enumeration.ts`,
+  icem: `${planning}/icem.ts`,
+  judge: `${planning}/judge.ts`,
+  mppi: `${planning}/mppi.ts`,
+  proposals: `${planning}/proposals.ts`,
+  warmStart: `${planning}/warm-start.ts`,
   actorLoss: 'src/models/actor-loss.ts',
   diagnostics: 'src/models/diagnostics.ts',
   dreams: 'src/models/dreams.ts',
@@ -72,6 +81,8 @@ export const tests = {
   losses: test('losses'),
   metrics: test('model-metrics'),
   nn: test('nn'),
+  planners: test('planners'),
+  plannerWalks: test('planner-walks'),
   ppo: test('ppo'),
   resume: test('resume'),
   runs: test('runs'),
