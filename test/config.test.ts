@@ -316,13 +316,10 @@ test('yardsticks off-policy say where they cannot act, and what their keys ask f
 
 test('a file without a usable method, or without keys', () => {
   const cases: [string, string][] = [
-    [
-      'steps: 3000',
-      'c.yaml:1:1: method: missing, expected vae-lstm, dreamer, planet, tdmpc, ppo, sac or dqn',
-    ],
+    ['steps: 3000', `c.yaml:1:1: method: missing, expected ${alternatives(methodNames)}`],
     [
       'steps: 3000\nmethod: dreamers',
-      'c.yaml:2:9: method: expected vae-lstm, dreamer, planet, tdmpc, ppo, sac or dqn, got "dreamers", did you mean dreamer?',
+      `c.yaml:2:9: method: expected ${alternatives(methodNames)}, got "dreamers", did you mean dreamer?`,
     ],
     ['', 'c.yaml is empty, write at least `method: …` into it'],
     ['# only a comment', 'c.yaml is empty, write at least `method: …` into it'],
@@ -344,7 +341,7 @@ test('what is called otherwise elsewhere is named', () => {
     ['algorithm: ppo', 'c.yaml:1:1: algorithm: unknown key, did you mean `method`?'],
     [
       'method: dream_critc',
-      'c.yaml:1:9: method: expected vae-lstm, dreamer, planet, tdmpc, ppo, sac or dqn, got "dream_critc", did you mean dream-critic?',
+      `c.yaml:1:9: method: expected ${alternatives(methodNames)}, got "dream_critc", did you mean dream-critic?`,
     ],
   ];
   for (const [text, message] of cases) assert.equal(complaint(text), message);

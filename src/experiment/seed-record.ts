@@ -4,6 +4,7 @@ import type { MediaFolder } from '../runs/media-folder.ts';
 import type { DoneInfo } from '../runs/records.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import type { Agent, AgentState } from '../training/agent.ts';
+import { episodeColumns, episodesDrained } from '../training/episode-log.ts';
 import type { Row } from '../training/events.ts';
 import { lossColumns } from '../training/loss-log.ts';
 import type { MemberState } from '../training/state.ts';
@@ -17,6 +18,8 @@ export class SeedRecord {
   readonly state: MemberState | undefined;
   readonly #metrics: CsvLog;
   readonly #losses: CsvLog;
+  /** Of a method that logs the episodes of training. */
+  readonly #episodes: CsvLog | undefined;
   readonly #media: MediaFolder;
   readonly #stopWhen: Experiment['stopWhen'];
   /** Seconds of training so far, summed over all sittings. */
@@ -45,6 +48,11 @@ export class SeedRecord {
     const stands = (at: number) => written(at) && isEvaluated(experiment, at);
     const rows = this.#metrics.keep(stands);
     this.#losses.keep((at) => at <= step);
+    if (agent.logsEpisodes) {
+      this.#episodes = this.folder.openEpisodes(episodeColumns);
+      const drained = episodesDrained(this.state);
+      this.#episodes.keep((at) => at <= drained);
+    }
     this.#media = this.folder.media(experiment.evaluation.every);
     this.#media.keep(stands);
     this.#rewards = rows.flatMap(({ reward_mean }) => reward_mean ?? []);
@@ -67,6 +75,10 @@ export class SeedRecord {
 
   appendLosses(row: Row): void {
     this.#losses.append({ seed: this.seed, ...row });
+  }
+
+  appendEpisodes(rows: readonly Row[]): void {
+    this.#episodes?.append(...rows.map((row) => ({ seed: this.seed, ...row })));
   }
 
   /** Writes the picture of the evaluation that is about to be appended: after a kill between the two, it is made again. */

@@ -189,20 +189,21 @@ export class Sitting {
   }
 
   /**
-   * The pending seeds that train in one batch, each batch in one worker: a seed alone; on an engine that stacks members,
-   * those of a worker's equal share of all seeds that stand at the same step. Shares do not depend on what is done, so
+   * The pending seeds that train in one batch, each batch in one worker: a seed alone; on an engine that stacks members, or
+   * by a method that needs none, those of a worker's equal share of all seeds that stand at the same step. Shares do not depend on what is done, so
    * a resumed run stacks the seeds that the first sitting stacked.
    */
   rides(workers: number): number[][] {
     const { seeds } = this.experiment;
-    const shares = this.used.engine.stacksMembers ? Math.min(workers, seeds.length) : seeds.length;
-    const together = new Map<string, number[]>();
+    const together = this.used.engine.stacksMembers || methods[this.experiment.method].withoutEngine;
+    const shares = together ? Math.min(workers, seeds.length) : seeds.length;
+    const rides = new Map<string, number[]>();
     for (const seed of this.pending) {
       const share = Math.floor((seeds.indexOf(seed) * shares) / seeds.length);
       const ride = `share ${share} at step ${this.stepOf(seed)}`;
-      together.set(ride, [...(together.get(ride) ?? []), seed]);
+      rides.set(ride, [...(rides.get(ride) ?? []), seed]);
     }
-    return [...together.values()];
+    return [...rides.values()];
   }
 
   /** Makes the folder that of the longer run, or of more seeds, where that is asked for: before any worker writes. */

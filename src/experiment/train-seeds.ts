@@ -137,6 +137,9 @@ export async function trainSeeds(
     } else if (event.kind === 'losses') {
       beforeWrite();
       member.appendLosses(event.row);
+    } else if (event.kind === 'episodes') {
+      beforeWrite();
+      member.appendEpisodes(event.rows);
     } else {
       const step = event.row.env_step!;
       const filmed = { agent, member: event.member, seed, step };

@@ -10,7 +10,8 @@ import { learningCurves, MOST_PANELS, type Threshold } from './learning-curve.ts
 import { openLoopFigure } from './open-loop.ts';
 import { type Arm, meanWords, type Series, series } from './series.ts';
 import { sweepFigures } from './sweep.ts';
-import { linearAxis, logarithmicAxis, SCHEMA } from './theme.ts';
+import { linearAxis, logarithmicAxis, SCHEMA, wholeLogarithmicAxis } from './theme.ts';
+import { commonEpisodes, cumulativeReward, episodeLengths } from './training-episodes.ts';
 import { wallTimeFigure } from './wall-time.ts';
 
 export { renderSvg } from './render.ts';
@@ -19,6 +20,7 @@ export type { Arm } from './series.ts';
 /** In characters. */
 const LONGEST_LABEL = 30;
 
+const STEPS = 'Environment steps';
 const PARTS = 'the mean over seeds, its bootstrap 95 % interval and each seed';
 const IN_PANELS = `${PARTS} (faint), the other arms' means in grey`;
 
@@ -44,6 +46,7 @@ export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]):
       data: series(arms, { logarithmic: false }, column('reward_mean')),
       draw: (data: Series) =>
         learningCurves(labels, data, {
+          xTitle: STEPS,
           yTitle: 'Mean reward per episode',
           axis: linearAxis([...data.seeds, ...thresholds].map(({ y }) => y)),
           thresholds,
@@ -58,6 +61,7 @@ export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]):
       data: series(arms, { logarithmic: true }, column('prediction_mse')),
       draw: (data: Series) =>
         learningCurves(labels, data, {
+          xTitle: STEPS,
           yTitle: 'Prediction error (raw units²)',
           axis: logarithmicAxis,
           thresholds: [],
@@ -82,6 +86,36 @@ export function figures(runs: readonly Arm[], thresholds: readonly Threshold[]):
       ]),
       counted: 'workers',
       draw: (data: Series) => wallTimeFigure(labels, data, 'Wall time per seed (minutes)'),
+    },
+    {
+      name: 'figure-episodes',
+      title: 'Steps per episode of training',
+      caption: `As acted, exploration included, up to the last episode that every seed has finished, an arm in each panel: ${IN_PANELS}.${cut}`,
+      wide,
+      data: series(arms, { logarithmic: true }, episodeLengths(commonEpisodes(arms))),
+      draw: (data: Series) =>
+        learningCurves(labels, data, {
+          xTitle: 'Episode',
+          yTitle: 'Steps per episode',
+          axis: wholeLogarithmicAxis,
+          thresholds: [],
+          note: () => '',
+        }),
+    },
+    {
+      name: 'figure-cumulative',
+      title: 'Cumulative reward of training',
+      caption: `The returns of the episodes of training that have ended, summed, an arm in each panel: ${IN_PANELS}.${cut}`,
+      wide,
+      data: series(arms, { logarithmic: false }, cumulativeReward),
+      draw: (data: Series) =>
+        learningCurves(labels, data, {
+          xTitle: STEPS,
+          yTitle: 'Cumulative reward',
+          axis: linearAxis(data.seeds.map(({ y }) => y)),
+          thresholds: [],
+          note: () => '',
+        }),
     },
   ];
   return candidates

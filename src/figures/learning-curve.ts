@@ -2,7 +2,14 @@ import type { TopLevelSpec } from 'vega-lite';
 import type { LayerSpec } from 'vega-lite/types_unstable/spec/layer.js';
 import { grouped } from '../words.ts';
 import type { Series } from './series.ts';
-import { armChannels, type linearAxis, type logarithmicAxis, page, stepAxis } from './theme.ts';
+import {
+  armChannels,
+  type linearAxis,
+  type logarithmicAxis,
+  page,
+  stepAxis,
+  type wholeLogarithmicAxis,
+} from './theme.ts';
 
 /** A rule across a learning curve. */
 export interface Threshold {
@@ -12,8 +19,9 @@ export interface Threshold {
 
 /** How learning curves are drawn. */
 interface Look {
+  xTitle: string;
   yTitle: string;
-  axis: ReturnType<typeof linearAxis> | typeof logarithmicAxis;
+  axis: ReturnType<typeof linearAxis> | typeof logarithmicAxis | typeof wholeLogarithmicAxis;
   thresholds: readonly Threshold[];
   /** A line under an arm's name; empty: none. */
   note: (arm: string) => string;
@@ -35,7 +43,7 @@ const PLOTS = [
 ] as const;
 
 /**
- * A quantity against environment steps, a panel per arm, all with the same axes: the mean over seeds as a line, its
+ * A quantity against environment steps, or against episodes, a panel per arm, all with the same axes: the mean over seeds as a line, its
  * bootstrap 95 % interval as a band, each seed as a faint line, and the other arms' means in grey. The axis ends where
  * `commonEnd` says; what lies beyond is told in words.
  *
@@ -90,7 +98,7 @@ function panel(
   arms: readonly string[],
   series: Series,
   end: number,
-  { yTitle, axis: { scale, axis }, thresholds }: Look,
+  { xTitle, yTitle, axis: { scale, axis }, thresholds }: Look,
   { left, lowest, labelled }: Place,
 ): LayerSpec<string>['layer'] {
   const { colour } = armChannels(arms, series.arms);
@@ -98,7 +106,7 @@ function panel(
   const x = {
     field: 'x',
     type: 'quantitative',
-    title: lowest ? 'Environment steps' : null,
+    title: lowest ? xTitle : null,
     axis: { ...stepAxis, tickCount: 5, labels: lowest },
     scale: { domainMin: 0, domainMax: end, nice: false },
   } as const;
@@ -177,13 +185,13 @@ function thresholdLayers(axis: object, labelled: boolean): LayerSpec<string>['la
   ];
 }
 
-/** The last environment step of an arm's curve. */
+/** The last x of an arm's curve. */
 function endOf({ means }: Series, arm: string): number {
   return means.findLast((point) => point.arm === arm)!.x;
 }
 
 /**
- * The furthest environment step that at least half of the arms reach: one arm that was trained for longer does not
+ * The furthest x that at least half of the arms reach: one arm that was trained for longer does not
  * squeeze the others into a corner.
  */
 function commonEnd(series: Series): number {

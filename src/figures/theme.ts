@@ -29,6 +29,12 @@ export const logarithmicAxis = {
   axis: { format: '.0e', tickCount: 5 },
 } as const;
 
+/** The same of counts: `100`. */
+export const wholeLogarithmicAxis = {
+  scale: logarithmicAxis.scale,
+  axis: { format: '~s', tickCount: 5 },
+} as const;
+
 /**
  * How figures look: text of 7 to 8 points at their printed size, in a typeface that every system has or replaces by
  * one like it, and no mark that needs colour to be told apart.

@@ -6,6 +6,7 @@ import type { AgentSpaces } from '../training/agent-spaces.ts';
 import { type Course, replayCourse } from './course.ts';
 import { dqnSettings } from './dqn/settings.ts';
 import { dreamerArm, dreamerRules, dreamerSettings } from './dreamer/settings.ts';
+import { dynaArm, dynaCourse, dynaRules, dynaSettings } from './dyna/settings.ts';
 import { planetRules, planetSettings } from './planet/settings.ts';
 import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
 import { rssmRules } from './rssm-keys.ts';
@@ -54,6 +55,17 @@ export const methods = {
     keysOverSteps: () => [],
     load: async () => (await import('./tdmpc/agent.ts')).tdmpc,
   }),
+  dyna: defineMethod(dynaSettings, {
+    title: 'Tabular Dyna: Q-learning that plans in a table of what it has seen',
+    arm: dynaArm,
+    takes: { actions: ['discrete'], observations: [1], finiteStates: true },
+    environment: 'DynaMaze',
+    withoutEngine: true,
+    rules: dynaRules,
+    course: dynaCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./dyna/agent.ts')).dyna,
+  }),
   ppo: defineMethod(ppoSettings, {
     title: 'PPO, proximal policy optimisation: the model-free yardstick',
     arm: () => 'ppo',
@@ -101,6 +113,8 @@ interface Definition<Settings> {
   takes: Takes;
   /** Where it acts unless a config says otherwise; default: CartPole-v1. */
   environment?: string;
+  /** Whether no engine computes anything of it: its seeds then ride together in a worker on any. Default: false. */
+  withoutEngine?: boolean;
   /** What must hold between its keys. */
   rules: readonly Rule<Settings & RunLength>[];
   course: (config: Settings & RunLength) => Course;
@@ -124,6 +138,7 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
     settings,
     takes: definition.takes,
     environment: definition.environment ?? 'CartPole-v1',
+    withoutEngine: definition.withoutEngine ?? false,
     arm: (config: object) => definition.arm(read(config)),
     arms: definition.arms ?? {},
     keysOverSteps: (config: object) => definition.keysOverSteps(read(config)),

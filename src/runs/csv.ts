@@ -114,9 +114,9 @@ export class CsvLog {
     }
   }
 
-  /** Appends a row and waits until it is on the disk. @throws UserError when the operating system refuses. */
-  append(row: Row): void {
-    appendLines(this.file, stringify([cellsOf(this.columns, row)]));
+  /** Appends rows and waits until they are on the disk. @throws UserError when the operating system refuses. */
+  append(...rows: readonly Row[]): void {
+    appendLines(this.file, stringify(rows.map((row) => cellsOf(this.columns, row))));
   }
 
   /**

@@ -11,7 +11,7 @@ import { onDisk, readText } from './atomic.ts';
 import { numericRows, readCsv } from './csv.ts';
 import { faultOf } from './fault.ts';
 import { type DoneInfo, isFinished, type RunInfo, readRunInfo } from './records.ts';
-import { SeedFolder } from './seed-folder.ts';
+import { SeedFolder, TRAINING_EPISODES } from './seed-folder.ts';
 import { isSweepFolder, readSweep, settingsOf, sweptKeys } from './sweep-folder.ts';
 import { companions, readWorkers } from './workers.ts';
 
@@ -19,6 +19,8 @@ import { companions, readWorkers } from './workers.ts';
 export interface FinishedSeed {
   seed: number;
   rows: Row[];
+  /** Row by row of training-episodes.csv, where its method logs the episodes of training. */
+  episodes?: Row[] | undefined;
   done: DoneInfo;
   /** The seeds that trained in its worker process, itself among them; null where that is not known or changed. */
   worker: readonly number[] | null;
@@ -64,7 +66,10 @@ export function readRun(dir: string, likely?: Experiment): Run {
     const folder = new SeedFolder(dir, seed);
     const done = folder.done();
     if (done === undefined || !isFinished(done, experiment)) unfinished.push(seed);
-    else seeds.push({ seed, rows: readMetrics(folder), done, worker: companions(seed, done, workers) });
+    else {
+      const rows = { rows: readMetrics(folder), episodes: readEpisodes(folder) };
+      seeds.push({ seed, ...rows, done, worker: companions(seed, done, workers) });
+    }
   }
   const name = basename(resolve(dir));
   return { dir, name, info, experiment, configText, cell: null, seeds, unfinished, faulty: [] };
@@ -215,4 +220,11 @@ export function readMetrics(folder: SeedFolder): Row[] {
     throw new UserError(`${file}: missing; restore it from a copy, or give another folder`);
   }
   return numericRows(table.rows, file);
+}
+
+/** The rows of a finished seed's training-episodes.csv; undefined where there is none. @throws UserError when it is damaged. */
+function readEpisodes(folder: SeedFolder): Row[] | undefined {
+  const file = join(folder.dir, TRAINING_EPISODES);
+  const table = readCsv(file);
+  return table && numericRows(table.rows, file);
 }

@@ -16,6 +16,9 @@ import { type FailedUpdate, readFailure, writeFailure } from './failure.ts';
 import { MediaFolder } from './media-folder.ts';
 import { type DoneInfo, readDoneInfo, writeDoneInfo } from './records.ts';
 
+/** The episodes of training: apart from episodes.csv, in which `wm eval` lists those that it played. */
+export const TRAINING_EPISODES = 'training-episodes.csv';
+
 /**
  * One seed's folder, `seed-N` in a run folder. Making the object touches nothing, so that a worker process
  * can have its own; who holds the run's lock sees to it that each seed has one writer.
@@ -53,6 +56,11 @@ export class SeedFolder {
   /** Opens losses.csv, one row per log interval; otherwise like `openMetrics`. */
   openLosses(columns: readonly string[]): CsvLog {
     return this.#openLog('losses.csv', columns);
+  }
+
+  /** Opens training-episodes.csv, one row per episode of training; otherwise like `openMetrics`. */
+  openEpisodes(columns: readonly string[]): CsvLog {
+    return this.#openLog(TRAINING_EPISODES, columns);
   }
 
   /** Its pictures, one of each evaluation. @param every environment steps between two evaluations */

@@ -1,4 +1,4 @@
-import type { EnvironmentEntry } from '../envs/index.ts';
+import type { EnvironmentEntry, FiniteStates } from '../envs/index.ts';
 import { isImage, type Space, spaceSize } from '../envs/spaces.ts';
 
 /** What an agent must know of the environment. */
@@ -16,12 +16,14 @@ export interface AgentSpaces {
   /** The largest |reward| of a step, 1 at least where all are 0: what rewards are divided by before a model sees them. */
   rewardScale: number;
   actionSpace: Space;
+  /** The states one by one, where the environment tells them. */
+  states?: FiniteStates | undefined;
   /** Numbers that a network sees of an action: one for each choice, or for each dimension of the box. */
   actions: number;
 }
 
 /** What an agent must know of an environment. */
-export function agentSpaces({ make, observationScale, rewardRange }: EnvironmentEntry): AgentSpaces {
+export function agentSpaces({ make, observationScale, rewardRange, states }: EnvironmentEntry): AgentSpaces {
   const { observationSpace, actionSpace } = make();
   const { shape } = observationSpace;
   return {
@@ -32,6 +34,7 @@ export function agentSpaces({ make, observationScale, rewardRange }: Environment
     rewardRange,
     rewardScale: Math.max(...rewardRange.map(Math.abs)) || 1,
     actionSpace,
+    states,
     actions: spaceSize(actionSpace),
   };
 }

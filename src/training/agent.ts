@@ -1,6 +1,7 @@
 import type { EnvironmentEntry } from '../envs/index.ts';
 import type { Actor } from './acting.ts';
 import type { AgentSpaces } from './agent-spaces.ts';
+import type { EpisodeLog } from './episode-log.ts';
 import type { Row } from './events.ts';
 import type { Sequences } from './replay.ts';
 import type { NamedArray } from './state.ts';
@@ -31,6 +32,9 @@ export interface Agent extends Actor {
   readonly lossTerms: readonly string[];
   /** Names of the model's own metrics, in order: columns of metrics.csv. */
   readonly diagnostics: readonly string[];
+
+  /** Whether its learner keeps a log of the episodes of training: rows of training-episodes.csv. Absent: it does not. */
+  readonly logsEpisodes?: boolean;
 
   /** Begins to learn in an environment, every member from an episode's start; the weights stay the agent's. */
   learner(environment: EnvironmentEntry): Learner;
@@ -68,6 +72,8 @@ export interface Agent extends Actor {
 export interface Learner {
   /** Environments that each member acts in: the environment steps that a round takes. */
   readonly environments: number;
+  /** The episodes of training, in a method that logs them. */
+  readonly episodes?: EpisodeLog;
 
   /**
    * One step in every environment, then the gradient updates that are due.

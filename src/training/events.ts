@@ -24,5 +24,7 @@ export type TrainingEvent =
   /** `recorded` are the first of the episodes that the averaged policy played. */
   | { kind: 'evaluation'; member: number; row: Row; recorded: Sequences }
   | { kind: 'losses'; member: number; row: Row }
+  /** Episodes of training that have ended since the last of these, one at least; see `EpisodeLog`. */
+  | { kind: 'episodes'; member: number; rows: Row[] }
   /** A member whose losses or weights are not finite. It gets no further events; the others go on. */
   | { kind: 'failure'; member: number; step: number; update: number; reason: string };

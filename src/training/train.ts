@@ -125,6 +125,11 @@ export async function* train(
         yield { kind: 'failure', member, step, ...failure };
       }
     }
+    if (logDue || evaluationDue) {
+      for (const [member, rows] of (learner.episodes?.drain(step) ?? []).entries()) {
+        if (rows.length > 0 && !failed.has(member)) yield { kind: 'episodes', member, rows };
+      }
+    }
     if (logDue) {
       for (const [member, row] of (await losses.flush()).entries()) {
         if (!failed.has(member)) yield { kind: 'losses', member, row: { env_step: step, update, ...row } };
