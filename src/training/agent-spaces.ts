@@ -1,12 +1,13 @@
 import type { EnvironmentEntry, FiniteStates } from '../envs/index.ts';
 import { isImage, type Space, spaceSize } from '../envs/spaces.ts';
+import type { ImageShape } from '../nn/convolution.ts';
 
 /** What an agent must know of the environment. */
 export interface AgentSpaces {
   /** Elements of an observation. */
   observation: number;
   /** Rows, columns and channels, where an observation is an image; absent where it is a vector. */
-  image?: readonly [rows: number, columns: number, channels: number];
+  image?: ImageShape;
   /** Whether its elements are integers from 0 to 255, which are kept as bytes. */
   bytes?: boolean;
   /** s: observations are divided by it, one number per element. */
@@ -29,7 +30,7 @@ export function agentSpaces({ make, observationScale, rewardRange, states }: Env
   return {
     observation: spaceSize(observationSpace),
     ...(observationSpace.bytes && { bytes: true }),
-    ...(isImage(observationSpace) && { image: shape as NonNullable<AgentSpaces['image']> }),
+    ...(isImage(observationSpace) && { image: shape as ImageShape }),
     observationScale,
     rewardRange,
     rewardScale: Math.max(...rewardRange.map(Math.abs)) || 1,

@@ -78,6 +78,12 @@ export async function* evaluate(
   const { starts, noise } = streams;
   const spaces = agentSpaces(entry);
   const [size, width] = [spaces.observation, actionSize(spaces.actionSpace)];
+  /** One environment's observation among all, to be remembered. */
+  const kept = (all: Float32Array, index: number): Observations => {
+    const own = emptyObservations(spaces, 1);
+    own.set(all.subarray(index * size, (index + 1) * size));
+    return own;
+  };
   const played = starts.map((): Episode[] => []);
   const traces = starts.map((): Trace[] => []);
   const affordable = Math.min(
@@ -114,13 +120,8 @@ export async function* evaluate(
         episode.length++;
         const trace = traces[Math.floor(i / each)]![first + (i % each)];
         if (trace) {
-          const copy = (all: Float32Array) => {
-            const own = emptyObservations(spaces, 1);
-            own.set(all.subarray(i * size, (i + 1) * size));
-            return own;
-          };
-          trace.observations.push(copy(before));
-          trace.nextObservations.push(copy(nextObservations));
+          trace.observations.push(kept(before, i));
+          trace.nextObservations.push(kept(nextObservations, i));
           trace.actions.push(...actions.subarray(i * width, (i + 1) * width));
           trace.rewards.push(rewards[i]!);
         }

@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
-import { convolution, convolutionSpecs, convolvedShape, type ImageShape } from '../../nn/convolution.ts';
 import { orthogonal } from '../../nn/initialisers.ts';
-import { layer } from '../../nn/linear.ts';
-import { type HiddenLayers, mlp, mlpSpecs } from '../../nn/mlp.ts';
-import { ParameterLayout, type ParameterSpec, type Parameters } from '../../nn/parameters.ts';
+import type { HiddenLayers } from '../../nn/mlp.ts';
+import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
+import { imageTower, vectorTower } from '../../nn/tower.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { type ActionDistribution, type Policy, policyOver } from './policy.ts';
@@ -33,7 +32,9 @@ export function networks(
   { observation, image, actionSpace }: Pick<AgentSpaces, 'observation' | 'image' | 'actionSpace'>,
 ): Networks {
   const policy = policyOver(actionSpace, actor.logStd);
-  const tower = image ? imageTower(image, encoder.channels) : vectorTower(observation);
+  const tower = image
+    ? imageTower(image, encoder.channels, hiddenLayers)
+    : vectorTower(observation, 'tanh', hiddenLayers);
   return {
     layout: new ParameterLayout([
       ...tower.specs('actor', actor.hidden, policy.outputs, ACTOR_SCALE),
@@ -45,35 +46,6 @@ export function networks(
       policy.distribution(parameters, tower.apply(parameters, 'actor', actor.hidden.length, observation)),
     value: (parameters, observation) =>
       tf.squeeze(tower.apply(parameters, 'critic', critic.hidden.length, observation), [-1]),
-  };
-}
-
-/** The layers from an observation to what a network gives. */
-interface Tower {
-  specs(name: string, hidden: readonly number[], outputs: number, lastScale: number): ParameterSpec[];
-  /** [members, …, observation] -> [members, …, outputs] */
-  apply(parameters: Parameters, name: string, hiddenLayers: number, observation: tf.Tensor): tf.Tensor;
-}
-
-const vectorTower = (size: number): Tower => ({
-  specs: (name, hidden, outputs, lastScale) => mlpSpecs(name, size, hidden, outputs, lastScale, hiddenLayers),
-  apply: (parameters, name, layers, observation) => mlp(parameters, name, layers, observation, false, 'tanh'),
-});
-
-/** The network of MinAtar (Young and Tian, 2019): a 3 × 3 convolution, then the hidden layers, all with ReLU. */
-function imageTower(image: ImageShape, outputs: number): Tower {
-  const encoded = convolvedShape(image, outputs).reduce((product, n) => product * n, 1);
-  return {
-    specs: (name, hidden, ...last) => [
-      ...convolutionSpecs(`${name}.convolution`, image[2], outputs, Math.SQRT2, orthogonal),
-      ...mlpSpecs(name, encoded, hidden, ...last, hiddenLayers),
-    ],
-    apply: (parameters, name, layers, observation) => {
-      const leading = observation.shape.slice(0, -1);
-      const images = tf.reshape(observation, [...leading, ...image]);
-      const seen = convolution(images, layer(parameters, `${name}.convolution`), 'relu', false);
-      return mlp(parameters, name, layers, tf.reshape(seen, [...leading, encoded]));
-    },
   };
 }
 
