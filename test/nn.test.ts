@@ -15,10 +15,10 @@ import {
   sampleNormal,
 } from '../src/nn/distributions.ts';
 import { ensembleMlp, ensembleSpecs, leastOfHeads, toHeads } from '../src/nn/ensemble.ts';
-import { fanIn, openForgetGate, uniformFanIn, zeros } from '../src/nn/initialisers.ts';
+import { fanIn, openForgetGate, zeros } from '../src/nn/initialisers.ts';
 import { affine } from '../src/nn/linear.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
-import { mlp, mlpSpecs } from '../src/nn/mlp.ts';
+import { asPyTorch, mlp, mlpSpecs } from '../src/nn/mlp.ts';
 import { movingAverage, polynomialDecayRate } from '../src/nn/moving-average.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
@@ -145,11 +145,7 @@ test('affine and its gradients equal the portable form', async () => {
 
 test('the heads of an ensemble are so many MLPs, of which the least counts', async () => {
   const [count, heads, inputs, hidden, outputs, batch] = [2, 3, 4, [5, 6], 2, 7];
-  const one = mlpSpecs('q', inputs, hidden, outputs, 0.5, {
-    weights: uniformFanIn,
-    scale: 1,
-    biases: uniformFanIn,
-  });
+  const one = mlpSpecs('q', inputs, hidden, outputs, 0.5, asPyTorch);
   const [alone, together] = [new ParameterLayout(one), new ParameterLayout(ensembleSpecs(heads, one))];
   const streams = () => [RandomStream.named(1, 'weights'), RandomStream.named(2, 'weights')];
   /** What one head of one member has, in the layout of a network alone. */

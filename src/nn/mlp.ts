@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { fanIn, type WeightInitialiser } from './initialisers.ts';
+import { fanIn, uniformFanIn, type WeightInitialiser } from './initialisers.ts';
 import { type Activation, dense, type Layer, layer, linearSpecs } from './linear.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
 
@@ -15,6 +15,8 @@ export interface HiddenLayers {
 }
 
 const forRelu: HiddenLayers = { weights: fanIn, scale: RELU_GAIN };
+/** As PyTorch draws every layer, which settings that were found with PyTorch suppose. */
+export const asPyTorch: HiddenLayers = { weights: uniformFanIn, scale: 1, biases: uniformFanIn };
 
 /** Layers `${name}.0`, `${name}.1`, …: hidden ones with an activation, the last one linear with its own initial scale. */
 export function mlpSpecs(

@@ -1,23 +1,18 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
-import { uniformFanIn } from '../../nn/initialisers.ts';
-import { mlp, mlpSpecs } from '../../nn/mlp.ts';
+import { asPyTorch, mlp, mlpSpecs } from '../../nn/mlp.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { weightsNamed } from '../../training/weights.ts';
 import type { DqnSettings } from './settings.ts';
 
-/** Q's parameters, drawn as PyTorch draws them: the published settings were found with that. */
+/** Where Q's parameters stand. */
 export const criticLayout = (
   { critic }: Pick<DqnSettings, 'critic'>,
   { observation, actions }: AgentSpaces,
 ): ParameterLayout =>
-  new ParameterLayout(
-    mlpSpecs('critic', observation, critic.hidden, actions, 1, {
-      ...{ weights: uniformFanIn, scale: 1, biases: uniformFanIn },
-    }),
-  );
+  new ParameterLayout(mlpSpecs('critic', observation, critic.hidden, actions, 1, asPyTorch));
 
 /** Q(o, ·) of every choice, in reward units: [members, …, observation] -> [members, …, choices]. */
 export function actionValues(

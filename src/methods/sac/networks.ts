@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { zeroMoments } from '../../nn/adam.ts';
 import { ensembleMlp, ensembleSpecs, toHeads } from '../../nn/ensemble.ts';
-import { uniformFanIn } from '../../nn/initialisers.ts';
-import { mlp, mlpSpecs } from '../../nn/mlp.ts';
+import { asPyTorch, mlp, mlpSpecs } from '../../nn/mlp.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
@@ -20,17 +19,14 @@ export interface Networks {
   critic: ParameterLayout;
 }
 
-/** Drawn as PyTorch draws them: the published settings were found with that. */
-const LAYERS = { weights: uniformFanIn, scale: 1, biases: uniformFanIn };
-
 export function networks(
   { actor, critic }: NetworkSettings,
   { observation, actions }: AgentSpaces,
 ): Networks {
   return {
-    actor: new ParameterLayout(mlpSpecs('actor', observation, actor.hidden, 2 * actions, 1, LAYERS)),
+    actor: new ParameterLayout(mlpSpecs('actor', observation, actor.hidden, 2 * actions, 1, asPyTorch)),
     critic: new ParameterLayout(
-      ensembleSpecs(critic.heads, mlpSpecs('critic', observation + actions, critic.hidden, 1, 1, LAYERS)),
+      ensembleSpecs(critic.heads, mlpSpecs('critic', observation + actions, critic.hidden, 1, 1, asPyTorch)),
     ),
   };
 }
