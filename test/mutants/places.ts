@@ -48,6 +48,7 @@ export const source = {
   dreams: 'src/models/dreams.ts',
   imaginedRewards: 'src/models/imagined-rewards.ts',
   rollOut: 'src/models/roll-out.ts',
+  warmedStarts: 'src/models/warmed-starts.ts',
   windows: 'src/models/windows.ts',
   worldModel: 'src/models/world-model.ts',
   vaeLstmModel: 'src/models/vae-lstm/model.ts',

@@ -8,6 +8,21 @@ const measurement = tests.metrics('wm eval');
 export const metrics: readonly Group[] = [
   {
     area: 'Metrics of the model',
+    file: source.warmedStarts,
+    by: measurement,
+    changes: [
+      ['START_FIRST = 10', 'START_FIRST = 11', 'warmed starts a step later'],
+      ['START_EVERY = 20', 'START_EVERY = 10', 'warmed starts twice as often'],
+      [
+        'subarray(at + 1, at + LONGEST).includes',
+        'subarray(at + 1, at + LONGEST + 1).includes',
+        'one episode start too many breaks a start',
+      ],
+      ['if (!unbroken || !broken)', 'if (true)', 'open loop across episode starts'],
+    ],
+  },
+  {
+    area: 'Metrics of the model',
     file: source.diagnostics,
     by: measurement,
     changes: [
@@ -36,14 +51,6 @@ export const metrics: readonly Group[] = [
       ['tf.sum(mask, 1)', 'steps', 'padding counted as steps'],
       ['(at + k - 1) * observation', '(at + k) * observation', 'open loop compared a step late'],
       ['[0, 0, k - 1, 0]', '[0, 0, k, 0]', 'open loop a step too long'],
-      ['START_FIRST = 10', 'START_FIRST = 11', 'warmed starts a step later'],
-      ['START_EVERY = 20', 'START_EVERY = 10', 'warmed starts twice as often'],
-      [
-        'subarray(at + 1, at + LONGEST).includes',
-        'subarray(at + 1, at + LONGEST + 1).includes',
-        'one episode start too many breaks a start',
-      ],
-      ['if (!unbroken || !broken)', 'if (true)', 'open loop across episode starts'],
       [
         'warmedStarts(sequences, false)',
         'warmedStarts(sequences, true)',
@@ -216,8 +223,8 @@ export const metrics: readonly Group[] = [
       ],
       ['episode.return += rewards[i]!', 'episode.return = rewards[i]!', 'the last reward for the return'],
       [
-        'trace.observations.push(...before',
-        'trace.observations.push(...observations',
+        'trace.observations.push(copy(before))',
+        'trace.observations.push(copy(observations))',
         'the next observation recorded for the one before',
       ],
       ['own.slice(0, record)', 'own.slice(0, record + 1)', 'an episode too many recorded'],
