@@ -244,6 +244,28 @@ test('what a planner cannot be, or does not suit, is one sentence with its place
   for (const [keys, message, environment] of cases)
     assert.equal(plan(keys, environment), `c.yaml:${message}`);
 
+  const pets: [string, string][] = [
+    [
+      'particles: 12',
+      '2:12: particles must be a multiple of model.networks, so that all networks have as many of them (particles is 12, model.networks is 5)',
+    ],
+    [
+      'model: {networks: 6}',
+      '2:19: particles must be a multiple of model.networks, so that all networks have as many of them (particles is 5, model.networks is 6)',
+    ],
+    [
+      'model: {logVariance: {max: -10}}',
+      '2:28: model.logVariance.min must be below model.logVariance.max (model.logVariance.min is -10, model.logVariance.max is -10)',
+    ],
+    [
+      'planner: {candidates: 5}',
+      '2:23: planner.elites must not exceed planner.candidates, of which they are the best (planner.elites is 6, planner.candidates is 5)',
+    ],
+    ['propagation: ts2', '2:14: propagation: expected ts-infinity or ts1, got "ts2"'],
+    ['replay: {length: 4}', '2:10: replay.length: unknown key, see wm train --help-config'],
+  ];
+  for (const [keys, message] of pets) assert.equal(complaint(`method: pets\n${keys}`), `c.yaml:${message}`);
+
   // Without a name it is the cross-entropy method, as it was before there were others.
   const text = 'method: planet\nplanner: {candidates: 9}\n';
   const { planner } = experimentOf(loadExperiment({ file: 'c.yaml', text }), 'planet');
@@ -595,11 +617,11 @@ test('every config in configs/ loads and is the arm that its name says', () => {
   for (const file of files) {
     const experiment = readConfig({ config: `${folderOfConfigs}/${file}`, set: [] });
     const stem = basename(file, '.yaml');
-    const ofStem = dreams.includes(stem) ? 'dream-critic' : stem.replace(/^(ppo|sac|dqn)-.*/, '$1');
+    const ofStem = dreams.includes(stem) ? 'dream-critic' : stem.replace(/^(pets|ppo|sac|dqn)-.*/, '$1');
     const family = /^(dreamer|tdmpc)/.exec(file)?.[1];
     const arm = family ? `${family}-${stem.split('-')[0]}` : ofStem;
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
-    assert.equal(experiment.name, stem === 'quick' || /^(ppo|sac|dqn)$/.test(arm) ? stem : arm, file);
+    assert.equal(experiment.name, stem === 'quick' || /^(pets|ppo|sac|dqn)$/.test(arm) ? stem : arm, file);
     found.add(`${experiment.environment} ${experiment.method}`);
   }
   // Mazes are for tables of values.

@@ -13,6 +13,8 @@ import { environmentEntry, environmentNames } from '../src/envs/index.ts';
 import { isImage } from '../src/envs/spaces.ts';
 import { filmRun } from '../src/experiment/film-run.ts';
 import { loadRun } from '../src/experiment/load-run.ts';
+import { pets } from '../src/methods/pets/agent.ts';
+import { petsSettings } from '../src/methods/pets/settings.ts';
 import { planet } from '../src/methods/planet/agent.ts';
 import { planetSettings } from '../src/methods/planet/settings.ts';
 import { dream } from '../src/models/dreams.ts';
@@ -177,7 +179,7 @@ function valuesOf(element: string, frames: number): string[] {
   });
 }
 
-describe('dreams of a recurrent state-space model', () => {
+describe('dreams', () => {
   const planner = { horizon: 2, candidates: 4, elites: 2, iterations: 1 };
   const { randomSteps, updateEvery, replay, model, twoHot, optimizer } = tinyKeys();
   const settings = planetSettings.parse({
@@ -189,9 +191,14 @@ describe('dreams of a recurrent state-space model', () => {
     optimizer,
     planner,
   });
+  const ensembleSettings = petsSettings.parse({
+    ...{ randomSteps, updateEvery, updates: 1, pretraining: 0, particles: 2, planner },
+    model: { networks: 2, units: 6 },
+  });
   const agents = {
     dreamer: (seeds: number[]) => dreamerIn('Pendulum-v1', seeds, [tinyDreamer()]),
     planet: (seeds: number[]) => agentIn(planet.create, 'Pendulum-v1', seeds, [settings]),
+    pets: (seeds: number[]) => agentIn(pets.create, 'Pendulum-v1', seeds, [ensembleSettings]),
   };
   for (const [name, make] of Object.entries(agents)) {
     test(`are the member's own in ${name}, and move nothing that training uses`, async () => {

@@ -51,6 +51,7 @@ const configs = {
   'dreamer-v3': `method: dreamer${small}`,
   'dreamer-v1': `method: dreamer${gaussian} }`,
   planet: `method: planet${gaussian}, continueHead: false }`,
+  pets: 'method: pets\nseeds: [3]\nmodel: { networks: 3, units: 8 }\nparticles: 3',
 };
 type Name = keyof typeof configs;
 
@@ -235,7 +236,11 @@ for (const name of Object.keys(configs) as Name[]) {
     const drawn = [await dreamOn(random), await dreamOn(random)];
     assert.equal(model.isStochastic, name !== 'dream-critic' && name !== 'baseline');
     if (model.isStochastic) assert.notDeepEqual(drawn[0], drawn[1]);
-    assert.equal(reality.action === undefined, name === 'planet', 'PlaNet has no policy');
+    assert.equal(
+      reality.action === undefined,
+      name === 'planet' || name === 'pets',
+      'planners have no policy',
+    );
     assert.equal(tf.memory().numTensors, after);
   });
 }

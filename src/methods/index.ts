@@ -7,6 +7,7 @@ import { type Course, replayCourse } from './course.ts';
 import { dqnSettings } from './dqn/settings.ts';
 import { dreamerArm, dreamerRules, dreamerSettings } from './dreamer/settings.ts';
 import { dynaArm, dynaCourse, dynaRules, dynaSettings } from './dyna/settings.ts';
+import { petsRules, petsSettings } from './pets/settings.ts';
 import { planetRules, planetSettings } from './planet/settings.ts';
 import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
 import { rssmRules } from './rssm-keys.ts';
@@ -65,6 +66,15 @@ export const methods = {
     course: dynaCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./dyna/agent.ts')).dyna,
+  }),
+  pets: defineMethod(petsSettings, {
+    title: 'PETS: planning in an ensemble of probabilistic networks, by trajectory sampling',
+    arm: () => 'pets',
+    takes: vectorsAndAnyAction,
+    rules: petsRules,
+    course: replayCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./pets/agent.ts')).pets,
   }),
   ppo: defineMethod(ppoSettings, {
     title: 'PPO, proximal policy optimisation: the model-free yardstick',

@@ -9,6 +9,13 @@ export function encodeActions(space: Space, actions: tf.Tensor): tf.Tensor {
   return tf.div(tf.sub(actions, centre), halfWidth);
 }
 
+/** One number of one action as networks see it, of actions in rows: the same as `encodeActions`, without an engine. */
+export function encodedNumber(space: Space, actions: ArrayLike<number>, row: number, i: number): number {
+  if (space.kind === 'discrete') return Number(actions[row] === i);
+  const [low, high] = [space.low[i]!, space.high[i]!];
+  return (actions[row * space.low.length + i]! - (low + high) / 2) / ((high - low) / 2);
+}
+
 /** The inverse for a box: numbers in [−1, 1] -> the box's own, [members, …, dimensions]. */
 export function toBox(space: BoxSpace, encoded: tf.Tensor): tf.Tensor {
   const { centre, halfWidth } = boxScale(space);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
-import { type Activation, dense } from './linear.ts';
+import { type Activation, dense, type Layer } from './linear.ts';
 import { mlpLayers } from './mlp.ts';
 import { type ParameterSpec, Parameters } from './parameters.ts';
 
@@ -33,25 +33,38 @@ export const foldHeads = (parameters: Parameters, specs: readonly ParameterSpec[
 const fold = (x: tf.Tensor): tf.Tensor => tf.reshape(x, [x.shape[0]! * x.shape[1]!, ...x.shape.slice(2)]);
 
 /**
- * The MLPs called `name`, each on an input of its own: [members, heads, …, inputs] -> [members, heads, …, outputs]. To the
- * engine a head is one more member, so that all are computed at once.
+ * The MLPs called `name`, each on an input of its own: [members, heads, …, inputs] -> [members, heads, …, outputs].
  *
  * @param inputGradient false where x is data or a constant: its gradient is not computed
  */
-export function ensembleMlp(
+export const ensembleMlp = (
   parameters: Parameters,
   name: string,
   hiddenLayers: number,
   x: tf.Tensor,
   inputGradient = true,
   activation: Activation = 'relu',
+): tf.Tensor =>
+  overHeads(mlpLayers(parameters, name, hiddenLayers), x, (rows, layers) =>
+    dense(rows, layers, inputGradient, activation),
+  );
+
+/**
+ * What networks make of an input of its own each. To the engine a head is one more member, so that all are computed at once.
+ *
+ * @param layers of all heads: weight [members, heads, inputs, outputs] and bias [members, heads, outputs]
+ * @param x [members, heads, …, inputs]
+ * @param network of members with the layers of one network each: [members · heads, …, inputs] -> [members · heads, …, outputs]
+ * @returns [members, heads, …, outputs]
+ */
+export function overHeads(
+  layers: readonly Layer[],
+  x: tf.Tensor,
+  network: (x: tf.Tensor, layers: readonly Layer[]) => tf.Tensor,
 ): tf.Tensor {
   const [members, heads, ...inner] = x.shape as [number, number, ...number[]];
-  const layers = mlpLayers(parameters, name, hiddenLayers).map(({ weight, bias }) => ({
-    weight: fold(weight),
-    bias: fold(bias),
-  }));
-  const y = dense(fold(x), layers, inputGradient, activation);
+  const folded = layers.map(({ weight, bias }) => ({ weight: fold(weight), bias: fold(bias) }));
+  const y = network(fold(x), folded);
   return tf.reshape(y, [members, heads, ...inner.slice(0, -1), y.shape.at(-1)!]);
 }
 

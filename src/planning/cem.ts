@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { firstOf, pick } from '../models/rows.ts';
 import type { States } from '../models/world-model.ts';
 import type { Noise } from '../training/acting.ts';
 import { judgement, judgingNoise, predictedReturns } from './judge.ts';
 import { NoiseDealer } from './noise-dealer.ts';
 import type { Ground, Planner } from './planner.ts';
 import { type Proposal, type ProposalFamily, proposalFamily } from './proposals.ts';
-import { firstOf, pick } from './rows.ts';
 import type { SettingsOf } from './settings.ts';
 import { firstStep, warmStart } from './warm-start.ts';
 

@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { oneHot } from '../engine/one-hot.ts';
 import { imaginedRewards } from '../models/imagined-rewards.ts';
+import { repeatRows, repeatStates } from '../models/rows.ts';
 import type { States } from '../models/world-model.ts';
 import { judgement, WORST, weighted } from './judge.ts';
 import type { Ground, Planner } from './planner.ts';
-import { repeatRows, repeatStates } from './rows.ts';
 import type { SettingsOf } from './settings.ts';
 
 /**

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { firstOf, pick } from '../models/rows.ts';
 import type { States } from '../models/world-model.ts';
 import type { Noise } from '../training/acting.ts';
 import { coloured } from './coloured-noise.ts';
@@ -6,7 +7,6 @@ import { judgement, judgingNoise, predictedReturns, WORST } from './judge.ts';
 import { NoiseDealer } from './noise-dealer.ts';
 import type { Ground, Planner } from './planner.ts';
 import { mix, moments } from './proposals.ts';
-import { firstOf, pick } from './rows.ts';
 import type { SettingsOf } from './settings.ts';
 import { firstStep, movedOn, whereFirst } from './warm-start.ts';
 

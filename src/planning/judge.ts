@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type ImaginedRewards, imaginedRewards } from '../models/imagined-rewards.ts';
 import { rollOut } from '../models/roll-out.ts';
+import { repeatRows, repeatStates } from '../models/rows.ts';
 import type { Imagination, States, ValueNoise, WorldModel } from '../models/world-model.ts';
 import type { Noise } from '../training/acting.ts';
 import type { Ground, PlannableModel } from './planner.ts';
-import { repeatRows, repeatStates } from './rows.ts';
 import type { PlannerSettings } from './settings.ts';
 
 /** What a plan counts for that leads a model to numbers that are none: less than any other, but not −∞, whose weight is none. */

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { rollOut } from '../models/roll-out.ts';
+import { pick, repeatStates } from '../models/rows.ts';
 import type { States } from '../models/world-model.ts';
 import type { Noise } from '../training/acting.ts';
 import { judgement, judgingNoise, predictedReturns } from './judge.ts';
 import { NoiseDealer } from './noise-dealer.ts';
 import type { Ground, Planner, Problem } from './planner.ts';
 import { mix, type Proposal, sampleChoices } from './proposals.ts';
-import { pick, repeatStates } from './rows.ts';
 import type { SettingsOf } from './settings.ts';
 import { firstStep, warmStart } from './warm-start.ts';
 

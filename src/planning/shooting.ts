@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { oneHot } from '../engine/one-hot.ts';
 import type { Space } from '../envs/spaces.ts';
+import { pick } from '../models/rows.ts';
 import type { States } from '../models/world-model.ts';
 import type { Noise } from '../training/acting.ts';
 import { judgement, judgingNoise, predictedReturns } from './judge.ts';
 import { NoiseDealer } from './noise-dealer.ts';
 import type { Ground, Planner } from './planner.ts';
-import { pick } from './rows.ts';
 import type { SettingsOf } from './settings.ts';
 import { firstStep } from './warm-start.ts';
 

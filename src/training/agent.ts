@@ -36,6 +36,9 @@ export interface Agent extends Actor {
   /** Whether its learner keeps a log of the episodes of training: rows of training-episodes.csv. Absent: it does not. */
   readonly logsEpisodes?: boolean;
 
+  /** Whether the policy that is trained is the averaged one too, and need not be evaluated twice. */
+  readonly hasOnePolicy?: true;
+
   /** Begins to learn in an environment, every member from an episode's start; the weights stay the agent's. */
   learner(environment: EnvironmentEntry): Learner;
 

@@ -191,9 +191,24 @@ export class Replay {
   sample(random: RandomStream, batch: Batch, member: number): void {
     const { batch: windows, time } = batch;
     for (let window = member * windows; window < (member + 1) * windows; window++) {
-      const start = this.#ring.windowStart(random, time);
-      for (const [column, field] of FILLED) this.#ring.read(column, start, time, batch[field], window * time);
+      this.read(this.#ring.windowStart(random, time), batch, window);
     }
+  }
+
+  /** Number of the oldest transition held, counted from the first one ever added. */
+  get oldest(): number {
+    return this.#ring.oldest;
+  }
+
+  /** Writes the consecutive steps from one on, by its number, into a window of the batch: an index into members × windows. */
+  read(start: number, batch: Batch, window: number): void {
+    const { time } = batch;
+    for (const [column, field] of FILLED) this.#ring.read(column, start, time, batch[field], window * time);
+  }
+
+  /** One field of all transitions held, raw units, in no particular order: a view of [size, numbers]. */
+  values(field: (typeof BATCH_FIELDS)[number]): ArrayLike<number> {
+    return this.#ring.values(COLUMN_OF[field]);
   }
 
   /** The part in use, for a checkpoint. The arrays are views: write them before the replay changes. */
@@ -208,3 +223,7 @@ export class Replay {
 }
 
 const FILLED = Object.entries(COLUMNS) as [ColumnName, (typeof BATCH_FIELDS)[number]][];
+const COLUMN_OF = Object.fromEntries(FILLED.map(([column, field]) => [field, column])) as Record<
+  (typeof BATCH_FIELDS)[number],
+  ColumnName
+>;

@@ -44,6 +44,16 @@ export class Ring<Name extends string> {
     return Math.min(this.#added, this.capacity);
   }
 
+  /** Number of the oldest row held, counted from the first one ever added. */
+  get oldest(): number {
+    return this.#added - this.size;
+  }
+
+  /** All rows held of one name, in no particular order: a view. */
+  values(name: Name): Values {
+    return this.#values[name].subarray(0, this.size * this.#columns[name].width);
+  }
+
   add(row: Readonly<Record<Name, number | ArrayLike<number>>>): void {
     const at = this.#added % this.capacity;
     for (const name of this.#names) {
@@ -62,8 +72,7 @@ export class Ring<Name extends string> {
     const windows = this.size - length + 1;
     if (windows < 1)
       throw new RangeError(`replay holds ${this.size} steps, fewer than a window of ${length}`);
-    const oldest = this.#added - this.size;
-    return oldest + random.integer(windows);
+    return this.oldest + random.integer(windows);
   }
 
   /** Copies so many consecutive rows to `out`, to its row `to` and those after it. */
@@ -100,7 +109,7 @@ export class Ring<Name extends string> {
     const columns = this.#names.map((name): [string, NamedArray] => {
       const { width, hasAxis } = this.#columns[name];
       const shape = hasAxis ? [rows, width] : [rows];
-      return [`replay.${name}`, { shape, data: this.#values[name].subarray(0, rows * width) }];
+      return [`replay.${name}`, { shape, data: this.values(name) }];
     });
     return {
       'replay.added': { shape: [1], data: Float64Array.of(this.#added) },

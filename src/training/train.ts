@@ -161,7 +161,9 @@ export async function* measure(
 ): AsyncGenerator<void, Measured[], void> {
   const streams = () => evaluationStreams(seeds, `evaluation/${step}`);
   const average = yield* evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams());
-  const online = yield* evaluate(agent, entry, 'online', episodes, 0, streams());
+  const online = agent.hasOnePolicy
+    ? average
+    : yield* evaluate(agent, entry, 'online', episodes, 0, streams());
   const own = average.map(({ recorded }) => recorded);
   const diagnoses = await agent.diagnose(heldOut, own, step);
   return diagnoses.map((diagnosis, member) => ({

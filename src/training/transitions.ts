@@ -10,7 +10,8 @@ import { type Experience, type LearningActor, ReplayLearner, type ReplaySettings
 /** Experience as transitions (o, a, r, o′), a replay per member. */
 export class Transitions implements Experience<Batch> {
   readonly #spaces: StepSpaces;
-  readonly #replays: readonly Replay[];
+  /** One per member. */
+  readonly replays: readonly Replay[];
   readonly #batch: Batch;
 
   constructor(
@@ -19,12 +20,12 @@ export class Transitions implements Experience<Batch> {
     spaces: StepSpaces,
   ) {
     this.#spaces = spaces;
-    this.#replays = Array.from({ length: members }, () => new Replay(capacity, spaces));
+    this.replays = Array.from({ length: members }, () => new Replay(capacity, spaces));
     this.#batch = emptyBatch(members, batch, length, spaces);
   }
 
   remember({ observation, nextObservation, action, reward, terminated, first }: Step): void {
-    for (const [i, replay] of this.#replays.entries()) {
+    for (const [i, replay] of this.replays.entries()) {
       const { observationSize: size, actionSize: width } = replay;
       replay.add({
         observation: observation.subarray(i * size, (i + 1) * size),
@@ -38,19 +39,19 @@ export class Transitions implements Experience<Batch> {
   }
 
   sample(randoms: readonly RandomStream[]): Batch {
-    for (const [member, replay] of this.#replays.entries()) {
+    for (const [member, replay] of this.replays.entries()) {
       replay.sample(randoms[member]!, this.#batch, member);
     }
     return this.#batch;
   }
 
   save(member: number): AgentState['arrays'] {
-    return this.#replays[member]!.save();
+    return this.replays[member]!.save();
   }
 
   load(member: number, arrays: AgentState['arrays']): void {
     requireActions(this.#spaces.actionSpace, arrays['replay.action']!.data);
-    this.#replays[member]!.load(arrays);
+    this.replays[member]!.load(arrays);
   }
 }
 

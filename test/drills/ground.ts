@@ -101,6 +101,23 @@ planner: { horizon: 2, candidates: 6, elites: 2, iterations: 2 }
 `,
     args: [],
   },
+  {
+    config: `${length}name: tiny
+engine: wasm
+method: pets
+randomSteps: 40
+updateEvery: 8
+updates: 4
+pretraining: 5
+logEvery: 5
+replay: { capacity: 100, batch: 8 }
+model: { networks: 2, layers: 2, units: 6 }
+particles: 4
+propagation: ts1
+planner: { horizon: 3, candidates: 6, elites: 2, iterations: 2 }
+`,
+    args: [],
+  },
 ];
 
 export interface StartOptions {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { States } from '../models/world-model.ts';
+import type { States } from './world-model.ts';
 
 /** Every row several times, side by side: [members, batch, …] -> [members, batch · times, …]. */
 export function repeatRows(x: tf.Tensor, times: number): tf.Tensor {

@@ -1,0 +1,205 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { Compiled } from '../../engine/compiled.ts';
+import type { EnvironmentEntry } from '../../envs/index.ts';
+import { DIAGNOSTICS, diagnoseAfter, type MeasuredModel } from '../../models/diagnostics.ts';
+import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
+import { Bootstrap, type EnsembleBatch } from '../../models/ensemble/bootstrap.ts';
+import { type Ensemble, type EnsembleState, ensembleModel } from '../../models/ensemble/model.ts';
+import { ensembleModelSpecs } from '../../models/ensemble/network.ts';
+import type { TrajectorySampling } from '../../models/ensemble/settings.ts';
+import { exploration } from '../../models/exploration.ts';
+import { type BatchTensors, toWindows, uploadBatch } from '../../models/windows.ts';
+import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
+import { ParameterLayout } from '../../nn/parameters.ts';
+import {
+  type DisposableActor,
+  type MayPlan,
+  PlanningActor,
+  type PlansIn,
+} from '../../planning/planning-actor.ts';
+import type { PlannerSettings } from '../../planning/settings.ts';
+import type { ActingMode, Decision, PolicyName, Situation } from '../../training/acting.ts';
+import type { AgentState, Member } from '../../training/agent.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import type { Row } from '../../training/events.ts';
+import { memberScalars } from '../../training/member-scalars.ts';
+import type { Sequences } from '../../training/replay.ts';
+import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
+import { TrainingState } from '../../training/training-state.ts';
+import { membersOf } from '../../training/weights.ts';
+import type { PetsSettings } from './settings.ts';
+import {
+  initialWeights,
+  type Learnt,
+  LOSS_TERMS,
+  type LossTerm,
+  learn,
+  type MemberScalars,
+  namedWeights,
+  type Weights,
+  weightsFrom,
+} from './update.ts';
+
+/** PETS: the registry's entry. */
+export const pets = {
+  create: (members: readonly Member<PetsSettings>[], spaces: AgentSpaces): PetsAgent =>
+    new PetsAgent(members, spaces),
+};
+
+/** What an ensemble is made of. */
+type ModelWeights = Pick<Weights, 'model' | 'standardisation'>;
+
+/** Everything that an update is computed from. */
+interface UpdateInputs {
+  weights: Learnt;
+  batch: BatchTensors;
+  standardisation: tf.Tensor2D;
+  scalars: MemberScalars;
+  correction: BiasCorrection;
+}
+
+/** Learns an ensemble of probabilistic networks and nothing else, and acts by planning in it. Both policies are one. */
+class PetsAgent implements ReplayAgent<EnsembleBatch>, MayPlan, MayDream {
+  readonly lossTerms = LOSS_TERMS;
+  readonly diagnostics = DIAGNOSTICS;
+  readonly hasOnePolicy = true;
+  readonly carrySize;
+  readonly noise;
+
+  readonly #members: readonly Member<PetsSettings>[];
+  /** The first member's: all agree in what fixes a shape. */
+  readonly #settings: PetsSettings;
+  readonly #spaces: AgentSpaces;
+  readonly #layout: ParameterLayout;
+  readonly #state: TrainingState<Weights, never, LossTerm>;
+  readonly #actor: PlanningActor<ModelWeights, EnsembleState>;
+
+  constructor(members: readonly Member<PetsSettings>[], spaces: AgentSpaces) {
+    this.#members = members;
+    this.#settings = members[0]!.settings;
+    this.#spaces = spaces;
+    this.#layout = new ParameterLayout(ensembleModelSpecs(this.#settings.model, spaces));
+    this.#state = new TrainingState({
+      seeds: members.map(({ seed }) => seed),
+      names: { named: namedWeights, from: weightsFrom },
+      initial: (streams) => initialWeights(this.#layout, spaces, streams('model-weights')),
+      streams: [],
+      lossTerms: LOSS_TERMS,
+    });
+    const { planner, exploration: amount } = this.#settings;
+    const explored = amount > 0 ? exploration(spaces.actionSpace, amount) : undefined;
+    this.#actor = new PlanningActor(this.#within(), planner, explored);
+    this.carrySize = this.#actor.carrySize;
+    this.noise = this.#actor.noise;
+  }
+
+  act(situation: Situation, policy: PolicyName, _mode: ActingMode): Promise<Decision> {
+    return this.#actor.act(situation, policy);
+  }
+
+  planningActor(settings: PlannerSettings): DisposableActor {
+    return new PlanningActor(this.#within(), settings);
+  }
+
+  learner(environment: EnvironmentEntry): ReplayLearner<EnsembleBatch> {
+    const seeds = this.#members.map(({ seed }) => seed);
+    const { model } = this.#settings;
+    const experience = new Bootstrap(seeds.length, model.networks, this.#settings, this.#spaces);
+    return new ReplayLearner(this, environment, seeds, this.#settings, experience);
+  }
+
+  update(batch: EnsembleBatch, _step: number, update: number): void {
+    this.#state.update(({ model, moments }) => {
+      const shape: [number, number] = [batch.members, batch.standardisation.length / batch.members];
+      const standardisation = tf.tensor2d(batch.standardisation, shape);
+      const { weights, terms } = this.#update.run({
+        weights: { model, moments },
+        batch: uploadBatch(batch, this.#spaces),
+        standardisation,
+        scalars: this.#scalars(),
+        correction: biasCorrection(update),
+      });
+      return { weights: { ...weights, standardisation }, terms };
+    });
+  }
+
+  readonly #update = new Compiled(({ weights, batch, standardisation, scalars, correction }: UpdateInputs) =>
+    learn(
+      this.#layout,
+      this.#settings,
+      this.#spaces,
+      weights,
+      toWindows(batch, this.#spaces),
+      standardisation,
+      correction,
+      scalars,
+    ),
+  );
+
+  drainLosses(): Promise<Row[][]> {
+    return this.#state.drainLosses();
+  }
+
+  dream(member: number, episodes: Sequences, plan: DreamPlan): Promise<DreamedStep[][]> {
+    return dream(() => this.#trained(member, 1), this.#spaces, episodes, plan);
+  }
+
+  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
+    const seeds = this.#members.map(({ seed }) => seed);
+    // Nothing is discounted: there is no value.
+    const measured = (from: number, members: number): MeasuredModel<EnsembleState> => ({
+      model: this.#trained(from, members),
+      gamma: 1,
+    });
+    return diagnoseAfter(step, seeds, measured, this.#spaces, heldOut, own);
+  }
+
+  save(): Promise<AgentState[]> {
+    return this.#state.save();
+  }
+
+  load(states: readonly AgentState[]): void {
+    this.#state.load(states);
+  }
+
+  dispose(): void {
+    this.#actor.dispose();
+    this.#update.dispose();
+    this.#state.dispose();
+  }
+
+  #within(): PlansIn<ModelWeights, EnsembleState> {
+    const { particles, propagation } = this.#settings;
+    return {
+      members: this.#members.length,
+      spaces: this.#spaces,
+      weights: () => {
+        const { model, standardisation } = this.#state.weights;
+        return { model, standardisation };
+      },
+      model: (weights) => this.#model(weights, { particles, propagation }),
+    };
+  }
+
+  /** The models of some members. */
+  #trained(from: number, members: number): Ensemble {
+    const { model, standardisation } = this.#state.weights;
+    return this.#model({
+      model: membersOf(model, from, members),
+      standardisation: membersOf(standardisation, from, members),
+    });
+  }
+
+  #model({ model, standardisation }: ModelWeights, sampling?: TrajectorySampling): Ensemble {
+    const parameters = this.#layout.unpack(model);
+    return ensembleModel(parameters, standardisation, this.#settings.model, this.#spaces, sampling);
+  }
+
+  #scalars(): MemberScalars {
+    const { column } = memberScalars(this.#members);
+    return {
+      learningRate: column(({ learningRate }) => learningRate),
+      weightDecay: column(({ weightDecay }) => weightDecay),
+    };
+  }
+}
