@@ -12,6 +12,7 @@ import * as pathIntegral from '../src/planning/mppi.ts';
 import { type Proposal, proposalFamily } from '../src/planning/proposals.ts';
 import { processorEngines } from './support/engine-here.ts';
 import { flat, type Nested, read, reference, tensor } from './support/reference.ts';
+import { pairOf } from './support/tdmpc-reference.ts';
 import { type Tdmpc2Reference, tdmpc2Model } from './support/tdmpc2-model.ts';
 import { assertClose } from './support/tensors.ts';
 import { box, settingsOf } from './support/walk-planning.ts';
@@ -213,12 +214,15 @@ for (const engine of processorEngines) {
           const { model, head } = tdmpc2Model(mppi);
           const ground = { actionSpace: box(actions), actions, model, head, gamma: mppi.gamma };
           const planner = pathIntegral.mppi(settings, ground);
-          // Time leads in the reference, plans do here; the two heads that judge are marked.
+          // Time leads in the reference, plans do here.
           const byPlan = (x: number[][][]) => x[0]!.map((_, plan) => x.map((atStep) => atStep[plan]!));
-          const marked = (heads: readonly number[]) => [0, 1, 2, 3, 4].map((h) => Number(heads.includes(h)));
           const given = [
             byPlan(noise.policy),
-            ...noise.samples.flatMap((drawn, i) => [byPlan(drawn), noise.leaf[i]!, marked(noise.heads[i]!)]),
+            ...noise.samples.flatMap((drawn, i) => [
+              byPlan(drawn),
+              pairOf(noise.heads[i]!, 5),
+              noise.leaf[i]!,
+            ]),
             noise.gumbel,
             noise.final,
           ].map((x) => tensor([[flat(x)]]) as tf.Tensor3D);
@@ -254,7 +258,8 @@ for (const engine of processorEngines) {
               drawn,
               (plans) => predictedReturns(model, own, state, plans, ofReturns),
             );
-            assertClose(read(done.returns), step.values, 1e-4, `returns ${i}`);
+            // A search multiplies what float32 rounds of the iteration before.
+            assertClose(read(done.returns), step.values, 3e-4, `returns ${i}`);
             assert.deepEqual([...read(done.elites)], step.eliteIndices);
             assertClose(read(done.weights), step.weights, 1e-4, `weights ${i}`);
             ({ proposal } = done);

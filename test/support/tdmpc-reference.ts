@@ -97,12 +97,15 @@ export function batchFirst(x: Nested): Nested {
 /** Noise of every step, as a row each: [time, batch, n] -> both members' [2, batch · time, n]. */
 export const noiseRows = (x: Nested): tf.Tensor => second((batchFirst(x) as Nested[][]).flat());
 
-/** Uniform numbers by which just these two of so many heads judge; the first member's are others: [2, 1, 2]. */
-export const pairNoise = ([one, other]: readonly [number, number], heads: number): tf.Tensor =>
-  tf.tensor3d([
-    [[0.1, 0.4]],
-    [[(one + 0.5) / heads, (((other - one - 1 + heads) % heads) + 0.5) / (heads - 1)]],
-  ]);
+/** Uniform numbers by which just these two of so many heads judge. */
+export const pairOf = ([one, other]: readonly number[], heads: number): [number, number] => [
+  (one! + 0.5) / heads,
+  (((other! - one! - 1 + heads) % heads) + 0.5) / (heads - 1),
+];
+
+/** The same of the second member, others of the first: [2, 1, 2]. */
+export const pairNoise = (pair: readonly number[], heads: number): tf.Tensor =>
+  tf.tensor3d([[[0.1, 0.4]], [pairOf(pair, heads)]]);
 
 /** Observations, actions and rewards of a reference, [time, batch, …], as both members' windows, none of which ends. */
 export function secondWindows(
