@@ -5,6 +5,7 @@ import { planning } from './lists/planning.ts';
 import { policyOptimisation } from './lists/ppo.ts';
 import { resuming } from './lists/resuming.ts';
 import { statistics } from './lists/statistics.ts';
+import { latentPlanning } from './lists/tdmpc.ts';
 import { offPolicy } from './lists/yardsticks.ts';
 import type { Group } from './mutant.ts';
 
@@ -13,6 +14,7 @@ export const groups: readonly Group[] = [
   ...metrics,
   ...learning,
   ...planning,
+  ...latentPlanning,
   ...policyOptimisation,
   ...offPolicy,
   ...experience,
