@@ -223,8 +223,8 @@ export const metrics: readonly Group[] = [
       ],
       ['episode.return += rewards[i]!', 'episode.return = rewards[i]!', 'the last reward for the return'],
       [
-        'trace.observations.push(copy(before))',
-        'trace.observations.push(copy(observations))',
+        'trace.observations.push(kept(before, i))',
+        'trace.observations.push(kept(observations, i))',
         'the next observation recorded for the one before',
       ],
       ['own.slice(0, record)', 'own.slice(0, record + 1)', 'an episode too many recorded'],
