@@ -119,9 +119,9 @@ export function modelTerms(
   const before = tf.stack(latents.slice(0, -1), 2);
   const after = tf.stack(latents.slice(1), 2);
   const weight = tf.mul(tf.expandDims(discounted, 3), tf.onesLike(wanted));
-  const judgedLatents = shapesModel ? before : stopGradient(() => tf.clone(before));
   const rows = [members, batch * time, -1];
-  const x = tf.concat([tf.reshape(judgedLatents, rows), tf.reshape(action, rows)], 2);
+  const x = tf.concat([tf.reshape(before, rows), tf.reshape(action, rows)], 2);
+  // Without a gradient to what the heads see there is none to the latents.
   const outputs = headOutputs(networks, critic, x, shapesModel);
   const perHead = [members, 1, batch * time];
   const ofEachHead = tf.mul(tf.reshape(returns, perHead), tf.ones(outputs.shape.slice(0, -1)));

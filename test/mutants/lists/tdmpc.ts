@@ -32,7 +32,7 @@ export const latentPlanning: readonly Group[] = [
     area,
     file: source.tdmpcLosses,
     by: tests.tdmpc('reaches encoder and dynamics'),
-    changes: [['shapesModel ? before :', 'true ? before :', "the value's gradient always in the model"]],
+    changes: [['critic, x, shapesModel)', 'critic, x, true)', "the value's gradient always in the model"]],
   },
   {
     area,
