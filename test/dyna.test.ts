@@ -2,14 +2,18 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { loadExperiment } from '../src/config/load.ts';
 import { environmentEntry } from '../src/envs/index.ts';
+import { figures } from '../src/figures/index.ts';
 import { dyna } from '../src/methods/dyna/agent.ts';
 import { type DynaSettings, dynaSettings } from '../src/methods/dyna/settings.ts';
 import { TableLearner } from '../src/methods/dyna/table-learner.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import { readRuns } from '../src/runs/read.ts';
 import { SeedFolder } from '../src/runs/seed-folder.ts';
+import { mean as meanOf, standardDeviation } from '../src/statistics.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { EpisodeLog } from '../src/training/episode-log.ts';
 import { dynaReference, mulberry32, type Trace } from './support/dyna-reference.ts';
@@ -337,5 +341,110 @@ test('Dyna is refused where there is no table to keep, and where a bonus has not
   assert.deepEqual(
     ['', 'planningSteps: 0', 'kind: dyna-q-plus'].map((own) => load(own).name),
     ['dyna-q', 'q-learning', 'dyna-q-plus'],
+  );
+});
+
+/** The published runs of a sweep by what it sweeps, and the summed returns of each seed by some steps. */
+function published(name: string, key: string) {
+  const { runs } = readRuns([fileURLToPath(new URL(`../runs/dyna/${name}`, import.meta.url))]);
+  return new Map(
+    runs.map((run) => {
+      assert.equal(run.seeds.length, 30);
+      const rewardBy = (step: number) =>
+        run.seeds.map(({ episodes }) =>
+          episodes!.filter((row) => row.env_step! <= step).reduce((sum, row) => sum + row.return!, 0),
+        );
+      return [`${run.cell!.settings[key]}`, { seeds: run.seeds, rewardBy }];
+    }),
+  );
+}
+
+/** That two samples could have one mean: it is 3.3 standard errors of their difference once in a thousand. */
+function assertSameMean(found: readonly number[], mean: number, deviation: number, what: string): void {
+  const error = Math.hypot(standardDeviation(found)!, deviation) / Math.sqrt(30);
+  const difference = meanOf(found)! - mean;
+  assert.ok(Math.abs(difference) < 3.3 * error, `${what}: ${meanOf(found)} for ${mean} ± ${error}`);
+}
+
+test('the published runs of the Dyna Maze have the means of the reference', () => {
+  const { curves } = dynaReference.curves;
+  const found = published('dyna-maze', 'planningSteps');
+  assert.deepEqual([...found.keys()], ['0', '5', '50']);
+  for (const [n, { seeds }] of found) {
+    const lengths = seeds.map(({ episodes }) => episodes!.map((row) => row.length!));
+    const total = lengths.map((own) => own.slice(0, 50).reduce((sum, length) => sum + length, 0));
+    const { perSeedTotal, mean } = curves[n]!;
+    assertSameMean(total, meanOf(perSeedTotal)!, standardDeviation(perSeedTotal)!, `n = ${n}: 50 episodes`);
+    for (const episode of [1, 2, 4, 10, 25, 50]) {
+      const own = lengths.map((each) => each[episode - 1]!);
+      assertSameMean(own, mean[episode - 1]!, standardDeviation(own)!, `n = ${n}: episode ${episode}`);
+    }
+    // A random walk's first episode, from a linear system: mean 868.7, deviation 789.
+    const first = lengths.map(([length]) => length!);
+    assert.ok(Math.abs(meanOf(first)! - 868.7) < (3.3 * 789) / Math.sqrt(30), `${meanOf(first)}`);
+    // Planning shifts no draw of acting.
+    assert.deepEqual(
+      first,
+      found.get('0')!.seeds.map(({ episodes }) => episodes![0]!.length!),
+    );
+  }
+});
+
+for (const { name, setting, change, end } of [
+  { name: 'blocking-maze', setting: 'blocking_n10_alpha1_kappa0.0001', change: 1000, end: 3000 },
+  { name: 'shortcut-maze', setting: 'shortcut_n50_alpha1_kappa0.001', change: 3000, end: 6000 },
+]) {
+  test(`the published runs of ${name} have the means of the reference, before and after the change`, () => {
+    const found = published(name, 'kind');
+    const kinds = { 'dyna-q': 'dynaQ', 'dyna-q-plus': 'dynaQplus', 'bonus-in-action': 'bonusInAction' };
+    assert.deepEqual([...found.keys()], Object.keys(kinds));
+    for (const [kind, theirs] of Object.entries(kinds)) {
+      const { meanEvery100, final } = dynaReference.changing.runs[`${setting}_${theirs}`]!;
+      const { rewardBy } = found.get(kind)!;
+      assertSameMean(rewardBy(end), meanOf(final)!, standardDeviation(final)!, `${kind} at the end`);
+      for (const step of [change / 2, change, (change + end) / 2]) {
+        const own = rewardBy(step);
+        assertSameMean(own, meanEvery100[step / 100 - 1]!, standardDeviation(own)!, `${kind} after ${step}`);
+      }
+    }
+    // What the book's figures say.
+    const mean = (kind: string) => meanOf(found.get(kind)!.rewardBy(end))!;
+    assert.ok(mean('dyna-q-plus') > 1.2 * mean('dyna-q'));
+  });
+}
+
+test('figures of training draw the episodes that every seed has, and rewards as episodes end', () => {
+  const seed = (number: number, lengths: number[]) => {
+    let step = 0;
+    const episodes = lengths.map((length, i) => {
+      step += length;
+      return { seed: number, env_step: step, episode: i + 1, return: 2, length };
+    });
+    const done = { steps: 60, updates: 60, wallSeconds: 1, engine: 'cpu', device: '', end: '' };
+    return { seed: number, rows: [], episodes, done, worker: null };
+  };
+  const arms = [
+    { label: 'a', seeds: [seed(1, [30, 10, 10]), seed(2, [20, 20])] },
+    { label: 'b', seeds: [{ ...seed(1, []), episodes: undefined }] },
+  ];
+  const drawn = figures(arms, []);
+  assert.deepEqual(
+    drawn.map(({ name }) => name),
+    ['figure-episodes', 'figure-cumulative'],
+  );
+  const data = (name: string) =>
+    (drawn.find((figure) => figure.name === name)!.spec as unknown as { datasets: Record<string, unknown[]> })
+      .datasets.means as { arm: string; x: number; mean: number; seeds: number }[];
+  assert.deepEqual(
+    data('figure-episodes').map(({ arm, x, mean, seeds }) => [arm, x, mean, seeds]),
+    [
+      ['a', 1, 25, 2],
+      ['a', 2, 15, 2],
+    ],
+  );
+  const cumulative = new Map(data('figure-cumulative').map(({ x, mean }) => [x, mean]));
+  assert.deepEqual(
+    [0, 19, 20, 29, 30, 40, 50, 60].map((x) => cumulative.get(x)),
+    [0, 0, 1, 1, 2, 4, 5, 5],
   );
 });
