@@ -7,7 +7,7 @@ import { oneHot } from '../src/engine/one-hot.ts';
 import { scope } from '../src/engine/scope.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { dqn } from '../src/methods/dqn/agent.ts';
-import { actionValues, criticLayout } from '../src/methods/dqn/networks.ts';
+import { actionValues } from '../src/methods/dqn/networks.ts';
 import { dqnSettings } from '../src/methods/dqn/settings.ts';
 import { learn, temporalDifferenceLoss } from '../src/methods/dqn/update.ts';
 import { biasCorrection, zeroMoments } from '../src/nn/adam.ts';
@@ -35,15 +35,15 @@ for (const engine of processorEngines) {
     await startEngine(engine);
     for (const { double, loss, gradientClip, members } of reference.dqn) {
       const settings = dqnSettings.parse({ double, loss, gradientClip, critic: { hidden: [4] } });
-      const layout = criticLayout(settings, { ...spaces, observation: 3, actions: 3 });
+      const values = actionValues(settings, { ...spaces, observation: 3, actions: 3 });
       const compiled = new Compiled(({ weights, transitions, correction, scalars }: Inputs) => {
         const given = { ...transitions, action: oneHot(transitions.action, 3) };
-        return learn(layout, weights, given, correction, scalars, settings);
+        return learn(values, weights, given, correction, scalars, settings);
       });
       scope(() => {
         let weights: Inputs['weights'] = {
           critic: weightsBefore(members, 'critic'),
-          moments: zeroMoments(members.length, layout.size),
+          moments: zeroMoments(members.length, values.layout.size),
           target: weightsBefore(members, 'target'),
         };
         for (const update of [0, 1]) {
@@ -62,7 +62,7 @@ for (const engine of processorEngines) {
         }
         // Where it was due, the first member's target is a copy.
         const [critic, target] = [weights.critic, weights.target].map((x) =>
-          x.dataSync().slice(0, layout.size),
+          x.dataSync().slice(0, values.layout.size),
         );
         assert.deepEqual(target, critic);
       });
@@ -110,6 +110,13 @@ describe('an agent', () => {
   test('goes on to the byte where it was saved, between two updates of the target too', async () => {
     await startEngine('wasm');
     await assertGoesOn(() => make([3, 4]), [13, 20]);
+  });
+
+  test('goes on so where it learns from images, of which its replay keeps bytes', async () => {
+    await startEngine('wasm');
+    const settings = [tiny({ encoder: { channels: 2 } })];
+    const make = () => agentIn(dqn.create, 'MinAtar/Breakout-v0', [3, 4], settings);
+    await assertGoesOn(make, [17]);
   });
 
   test('is the same alone and beside others with settings of their own', async () => {
@@ -179,10 +186,9 @@ test('values are of raw observations', async () => {
   await startEngine('cpu');
   tf.tidy(() => {
     const settings = tiny({ critic: { hidden: [1] } });
-    const layout = criticLayout(settings, spaces);
     // max(0, o₀ − 1) and twice that plus 3.
     const flat = tf.tensor2d([[1, 0, 0, 0, -1, 1, 2, 0, 3]]);
     const observation = tf.tensor3d([[[4, 7, 7, 7]]]);
-    assert.deepEqual([...actionValues(layout, flat, settings, observation).dataSync()], [3, 9]);
+    assert.deepEqual([...actionValues(settings, spaces).of(flat, observation).dataSync()], [3, 9]);
   });
 });

@@ -86,3 +86,13 @@ export const transitionKeysWith = (
     .prefault({})
     .describe('the replay buffer'),
 });
+
+/** What images go through before a network's hidden layers. */
+export const imageEncoder = z
+  .strictObject({
+    channels: positiveInteger
+      .max(1024)
+      .default(16)
+      .describe('channels of the 3 × 3 convolution that images go through; vectors have none'),
+  })
+  .prefault({});

@@ -99,7 +99,7 @@ export const methods = {
   dqn: defineMethod(dqnSettings, {
     title: 'DQN, deep Q-learning: the model-free yardstick off-policy, for choices',
     arm: () => 'dqn',
-    takes: { ...vectorsAndAnyAction, actions: ['discrete'] },
+    takes: { ...anyObservationAndAction, actions: ['discrete'] },
     rules: transitionRules,
     course: replayCourse,
     keysOverSteps: () => [],

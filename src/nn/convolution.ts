@@ -20,7 +20,8 @@ export const convolutionSpecs = (
   outputs: number,
   scale = 1,
   weights: WeightInitialiser = fanIn,
-): ParameterSpec[] => linearSpecs(name, KERNEL * KERNEL * channels, outputs, scale, weights);
+  biases?: WeightInitialiser,
+): ParameterSpec[] => linearSpecs(name, KERNEL * KERNEL * channels, outputs, scale, weights, biases);
 
 /** What an image becomes: no padding, so that each side loses two. */
 export const convolvedShape = ([rows, columns]: ImageShape, outputs: number): ImageShape => [

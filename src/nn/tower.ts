@@ -28,10 +28,10 @@ export const vectorTower = (size: number, activation: Activation, layers: Hidden
 export function imageTower(image: ImageShape, channels: number, layers: HiddenLayers): Tower {
   const [rows, columns] = convolvedShape(image, channels);
   const encoded = rows * columns * channels;
-  const { scale, weights } = layers;
+  const { scale, weights, biases } = layers;
   return {
     specs: (name, hidden, outputs, lastScale) => [
-      ...convolutionSpecs(`${name}.convolution`, image[2], channels, scale, weights),
+      ...convolutionSpecs(`${name}.convolution`, image[2], channels, scale, weights, biases),
       ...mlpSpecs(name, encoded, hidden, outputs, lastScale, layers),
     ],
     apply: (parameters, name, hiddenLayers, observation) => {

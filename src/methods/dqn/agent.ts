@@ -5,7 +5,6 @@ import { Acting } from '../../models/acting.ts';
 import { encodeActions } from '../../models/action-encoding.ts';
 import { type TransitionTensors, uploadTransitions } from '../../models/transitions.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
-import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { ActingMode, Decision, PolicyName, Situation } from '../../training/acting.ts';
 import type { AgentState, Member, Method } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
@@ -19,8 +18,8 @@ import { learnFromTransitions } from '../../training/transitions.ts';
 import { EPSILON_GREEDY_NOISE, epsilonGreedy } from './epsilon-greedy.ts';
 import { updateFlops } from './flops.ts';
 import {
+  type ActionValues,
   actionValues,
-  criticLayout,
   initialWeights,
   namedWeights,
   type Weights,
@@ -56,7 +55,7 @@ class DqnAgent implements ReplayAgent {
   /** The first member's: all agree in what fixes a shape. */
   readonly #settings: DqnSettings;
   readonly #spaces: AgentSpaces;
-  readonly #layout: ParameterLayout;
+  readonly #values: ActionValues;
   readonly #state: TrainingState<Weights, never, LossTerm>;
   readonly #acting: Acting<{ critic: tf.Tensor2D }>;
   /** Environment steps that each member had taken when it was last about to act; ε goes by them. */
@@ -66,14 +65,14 @@ class DqnAgent implements ReplayAgent {
     this.#members = members;
     this.#settings = members[0]!.settings;
     this.#spaces = spaces;
-    this.#layout = criticLayout(this.#settings, spaces);
+    this.#values = actionValues(this.#settings, spaces);
     this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations }) => ({
-      actions: tf.argMax(actionValues(this.#layout, weights.critic, this.#settings, observations), -1),
+      actions: tf.argMax(this.#values.of(weights.critic, observations), -1),
     }));
     this.#state = new TrainingState({
       seeds: members.map(({ seed }) => seed),
       names: { named: namedWeights, from: weightsFrom },
-      initial: (streams) => initialWeights(this.#layout, streams('critic-weights')),
+      initial: (streams) => initialWeights(this.#values.layout, streams('critic-weights')),
       streams: [],
       lossTerms: LOSS_TERMS,
     });
@@ -110,7 +109,7 @@ class DqnAgent implements ReplayAgent {
 
   readonly #update = new Compiled(({ weights, transitions, scalars, correction }: UpdateInputs) => {
     const action = encodeActions(this.#spaces.actionSpace, transitions.action);
-    return learn(this.#layout, weights, { ...transitions, action }, correction, scalars, this.#settings);
+    return learn(this.#values, weights, { ...transitions, action }, correction, scalars, this.#settings);
   });
 
   drainLosses(): Promise<Row[][]> {

@@ -1,11 +1,11 @@
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { perRow, trained } from '../../training/flop-counts.ts';
 import type { UpdateFlops } from '../../training/update-parts.ts';
-import { criticLayout } from './networks.ts';
+import { actionValues } from './networks.ts';
 import type { DqnSettings } from './settings.ts';
 
 /** The flops of an update's matrix products: Q is trained on o, Q̄ looks at o′, and so does Q where it chooses there. */
 export function updateFlops(settings: DqnSettings, spaces: AgentSpaces): UpdateFlops {
-  const value = perRow(criticLayout(settings, spaces), 'critic');
+  const value = perRow(actionValues(settings, spaces).layout, 'critic');
   return { update: settings.replay.batch * (trained(value) + (settings.double ? 2 : 1) * value) };
 }

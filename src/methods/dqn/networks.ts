@@ -1,27 +1,32 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
-import { asPyTorch, mlp, mlpSpecs } from '../../nn/mlp.ts';
+import { asPyTorch } from '../../nn/mlp.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
+import { imageTower, vectorTower } from '../../nn/tower.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { weightsNamed } from '../../training/weights.ts';
 import type { DqnSettings } from './settings.ts';
 
-/** Where Q's parameters stand. */
-export const criticLayout = (
-  { critic }: Pick<DqnSettings, 'critic'>,
-  { observation, actions }: AgentSpaces,
-): ParameterLayout =>
-  new ParameterLayout(mlpSpecs('critic', observation, critic.hidden, actions, 1, asPyTorch));
+/** The network Q over an environment's observations. */
+export interface ActionValues {
+  readonly layout: ParameterLayout;
+  /** Q(o, ·) of every choice, in reward units: [members, …, observation] -> [members, …, choices]. */
+  of(critic: tf.Tensor2D, observation: tf.Tensor): tf.Tensor;
+}
 
-/** Q(o, ·) of every choice, in reward units: [members, …, observation] -> [members, …, choices]. */
 export function actionValues(
-  layout: ParameterLayout,
-  critic: tf.Tensor2D,
-  { critic: { hidden } }: Pick<DqnSettings, 'critic'>,
-  observation: tf.Tensor,
-): tf.Tensor {
-  return mlp(layout.unpack(critic), 'critic', hidden.length, observation, false);
+  { critic: { hidden }, encoder }: Pick<DqnSettings, 'critic' | 'encoder'>,
+  { observation, image, actions }: Pick<AgentSpaces, 'observation' | 'image' | 'actions'>,
+): ActionValues {
+  const tower = image
+    ? imageTower(image, encoder.channels, asPyTorch)
+    : vectorTower(observation, 'relu', asPyTorch);
+  const layout = new ParameterLayout(tower.specs('critic', hidden, actions, 1));
+  return {
+    layout,
+    of: (critic, observation) => tower.apply(layout.unpack(critic), 'critic', hidden.length, observation),
+  };
 }
 
 /** Everything an update changes, each tensor `[members, size]`. */

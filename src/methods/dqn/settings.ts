@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   fraction,
   fractionSchedule,
+  imageEncoder,
   positive,
   positiveInteger,
   transitionKeysWith,
@@ -28,6 +29,7 @@ export const dqnSettings = z.strictObject({
     .describe(
       'the network chooses the next action and its target values it (van Hasselt et al. 2016); off: the target does both',
     ),
+  encoder: imageEncoder.describe("what images go through before Q's hidden layers"),
   critic: z
     .strictObject({
       hidden: widths.default([256, 256]).describe('hidden layers of Q, with ReLU (rl-zoo: 256, 256)'),

@@ -5,9 +5,8 @@ import { stopGradient } from '../../engine/stop-gradient.ts';
 import { bootstrapped, type TransitionTensors } from '../../models/transitions.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { clip } from '../../nn/distributions.ts';
-import type { ParameterLayout } from '../../nn/parameters.ts';
 import { memberMean, perMember } from '../../training/reduce.ts';
-import { actionValues, type Weights } from './networks.ts';
+import type { ActionValues, Weights } from './networks.ts';
 import type { DqnSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order. */
@@ -32,18 +31,18 @@ export interface MemberScalars {
  * @returns [members, batch]
  */
 export function targets(
-  layout: ParameterLayout,
+  values: ActionValues,
   { critic, target }: Pick<Weights, 'critic' | 'target'>,
   transitions: TransitionTensors,
   gamma: tf.Tensor2D,
-  settings: Pick<DqnSettings, 'critic' | 'double'>,
+  { double }: Pick<DqnSettings, 'double'>,
 ): tf.Tensor {
   const { nextObservation } = transitions;
-  const values = actionValues(layout, target, settings, nextObservation);
+  const all = values.of(target, nextObservation);
   const next = () => {
-    if (!settings.double) return tf.max(values, -1);
-    const chosen = tf.argMax(actionValues(layout, critic, settings, nextObservation), -1);
-    return tf.sum(tf.mul(values, oneHot(chosen, values.shape.at(-1)!)), -1);
+    if (!double) return tf.max(all, -1);
+    const chosen = tf.argMax(values.of(critic, nextObservation), -1);
+    return tf.sum(tf.mul(all, oneHot(chosen, all.shape.at(-1)!)), -1);
   };
   return bootstrapped(transitions, next(), gamma);
 }
@@ -86,17 +85,17 @@ export function temporalDifferenceLoss(
  * @param transitions with onehot(a) as action
  */
 export function learn(
-  layout: ParameterLayout,
+  actionValues: ActionValues,
   before: Weights,
   transitions: TransitionTensors,
   correction: BiasCorrection,
   { learningRate, gamma, targetRate }: MemberScalars,
   settings: DqnSettings,
 ): { weights: Weights; terms: Record<LossTerm, tf.Tensor> } {
-  const target = targets(layout, before, transitions, gamma, settings);
+  const target = targets(actionValues, before, transitions, gamma, settings);
   const seen: Record<'loss' | 'q', tf.Tensor>[] = [];
   const { value, grad } = tf.valueAndGrad((critic) => {
-    const values = actionValues(layout, critic as tf.Tensor2D, settings, transitions.observation);
+    const values = actionValues.of(critic as tf.Tensor2D, transitions.observation);
     const loss = temporalDifferenceLoss(values, transitions.action, target, settings.loss);
     const q = stopGradient(() => memberMean(tf.mul(values, transitions.action), values.shape.at(-1)));
     seen.push({ loss: tf.keep(loss), q: tf.keep(q) });

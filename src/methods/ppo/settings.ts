@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import type { Course } from '../course.ts';
-import { fraction, nonNegative, positive, positiveInteger, schedule, widths } from '../fields.ts';
+import {
+  fraction,
+  imageEncoder,
+  nonNegative,
+  positive,
+  positiveInteger,
+  schedule,
+  widths,
+} from '../fields.ts';
 import type { Rule, RunLength } from '../rules.ts';
 
 /**
@@ -31,15 +39,7 @@ export const ppoSettings = z.strictObject({
   entropy: nonNegative.default(0).describe('weight of the entropy bonus'),
   valueWeight: nonNegative.default(0.5).describe("weight of the critic's squared error"),
   gradientClip: positive.default(0.5).describe('largest global gradient norm'),
-  encoder: z
-    .strictObject({
-      channels: positiveInteger
-        .max(1024)
-        .default(16)
-        .describe('channels of the 3 × 3 convolution that images go through; vectors have none'),
-    })
-    .prefault({})
-    .describe('what images go through before the hidden layers, in actor and critic each'),
+  encoder: imageEncoder.describe('what images go through before the hidden layers, in actor and critic each'),
   actor: z
     .strictObject({
       hidden: widths.default([64, 64]).describe('hidden layers of the actor, with tanh, of images ReLU'),

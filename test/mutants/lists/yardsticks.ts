@@ -51,12 +51,8 @@ export const offPolicy: readonly Group[] = [
     file: source.dqnUpdate,
     by: dqn,
     changes: [
-      ['if (!settings.double)', 'if (settings.double)', 'double where it is off'],
-      [
-        'actionValues(layout, critic, settings, nextO',
-        'actionValues(layout, target, settings, nextO',
-        'the target chooses and values',
-      ],
+      ['if (!double)', 'if (double)', 'double where it is off'],
+      ['values.of(critic, nextO', 'values.of(target, nextO', 'the target chooses and values'],
       ["kind === 'huber' ? clip", "kind !== 'huber' ? clip", 'the losses exchanged'],
       ['tf.mul(target, tf.sub(1, rate))', 'target', 'a target that grows'],
     ],
