@@ -1,4 +1,5 @@
 import { experience } from './lists/experience.ts';
+import { images } from './lists/images.ts';
 import { learning } from './lists/learning.ts';
 import { metrics } from './lists/metrics.ts';
 import { planning } from './lists/planning.ts';
@@ -17,6 +18,7 @@ export const groups: readonly Group[] = [
   ...latentPlanning,
   ...policyOptimisation,
   ...offPolicy,
+  ...images,
   ...experience,
   ...statistics,
   ...resuming,
