@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
 
-const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
+/** log √(2π) */
+export const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
 /**
  * log N(x; μ, σ) of independent dimensions, in nats: Σ −((x − μ) / σ)² / 2 − log σ − log √(2π) over the last axis.

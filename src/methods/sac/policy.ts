@@ -1,8 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { clampedGaussian, unbounded } from '../../models/box-gaussian.ts';
-import { logTanhSlope } from '../../nn/gaussian.ts';
-
-const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
+import { HALF_LOG_TWO_PI, logTanhSlope } from '../../nn/gaussian.ts';
 
 /**
  * A sample of the policy, differentiable through the noise it was drawn with: with u = μ + σ ε
