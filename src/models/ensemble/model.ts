@@ -83,7 +83,7 @@ export function ensembleModel(
       ];
       if (!sampling) return along(drawnEach(networks, uniform), observation, action, normal);
       const { particles } = sampling;
-      const assignment = isDrawn ? dealtAnew(networks, particles, uniform) : kept(networks, particles);
+      const assignment = isDrawn ? dealtAnew(networks, particles, uniform) : kept(networks);
       return along(assignment, observation, action, normal);
     };
   };

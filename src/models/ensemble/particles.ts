@@ -34,18 +34,13 @@ export function drawnEach(networks: number, uniform: tf.Tensor): Assignment {
 
 /**
  * TS∞ (Chua et al. 2018): of the particles that stand side by side the first follows the first network, the second the
- * second, and so on, at every step the same one.
- *
- * @param particles of each plan, a multiple of the networks; they make up the batch
+ * second, and so on, at every step the same one. Of each plan there are a multiple of the networks.
  */
-export function kept(networks: number, particles: number): Assignment {
-  const ofEach = particles / networks;
+export function kept(networks: number): Assignment {
   return {
     toNetworks: (rows) => {
       const [members, batch, numbers] = rows.shape as [number, number, number];
-      const rounds = (batch / particles) * ofEach;
-      const byNetwork = tf.transpose(tf.reshape(rows, [members, rounds, networks, numbers]), [0, 2, 1, 3]);
-      return byNetwork;
+      return tf.transpose(tf.reshape(rows, [members, batch / networks, networks, numbers]), [0, 2, 1, 3]);
     },
     toRows: (outputs) => {
       const [members, , rounds, numbers] = outputs.shape as [number, number, number, number];
@@ -57,6 +52,7 @@ export function kept(networks: number, particles: number): Assignment {
 /**
  * TS1: the networks are dealt out anew among the particles of each plan, so that all have as many of them.
  *
+ * @param particles of each plan, a multiple of the networks
  * @param uniform whose order deals them: [members, batch, 1]
  */
 export function dealtAnew(networks: number, particles: number, uniform: tf.Tensor): Assignment {
@@ -67,7 +63,7 @@ export function dealtAnew(networks: number, particles: number, uniform: tf.Tenso
   const back = order(tf.neg(tf.cast(dealt, 'float32')));
   const within = (rows: tf.Tensor, indices: tf.Tensor2D) =>
     tf.reshape(pick(tf.reshape(rows, [...indices.shape, rows.shape[2]!]), indices), rows.shape);
-  const inOrder = kept(networks, particles);
+  const inOrder = kept(networks);
   return {
     toNetworks: (rows) => inOrder.toNetworks(within(rows, dealt)),
     toRows: (outputs) => within(inOrder.toRows(outputs), back),
