@@ -343,7 +343,10 @@ test('what cannot be played is refused in one sentence, and nothing is written',
   const ppo = loadExperiment({ file: 'ppo', text: 'method: ppo' });
   const without = path.join(root, 'ppo');
   RunFolder.open(without, { configText: formatExperiment(ppo), info: runInfo('ppo', 'cpu') }).close();
-  assert.throws(() => preparePlay(without, play), refused(/by ppo, which learns no world model/));
+  assert.throws(
+    () => preparePlay(without, play),
+    refused(/by ppo, which has no dream to play: it learns no world model/),
+  );
 
   const other = savedRun({ ...experimentOf('dreamer-v3'), name: 'other' });
   const config = path.join(other, 'config.yaml');

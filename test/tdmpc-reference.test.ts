@@ -2,12 +2,14 @@ import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../src/engine/compiled.ts';
 import { startEngine } from '../src/engine/engine.ts';
+import { stopGradient } from '../src/engine/stop-gradient.ts';
 import { actorLoss, nextScale, policyLoss } from '../src/methods/tdmpc/actor-loss.ts';
-import { stepWeights, targets } from '../src/methods/tdmpc/losses.ts';
+import { modelLoss, modelTerms, stepWeights, targets } from '../src/methods/tdmpc/losses.ts';
 import { type TdmpcSettings, tdmpcSettings } from '../src/methods/tdmpc/settings.ts';
 import { learn, type MemberScalars, modelGradients, type UpdateNoise } from '../src/methods/tdmpc/update.ts';
 import { byGroup, GROUPS, layoutOf, type Weights } from '../src/methods/tdmpc/weights.ts';
 import { judged } from '../src/models/latent/critic.ts';
+import { toLatent } from '../src/models/latent/layers.ts';
 import { latentModel } from '../src/models/latent/model.ts';
 import { type LatentNetworks, latentNetworks } from '../src/models/latent/networks.ts';
 import { symlogCode } from '../src/models/latent/scalars.ts';
@@ -367,33 +369,52 @@ for (const engine of processorEngines) {
           actorAction: noiseRows(batch.policyNoise),
         };
         const context = { networks, settings: v1, spaces };
-        const importance = second(batch.weights) as tf.Tensor2D;
-        const found = modelGradients(context, weights, windows, noise, importance);
-        assertClose(ofSecond(found.latents), flat(batchFirst(update1.latents)), 1e-5, 'z');
-        for (const group of GROUPS) {
-          assertParameters(found.gradient[group], layouts[group], update1.gradients, 1e-5, 'gradient');
-        }
-        const norm = Math.hypot(...GROUPS.flatMap((group) => [...ofSecond(found.gradient[group])]));
-        assertClose([norm], [update1.gradNorm], 1e-5, 'norm');
-        // Its terms are sums over steps and, of values, over heads; the gradient is of their sum over the horizon.
+        const { latents, terms } = modelGradients(context, weights, windows, noise);
+        assertClose(ofSecond(latents), flat(batchFirst(update1.latents)), 1e-5, 'z');
+        // Its terms are sums over steps and, of values, over heads.
         const horizon = config.horizon!;
-        assertTerm(found.terms.loss!, update1.weightedLoss / horizon, 'loss');
+        const mean = (perWindow: number[], over: number) =>
+          perWindow.reduce((sum, x) => sum + x, 0) / perWindow.length / over;
+        assertTerm(terms.consistency!, mean(update1.consistencyLoss, horizon), 'consistency');
+        assertTerm(terms.reward!, mean(update1.rewardLoss, horizon), 'reward');
+        assertTerm(terms.value!, mean(update1.valueLoss, 2 * horizon), 'value');
+
+        // Its windows are drawn by priorities, and count for what the reference says.
+        const actor = networks.actor!.layout.unpack(weights.actor!.parameters);
+        const { mask, discounted } = stepWeights(windows, v1.rho);
+        const importance = tf.expandDims(second(batch.weights), 2);
+        const counts = { mask, discounted: tf.mul(discounted, importance) as tf.Tensor3D };
+        const averaged = layouts.encoder.unpack(weights.target.encoder!);
+        const average = {
+          critic: layouts.critic.unpack(weights.target.critic),
+          actor,
+          encode: (x: tf.Tensor) => toLatent(averaged, 'encoder', 1, x, networks.settings, false),
+        };
+        const ofTargets = { pair: noise.targetPair, action: noise.targetAction };
+        const lossAt = (...all: tf.Tensor[]) => {
+          const parameters = byGroup((group) =>
+            layouts[group].unpack(all[GROUPS.indexOf(group)] as tf.Tensor2D),
+          );
+          const model = latentModel(networks, { ...parameters, actor }, spaces);
+          const wanted = stopGradient(() => targets(networks, model, average, windows, ofTargets, v1.gamma));
+          const given = [networks, model, parameters.critic, windows, wanted, counts, true] as const;
+          return modelLoss(modelTerms(...given).terms, v1);
+        };
+        const all = GROUPS.map((group) => weights.learnt[group].parameters);
+        const gradients = tf.grads((...all) => tf.sum(lossAt(...all)))(all) as tf.Tensor2D[];
+        for (const [i, group] of GROUPS.entries()) {
+          assertParameters(gradients[i]!, layouts[group], update1.gradients, 1e-5, 'gradient');
+        }
+        const norm = Math.hypot(...gradients.flatMap((gradient) => [...ofSecond(gradient)]));
+        assertClose([norm], [update1.gradNorm], 1e-5, 'norm');
+        assertTerm(lossAt(...all), update1.weightedLoss / horizon, 'loss');
 
         const critic = layouts.critic.unpack(weights.learnt.critic.parameters);
-        const { mask } = stepWeights(windows, v1.rho);
         const ofActor = { pair: noise.actorPair, action: noise.actorAction! };
         // Summed over the states, of which ours is the mean.
         const lossOf = (flatActor: tf.Tensor) => {
           const actor = networks.actor!.layout.unpack(flatActor as tf.Tensor2D);
-          const given = [
-            networks,
-            { critic, actor },
-            found.latents,
-            mask,
-            ofActor,
-            weights.scale,
-            v1,
-          ] as const;
+          const given = [networks, { critic, actor }, latents, mask, ofActor, weights.scale, v1] as const;
           return tf.mul(actorLoss(...given).loss, horizon + 1);
         };
         const grad = tf.grad((x) => tf.sum(lossOf(x)))(weights.actor!.parameters);

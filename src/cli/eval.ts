@@ -177,7 +177,7 @@ function asText(evaluation: RunEvaluation, rows: readonly EvalRow[], episodes: n
     alignColumns([['seed', 'step', 'reward', 'min', 'max', 'ended by'], ...lines]),
     `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${formatEstimate(rewardOf(rows), 1)} (${episodes} greedy episodes each)\n`,
     planned,
-    diagnostics.length > 0 ? alignColumns(modelErrors(seeds)) : '',
+    diagnostics.length > 0 ? alignColumns(modelErrors(seeds, diagnostics)) : '',
   ].join('');
 }
 
@@ -196,15 +196,25 @@ const MODEL_ERRORS = [
   ['open loop, 15 steps', 'open_loop_mse_15'],
 ] as const;
 
+/** The same of models that decode nothing: rewards in the environment's units, features over their variance. */
+const LATENT_ERRORS = [
+  ['reward, held-out set', 'reward_mse'],
+  ['reward, own episodes', 'reward_mse_own'],
+  ['features, 1 step', undefined, 'consistency_1'],
+  ['features, 5 steps', undefined, 'consistency_5'],
+  ['features, 15 steps', undefined, 'consistency_15'],
+] as const;
+
 /** The models' errors as a table: mean ± standard deviation over seeds. */
-function modelErrors(seeds: readonly SeedEvaluation[]): string[][] {
+function modelErrors(seeds: readonly SeedEvaluation[], diagnostics: readonly string[]): string[][] {
+  const errors = diagnostics.includes('prediction_mse') ? MODEL_ERRORS : LATENT_ERRORS;
   const overSeeds = (column: string | undefined) =>
     column === undefined
       ? ''
       : formatMean('error', estimate(seeds.flatMap(({ diagnosis }) => diagnosis[column] ?? [])));
   return [
     ["model's error", 'raw units', 'standardised'],
-    ...MODEL_ERRORS.map(([name, raw, standardised]) => [name, overSeeds(raw), overSeeds(standardised)]),
+    ...errors.map(([name, raw, standardised]) => [name, overSeeds(raw), overSeeds(standardised)]),
   ];
 }
 

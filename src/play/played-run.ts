@@ -34,7 +34,7 @@ export const METADATA_KEY = 'run';
 
 /**
  * Hands what can be played of a run to `use`, whatever family its model is of, and gives what that gives; undefined for a
- * method without `played.ts`, such as one that learns no world model.
+ * method without `played.ts`, such as one that learns no world model, or one that decodes nothing.
  */
 export function withPlayed<T>(
   experiment: Experiment,

@@ -25,7 +25,7 @@ export interface Prepared {
 /**
  * What a page needs to play one of a run's checkpoints. Starts no engine and writes nothing.
  *
- * @throws UserError when `dir` is no run folder, its method learns no world model, or there is no such checkpoint or a
+ * @throws UserError when `dir` is no run folder, its method learns no model whose dreams can be seen, or there is no such checkpoint or a
  *   damaged one.
  */
 export function preparePlay(dir: string, options: PlayOptions): Prepared {
@@ -35,7 +35,7 @@ export function preparePlay(dir: string, options: PlayOptions): Prepared {
   const sizes = withPlayed(experiment, spaces, (played) => played.sizes);
   if (!sizes) {
     throw new UserError(
-      `${dir} was trained by ${experiment.method}, which learns no world model and so has no dream to play; choose a run of another method`,
+      `${dir} was trained by ${experiment.method}, which has no dream to play: it learns no world model, or one that decodes no observation; choose a run of another method`,
     );
   }
   const [saved] = readSavedSeeds(run, options.checkpoint, options.seed ?? 'first');

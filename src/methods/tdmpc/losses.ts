@@ -14,26 +14,17 @@ import type { TdmpcSettings } from './settings.ts';
 export interface StepWeights {
   /** 1 up to the end of the episode in which the window begins, 0 after it: [members, batch, time] */
   mask: tf.Tensor3D;
-  /** ρ^t times that, and times what the window counts for: [members, batch, time] */
+  /** ρ^t times that: [members, batch, time] */
   discounted: tf.Tensor3D;
 }
 
-/**
- * Windows may run past an episode's end; what comes after it is of another one, and does not count.
- *
- * @param importance of each window, where they were drawn by priorities: [members, batch]
- */
-export function stepWeights(
-  { first }: Pick<Windows, 'first'>,
-  rho: number,
-  importance?: tf.Tensor2D,
-): StepWeights {
+/** Windows may run past an episode's end; what comes after it is of another one, and does not count. */
+export function stepWeights({ first }: Pick<Windows, 'first'>, rho: number): StepWeights {
   const [members, batch, time] = first.shape;
   const starts = tf.slice(first, [0, 0, 1], [members, batch, time - 1]);
   const goesOn = tf.concat([tf.ones([members, batch, 1]), tf.sub(1, starts)], 2);
   const mask = tf.cumprod(goesOn, 2) as tf.Tensor3D;
-  const discounted: tf.Tensor3D = tf.mul(mask, powers(rho, time));
-  return { mask, discounted: importance ? tf.mul(discounted, tf.expandDims(importance, 2)) : discounted };
+  return { mask, discounted: tf.mul(mask, powers(rho, time)) };
 }
 
 /** ρ^t of the first steps: [count]. */

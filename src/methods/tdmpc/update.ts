@@ -68,16 +68,12 @@ export interface ModelGradients {
   terms: LossTerms;
 }
 
-/**
- * @param windows with rewards in the units that are learnt
- * @param importance of each window, where they were drawn by priorities: [members, batch]
- */
+/** @param windows with rewards in the units that are learnt */
 export function modelGradients(
   { networks, settings, spaces }: UpdateContext,
   before: Weights,
   windows: Windows,
   noise: UpdateNoise,
-  importance?: tf.Tensor2D,
 ): ModelGradients {
   const layouts = layoutOf(networks);
   const split = byGroup((group) => layouts[group].split(before.learnt[group].parameters));
@@ -95,7 +91,7 @@ export function modelGradients(
         return toLatent(averagedEncoder, 'encoder', encoderLayers, observation, networks.settings, false);
       }),
   };
-  const weights = stepWeights(windows, settings.rho, importance);
+  const weights = stepWeights(windows, settings.rho);
   const sample = { pair: noise.targetPair, action: noise.targetAction };
   let seen: Omit<ModelGradients, 'gradient'> | undefined;
   const loss = (): tf.Scalar => {
