@@ -177,7 +177,9 @@ function asText(evaluation: RunEvaluation, rows: readonly EvalRow[], episodes: n
     alignColumns([['seed', 'step', 'reward', 'min', 'max', 'ended by'], ...lines]),
     `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${formatEstimate(rewardOf(rows), 1)} (${episodes} greedy episodes each)\n`,
     planned,
-    diagnostics.length > 0 ? alignColumns(modelErrors(seeds, diagnostics)) : '',
+    [...MODEL_ERRORS, ...LATENT_ERRORS].some(([, raw]) => raw && diagnostics.includes(raw))
+      ? alignColumns(modelErrors(seeds, diagnostics))
+      : '',
   ].join('');
 }
 

@@ -189,9 +189,9 @@ export class Sitting {
   }
 
   /**
-   * The pending seeds that train in one batch, each batch in one worker: a seed alone; on an engine that stacks members, or
-   * by a method that needs none, those of a worker's equal share of all seeds that stand at the same step. Shares do not depend on what is done, so
-   * a resumed run stacks the seeds that the first sitting stacked.
+   * The pending seeds that train in one batch, each batch in one worker: a seed alone; on an engine that stacks members,
+   * or by a method that needs none, those of a worker's equal share of all seeds that stand at the same step. Shares do
+   * not depend on what is done, so a resumed run stacks the seeds that the first sitting stacked.
    */
   rides(workers: number): number[][] {
     const { seeds } = this.experiment;
