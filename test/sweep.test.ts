@@ -152,7 +152,7 @@ describe('the cells of a sweep', () => {
     );
   });
 
-  test('the shipped sweeps are the dream critic with one key changed, or Dreamer with a few', () => {
+  test('the shipped sweeps are the dream critic with one key changed, Dreamer with a few, or Dyna in a maze', () => {
     const dream = loadExperiment({ file: 'dream.yaml', text: 'method: vae-lstm\n' });
     const wanted = {
       lambda: ['lambda', [0, 0.1, 0.25, 0.5, 1, 2]],
@@ -161,7 +161,8 @@ describe('the cells of a sweep', () => {
     } as const;
     const files = readdirSync(new URL('configs/sweeps', root)).sort();
     const ofDreamer = ['dreamer-observations.yaml', 'dreamer-shaping.yaml'];
-    assert.deepEqual(files, ['beta.yaml', ...ofDreamer, 'horizon.yaml', 'lambda.yaml']);
+    const ofDyna = ['blocking-maze.yaml', 'dyna-maze.yaml', 'shortcut-maze.yaml'];
+    assert.deepEqual(files, ['beta.yaml', ...ofDreamer, 'horizon.yaml', 'lambda.yaml', ...ofDyna].sort());
     const dreamer = loadExperiment({ file: 'v3.yaml', text: 'method: dreamer\n' });
     for (const file of ofDreamer) {
       const text = readFileSync(new URL(`configs/sweeps/${file}`, root), 'utf8');
@@ -169,6 +170,18 @@ describe('the cells of a sweep', () => {
       const { name, seeds, steps } = base;
       assert.deepEqual(base, { ...dreamer, name, seeds, steps });
       assert.ok(cells.length >= 2 && cells.every(({ experiment }) => experiment.method === 'dreamer'));
+    }
+    for (const file of ofDyna) {
+      const { base, cells } = loadSweep({
+        file,
+        text: readFileSync(new URL(`configs/sweeps/${file}`, root), 'utf8'),
+      });
+      assert.equal(base.method, 'dyna');
+      assert.deepEqual(
+        base.seeds,
+        Array.from({ length: 30 }, (_, i) => base.seeds[0]! + i),
+      );
+      assert.equal(cells.length, 3);
     }
     for (const [name, [key, values]] of Object.entries(wanted)) {
       const text = readFileSync(new URL(`configs/sweeps/${name}.yaml`, root), 'utf8');
