@@ -124,8 +124,6 @@ export async function* train(
         failed.add(member);
         yield { kind: 'failure', member, step, ...failure };
       }
-    }
-    if (logDue || evaluationDue) {
       for (const [member, rows] of (learner.episodes?.drain(step) ?? []).entries()) {
         if (rows.length > 0 && !failed.has(member)) yield { kind: 'episodes', member, rows };
       }

@@ -6,13 +6,13 @@ import { encodeActions } from '../../models/action-encoding.ts';
 import { type TransitionTensors, uploadTransitions } from '../../models/transitions.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { ActingMode, Decision, PolicyName, Situation } from '../../training/acting.ts';
-import type { AgentState, Member, Method } from '../../training/agent.ts';
+import type { Member, Method } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Row } from '../../training/events.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
-import type { Batch, Sequences } from '../../training/replay.ts';
+import type { Batch } from '../../training/replay.ts';
 import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { scheduleAt } from '../../training/schedule.ts';
+import { ModelFreeAgent } from '../../training/stateful-agent.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { learnFromTransitions } from '../../training/transitions.ts';
 import { EPSILON_GREEDY_NOISE, epsilonGreedy } from './epsilon-greedy.ts';
@@ -44,33 +44,25 @@ interface UpdateInputs {
 
 const NO_NOISE = new Float32Array();
 
-/** A model-free agent: nothing to diagnose, and the network that is trained is the one that is evaluated. */
-class DqnAgent implements ReplayAgent {
+class DqnAgent extends ModelFreeAgent<DqnSettings, Weights, never, LossTerm> implements ReplayAgent {
   readonly lossTerms = LOSS_TERMS;
-  readonly diagnostics = [];
   readonly carrySize = 0;
   readonly noise = { sampled: [EPSILON_GREEDY_NOISE], greedy: [] };
 
-  readonly #members: readonly Member<DqnSettings>[];
-  /** The first member's: all agree in what fixes a shape. */
-  readonly #settings: DqnSettings;
-  readonly #spaces: AgentSpaces;
   readonly #values: ActionValues;
-  readonly #state: TrainingState<Weights, never, LossTerm>;
+  protected readonly state: TrainingState<Weights, never, LossTerm>;
   readonly #acting: Acting<{ critic: tf.Tensor2D }>;
   /** Environment steps that each member had taken when it was last about to act; ε goes by them. */
   #collected = 0;
 
   constructor(members: readonly Member<DqnSettings>[], spaces: AgentSpaces) {
-    this.#members = members;
-    this.#settings = members[0]!.settings;
-    this.#spaces = spaces;
-    this.#values = actionValues(this.#settings, spaces);
+    super(members, spaces);
+    this.#values = actionValues(this.settings, spaces);
     this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations }) => ({
       actions: tf.argMax(this.#values.of(weights.critic, observations), -1),
     }));
-    this.#state = new TrainingState({
-      seeds: members.map(({ seed }) => seed),
+    this.state = new TrainingState({
+      seeds: this.seeds,
       names: { named: namedWeights, from: weightsFrom },
       initial: (streams) => initialWeights(this.#values.layout, streams('critic-weights')),
       streams: [],
@@ -83,24 +75,23 @@ class DqnAgent implements ReplayAgent {
   }
 
   async act(situation: Situation, _policy: PolicyName, mode: ActingMode): Promise<Decision> {
-    const { critic } = this.#state.weights;
+    const { critic } = this.state.weights;
     const decision = await this.#acting.decide({ critic }, { ...situation, noise: NO_NOISE });
     if (mode === 'greedy') return decision;
-    const epsilon = this.#members.map(({ settings }) => scheduleAt(settings.epsilon, this.#collected));
+    const epsilon = this.members.map(({ settings }) => scheduleAt(settings.epsilon, this.#collected));
     const greedy = decision.actions as Int32Array;
-    return { ...decision, actions: epsilonGreedy(greedy, situation.noise, epsilon, this.#spaces.actions) };
+    return { ...decision, actions: epsilonGreedy(greedy, situation.noise, epsilon, this.spaces.actions) };
   }
 
   learner(environment: EnvironmentEntry): ReplayLearner {
-    const seeds = this.#members.map(({ seed }) => seed);
-    return learnFromTransitions(this, environment, seeds, this.#settings);
+    return learnFromTransitions(this, environment, this.seeds, this.settings);
   }
 
   update(batch: Batch, _step: number, update: number): void {
-    this.#state.update((weights) =>
+    this.state.update((weights) =>
       this.#update.run({
         weights,
-        transitions: uploadTransitions(batch, this.#spaces),
+        transitions: uploadTransitions(batch, this.spaces),
         scalars: this.#scalars(update),
         correction: biasCorrection(update),
       }),
@@ -108,34 +99,18 @@ class DqnAgent implements ReplayAgent {
   }
 
   readonly #update = new Compiled(({ weights, transitions, scalars, correction }: UpdateInputs) => {
-    const action = encodeActions(this.#spaces.actionSpace, transitions.action);
-    return learn(this.#values, weights, { ...transitions, action }, correction, scalars, this.#settings);
+    const action = encodeActions(this.spaces.actionSpace, transitions.action);
+    return learn(this.#values, weights, { ...transitions, action }, correction, scalars, this.settings);
   });
 
-  drainLosses(): Promise<Row[][]> {
-    return this.#state.drainLosses();
-  }
-
-  async diagnose(_heldOut: Sequences, own: readonly Sequences[]): Promise<Row[]> {
-    return own.map(() => ({}));
-  }
-
-  save(): Promise<AgentState[]> {
-    return this.#state.save();
-  }
-
-  load(states: readonly AgentState[]): void {
-    this.#state.load(states);
-  }
-
-  dispose(): void {
+  override dispose(): void {
     this.#acting.dispose();
     this.#update.dispose();
-    this.#state.dispose();
+    super.dispose();
   }
 
   #scalars(update: number): MemberScalars {
-    const { column } = memberScalars(this.#members);
+    const { column } = memberScalars(this.members);
     return {
       learningRate: column(({ learningRate }) => learningRate),
       gamma: column(({ gamma }) => gamma),

@@ -5,6 +5,7 @@ import { stopGradient } from '../../engine/stop-gradient.ts';
 import { bootstrapped, type TransitionTensors } from '../../models/transitions.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { clip } from '../../nn/distributions.ts';
+import { gradientOf } from '../../training/gradient.ts';
 import { memberMean, perMember } from '../../training/reduce.ts';
 import type { ActionValues, Weights } from './networks.ts';
 import type { DqnSettings } from './settings.ts';
@@ -93,16 +94,12 @@ export function learn(
   settings: DqnSettings,
 ): { weights: Weights; terms: Record<LossTerm, tf.Tensor> } {
   const target = targets(actionValues, before, transitions, gamma, settings);
-  const seen: Record<'loss' | 'q', tf.Tensor>[] = [];
-  const { value, grad } = tf.valueAndGrad((critic) => {
-    const values = actionValues.of(critic as tf.Tensor2D, transitions.observation);
+  const { gradient, terms } = gradientOf(before.critic, (critic) => {
+    const values = actionValues.of(critic, transitions.observation);
     const loss = temporalDifferenceLoss(values, transitions.action, target, settings.loss);
     const q = stopGradient(() => memberMean(tf.mul(values, transitions.action), values.shape.at(-1)));
-    seen.push({ loss: tf.keep(loss), q: tf.keep(q) });
-    return tf.sum(loss) as tf.Scalar;
-  })(before.critic);
-  value.dispose();
-  const gradient = grad as tf.Tensor2D;
+    return { loss, terms: { loss, q } };
+  });
   const norm = globalNorm(gradient);
   const { parameters, moments } = adam(
     before.critic,
@@ -116,7 +113,7 @@ export function learn(
   return {
     weights: { critic: parameters, moments, target: stepTarget(before.target, parameters, targetRate) },
     terms: {
-      ...seen[0]!,
+      ...terms,
       target: memberMean(target),
       gradient_norm: tf.squeeze(norm, [1]),
       weight_norm: tf.squeeze(globalNorm(parameters), [1]),

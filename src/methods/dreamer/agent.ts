@@ -3,10 +3,11 @@ import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/acting.ts';
 import { encodeActions } from '../../models/action-encoding.ts';
-import { DIAGNOSTICS, diagnoseAfter, type MeasuredModel } from '../../models/diagnostics.ts';
+import { DIAGNOSTICS, type MeasuredModel } from '../../models/diagnostics.ts';
 import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
 import { type Exploration, exploration } from '../../models/exploration.ts';
 import { carriedState, carryStep, followedSize, followStep } from '../../models/following.ts';
+import { ModelAgent } from '../../models/model-agent.ts';
 import { drawNoise } from '../../models/noise.ts';
 import type { RssmState } from '../../models/rssm/dynamics.ts';
 import { type LatentFamily, latentFamily } from '../../models/rssm/latent.ts';
@@ -24,9 +25,8 @@ import {
   type PolicyName,
   type Situation,
 } from '../../training/acting.ts';
-import type { AgentState, Member } from '../../training/agent.ts';
+import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Row } from '../../training/events.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { warmedUp } from '../../training/optimise.ts';
 import type { Sequences } from '../../training/replay.ts';
@@ -82,37 +82,34 @@ interface UpdateInputs {
 /** The weights that act. */
 type PolicyWeights = Record<'model' | 'actor', tf.Tensor2D>;
 
-class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
+class DreamerAgent
+  extends ModelAgent<DreamerSettings, Weights, StreamName, LossTerm, RssmState>
+  implements ReplayAgent<StepBatch>, MayPlan, MayDream
+{
   readonly lossTerms = LOSS_TERMS;
   readonly carrySize;
   readonly noise: Readonly<Record<ActingMode, readonly Noise[]>>;
   readonly diagnostics = DIAGNOSTICS;
 
-  readonly #members: readonly Member<DreamerSettings>[];
-  /** The first member's: all agree in what fixes a shape. */
-  readonly #settings: DreamerSettings;
-  readonly #spaces: AgentSpaces;
   readonly #networks: Networks;
   readonly #latent: LatentFamily;
   readonly #exploration: Exploration | undefined;
-  readonly #state: TrainingState<Weights, StreamName, LossTerm>;
+  protected readonly state: TrainingState<Weights, StreamName, LossTerm>;
   readonly #acting: Acting<PolicyWeights>;
 
   constructor(members: readonly Member<DreamerSettings>[], spaces: AgentSpaces) {
-    this.#members = members;
-    this.#settings = members[0]!.settings;
-    this.#spaces = spaces;
-    this.#networks = networks(this.#settings, spaces);
-    this.#latent = latentFamily(this.#settings.model);
+    super(members, spaces);
+    this.#networks = networks(this.settings, spaces);
+    this.#latent = latentFamily(this.settings.model);
     const { head } = this.#networks;
-    this.carrySize = followedSize({ stateSizes: stateSizes(this.#settings.model) }, spaces.actions);
-    const { exploration: amount } = this.#settings.actor;
+    this.carrySize = followedSize({ stateSizes: stateSizes(this.settings.model) }, spaces.actions);
+    const { exploration: amount } = this.settings.actor;
     this.#exploration = amount > 0 ? exploration(spaces.actionSpace, amount) : undefined;
     const ofActions = [head.noise, ...(this.#exploration?.noise ?? [])];
     this.noise = { sampled: [this.#latent.noise, ...ofActions], greedy: [this.#latent.noise] };
     this.#acting = new Acting(members.length, spaces.observation, (inputs) => this.#decide(inputs));
-    this.#state = new TrainingState({
-      seeds: members.map(({ seed }) => seed),
+    this.state = new TrainingState({
+      seeds: this.seeds,
       names: { named: namedWeights, from: weightsFrom },
       initial: (streams) => initialWeights(this.#networks, streams),
       streams: STREAMS,
@@ -126,26 +123,26 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
 
   planningActor(settings: PlannerSettings): DisposableActor {
     const within = {
-      members: this.#members.length,
-      spaces: this.#spaces,
+      members: this.members.length,
+      spaces: this.spaces,
       // The critic has no average.
       weights: (policy: PolicyName) => ({
         ...this.#policy(policy),
-        critic: this.#state.weights.weights.critic,
+        critic: this.state.weights.weights.critic,
       }),
       model: (weights: ByGroup<tf.Tensor2D>) => {
         const { layouts } = this.#networks;
         const parameters = byGroup((group) => layouts[group].unpack(weights[group]));
-        return worldModel(this.#networks, this.#settings, this.#spaces, parameters);
+        return worldModel(this.#networks, this.settings, this.spaces, parameters);
       },
       head: this.#networks.head,
-      gamma: ownDiscount(this.#settings),
+      gamma: ownDiscount(this.settings),
     };
     return new PlanningActor(within, settings);
   }
 
   #policy(policy: PolicyName): PolicyWeights {
-    const { weights, averages } = this.#state.weights;
+    const { weights, averages } = this.state.weights;
     const { model, actor } = policy === 'online' ? weights : averages;
     return { model, actor };
   }
@@ -153,7 +150,7 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
   /** The model with its policy, without a value. */
   #actingModel(weights: PolicyWeights): Rssm {
     const { layouts } = this.#networks;
-    return worldModel(this.#networks, this.#settings, this.#spaces, {
+    return worldModel(this.#networks, this.settings, this.spaces, {
       model: layouts.model.unpack(weights.model),
       critic: layouts.critic.named([]),
       actor: layouts.actor.unpack(weights.actor),
@@ -163,7 +160,7 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
   /** One step of memory and the action: h = f(h, z, a) of what was carried, z ~ q(z | h, o), a ~ π(a | h, z). */
   #decide({ weights, observations, carry, noise }: DecisionInputs<PolicyWeights>): DecisionTensors {
     const model = this.#actingModel(weights);
-    const { actionSpace, observationScale } = this.#spaces;
+    const { actionSpace, observationScale } = this.spaces;
     // Noise of the action and of exploration is there while experience is collected.
     const isSampled = noise!.shape[2] > noiseSize(this.noise.greedy);
     const asked = this.noise[isSampled ? 'sampled' : 'greedy'].map(({ size }) => size);
@@ -177,16 +174,15 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
   }
 
   learner(environment: EnvironmentEntry): ReplayLearner<StepBatch> {
-    const seeds = this.#members.map(({ seed }) => seed);
-    const memory = carriedState(stateSizes(this.#settings.model));
-    return learnFromSteps(this, environment, seeds, this.#settings, memory);
+    const memory = carriedState(stateSizes(this.settings.model));
+    return learnFromSteps(this, environment, this.seeds, this.settings, memory);
   }
 
   update(batch: StepBatch, _step: number, update: number): Promise<void> {
-    return updateRemembering(this.#state, batch, (weights) =>
+    return updateRemembering(this.state, batch, (weights) =>
       this.#update.run({
         weights,
-        batch: uploadSteps(batch, this.#spaces),
+        batch: uploadSteps(batch, this.spaces),
         noise: this.#noise(batch),
         scalars: this.#scalars(update),
         correction: biasCorrection(update),
@@ -195,56 +191,38 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
   }
 
   readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
-    const settings = this.#settings;
-    const windows = toStepWindows(batch, this.#spaces, settings.model);
-    const gradient = gradients(this.#networks, settings, this.#spaces, weights, windows, noise, scalars);
+    const settings = this.settings;
+    const windows = toStepWindows(batch, this.spaces, settings.model);
+    const gradient = gradients(this.#networks, settings, this.spaces, weights, windows, noise, scalars);
     const next = applyGradients(this.#networks, settings, weights, gradient, correction, scalars);
     return { ...next, memory: gradient.memory };
   });
 
-  drainLosses(): Promise<Row[][]> {
-    return this.#state.drainLosses();
-  }
-
-  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
-    const seeds = this.#members.map(({ seed }) => seed);
-    const measured = (from: number, members: number) => this.#measured(from, members);
-    return diagnoseAfter(step, seeds, measured, this.#spaces, heldOut, own);
-  }
-
   dream(member: number, episodes: Sequences, plan: DreamPlan): Promise<DreamedStep[][]> {
-    return dream(() => this.#trained(member, 1), this.#spaces, episodes, plan);
+    return dream(() => this.#trained(member, 1), this.spaces, episodes, plan);
   }
 
   timedParts(batch: StepBatch): TimedParts {
-    return timedParts(this.#settings, this.#spaces, batch);
+    return timedParts(this.settings, this.spaces, batch);
   }
 
-  save(): Promise<AgentState[]> {
-    return this.#state.save();
-  }
-
-  load(states: readonly AgentState[]): void {
-    this.#state.load(states);
-  }
-
-  dispose(): void {
+  override dispose(): void {
     this.#acting.dispose();
     this.#update.dispose();
-    this.#state.dispose();
+    super.dispose();
   }
 
   /** The models of some members, as they are trained. */
   #trained(from: number, members: number): Rssm {
-    const { weights } = this.#state.weights;
+    const { weights } = this.state.weights;
     const { layouts } = this.#networks;
     const parameters = byGroup((group) => layouts[group].unpack(membersOf(weights[group], from, members)));
-    return worldModel(this.#networks, this.#settings, this.#spaces, parameters);
+    return worldModel(this.#networks, this.settings, this.spaces, parameters);
   }
 
   /** The same, to be measured. */
-  #measured(from: number, members: number): MeasuredModel<RssmState> {
-    const settings = this.#settings;
+  protected measured(from: number, members: number): MeasuredModel<RssmState> {
+    const settings = this.settings;
     const model = this.#trained(from, members);
     const { head } = this.#networks;
     return {
@@ -264,7 +242,7 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
   }
 
   #scalars(update: number): MemberScalars {
-    const { vector, column } = memberScalars(this.#members);
+    const { vector, column } = memberScalars(this.members);
     const rates: ByGroup<(settings: DreamerSettings) => number> = {
       model: ({ optimizer }) => optimizer.learningRate,
       critic: ({ optimizer }) => optimizer.criticLearningRate,
@@ -282,16 +260,16 @@ class DreamerAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
   }
 
   #noise({ batch, time }: StepBatch): UpdateNoise {
-    const { horizon, startsPerWindow, critic } = this.#settings;
+    const { horizon, startsPerWindow, critic } = this.settings;
     const ofLatent = this.#latent.noise;
-    const ofWindows = this.#state.eachStream('posterior');
-    const imagination = this.#state.eachStream('imagination');
+    const ofWindows = this.state.eachStream('posterior');
+    const imagination = this.state.eachStream('imagination');
     const imagined = [batch * startsPerWindow, horizon];
     return {
       posterior: drawNoise(ofLatent, [batch, time], ofWindows),
       prediction: critic.onPrediction
         ? drawNoise(ofLatent, [batch, time], ofWindows)
-        : tf.zeros([this.#members.length, 1]),
+        : tf.zeros([this.members.length, 1]),
       action: drawNoise(this.#networks.head.noise, imagined, imagination) as tf.Tensor4D,
       step: drawNoise(ofLatent, imagined, imagination) as tf.Tensor4D,
     };

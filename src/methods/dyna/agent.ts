@@ -21,6 +21,7 @@ export class DynaAgent implements Agent {
   readonly lossTerms = LOSS_TERMS;
   readonly diagnostics = ['episode_length'];
   readonly logsEpisodes = true;
+  readonly hasOnePolicy = true;
   readonly carrySize = 0;
   readonly noise = {
     sampled: [{ distribution: 'uniform', size: 2 }],

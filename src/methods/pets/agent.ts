@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
-import { DIAGNOSTICS, diagnoseAfter, type MeasuredModel } from '../../models/diagnostics.ts';
+import { DIAGNOSTICS, type MeasuredModel } from '../../models/diagnostics.ts';
 import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
 import { Bootstrap, type EnsembleBatch } from '../../models/ensemble/bootstrap.ts';
 import { type Ensemble, type EnsembleState, ensembleModel } from '../../models/ensemble/model.ts';
 import { ensembleModelSpecs } from '../../models/ensemble/network.ts';
 import type { TrajectorySampling } from '../../models/ensemble/settings.ts';
 import { exploration } from '../../models/exploration.ts';
+import { ModelAgent } from '../../models/model-agent.ts';
 import { type BatchTensors, toWindows, uploadBatch } from '../../models/windows.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
@@ -19,9 +20,8 @@ import {
 } from '../../planning/planning-actor.ts';
 import type { PlannerSettings } from '../../planning/settings.ts';
 import type { ActingMode, Decision, PolicyName, Situation } from '../../training/acting.ts';
-import type { AgentState, Member } from '../../training/agent.ts';
+import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Row } from '../../training/events.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import type { Sequences } from '../../training/replay.ts';
 import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
@@ -59,34 +59,31 @@ interface UpdateInputs {
 }
 
 /** Learns an ensemble of probabilistic networks and nothing else, and acts by planning in it. Both policies are one. */
-class PetsAgent implements ReplayAgent<EnsembleBatch>, MayPlan, MayDream {
+class PetsAgent
+  extends ModelAgent<PetsSettings, Weights, never, LossTerm, EnsembleState>
+  implements ReplayAgent<EnsembleBatch>, MayPlan, MayDream
+{
   readonly lossTerms = LOSS_TERMS;
   readonly diagnostics = DIAGNOSTICS;
   readonly hasOnePolicy = true;
   readonly carrySize;
   readonly noise;
 
-  readonly #members: readonly Member<PetsSettings>[];
-  /** The first member's: all agree in what fixes a shape. */
-  readonly #settings: PetsSettings;
-  readonly #spaces: AgentSpaces;
   readonly #layout: ParameterLayout;
-  readonly #state: TrainingState<Weights, never, LossTerm>;
+  protected readonly state: TrainingState<Weights, never, LossTerm>;
   readonly #actor: PlanningActor<ModelWeights, EnsembleState>;
 
   constructor(members: readonly Member<PetsSettings>[], spaces: AgentSpaces) {
-    this.#members = members;
-    this.#settings = members[0]!.settings;
-    this.#spaces = spaces;
-    this.#layout = new ParameterLayout(ensembleModelSpecs(this.#settings.model, spaces));
-    this.#state = new TrainingState({
-      seeds: members.map(({ seed }) => seed),
+    super(members, spaces);
+    this.#layout = new ParameterLayout(ensembleModelSpecs(this.settings.model, spaces));
+    this.state = new TrainingState({
+      seeds: this.seeds,
       names: { named: namedWeights, from: weightsFrom },
       initial: (streams) => initialWeights(this.#layout, spaces, streams('model-weights')),
       streams: [],
       lossTerms: LOSS_TERMS,
     });
-    const { planner, exploration: amount } = this.#settings;
+    const { planner, exploration: amount } = this.settings;
     const explored = amount > 0 ? exploration(spaces.actionSpace, amount) : undefined;
     this.#actor = new PlanningActor(this.#within(), planner, explored);
     this.carrySize = this.#actor.carrySize;
@@ -102,19 +99,18 @@ class PetsAgent implements ReplayAgent<EnsembleBatch>, MayPlan, MayDream {
   }
 
   learner(environment: EnvironmentEntry): ReplayLearner<EnsembleBatch> {
-    const seeds = this.#members.map(({ seed }) => seed);
-    const { model } = this.#settings;
-    const experience = new Bootstrap(seeds.length, model.networks, this.#settings, this.#spaces);
-    return new ReplayLearner(this, environment, seeds, this.#settings, experience);
+    const { model } = this.settings;
+    const experience = new Bootstrap(this.seeds.length, model.networks, this.settings, this.spaces);
+    return new ReplayLearner(this, environment, this.seeds, this.settings, experience);
   }
 
   update(batch: EnsembleBatch, _step: number, update: number): void {
-    this.#state.update(({ model, moments }) => {
+    this.state.update(({ model, moments }) => {
       const shape: [number, number] = [batch.members, batch.standardisation.length / batch.members];
       const standardisation = tf.tensor2d(batch.standardisation, shape);
       const { weights, terms } = this.#update.run({
         weights: { model, moments },
-        batch: uploadBatch(batch, this.#spaces),
+        batch: uploadBatch(batch, this.spaces),
         standardisation,
         scalars: this.#scalars(),
         correction: biasCorrection(update),
@@ -126,55 +122,38 @@ class PetsAgent implements ReplayAgent<EnsembleBatch>, MayPlan, MayDream {
   readonly #update = new Compiled(({ weights, batch, standardisation, scalars, correction }: UpdateInputs) =>
     learn(
       this.#layout,
-      this.#settings,
-      this.#spaces,
+      this.settings,
+      this.spaces,
       weights,
-      toWindows(batch, this.#spaces),
+      toWindows(batch, this.spaces),
       standardisation,
       correction,
       scalars,
     ),
   );
 
-  drainLosses(): Promise<Row[][]> {
-    return this.#state.drainLosses();
-  }
-
   dream(member: number, episodes: Sequences, plan: DreamPlan): Promise<DreamedStep[][]> {
-    return dream(() => this.#trained(member, 1), this.#spaces, episodes, plan);
+    return dream(() => this.#trained(member, 1), this.spaces, episodes, plan);
   }
 
-  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
-    const seeds = this.#members.map(({ seed }) => seed);
+  protected measured(from: number, members: number): MeasuredModel<EnsembleState> {
     // Nothing is discounted: there is no value.
-    const measured = (from: number, members: number): MeasuredModel<EnsembleState> => ({
-      model: this.#trained(from, members),
-      gamma: 1,
-    });
-    return diagnoseAfter(step, seeds, measured, this.#spaces, heldOut, own);
+    return { model: this.#trained(from, members), gamma: 1 };
   }
 
-  save(): Promise<AgentState[]> {
-    return this.#state.save();
-  }
-
-  load(states: readonly AgentState[]): void {
-    this.#state.load(states);
-  }
-
-  dispose(): void {
+  override dispose(): void {
     this.#actor.dispose();
     this.#update.dispose();
-    this.#state.dispose();
+    super.dispose();
   }
 
   #within(): PlansIn<ModelWeights, EnsembleState> {
-    const { particles, propagation } = this.#settings;
+    const { particles, propagation } = this.settings;
     return {
-      members: this.#members.length,
-      spaces: this.#spaces,
+      members: this.members.length,
+      spaces: this.spaces,
       weights: () => {
-        const { model, standardisation } = this.#state.weights;
+        const { model, standardisation } = this.state.weights;
         return { model, standardisation };
       },
       model: (weights) => this.#model(weights, { particles, propagation }),
@@ -183,7 +162,7 @@ class PetsAgent implements ReplayAgent<EnsembleBatch>, MayPlan, MayDream {
 
   /** The models of some members. */
   #trained(from: number, members: number): Ensemble {
-    const { model, standardisation } = this.#state.weights;
+    const { model, standardisation } = this.state.weights;
     return this.#model({
       model: membersOf(model, from, members),
       standardisation: membersOf(standardisation, from, members),
@@ -192,11 +171,11 @@ class PetsAgent implements ReplayAgent<EnsembleBatch>, MayPlan, MayDream {
 
   #model({ model, standardisation }: ModelWeights, sampling?: TrajectorySampling): Ensemble {
     const parameters = this.#layout.unpack(model);
-    return ensembleModel(parameters, standardisation, this.#settings.model, this.#spaces, sampling);
+    return ensembleModel(parameters, standardisation, this.settings.model, this.spaces, sampling);
   }
 
   #scalars(): MemberScalars {
-    const { column } = memberScalars(this.#members);
+    const { column } = memberScalars(this.members);
     return {
       learningRate: column(({ learningRate }) => learningRate),
       weightDecay: column(({ weightDecay }) => weightDecay),

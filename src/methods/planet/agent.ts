@@ -1,10 +1,11 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
-import { DIAGNOSTICS, diagnoseAfter, type MeasuredModel } from '../../models/diagnostics.ts';
+import { DIAGNOSTICS, type MeasuredModel } from '../../models/diagnostics.ts';
 import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
 import { exploration } from '../../models/exploration.ts';
 import { carriedState } from '../../models/following.ts';
+import { ModelAgent } from '../../models/model-agent.ts';
 import { drawNoise } from '../../models/noise.ts';
 import type { RssmState } from '../../models/rssm/dynamics.ts';
 import { scalarCode } from '../../models/rssm/heads.ts';
@@ -18,9 +19,8 @@ import { ParameterLayout } from '../../nn/parameters.ts';
 import { type DisposableActor, type MayPlan, PlanningActor } from '../../planning/planning-actor.ts';
 import type { PlannerSettings } from '../../planning/settings.ts';
 import type { ActingMode, Decision, PolicyName, Situation } from '../../training/acting.ts';
-import type { AgentState, Member } from '../../training/agent.ts';
+import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Row } from '../../training/events.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { warmedUp } from '../../training/optimise.ts';
 import type { Sequences } from '../../training/replay.ts';
@@ -59,35 +59,32 @@ interface UpdateInputs {
 }
 
 /** Learns a world model and nothing else, and acts by planning in it. */
-class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
+class PlanetAgent
+  extends ModelAgent<PlanetSettings, Weights, StreamName, LossTerm, RssmState>
+  implements ReplayAgent<StepBatch>, MayPlan, MayDream
+{
   readonly lossTerms = LOSS_TERMS;
   readonly diagnostics = DIAGNOSTICS;
   readonly carrySize;
   readonly noise;
 
-  readonly #members: readonly Member<PlanetSettings>[];
-  /** The first member's: all agree in what fixes a shape. */
-  readonly #settings: PlanetSettings;
-  readonly #spaces: AgentSpaces;
   readonly #layout: ParameterLayout;
   readonly #reward: ScalarCode;
-  readonly #state: TrainingState<Weights, StreamName, LossTerm>;
+  protected readonly state: TrainingState<Weights, StreamName, LossTerm>;
   readonly #actor: PlanningActor<{ model: tf.Tensor2D }, RssmState>;
 
   constructor(members: readonly Member<PlanetSettings>[], spaces: AgentSpaces) {
-    this.#members = members;
-    this.#settings = members[0]!.settings;
-    this.#spaces = spaces;
-    this.#reward = scalarCode(this.#settings.model.rewardHead, this.#settings.twoHot);
-    this.#layout = new ParameterLayout(rssmSpecs(this.#settings.model, spaces, this.#reward));
-    this.#state = new TrainingState({
-      seeds: members.map(({ seed }) => seed),
+    super(members, spaces);
+    this.#reward = scalarCode(this.settings.model.rewardHead, this.settings.twoHot);
+    this.#layout = new ParameterLayout(rssmSpecs(this.settings.model, spaces, this.#reward));
+    this.state = new TrainingState({
+      seeds: this.seeds,
       names: { named: namedWeights, from: weightsFrom },
       initial: (streams) => initialWeights(this.#layout, streams('model-weights')),
       streams: STREAMS,
       lossTerms: LOSS_TERMS,
     });
-    const { planner, exploration: amount } = this.#settings;
+    const { planner, exploration: amount } = this.settings;
     const explored = amount > 0 ? exploration(spaces.actionSpace, amount) : undefined;
     this.#actor = new PlanningActor(this.#within(), planner, explored);
     this.carrySize = this.#actor.carrySize;
@@ -103,16 +100,15 @@ class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
   }
 
   learner(environment: EnvironmentEntry): ReplayLearner<StepBatch> {
-    const seeds = this.#members.map(({ seed }) => seed);
-    const memory = carriedState(stateSizes(this.#settings.model));
-    return learnFromSteps(this, environment, seeds, this.#settings, memory);
+    const memory = carriedState(stateSizes(this.settings.model));
+    return learnFromSteps(this, environment, this.seeds, this.settings, memory);
   }
 
   update(batch: StepBatch, _step: number, update: number): Promise<void> {
-    return updateRemembering(this.#state, batch, (weights) =>
+    return updateRemembering(this.state, batch, (weights) =>
       this.#update.run({
         weights,
-        batch: uploadSteps(batch, this.#spaces),
+        batch: uploadSteps(batch, this.spaces),
         noise: this.#noise(batch),
         scalars: this.#scalars(update),
         correction: biasCorrection(update),
@@ -124,54 +120,37 @@ class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
     learn(
       this.#layout,
       this.#reward,
-      this.#settings,
-      this.#spaces,
+      this.settings,
+      this.spaces,
       weights,
-      toStepWindows(batch, this.#spaces, this.#settings.model),
+      toStepWindows(batch, this.spaces, this.settings.model),
       noise,
       correction,
       scalars,
     ),
   );
 
-  drainLosses(): Promise<Row[][]> {
-    return this.#state.drainLosses();
-  }
-
   dream(member: number, episodes: Sequences, plan: DreamPlan): Promise<DreamedStep[][]> {
-    return dream(() => this.#trained(member, 1), this.#spaces, episodes, plan);
+    return dream(() => this.#trained(member, 1), this.spaces, episodes, plan);
   }
 
-  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
-    const seeds = this.#members.map(({ seed }) => seed);
+  protected measured(from: number, members: number): MeasuredModel<RssmState> {
     // Nothing is discounted: there is no value.
-    const measured = (from: number, members: number): MeasuredModel<RssmState> => ({
-      model: this.#trained(from, members),
-      gamma: 1,
-    });
-    return diagnoseAfter(step, seeds, measured, this.#spaces, heldOut, own);
+    return { model: this.#trained(from, members), gamma: 1 };
   }
 
-  save(): Promise<AgentState[]> {
-    return this.#state.save();
-  }
-
-  load(states: readonly AgentState[]): void {
-    this.#state.load(states);
-  }
-
-  dispose(): void {
+  override dispose(): void {
     this.#actor.dispose();
     this.#update.dispose();
-    this.#state.dispose();
+    super.dispose();
   }
 
   #within() {
     return {
-      members: this.#members.length,
-      spaces: this.#spaces,
+      members: this.members.length,
+      spaces: this.spaces,
       weights: (policy: PolicyName) => {
-        const { model, average } = this.#state.weights;
+        const { model, average } = this.state.weights;
         return { model: policy === 'online' ? model : average };
       },
       model: ({ model }: { model: tf.Tensor2D }) => this.#model(model),
@@ -180,15 +159,15 @@ class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
 
   /** The models of some members, as they are trained. */
   #trained(from: number, members: number): Rssm {
-    return this.#model(membersOf(this.#state.weights.model, from, members));
+    return this.#model(membersOf(this.state.weights.model, from, members));
   }
 
   #model(flat: tf.Tensor2D): Rssm {
-    return rssmModel(this.#layout.unpack(flat), this.#settings.model, this.#spaces, this.#reward);
+    return rssmModel(this.#layout.unpack(flat), this.settings.model, this.spaces, this.#reward);
   }
 
   #scalars(update: number): MemberScalars {
-    const { column } = memberScalars(this.#members);
+    const { column } = memberScalars(this.members);
     return {
       learningRate: column(({ optimizer }) => warmedUp(update, optimizer) * optimizer.learningRate),
       average: column(({ policyAverage }) => polynomialDecayRate(update, policyAverage)),
@@ -196,7 +175,7 @@ class PlanetAgent implements ReplayAgent<StepBatch>, MayPlan, MayDream {
   }
 
   #noise({ batch, time }: StepBatch): tf.Tensor {
-    const { noise } = latentFamily(this.#settings.model);
-    return drawNoise(noise, [batch, time], this.#state.eachStream('posterior'));
+    const { noise } = latentFamily(this.settings.model);
+    return drawNoise(noise, [batch, time], this.state.eachStream('posterior'));
   }
 }

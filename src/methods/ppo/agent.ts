@@ -6,11 +6,11 @@ import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { Decision, Situation } from '../../training/acting.ts';
 import type { AgentState, Member, Method } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Row } from '../../training/events.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import type { Observations } from '../../training/observations.ts';
-import type { Batch, Sequences } from '../../training/replay.ts';
+import type { Batch } from '../../training/replay.ts';
 import { scheduleAt } from '../../training/schedule.ts';
+import { ModelFreeAgent } from '../../training/stateful-agent.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import {
   initialWeights,
@@ -49,40 +49,34 @@ export const ppo: Method<PpoSettings> = {
   create: (members, spaces) => new PpoAgent(members, spaces),
 };
 
-/** A model-free agent: nothing to diagnose, and the policy that is trained is the one that is evaluated. */
-class PpoAgent implements RolloutAgent {
+class PpoAgent extends ModelFreeAgent<PpoSettings, Weights, 'minibatches', LossTerm> implements RolloutAgent {
   readonly lossTerms = LOSS_TERMS;
-  readonly diagnostics = [];
   readonly carrySize = 0;
   readonly noise;
 
-  readonly #members: readonly Member<PpoSettings>[];
-  /** The first member's: all agree in what fixes a shape. */
-  readonly #settings: PpoSettings;
   readonly #networks: Networks;
-  readonly #state: TrainingState<Weights, 'minibatches', LossTerm>;
+  protected readonly state: TrainingState<Weights, 'minibatches', LossTerm>;
   readonly #acting: Acting<Pick<Weights, 'parameters'>>;
   readonly #normalisation: Normalisation | undefined;
 
   constructor(members: readonly Member<PpoSettings>[], spaces: AgentSpaces) {
-    this.#members = members;
-    this.#settings = members[0]!.settings;
-    this.#networks = networks(this.#settings, spaces);
+    super(members, spaces);
+    this.#networks = networks(this.settings, spaces);
     const { layout, policy, policyAt } = this.#networks;
     this.noise = { sampled: [policy.noise], greedy: [] };
     this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations, noise }) => {
       const distribution = policyAt(layout.unpack(weights.parameters), observations);
       return { actions: distribution.choose(noise) };
     });
-    this.#state = new TrainingState({
-      seeds: members.map(({ seed }) => seed),
+    this.state = new TrainingState({
+      seeds: this.seeds,
       names: { named: namedWeights, from: weightsFrom },
       initial: (streams) => initialWeights(layout, streams('policy-weights')),
       // Which transitions come into which minibatch.
       streams: ['minibatches'],
       lossTerms: LOSS_TERMS,
     });
-    const { normalise, environments, gamma } = this.#settings;
+    const { normalise, environments, gamma } = this.settings;
     if (normalise) {
       this.#normalisation = new Normalisation(members.length, environments, spaces.observation, gamma);
     }
@@ -90,42 +84,38 @@ class PpoAgent implements RolloutAgent {
 
   act(situation: Situation): Promise<Decision> {
     const observations = this.#normalisation?.observations(situation.observations) ?? situation.observations;
-    return this.#acting.decide(
-      { parameters: this.#state.weights.parameters },
-      { ...situation, observations },
-    );
+    return this.#acting.decide({ parameters: this.state.weights.parameters }, { ...situation, observations });
   }
 
   learner(environment: EnvironmentEntry): RolloutLearner {
-    const { environments, rolloutSteps } = this.#settings;
-    const seeds = this.#members.map(({ seed }) => seed);
-    return new RolloutLearner(this, environment, seeds, environments, rolloutSteps);
+    const { environments, rolloutSteps } = this.settings;
+    return new RolloutLearner(this, environment, this.seeds, environments, rolloutSteps);
   }
 
   learn(raw: Batch<Observations>, step: number, update: number): number {
     const rollout = this.#normalisation?.rollout(raw) ?? raw;
-    const { epochs, batch } = this.#settings;
+    const { epochs, batch } = this.settings;
     const size = rollout.batch * rollout.time;
     let made = 0;
     tf.tidy(() => {
       const transitions = assess(
-        this.#networks.layout.unpack(this.#state.weights.parameters),
+        this.#networks.layout.unpack(this.state.weights.parameters),
         rollout,
         this.#networks,
-        this.#settings,
+        this.settings,
       );
       const scalars = this.#scalars(step);
       for (let epoch = 0; epoch < epochs; epoch++) {
-        const orders = this.#members.map((_, member) =>
-          this.#state.streams(member).minibatches.permutation(size),
+        const orders = this.members.map((_, member) =>
+          this.state.streams(member).minibatches.permutation(size),
         );
         for (let start = 0; start < size; start += batch) {
           const indices = orders.flatMap((order, member) =>
             Array.from(order.subarray(start, start + batch), (i) => member * size + i),
           );
-          const rows = tf.tensor2d(indices, [this.#members.length, batch], 'int32');
+          const rows = tf.tensor2d(indices, [this.members.length, batch], 'int32');
           const correction = biasCorrection(update + ++made);
-          this.#state.update((weights) =>
+          this.state.update((weights) =>
             this.#update.run({ weights, transitions, rows, scalars, correction }),
           );
         }
@@ -142,38 +132,30 @@ class PpoAgent implements RolloutAgent {
       minibatch(transitions, rows),
       scalars,
     );
-    return applyGradients(weights, gradient, parts, correction, scalars, this.#settings);
+    return applyGradients(weights, gradient, parts, correction, scalars, this.settings);
   });
 
-  drainLosses(): Promise<Row[][]> {
-    return this.#state.drainLosses();
-  }
-
-  async diagnose(_heldOut: Sequences, own: readonly Sequences[]): Promise<Row[]> {
-    return own.map(() => ({}));
-  }
-
-  async save(): Promise<AgentState[]> {
-    const states = await this.#state.save();
+  override async save(): Promise<AgentState[]> {
+    const states = await super.save();
     return states.map(({ arrays, streams }, member) => ({
       arrays: { ...arrays, ...this.#normalisation?.save(member) },
       streams,
     }));
   }
 
-  load(states: readonly AgentState[]): void {
+  override load(states: readonly AgentState[]): void {
     for (const [member, { arrays }] of states.entries()) this.#normalisation?.load(member, arrays);
-    this.#state.load(states);
+    super.load(states);
   }
 
-  dispose(): void {
+  override dispose(): void {
     this.#acting.dispose();
     this.#update.dispose();
-    this.#state.dispose();
+    super.dispose();
   }
 
   #scalars(step: number): MemberScalars {
-    const { vector, column } = memberScalars(this.#members);
+    const { vector, column } = memberScalars(this.members);
     return {
       learningRate: column(({ learningRate }) => scheduleAt(learningRate, step)),
       clipRange: column(({ clipRange }) => scheduleAt(clipRange, step)),

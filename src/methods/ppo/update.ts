@@ -3,6 +3,7 @@ import { stopGradient } from '../../engine/stop-gradient.ts';
 import { uploadObservations } from '../../models/windows.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import type { Parameters } from '../../nn/parameters.ts';
+import { gradientOf } from '../../training/gradient.ts';
 import type { Observations } from '../../training/observations.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
 import type { Batch } from '../../training/replay.ts';
@@ -120,19 +121,18 @@ export function gradients(
   { observation, action, logProbability, advantage, returns }: Transitions,
   { learningRate, clipRange, entropy, valueWeight }: MemberScalars,
 ): { gradient: tf.Tensor2D; parts: LossParts } {
-  const found: LossParts[] = [];
   const standardised = standardise(advantage);
-  const { value: total, grad } = tf.valueAndGrad((flat) => {
-    const parameters = layout.unpack(flat as tf.Tensor2D);
+  const { gradient, terms: parts } = gradientOf(weights, (flat) => {
+    const parameters = layout.unpack(flat);
     const distribution = policyAt(parameters, observation);
     const taken = distribution.logProbability(action);
     const policyLoss = clippedSurrogate(taken, logProbability, standardised, clipRange);
     const valueLoss = meanSquaredError(value(parameters, observation), returns);
     const meanEntropy = memberMean(distribution.entropy());
     const weighted = tf.sub(tf.mul(valueWeight, valueLoss), tf.mul(entropy, meanEntropy));
-    const loss = tf.add(policyLoss, weighted);
+    const loss: tf.Tensor1D = tf.add(policyLoss, weighted);
     const change = stopGradient(() => policyChange(taken, logProbability, clipRange));
-    const parts: LossParts = {
+    const terms: LossParts = {
       loss,
       policy: policyLoss,
       value: valueLoss,
@@ -142,12 +142,9 @@ export function gradients(
       learning_rate: stopGradient(() => tf.squeeze(learningRate, [1])),
       clip_range: stopGradient(() => tf.squeeze(clipRange, [1])),
     };
-    for (const term of Object.values(parts)) tf.keep(term);
-    found.push(parts);
-    return tf.sum(loss) as tf.Scalar;
-  })(weights);
-  total.dispose();
-  return { gradient: grad as tf.Tensor2D, parts: found[0]! };
+    return { loss, terms };
+  });
+  return { gradient, parts };
 }
 
 /** The weights after one clipped Adam step. */

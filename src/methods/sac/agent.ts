@@ -9,12 +9,12 @@ import { actionNoise } from '../../models/policy-head.ts';
 import { type TransitionTensors, uploadTransitions } from '../../models/transitions.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { Decision, Noise, Situation } from '../../training/acting.ts';
-import type { AgentState, Member, Method } from '../../training/agent.ts';
+import type { Member, Method } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Row } from '../../training/events.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
-import type { Batch, Sequences } from '../../training/replay.ts';
+import type { Batch } from '../../training/replay.ts';
 import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
+import { ModelFreeAgent } from '../../training/stateful-agent.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { learnFromTransitions } from '../../training/transitions.ts';
 import { updateFlops } from './flops.ts';
@@ -46,42 +46,34 @@ interface UpdateInputs {
   correction: BiasCorrection;
 }
 
-/** A model-free agent: nothing to diagnose, and the policy that is trained is the one that is evaluated. */
-class SacAgent implements ReplayAgent {
+class SacAgent extends ModelFreeAgent<SacSettings, Weights, 'actions', LossTerm> implements ReplayAgent {
   readonly lossTerms = LOSS_TERMS;
-  readonly diagnostics = [];
   readonly carrySize = 0;
   readonly noise: { sampled: Noise[]; greedy: Noise[] };
 
-  readonly #members: readonly Member<SacSettings>[];
-  /** The first member's: all agree in what fixes a shape. */
-  readonly #settings: SacSettings;
-  readonly #spaces: AgentSpaces;
   readonly #networks: Networks;
-  readonly #state: TrainingState<Weights, 'actions', LossTerm>;
+  protected readonly state: TrainingState<Weights, 'actions', LossTerm>;
   readonly #acting: Acting<{ actor: tf.Tensor2D }>;
 
   constructor(members: readonly Member<SacSettings>[], spaces: AgentSpaces) {
-    this.#members = members;
-    this.#settings = members[0]!.settings;
-    this.#spaces = spaces;
-    this.#networks = networks(this.#settings, spaces);
+    super(members, spaces);
+    this.#networks = networks(this.settings, spaces);
     // The method takes no other spaces.
     const box = spaces.actionSpace as BoxSpace;
     this.noise = { sampled: [actionNoise(box)], greedy: [] };
     this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations, noise }) => {
-      const output = policyOutput(this.#networks.actor, weights.actor, this.#settings, observations);
+      const output = policyOutput(this.#networks.actor, weights.actor, this.settings, observations);
       return { actions: toBox(box, decide(output, noise)) };
     });
-    this.#state = new TrainingState({
-      seeds: members.map(({ seed }) => seed),
+    this.state = new TrainingState({
+      seeds: this.seeds,
       names: { named: namedWeights, from: weightsFrom },
       initial: (streams) =>
         initialWeights(
           this.#networks,
           streams('actor-weights'),
           streams('critic-weights'),
-          this.#settings.entropy === 'auto',
+          this.settings.entropy === 'auto',
         ),
       // Noise of the actions that updates draw.
       streams: ['actions'],
@@ -90,19 +82,18 @@ class SacAgent implements ReplayAgent {
   }
 
   act(situation: Situation): Promise<Decision> {
-    return this.#acting.decide({ actor: this.#state.weights.actor.parameters }, situation);
+    return this.#acting.decide({ actor: this.state.weights.actor.parameters }, situation);
   }
 
   learner(environment: EnvironmentEntry): ReplayLearner {
-    const seeds = this.#members.map(({ seed }) => seed);
-    return learnFromTransitions(this, environment, seeds, this.#settings);
+    return learnFromTransitions(this, environment, this.seeds, this.settings);
   }
 
   update(batch: Batch, _step: number, update: number): void {
-    this.#state.update((weights) =>
+    this.state.update((weights) =>
       this.#update.run({
         weights,
-        transitions: uploadTransitions(batch, this.#spaces),
+        transitions: uploadTransitions(batch, this.spaces),
         noise: { action: this.#noise(batch), nextAction: this.#noise(batch) },
         scalars: this.#scalars(),
         correction: biasCorrection(update),
@@ -111,40 +102,24 @@ class SacAgent implements ReplayAgent {
   }
 
   readonly #update = new Compiled(({ weights, transitions, noise, scalars, correction }: UpdateInputs) => {
-    const action = encodeActions(this.#spaces.actionSpace, transitions.action);
+    const action = encodeActions(this.spaces.actionSpace, transitions.action);
     const encoded = { ...transitions, action };
-    return learn(this.#networks, weights, encoded, noise, correction, scalars, this.#settings);
+    return learn(this.#networks, weights, encoded, noise, correction, scalars, this.settings);
   });
 
-  drainLosses(): Promise<Row[][]> {
-    return this.#state.drainLosses();
-  }
-
-  async diagnose(_heldOut: Sequences, own: readonly Sequences[]): Promise<Row[]> {
-    return own.map(() => ({}));
-  }
-
-  save(): Promise<AgentState[]> {
-    return this.#state.save();
-  }
-
-  load(states: readonly AgentState[]): void {
-    this.#state.load(states);
-  }
-
-  dispose(): void {
+  override dispose(): void {
     this.#acting.dispose();
     this.#update.dispose();
-    this.#state.dispose();
+    super.dispose();
   }
 
   #noise({ batch }: Batch): tf.Tensor {
-    return drawNoise(actionNoise(this.#spaces.actionSpace), [batch], this.#state.eachStream('actions'));
+    return drawNoise(actionNoise(this.spaces.actionSpace), [batch], this.state.eachStream('actions'));
   }
 
   #scalars(): MemberScalars {
-    const { column } = memberScalars(this.#members);
-    const { actions } = this.#spaces;
+    const { column } = memberScalars(this.members);
+    const { actions } = this.spaces;
     return {
       learningRate: column(({ learningRate }) => learningRate),
       gamma: column(({ gamma }) => gamma),

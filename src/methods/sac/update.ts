@@ -4,6 +4,7 @@ import { bootstrapped, type TransitionTensors } from '../../models/transitions.t
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { leastOfHeads, toHeads } from '../../nn/ensemble.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
+import { gradientOf } from '../../training/gradient.ts';
 import type { Optimised } from '../../training/optimise.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
 import { actionValues, type Networks, policyOutput, type Weights } from './networks.ts';
@@ -109,22 +110,6 @@ export function actorGradient(
     const entropy = stopGradient(() => memberMean(logProbability, -1));
     return { loss, terms: { actor: loss, entropy } };
   });
-}
-
-/** The gradient of the sum of the members' losses; the terms outlive the tape. */
-function gradientOf<Term extends string>(
-  parameters: tf.Tensor2D,
-  compute: (flat: tf.Tensor2D) => { loss: tf.Tensor1D; terms: Record<Term, tf.Tensor> },
-): { gradient: tf.Tensor2D; terms: Record<Term, tf.Tensor> } {
-  const seen: Record<Term, tf.Tensor>[] = [];
-  const { value, grad } = tf.valueAndGrad((flat) => {
-    const { loss, terms } = compute(flat as tf.Tensor2D);
-    for (const term of Object.values<tf.Tensor>(terms)) tf.keep(term);
-    seen.push(terms);
-    return tf.sum(loss) as tf.Scalar;
-  })(parameters);
-  value.dispose();
-  return { gradient: grad as tf.Tensor2D, terms: seen[0]! };
 }
 
 /**

@@ -3,24 +3,24 @@ import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/acting.ts';
 import { toBox } from '../../models/action-encoding.ts';
-import { diagnoseAfter, type MeasuredModel } from '../../models/diagnostics.ts';
+import type { MeasuredModel } from '../../models/diagnostics.ts';
 import { exploration } from '../../models/exploration.ts';
 import { PAIR_NOISE } from '../../models/latent/critic.ts';
 import { type LatentModel, type LatentState, latentModel } from '../../models/latent/model.ts';
 import { type LatentNetworks, latentNetworks } from '../../models/latent/networks.ts';
 import { choiceValues } from '../../models/latent/value.ts';
 import { LATENT_DIAGNOSTICS } from '../../models/latent-diagnostics.ts';
+import { ModelAgent } from '../../models/model-agent.ts';
 import { drawNoise } from '../../models/noise.ts';
 import { type BatchTensors, toWindows, uploadBatch, type Windows } from '../../models/windows.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import { type DisposableActor, type MayPlan, PlanningActor } from '../../planning/planning-actor.ts';
 import type { PlannerSettings } from '../../planning/settings.ts';
 import type { ActingMode, Decision, PolicyName, Situation } from '../../training/acting.ts';
-import type { AgentState, Member } from '../../training/agent.ts';
+import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Row } from '../../training/events.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
-import type { Batch, Sequences } from '../../training/replay.ts';
+import type { Batch } from '../../training/replay.ts';
 import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { learnFromTransitions } from '../../training/transitions.ts';
@@ -55,31 +55,28 @@ type ActingWeights = Record<'encoder' | 'model' | 'critic', tf.Tensor2D> & { act
  * Learns a latent model with values, and acts by planning in it, in evaluations too. Played as the `online` policy it
  * takes what its actor, or the largest value, says, without a plan.
  */
-class TdmpcAgent implements ReplayAgent, MayPlan {
+class TdmpcAgent
+  extends ModelAgent<TdmpcSettings, Weights, StreamName, LossTerm, LatentState>
+  implements ReplayAgent, MayPlan
+{
   readonly lossTerms = LOSS_TERMS;
   readonly diagnostics = LATENT_DIAGNOSTICS;
   readonly carrySize;
   readonly noise;
 
-  readonly #members: readonly Member<TdmpcSettings>[];
-  /** The first member's: all agree in what fixes a shape. */
-  readonly #settings: TdmpcSettings;
-  readonly #spaces: AgentSpaces;
   readonly #networks: LatentNetworks;
-  readonly #state: TrainingState<Weights, StreamName, LossTerm>;
+  protected readonly state: TrainingState<Weights, StreamName, LossTerm>;
   readonly #planning: PlanningActor<ActingWeights, LatentState>;
   readonly #unplanned: Acting<ActingWeights>;
 
   constructor(members: readonly Member<TdmpcSettings>[], spaces: AgentSpaces) {
-    this.#members = members;
-    this.#settings = members[0]!.settings;
-    this.#spaces = spaces;
-    const { model, critic, actor, twoHot, planner, exploration: amount } = this.#settings;
+    super(members, spaces);
+    const { model, critic, actor, twoHot, planner, exploration: amount } = this.settings;
     this.#networks = latentNetworks(model, critic, actor, twoHot, spaces);
-    this.#state = new TrainingState({
-      seeds: members.map(({ seed }) => seed),
+    this.state = new TrainingState({
+      seeds: this.seeds,
       names: { named: namedWeights, from: weightsFrom },
-      initial: (streams) => initialWeights(this.#networks, this.#settings, streams),
+      initial: (streams) => initialWeights(this.#networks, this.settings, streams),
       streams: STREAMS,
       lossTerms: LOSS_TERMS,
     });
@@ -98,7 +95,7 @@ class TdmpcAgent implements ReplayAgent, MayPlan {
 
   /** The likeliest action, or the choice of the largest value, without a plan; what is carried stays as it is. */
   #decide({ weights, observations, carry }: DecisionInputs<ActingWeights>): DecisionTensors {
-    const { actionSpace, observationScale, actions } = this.#spaces;
+    const { actionSpace, observationScale, actions } = this.spaces;
     const model = this.#model(weights);
     const latent = model.encode(tf.div(observations, [...observationScale]));
     const carried = { carry: tf.clone(carry!) };
@@ -120,15 +117,14 @@ class TdmpcAgent implements ReplayAgent, MayPlan {
   }
 
   learner(environment: EnvironmentEntry): ReplayLearner {
-    const seeds = this.#members.map(({ seed }) => seed);
-    return learnFromTransitions(this, environment, seeds, this.#settings);
+    return learnFromTransitions(this, environment, this.seeds, this.settings);
   }
 
   update(batch: Batch, _step: number, update: number): void {
-    this.#state.update((weights) =>
+    this.state.update((weights) =>
       this.#update.run({
         weights,
-        batch: uploadBatch(batch, this.#spaces),
+        batch: uploadBatch(batch, this.spaces),
         noise: this.#noise(batch),
         scalars: this.#scalars(update),
         correction: biasCorrection(update),
@@ -137,71 +133,55 @@ class TdmpcAgent implements ReplayAgent, MayPlan {
   }
 
   readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
-    const context = { networks: this.#networks, settings: this.#settings, spaces: this.#spaces };
-    const scaled = toWindows(batch, this.#spaces);
-    const { scaledRewards } = this.#settings.model;
+    const context = { networks: this.#networks, settings: this.settings, spaces: this.spaces };
+    const scaled = toWindows(batch, this.spaces);
+    const { scaledRewards } = this.settings.model;
     const windows: Windows = scaledRewards ? scaled : { ...scaled, reward: batch.reward };
     return learn(context, weights, windows, noise, correction, scalars);
   });
 
-  drainLosses(): Promise<Row[][]> {
-    return this.#state.drainLosses();
-  }
-
-  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
-    const seeds = this.#members.map(({ seed }) => seed);
-    const measured = (from: number, members: number): MeasuredModel<LatentState> => {
-      const weights = this.#acting();
-      const part = (x: tf.Tensor2D) => membersOf(x, from, members);
-      const { actor } = weights;
-      const own = {
-        encoder: part(weights.encoder),
-        model: part(weights.model),
-        critic: part(weights.critic),
-      };
-      return {
-        model: this.#model({ ...own, ...(actor && { actor: part(actor) }) }),
-        gamma: this.#settings.gamma,
-      };
+  protected measured(from: number, members: number): MeasuredModel<LatentState> {
+    const weights = this.#acting();
+    const part = (x: tf.Tensor2D) => membersOf(x, from, members);
+    const { actor } = weights;
+    const own = {
+      encoder: part(weights.encoder),
+      model: part(weights.model),
+      critic: part(weights.critic),
     };
-    return diagnoseAfter(step, seeds, measured, this.#spaces, heldOut, own);
+    return {
+      model: this.#model({ ...own, ...(actor && { actor: part(actor) }) }),
+      gamma: this.settings.gamma,
+    };
   }
 
-  save(): Promise<AgentState[]> {
-    return this.#state.save();
-  }
-
-  load(states: readonly AgentState[]): void {
-    this.#state.load(states);
-  }
-
-  dispose(): void {
+  override dispose(): void {
     this.#planning.dispose();
     this.#unplanned.dispose();
     this.#update.dispose();
-    this.#state.dispose();
+    super.dispose();
   }
 
   /** What is planned with: a temperature is in units of the rewards that are learnt, the verbs' rewards in `rewardScale`. */
   #inLearntUnits(planner: PlannerSettings): PlannerSettings {
-    if (planner.name !== 'mppi' || this.#settings.model.scaledRewards) return planner;
-    return { ...planner, temperature: planner.temperature * this.#spaces.rewardScale };
+    if (planner.name !== 'mppi' || this.settings.model.scaledRewards) return planner;
+    return { ...planner, temperature: planner.temperature * this.spaces.rewardScale };
   }
 
   #within() {
     const head = this.#networks.actor?.policy;
     return {
-      members: this.#members.length,
-      spaces: this.#spaces,
+      members: this.members.length,
+      spaces: this.spaces,
       weights: () => this.#acting(),
       model: (weights: ActingWeights) => this.#model(weights),
       ...(head && { head }),
-      gamma: this.#settings.gamma,
+      gamma: this.settings.gamma,
     };
   }
 
   #acting(): ActingWeights {
-    const { learnt, actor } = this.#state.weights;
+    const { learnt, actor } = this.state.weights;
     return { ...byGroup((group) => learnt[group].parameters), ...(actor && { actor: actor.parameters }) };
   }
 
@@ -209,11 +189,11 @@ class TdmpcAgent implements ReplayAgent, MayPlan {
     const layouts = layoutOf(this.#networks);
     const parameters = byGroup((group) => layouts[group].unpack(weights[group]));
     const ofActor = actor && { actor: this.#networks.actor!.layout.unpack(actor) };
-    return latentModel(this.#networks, { ...parameters, ...ofActor }, this.#spaces);
+    return latentModel(this.#networks, { ...parameters, ...ofActor }, this.spaces);
   }
 
   #scalars(update: number): MemberScalars {
-    const { column } = memberScalars(this.#members);
+    const { column } = memberScalars(this.members);
     return {
       learningRate: column(({ optimizer }) => optimizer.learningRate),
       encoderLearningRate: column(({ optimizer }) => optimizer.encoderScale * optimizer.learningRate),
@@ -223,8 +203,8 @@ class TdmpcAgent implements ReplayAgent, MayPlan {
 
   #noise({ batch, time }: Batch): UpdateNoise {
     const policy = this.#networks.actor?.policy;
-    const ofTargets = this.#state.eachStream('targets');
-    const ofActor = this.#state.eachStream('actor');
+    const ofTargets = this.state.eachStream('targets');
+    const ofActor = this.state.eachStream('actor');
     const isBox = policy?.space.kind === 'box';
     return {
       targetPair: drawNoise(PAIR_NOISE, [1], ofTargets),

@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
-import { DIAGNOSTICS, diagnoseAfter, type MeasuredModel } from '../../models/diagnostics.ts';
+import { DIAGNOSTICS, type MeasuredModel } from '../../models/diagnostics.ts';
 import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
+import { ModelAgent } from '../../models/model-agent.ts';
 import { drawNoise } from '../../models/noise.ts';
 import type { DynamicsState } from '../../models/vae-lstm/dynamics.ts';
 import type { VaeLstm } from '../../models/vae-lstm/model.ts';
@@ -14,7 +15,7 @@ import type { ParameterLayout } from '../../nn/parameters.ts';
 import { type DisposableActor, type MayPlan, PlanningActor } from '../../planning/planning-actor.ts';
 import type { PlannerSettings } from '../../planning/settings.ts';
 import type { Decision, Noise, PolicyName, Situation } from '../../training/acting.ts';
-import type { AgentState, InspectedUpdate, Member } from '../../training/agent.ts';
+import type { InspectedUpdate, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
@@ -84,45 +85,42 @@ type PolicyWeights = { actor: tf.Tensor2D } & ({ model: tf.Tensor2D } | { encode
 /** The weights that the verbs need. */
 type ModelWeights = Pick<Weights, 'model' | 'actor'>;
 
-class VaeLstmAgent implements ReplayAgent, MayPlan, MayDream {
+class VaeLstmAgent
+  extends ModelAgent<VaeLstmSettings, Weights, StreamName, LossTerm, DynamicsState>
+  implements ReplayAgent, MayPlan, MayDream
+{
   readonly lossTerms = LOSS_TERMS;
   readonly latentTerms = LATENT_TERMS;
   readonly carrySize = 0;
   readonly noise;
   readonly diagnostics = DIAGNOSTICS;
 
-  readonly #members: readonly Member<VaeLstmSettings>[];
-  /** The first member's: all agree in what fixes a shape. */
-  readonly #settings: VaeLstmSettings;
-  readonly #spaces: AgentSpaces;
   readonly #networks: Networks;
   readonly #encoderLayout: ParameterLayout;
-  readonly #state: TrainingState<Weights, StreamName, LossTerm>;
+  protected readonly state: TrainingState<Weights, StreamName, LossTerm>;
   /** What the last update learnt from. */
   #lastBatch: Batch | undefined;
   #inspector: ((inspected: Promise<InspectedUpdate>) => void) | undefined;
   readonly #acting: Acting<PolicyWeights>;
 
   constructor(members: readonly Member<VaeLstmSettings>[], spaces: AgentSpaces) {
-    this.#members = members;
-    this.#settings = members[0]!.settings;
-    this.#spaces = spaces;
-    this.#networks = networks(this.#settings, spaces);
+    super(members, spaces);
+    this.#networks = networks(this.settings, spaces);
     this.#encoderLayout = this.#networks.model.only('encoder');
     const { head } = this.#networks;
     this.noise = { sampled: [head.noise], greedy: [] };
     this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations, noise }) => ({
       actions: head.decide(this.#output(weights, observations), noise),
     }));
-    this.#state = new TrainingState({
-      seeds: members.map(({ seed }) => seed),
+    this.state = new TrainingState({
+      seeds: this.seeds,
       names: { named: namedWeights, from: weightsFrom },
       initial: (streams) =>
         initialWeights(
           this.#networks,
           streams('model-weights'),
           streams('actor-weights'),
-          hasCritic(this.#settings),
+          hasCritic(this.settings),
         ),
       streams: STREAMS,
       lossTerms: LOSS_TERMS,
@@ -130,34 +128,33 @@ class VaeLstmAgent implements ReplayAgent, MayPlan, MayDream {
   }
 
   act(situation: Situation, policyName: PolicyName): Promise<Decision> {
-    const { averageEncoder, averageActor } = this.#state.weights;
+    const { averageEncoder, averageActor } = this.state.weights;
     const weights = policyName === 'online' ? this.#online : { encoder: averageEncoder, actor: averageActor };
     return this.#acting.decide(weights, situation);
   }
 
   planningActor(settings: PlannerSettings): DisposableActor {
     const within = {
-      members: this.#members.length,
-      spaces: this.#spaces,
+      members: this.members.length,
+      spaces: this.spaces,
       weights: () => this.#online,
       model: (weights: ModelWeights) => this.#model(weights),
       head: this.#networks.head,
-      gamma: this.#settings.gamma,
+      gamma: this.settings.gamma,
     };
     return new PlanningActor(within, settings);
   }
 
   learner(environment: EnvironmentEntry): ReplayLearner {
-    const seeds = this.#members.map(({ seed }) => seed);
-    return learnFromTransitions(this, environment, seeds, this.#settings);
+    return learnFromTransitions(this, environment, this.seeds, this.settings);
   }
 
   update(batch: Batch, step: number, update: number): void {
     this.#lastBatch = batch;
-    this.#state.update((weights) => {
+    this.state.update((weights) => {
       const next = this.#update.run({
         weights,
-        batch: uploadBatch(batch, this.#spaces),
+        batch: uploadBatch(batch, this.spaces),
         noise: this.#noise(batch),
         scalars: this.#scalars(step, update),
         correction: biasCorrection(update),
@@ -169,12 +166,12 @@ class VaeLstmAgent implements ReplayAgent, MayPlan, MayDream {
   }
 
   readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
-    const settings = this.#settings;
+    const settings = this.settings;
     const { posterior, starts, action } = noise;
     const gradient = gradients(
       this.#networks,
       weights,
-      toWindows(batch, this.#spaces),
+      toWindows(batch, this.spaces),
       { posterior, starts, behaviour: { head: this.#networks.head, noise: action } },
       scalars,
       settings,
@@ -183,27 +180,23 @@ class VaeLstmAgent implements ReplayAgent, MayPlan, MayDream {
     return { ...next, gradient: { model: gradient.model, actor: gradient.actor } };
   });
 
-  drainLosses(): Promise<Row[][]> {
-    return this.#state.drainLosses();
-  }
-
   async describeLatents(): Promise<Row[]> {
     const { members, batch, time, observation } = this.#lastBatch!;
-    const { observation: size, observationScale } = this.#spaces;
+    const { observation: size, observationScale } = this.spaces;
     const stacked = tf.tidy(() => {
       const observations = tf.tensor4d(observation, [members, batch, time, size]);
       const encoder = this.#encoderLayout.unpack(
-        this.#networks.model.slice(this.#state.weights.model, 'encoder'),
+        this.#networks.model.slice(this.state.weights.model, 'encoder'),
       );
       return latentTerms(
         encoder,
-        this.#settings.model.hidden.length,
+        this.settings.model.hidden.length,
         tf.div(observations, [...observationScale]),
       );
     });
     const values = await stacked.data();
     stacked.dispose();
-    return this.#members.map((_, member) =>
+    return this.members.map((_, member) =>
       Object.fromEntries(LATENT_TERMS.map((term, i) => [term, values[i * members + member]!])),
     );
   }
@@ -214,32 +207,18 @@ class VaeLstmAgent implements ReplayAgent, MayPlan, MayDream {
     });
   }
 
-  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
-    const seeds = this.#members.map(({ seed }) => seed);
-    const measured = (from: number, members: number) => this.#measured(from, members);
-    return diagnoseAfter(step, seeds, measured, this.#spaces, heldOut, own);
-  }
-
   dream(member: number, episodes: Sequences, plan: DreamPlan): Promise<DreamedStep[][]> {
-    return dream(() => this.#trained(member, 1), this.#spaces, episodes, plan);
+    return dream(() => this.#trained(member, 1), this.spaces, episodes, plan);
   }
 
   timedParts(batch: Batch): TimedParts {
-    return timedParts(this.#settings, this.#spaces, batch);
+    return timedParts(this.settings, this.spaces, batch);
   }
 
-  save(): Promise<AgentState[]> {
-    return this.#state.save();
-  }
-
-  load(states: readonly AgentState[]): void {
-    this.#state.load(states);
-  }
-
-  dispose(): void {
+  override dispose(): void {
     this.#acting.dispose();
     this.#update.dispose();
-    this.#state.dispose();
+    super.dispose();
   }
 
   /** The actor's outputs: [members, environments, observation], raw units -> [members, environments, outputs]. */
@@ -247,22 +226,22 @@ class VaeLstmAgent implements ReplayAgent, MayPlan, MayDream {
     const encoder =
       'model' in weights ? this.#networks.model.slice(weights.model, 'encoder') : weights.encoder;
     const model = worldModel(
-      this.#settings,
+      this.settings,
       this.#encoderLayout.unpack(encoder),
       this.#networks.actor.unpack(weights.actor),
     );
-    const scaled = tf.div(observations, [...this.#spaces.observationScale]) as tf.Tensor3D;
+    const scaled = tf.div(observations, [...this.spaces.observationScale]) as tf.Tensor3D;
     return model.policy(model.features(model.start(scaled)));
   }
 
   /** The weights that are being trained. */
   get #online(): ModelWeights {
-    const { model, actor } = this.#state.weights;
+    const { model, actor } = this.state.weights;
     return { model, actor };
   }
 
   #model({ model, actor }: ModelWeights): VaeLstm {
-    return worldModel(this.#settings, this.#networks.model.unpack(model), this.#networks.actor.unpack(actor));
+    return worldModel(this.settings, this.#networks.model.unpack(model), this.#networks.actor.unpack(actor));
   }
 
   /** The models of some members, as they are trained. */
@@ -272,24 +251,24 @@ class VaeLstmAgent implements ReplayAgent, MayPlan, MayDream {
   }
 
   /** The same, to be measured. */
-  #measured(from: number, members: number): MeasuredModel<DynamicsState> {
-    const { gamma, horizon } = this.#settings;
-    const { target: flat } = this.#state.weights;
+  protected measured(from: number, members: number): MeasuredModel<DynamicsState> {
+    const { gamma, horizon } = this.settings;
+    const { target: flat } = this.state.weights;
     const model = this.#trained(from, members);
-    const target = flat && targetCritic(this.#networks, membersOf(flat, from, members), this.#settings);
+    const target = flat && targetCritic(this.#networks, membersOf(flat, from, members), this.settings);
     return {
       model,
       gamma,
       imagined: {
         horizon,
         head: this.#networks.head,
-        returns: (imagination) => imaginedReturns(model, target, imagination, this.#settings).returns,
+        returns: (imagination) => imaginedReturns(model, target, imagination, this.settings).returns,
       },
     };
   }
 
   #scalars(step: number, update: number): MemberScalars {
-    const { vector, column } = memberScalars(this.#members);
+    const { vector, column } = memberScalars(this.members);
     return {
       beta: vector(({ beta }) => scheduleAt(beta, step)),
       lambda: vector(({ lambda }) => lambda),
@@ -301,15 +280,15 @@ class VaeLstmAgent implements ReplayAgent, MayPlan, MayDream {
   }
 
   #noise({ batch, time }: Batch): NoiseTensors {
-    const { model, horizon, imaginationStarts } = this.#settings;
+    const { model, horizon, imaginationStarts } = this.settings;
     const rows = batch * time;
-    const imagination = this.#state.eachStream('imagination');
+    const imagination = this.state.eachStream('imagination');
     const ofPosterior: Noise = { distribution: 'normal', size: model.latent };
     const starts = imagination.flatMap((random, member) =>
       Array.from({ length: imaginationStarts }, () => member * rows + random.integer(rows)),
     );
     return {
-      posterior: drawNoise(ofPosterior, [batch, 2 * time], this.#state.eachStream('posterior')),
+      posterior: drawNoise(ofPosterior, [batch, 2 * time], this.state.eachStream('posterior')),
       starts: tf.tensor2d(starts, [imagination.length, imaginationStarts], 'int32'),
       action: drawNoise(this.#networks.head.noise, [imaginationStarts, horizon], imagination) as tf.Tensor4D,
     };

@@ -289,8 +289,8 @@ export const learning: readonly Group[] = [
       ['random.integer(rows)', 'random.integer(rows - 1)', 'no imagination from the last state'],
       ["eachStream('posterior')", "eachStream('imagination')", 'posterior noise from another stream'],
       [
-        "const imagination = this.#state.eachStream('imagination')",
-        "const imagination = this.#state.eachStream('posterior')",
+        "const imagination = this.state.eachStream('imagination')",
+        "const imagination = this.state.eachStream('posterior')",
         'imagination from another stream',
       ],
       ["streams('model-weights')", "streams('weights')", 'initial weights from another stream'],

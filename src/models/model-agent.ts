@@ -1,0 +1,22 @@
+import type { Row } from '../training/events.ts';
+import type { Sequences } from '../training/replay.ts';
+import { StatefulAgent } from '../training/stateful-agent.ts';
+import { diagnoseAfter, type MeasuredModel } from './diagnostics.ts';
+import type { States } from './world-model.ts';
+
+/** An agent that learns a world model, which is measured as every other is. */
+export abstract class ModelAgent<
+  Settings,
+  Weights,
+  Stream extends string,
+  Term extends string,
+  State extends States,
+> extends StatefulAgent<Settings, Weights, Stream, Term> {
+  /** The models of so many members from one on, as they are trained, to be measured. */
+  protected abstract measured(from: number, members: number): MeasuredModel<State>;
+
+  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
+    const measured = (from: number, members: number) => this.measured(from, members);
+    return diagnoseAfter(step, this.seeds, measured, this.spaces, heldOut, own);
+  }
+}
