@@ -124,6 +124,28 @@ export class RandomStream {
   }
 
   /**
+   * Fills `out` with log x of gamma variates x of a shape and scale 1, by rejection (Marsaglia and Tsang, 2000). The
+   * softmax of so many is a Dirichlet vector, and no shape, however small, makes it underflow: x of the shape α is x of
+   * α + 1 times u^(1 / α).
+   *
+   * @param shape α, above 0
+   */
+  fillLogGamma(out: Float32Array, shape: number): Float32Array {
+    const d = shape + 1 - 1 / 3;
+    const c = 1 / Math.sqrt(9 * d);
+    for (let i = 0; i < out.length; i++) {
+      for (;;) {
+        const x = this.normal();
+        const v = (1 + c * x) ** 3;
+        if (v <= 0 || Math.log(this.#openUniform()) >= x * x * 0.5 + d * (1 - v + Math.log(v))) continue;
+        out[i] = Math.log(d * v) + Math.log(this.#openUniform()) / shape;
+        break;
+      }
+    }
+    return out;
+  }
+
+  /**
    * Fills `out`, by the engine as far as that offers it, else by `draw`.
    *
    * @param distribution null where no engine has it

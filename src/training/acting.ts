@@ -9,12 +9,14 @@ export type PolicyName = 'online' | 'average';
 export type ActingMode = 'sampled' | 'greedy';
 
 /**
- * Independent numbers of one distribution, so many for each environment: standard Gumbel, N(0, 1), the same within ±2, or
- * uniform in [0, 1).
+ * Independent numbers of one distribution, so many for each environment: standard Gumbel, N(0, 1), the same within ±2,
+ * uniform in [0, 1), or logarithms of gamma variates.
  */
 export interface Noise {
-  distribution: 'gumbel' | 'normal' | 'truncated-normal' | 'uniform';
+  distribution: 'gumbel' | 'normal' | 'truncated-normal' | 'uniform' | 'log-gamma';
   size: number;
+  /** α of the gamma variates; default: 1. */
+  shape?: number;
 }
 
 /** What an agent acts on. */
@@ -47,8 +49,13 @@ export interface Actor {
 }
 
 /** Fills `out` with a noise's numbers. */
-export function fillNoise(random: RandomStream, { distribution }: Noise, out: Float32Array): Float32Array {
+export function fillNoise(
+  random: RandomStream,
+  { distribution, shape = 1 }: Noise,
+  out: Float32Array,
+): Float32Array {
   if (distribution === 'gumbel') return random.fillGumbel(out);
+  if (distribution === 'log-gamma') return random.fillLogGamma(out, shape);
   if (distribution === 'truncated-normal') return random.fillTruncatedNormal(out);
   return distribution === 'normal' ? random.fillNormal(out) : random.fillUniform(out);
 }
