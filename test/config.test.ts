@@ -618,8 +618,9 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     const experiment = readConfig({ config: `${folderOfConfigs}/${file}`, set: [] });
     const stem = basename(file, '.yaml');
     const ofStem = dreams.includes(stem) ? 'dream-critic' : stem.replace(/^(pets|ppo|sac|dqn)-.*/, '$1');
-    const family = /^(dreamer|tdmpc)/.exec(file)?.[1];
-    const arm = family ? `${family}-${stem.split('-')[0]}` : ofStem;
+    const family = /^(dreamer|tdmpc|self-prediction)/.exec(file)?.[1];
+    const version = family === 'self-prediction' ? stem : stem.split('-')[0];
+    const arm = family ? `${family}-${version}` : ofStem;
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
     assert.equal(experiment.name, stem === 'quick' || /^(pets|ppo|sac|dqn)$/.test(arm) ? stem : arm, file);
     found.add(`${experiment.environment} ${experiment.method}`);

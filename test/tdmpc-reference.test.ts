@@ -103,7 +103,7 @@ const v1 = tdmpcSettings.parse({
   gamma: 0.99,
   model: {
     ...{ latent: 5, simNorm: 0, hidden: 6, encoderHidden: 6, layers: 'plain', scalars: 'squared' },
-    ...{ continueHead: false, averagedTarget: true },
+    ...{ continueHead: false, target: 'averaged' },
     weights: { consistency: 2, reward: 0.5, value: 0.2 },
   },
   critic: { heads: 2, pair: 'min' },
@@ -397,7 +397,7 @@ for (const engine of processorEngines) {
           );
           const model = latentModel(networks, { ...parameters, actor }, spaces);
           const wanted = stopGradient(() => targets(networks, model, average, windows, ofTargets, v1.gamma));
-          const given = [networks, model, parameters.critic, windows, wanted, counts, true] as const;
+          const given = [networks, model, parameters.critic, windows, wanted, counts, v1] as const;
           return modelLoss(modelTerms(...given).terms, v1);
         };
         const all = GROUPS.map((group) => weights.learnt[group].parameters);

@@ -43,7 +43,7 @@ function tiny(...changes: Keys[]): TdmpcSettings {
 }
 
 const v1: Keys = {
-  model: { simNorm: 0, layers: 'plain', scalars: 'squared', continueHead: false, averagedTarget: true },
+  model: { simNorm: 0, layers: 'plain', scalars: 'squared', continueHead: false, target: 'averaged' },
   critic: { heads: 2, pair: 'min', targetEvery: 2 },
   actor: { box: 'noisy', scaled: false },
 };

@@ -41,7 +41,7 @@ export function rewardError<State extends States>(
 
 /**
  * How well features predict themselves, and whether they have collapsed. With f* the features at what is observed, f̂
- * those predicted k steps before, from the true actions:
+ * those predicted k steps before, from the true actions, by the predictor head where there is one:
  *
  *   consistency_k   mean |f̂_{t+k} − f*_{t+k}|² over warmed starts, over the variance of f*
  *   standstill_1    the same of a prediction that nothing changes
@@ -75,7 +75,7 @@ export function selfPrediction<State extends States>(
     tf.div<tf.Tensor1D>(memberMean(tf.sum(tf.squaredDifference(from, to), -1)), total);
   const actions = actionsFrom(sequences, starts, LONGEST, members, actionSpace);
   const { nextFeatures } = rollOut(model, startsOf(followed, starts), { actions });
-  const predicted = tf.unstack(nextFeatures, 2);
+  const predicted = tf.unstack(model.predictor?.(nextFeatures) ?? nextFeatures, 2);
   const consistency = OPEN_LOOP_STEPS.map((k) => [`consistency_${k}`, distance(predicted[k - 1]!, at(k))]);
   const std = tf.sqrt(variance);
   return {

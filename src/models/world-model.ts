@@ -59,6 +59,12 @@ export interface WorldModel<State extends States = States> {
   /** How a planner rolls the model out; absent where once along each plan. */
   readonly particles?: Particles<State>;
 
+  /**
+   * What is held against the features of an observation, made of those predicted of it: [members, …, features] -> [members,
+   * …, features]. Absent where they are held against each other as they are.
+   */
+  predictor?(features: tf.Tensor): tf.Tensor;
+
   /** The observation that features stand for: [members, …, features] -> [members, …, observation]. */
   decode?(features: tf.Tensor): tf.Tensor;
   /** r̂ of steps: [members, …]. */

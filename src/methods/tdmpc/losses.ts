@@ -7,7 +7,8 @@ import { type ActorCritic, stateValue, type ValueSample } from '../../models/lat
 import type { Windows } from '../../models/windows.ts';
 import { binaryCrossEntropy } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
-import { meanSquaredError, memberMean, weightedSum } from '../../training/reduce.ts';
+import { memberMean, weightedSum } from '../../training/reduce.ts';
+import { consistency } from './self-prediction.ts';
 import type { TdmpcSettings } from './settings.ts';
 
 /** What the losses of a window's steps weigh: constants. */
@@ -31,7 +32,7 @@ export function stepWeights({ first }: Pick<Windows, 'first'>, rho: number): Ste
 export const powers = (rho: number, count: number): tf.Tensor1D =>
   tf.tensor1d(Array.from({ length: count }, (_, t) => rho ** t));
 
-/** What the model learns to predict: constants. */
+/** What the model learns to predict: constants, but for z* where the encoder learns to be predicted. */
 export interface Targets {
   /** z* of the observations arrived at: [members, batch, time, latent] */
   latent: tf.Tensor4D;
@@ -79,7 +80,7 @@ export interface ModelTerms extends Record<string, tf.Tensor1D> {
 /**
  * The model's losses, along z_0 = enc(o_0), z_{t+1} = d(z_t, a_t), means over batch, steps t < H and what else is named:
  *
- *   consistency   ρ^t |z_{t+1} − z*_{t+1}|²      over the numbers of z
+ *   consistency   ρ^t distance of z_{t+1}, or p(z_{t+1}) with a predictor, from z*_{t+1}
  *   reward        ρ^t loss of R(z_t, a_t) and r_t
  *   value         ρ^t loss of Q(z_t, a_t) and y_t      over the heads
  *   continue      BCE(h(z_{t+1}), terminated_t)
@@ -87,7 +88,7 @@ export interface ModelTerms extends Record<string, tf.Tensor1D> {
  * What the window has after its episode's end counts 0, and the rest as much as it would without.
  *
  * @param critic the parameters of the heads
- * @param shapesModel whether the gradient of `value` reaches the latents
+ * @param settings whose gradients reach the latents, too
  * @returns also z_0 … z_H: [members, batch, time + 1, latent]
  */
 export function modelTerms(
@@ -97,7 +98,10 @@ export function modelTerms(
   windows: Windows,
   { latent: wanted, value: returns }: Targets,
   { mask, discounted }: StepWeights,
-  shapesModel: boolean,
+  {
+    model: { shapedBy, ...selfPrediction },
+    critic: { shapesModel },
+  }: Pick<TdmpcSettings, 'model' | 'critic'>,
 ): { terms: ModelTerms; latents: tf.Tensor4D } {
   const { observation, action, reward, terminated } = windows;
   const [members, batch, time] = reward.shape;
@@ -109,7 +113,6 @@ export function modelTerms(
   for (const taken of tf.unstack(action, 2)) latents.push(model.next(latents.at(-1)!, taken));
   const before = tf.stack(latents.slice(0, -1), 2);
   const after = tf.stack(latents.slice(1), 2);
-  const weight = tf.mul(tf.expandDims(discounted, 3), tf.onesLike(wanted));
   const rows = [members, batch * time, -1];
   const x = tf.concat([tf.reshape(before, rows), tf.reshape(action, rows)], 2);
   // Without a gradient to what the heads see there is none to the latents.
@@ -118,12 +121,15 @@ export function modelTerms(
   const ofEachHead = tf.mul(tf.reshape(returns, perHead), tf.ones(outputs.shape.slice(0, -1)));
   const { code } = networks;
   const terms: ModelTerms = {
-    consistency: meanSquaredError(after, wanted, weight),
-    reward: memberMean(tf.mul(code.loss(model.rewardOutput(before, action), reward), discounted)),
+    consistency: consistency(model.predictor?.(after) ?? after, wanted, discounted, selfPrediction),
+    reward: memberMean(
+      tf.mul(code.loss(model.rewardOutput(before, action, shapedBy.reward), reward), discounted),
+    ),
     value: memberMean(tf.mul(code.loss(outputs, ofEachHead), tf.reshape(discounted, perHead))),
   };
   if (model.termination) {
-    terms.continue = memberMean(tf.mul(binaryCrossEntropy(model.termination(after), terminated), mask));
+    const logit = model.termination(after, shapedBy.continue);
+    terms.continue = memberMean(tf.mul(binaryCrossEntropy(logit, terminated), mask));
   }
   return { terms, latents: stopGradient(() => tf.stack(latents, 2)) as tf.Tensor4D };
 }

@@ -65,17 +65,39 @@ export const tdmpcSettings = z.strictObject({
         .boolean()
         .default(true)
         .describe('predict termination (v2 where episodes terminate); off: plans never end (v1)'),
-      averagedTarget: z
+      target: z
+        .enum(['stopped', 'averaged', 'unstopped'])
+        .default('stopped')
+        .describe(
+          'the latent z* that is to be predicted: of the encoder, as a constant (stopped, v2), of a moving average of it (averaged, v1, SPR), or of the encoder, which learns to be predicted (unstopped: nothing then keeps it from collapse)',
+        ),
+      predictor: z
         .boolean()
         .default(false)
         .describe(
-          'the latent that is to be predicted is of a moving average of the encoder (v1), or of the encoder itself (v2)',
+          'a head makes of the predicted latent what is held against z* (SPR, BYOL); off: the latent is, as it is (v1, v2)',
         ),
+      distance: z
+        .enum(['squared', 'cosine'])
+        .default('squared')
+        .describe(
+          'how far the two are apart: squared error, the mean over numbers (v1, v2), or 2 − 2 cos (SPR)',
+        ),
+      shapedBy: z
+        .strictObject({
+          reward: z
+            .boolean()
+            .default(true)
+            .describe("the reward head's gradient reaches dynamics and encoder (v1, v2: true)"),
+          continue: z.boolean().default(true).describe("so does the termination head's (v2: true)"),
+        })
+        .prefault({})
+        .describe('what shapes the latent beside its prediction of itself; of values: critic.shapesModel'),
       weights: z
         .strictObject({
           consistency: nonNegative
             .default(20)
-            .describe('of |ẑ − z*|², the mean over numbers (v2: 20, v1: 2)'),
+            .describe('of the distance of ẑ from z* (v2: 20, v1: 2; SPR: 5 of cosines)'),
           reward: nonNegative.default(0.1).describe("of the reward head's loss (v2: 0.1, v1: 0.5)"),
           value: nonNegative
             .default(0.1)
@@ -165,8 +187,17 @@ export const tdmpcSettings = z.strictObject({
 
 export type TdmpcSettings = z.infer<typeof tdmpcSettings>;
 
-/** What tables call a run: v1 has layers without norm, v2 normalised ones; and what is switched off. */
+/**
+ * What tables call a run: v1 has layers without norm, v2 normalised ones; and what is switched off. Where nothing but its
+ * prediction of itself shapes the latent, how it is made to.
+ */
 export function tdmpcArm({ model, critic }: TdmpcSettings): string {
+  const { shapedBy, target, predictor, distance } = model;
+  const byEnds = model.continueHead && shapedBy.continue;
+  if (!critic.shapesModel && !shapedBy.reward && !byEnds) {
+    const how = [target, ...(predictor ? ['predictor'] : []), ...(distance === 'cosine' ? ['cosine'] : [])];
+    return `self-prediction-${how.join('-')}`;
+  }
   const version = model.layers === 'plain' ? 'v1' : 'v2';
   return `tdmpc-${version}${critic.shapesModel ? '' : '-unshaped'}`;
 }

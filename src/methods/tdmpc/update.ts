@@ -96,8 +96,13 @@ export function modelGradients(
   let seen: Omit<ModelGradients, 'gradient'> | undefined;
   const loss = (): tf.Scalar => {
     const wanted = stopGradient(() => targets(networks, model, average, windows, sample, settings.gamma));
-    const { shapesModel } = settings.critic;
-    const of = modelTerms(networks, model, parameters.critic, windows, wanted, weights, shapesModel);
+    // With a gradient of its own the encoder learns to be predicted, too.
+    const arrived =
+      settings.model.target === 'unstopped'
+        ? (model.encode(windows.nextObservation) as tf.Tensor4D)
+        : wanted.latent;
+    const ofWindows = { ...wanted, latent: arrived };
+    const of = modelTerms(networks, model, parameters.critic, windows, ofWindows, weights, settings);
     const total = modelLoss(of.terms, settings);
     seen = {
       latents: tf.keep(of.latents),

@@ -39,7 +39,7 @@ export interface Weights {
 /** Fresh weights from each member's streams; averages start at the weights themselves, S at 1. */
 export function initialWeights(
   networks: LatentNetworks,
-  { model: { averagedTarget } }: TdmpcSettings,
+  { model: { target } }: TdmpcSettings,
   streams: (name: string) => readonly RandomStream[],
 ): Weights {
   const fresh = (name: string, layout: ParameterLayout): Optimised => {
@@ -53,7 +53,7 @@ export function initialWeights(
     ...(networks.actor && { actor: fresh('actor', networks.actor.layout) }),
     target: {
       critic: learnt.critic.parameters.clone(),
-      ...(averagedTarget && { encoder: learnt.encoder.parameters.clone() }),
+      ...(target === 'averaged' && { encoder: learnt.encoder.parameters.clone() }),
     },
     scale: tf.ones([learnt.model.parameters.shape[0], 1]),
   };

@@ -27,10 +27,14 @@ interface LatentVerbs {
   encode(observation: tf.Tensor): tf.Tensor;
   /** z′ after an action: [members, …, latent], [members, …, actions] -> [members, …, latent]. */
   next(latent: tf.Tensor, action: tf.Tensor): tf.Tensor;
-  /** The reward head's outputs of a step: [members, …, outputs]. */
-  rewardOutput(latent: tf.Tensor, action: tf.Tensor): tf.Tensor;
+  /**
+   * The reward head's outputs of a step: [members, …, outputs].
+   *
+   * @param inputGradient false where the latent is a constant
+   */
+  rewardOutput(latent: tf.Tensor, action: tf.Tensor, inputGradient?: boolean): tf.Tensor;
   /** Logit of the probability that the episode has ended, of a state arrived at: [members, …]. */
-  termination?(latent: tf.Tensor): tf.Tensor;
+  termination?(latent: tf.Tensor, inputGradient?: boolean): tf.Tensor;
   reward(step: Pick<ImaginedStep, 'features' | 'action'>): tf.Tensor;
   value(features: tf.Tensor, noise?: tf.Tensor): tf.Tensor;
 }
@@ -48,7 +52,7 @@ export function latentModel(
 ): LatentModel {
   const { settings, code } = networks;
   const unit = settings.scaledRewards ? 1 : rewardScale;
-  const { layers: kind, latent: size, encoderLayers, continueHead } = settings;
+  const { layers: kind, latent: size, encoderLayers, continueHead, predictor } = settings;
   const policy = networks.actor?.policy;
   const actionNoise: ValueNoise[] = policy?.space.kind === 'box' ? [policy.noise] : [];
   const beside = (latent: tf.Tensor, action: tf.Tensor) => tf.concat([latent, action], latent.rank - 1);
@@ -56,14 +60,17 @@ export function latentModel(
     toLatent(encoder, 'encoder', encoderLayers, observation, settings, false);
   const next = (latent: tf.Tensor, action: tf.Tensor) =>
     toLatent(model, 'dynamics', HIDDEN_LAYERS, beside(latent, action), settings);
-  const rewardOutput = (latent: tf.Tensor, action: tf.Tensor) =>
-    network(model, 'reward', HIDDEN_LAYERS, beside(latent, action), { kind });
-  const termination = (latent: tf.Tensor) =>
-    tf.squeeze(network(model, 'termination', HIDDEN_LAYERS, latent, { kind }), [-1]);
+  const rewardOutput = (latent: tf.Tensor, action: tf.Tensor, inputGradient = true) =>
+    network(model, 'reward', HIDDEN_LAYERS, beside(latent, action), { kind }, inputGradient);
+  const termination = (latent: tf.Tensor, inputGradient = true) =>
+    tf.squeeze(network(model, 'termination', HIDDEN_LAYERS, latent, { kind }, inputGradient), [-1]);
   return {
     encode,
     next,
     rewardOutput,
+    ...(predictor && {
+      predictor: (latent) => toLatent(model, 'predictor', HIDDEN_LAYERS, latent, settings),
+    }),
     ...(continueHead && { termination, continues: (features) => tf.neg(termination(features)) }),
     observe: ({ observation, action }) => {
       const latent = encode(observation);

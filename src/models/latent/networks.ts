@@ -12,7 +12,7 @@ export interface LatentNetworks {
   settings: LatentSettings;
   critic: CriticSettings;
   encoder: ParameterLayout;
-  /** Dynamics, reward head and termination head. */
+  /** Dynamics, reward head, termination head and predictor. */
   model: ParameterLayout;
   /** All value heads. */
   criticLayout: ParameterLayout;
@@ -29,7 +29,15 @@ export function latentNetworks(
   twoHot: { bins: number; limit: number },
   { observation, actions, actionSpace }: AgentSpaces,
 ): LatentNetworks {
-  const { latent, layers: kind, hidden: units, encoderHidden, encoderLayers, continueHead } = settings;
+  const {
+    latent,
+    layers: kind,
+    hidden: units,
+    encoderHidden,
+    encoderLayers,
+    continueHead,
+    predictor,
+  } = settings;
   const code = symlogCode(settings.scalars, twoHot);
   const hidden = { layers: HIDDEN_LAYERS, units };
   const policy = latentPolicy(actionSpace, policySettings);
@@ -45,6 +53,7 @@ export function latentNetworks(
       ...toLatentSpecs('dynamics', ofAction, hidden, settings),
       ...toScalar('reward', false),
       ...(continueHead ? networkSpecs('termination', latent, hidden, 1, { kind }) : []),
+      ...(predictor ? toLatentSpecs('predictor', latent, hidden, settings) : []),
     ]),
     criticLayout: new ParameterLayout(ensembleSpecs(critic.heads, toScalar('critic', true))),
     ...(policy && {

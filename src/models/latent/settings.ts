@@ -13,6 +13,8 @@ export interface LatentSettings {
   /** Whether rewards and values are learnt in units of `AgentSpaces.rewardScale`, or as they are. */
   scaledRewards: boolean;
   continueHead: boolean;
+  /** Whether a head stands between the predicted latent and the one that is to be predicted. */
+  predictor: boolean;
 }
 
 /** Hidden layers as TD-MPC2 has them, LayerNorm and Mish, or as TD-MPC has, ELU. */

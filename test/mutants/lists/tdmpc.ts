@@ -3,6 +3,7 @@ import { source, tests } from '../places.ts';
 
 const area = 'TD-MPC';
 const onCpu = tests.tdmpcReference('on cpu');
+const slopes = tests.selfPrediction('whole slope');
 
 /** The latent model of TD-MPC, its losses and the order of an update. */
 export const latentPlanning: readonly Group[] = [
@@ -15,11 +16,7 @@ export const latentPlanning: readonly Group[] = [
       ["sample, 'min')", "sample, 'mean')", 'targets by the mean of two heads'],
       ['tf.sub(1, terminated), gamma', 'tf.sub(1, terminated), 1', 'targets that are not discounted'],
       ['average.encode ? average.encode(nextObservation)', 'false ? arrived', 'no averaged encoder'],
-      [
-        'tf.mul(binaryCrossEntropy(model.termination(after)',
-        'tf.mul(binaryCrossEntropy(model.termination(before)',
-        'ends of the state departed from',
-      ],
+      ['model.termination(after,', 'model.termination(before,', 'ends of the state departed from'],
     ],
   },
   {
@@ -33,6 +30,49 @@ export const latentPlanning: readonly Group[] = [
     file: source.tdmpcLosses,
     by: tests.tdmpc('reaches encoder and dynamics'),
     changes: [['critic, x, shapesModel)', 'critic, x, true)', "the value's gradient always in the model"]],
+  },
+  {
+    area,
+    file: source.tdmpcSelfPrediction,
+    by: slopes,
+    changes: [
+      ["target === 'unstopped'", "target === 'averaged'", 'an unstopped target without its gradient'],
+    ],
+  },
+  {
+    area,
+    file: source.tdmpcSelfPrediction,
+    by: tests.selfPrediction("SPR's, and so is its gradient, on cpu"),
+    changes: [['tf.sub(unit(x), unit(y))', 'tf.sub(unit(x), y)', 'a target that is not normalised']],
+  },
+  {
+    area,
+    file: source.tdmpcUpdate,
+    by: slopes,
+    changes: [
+      [
+        "settings.model.target === 'unstopped'",
+        "settings.model.target !== 'averaged'",
+        'every target with its gradient',
+      ],
+    ],
+  },
+  {
+    area,
+    file: source.tdmpcLosses,
+    by: tests.selfPrediction("heads' gradients reach"),
+    changes: [
+      [
+        'model.rewardOutput(before, action, shapedBy.reward)',
+        'model.rewardOutput(before, action)',
+        "the reward's gradient always in the model",
+      ],
+      [
+        'model.termination(after, shapedBy.continue)',
+        'model.termination(after)',
+        "the ends' gradient always in the model",
+      ],
+    ],
   },
   {
     area,
