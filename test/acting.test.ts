@@ -14,6 +14,7 @@ import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
 import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { encodeActions } from '../src/models/action-encoding.ts';
 import { squashedActorLoss } from '../src/models/actor-loss.ts';
+import { type Spread, squashedGaussian } from '../src/models/box-gaussian.ts';
 import { policyHead } from '../src/models/policy-head.ts';
 import { logTanhSlope, normalEntropy, normalLogProbability } from '../src/nn/gaussian.ts';
 import { RandomStream } from '../src/random/stream.ts';
@@ -213,51 +214,60 @@ describe('the policy over a box', () => {
     assertClose(encodeActions(box, sampled).dataSync(), [Math.tanh(std), Math.tanh(5)]);
   });
 
-  test("the actor's loss has the gradient of its definition", () => {
-    const random = RandomStream.named(2, 'loss');
-    const fill = (...shape: number[]) =>
-      tf.tensor(random.fillNormal(new Float32Array(tf.util.sizeFromShape(shape))), shape);
-    const [noise, advantage, weight] = [fill(2, 3, 2, 2), fill(2, 3, 2), tf.abs(fill(2, 3, 2))];
-    const [eta, output] = [tf.tensor1d([0.1, 0.3]), fill(2, 3, 2, 4)];
-    const loss = (x: tf.Tensor) =>
-      tf.sum(squashedActorLoss(x, noise, weight, advantage, eta).loss) as tf.Scalar;
-    const gradient = tf.grad(loss)(output).dataSync();
-    /** In float64, with u of the action fixed at the outputs where it was taken. */
-    const reference = (x: Float64Array) => {
-      const [n, w, a, e, x0] = [noise, weight, advantage, eta, output].map((t) => t.dataSync());
-      let sum = 0;
-      for (let state = 0; state < 12; state++) {
-        let [logP, entropy] = [0, 0];
-        for (let d = 0; d < 2; d++) {
-          const policy = (at: ArrayLike<number>) => ({
-            mean: 5 * Math.tanh(at[state * 4 + d]! / 5),
-            std: 0.1 + 0.9 / (1 + Math.exp(-at[state * 4 + 2 + d]! - 2)),
-          });
-          const epsilon = n![state * 2 + d]!;
-          const [before, now] = [policy(x0!), policy(x)];
-          const taken = before.mean + before.std * epsilon;
-          const u = now.mean + now.std * epsilon;
-          logP +=
-            -0.5 * ((taken - now.mean) / now.std) ** 2 - Math.log(now.std) - 0.5 * Math.log(2 * Math.PI);
-          logP -= Math.log(1 - Math.tanh(taken) ** 2);
-          entropy +=
-            Math.log(now.std) + 0.5 * Math.log(2 * Math.PI * Math.E) + Math.log(1 - Math.tanh(u) ** 2);
+  /** log(1 − tanh²(u)) without cancelling. */
+  const slope = (u: number) => 2 * (Math.LN2 - Math.abs(u) - Math.log1p(Math.exp(-2 * Math.abs(u))));
+  const spreads: Record<Spread, (s: number) => number> = {
+    bounded: (s) => 0.1 + 0.9 / (1 + Math.exp(-s - 2)),
+    wide: (s) => Math.log1p((Math.exp(5) - 1) * Math.exp(s)) + 1e-4,
+  };
+  for (const [spread, std] of Object.entries(spreads) as [Spread, (s: number) => number][]) {
+    test(`the actor's loss has the gradient of its definition, the spread ${spread}`, () => {
+      const random = RandomStream.named(2, 'loss');
+      const fill = (...shape: number[]) =>
+        tf.tensor(random.fillNormal(new Float32Array(tf.util.sizeFromShape(shape))), shape);
+      const [noise, advantage, weight] = [fill(2, 3, 2, 2), fill(2, 3, 2), tf.abs(fill(2, 3, 2))];
+      const [eta, output] = [tf.tensor1d([0.1, 0.3]), fill(2, 3, 2, 4)];
+      const loss = (x: tf.Tensor) =>
+        tf.sum(
+          squashedActorLoss(squashedGaussian(x, spread), noise, weight, advantage, eta).loss,
+        ) as tf.Scalar;
+      const gradient = tf.grad(loss)(output).dataSync();
+      /** In float64, with u of the action fixed at the outputs where it was taken. */
+      const reference = (x: Float64Array) => {
+        const [n, w, a, e, x0] = [noise, weight, advantage, eta, output].map((t) => t.dataSync());
+        let sum = 0;
+        for (let state = 0; state < 12; state++) {
+          let [logP, entropy] = [0, 0];
+          for (let d = 0; d < 2; d++) {
+            const policy = (at: ArrayLike<number>) => ({
+              mean: 5 * Math.tanh(at[state * 4 + d]! / 5),
+              std: std(at[state * 4 + 2 + d]!),
+            });
+            const epsilon = n![state * 2 + d]!;
+            const [before, now] = [policy(x0!), policy(x)];
+            const taken = before.mean + before.std * epsilon;
+            const u = now.mean + now.std * epsilon;
+            logP +=
+              -0.5 * ((taken - now.mean) / now.std) ** 2 - Math.log(now.std) - 0.5 * Math.log(2 * Math.PI);
+            logP -= slope(taken);
+            entropy += Math.log(now.std) + 0.5 * Math.log(2 * Math.PI * Math.E) + slope(u);
+          }
+          sum -= (w![state]! * (logP * a![state]! + e![Math.floor(state / 6)]! * entropy)) / 6;
         }
-        sum -= (w![state]! * (logP * a![state]! + e![Math.floor(state / 6)]! * entropy)) / 6;
-      }
-      return sum;
-    };
-    const at = Float64Array.from(output.dataSync());
-    const h = 1e-5;
-    const differences = Array.from(at, (_, i) => {
-      const [up, down] = [at.slice(), at.slice()];
-      up[i]! += h;
-      down[i]! -= h;
-      return (reference(up) - reference(down)) / (2 * h);
+        return sum;
+      };
+      const at = Float64Array.from(output.dataSync());
+      const h = 1e-5;
+      const differences = Array.from(at, (_, i) => {
+        const [up, down] = [at.slice(), at.slice()];
+        up[i]! += h;
+        down[i]! -= h;
+        return (reference(up) - reference(down)) / (2 * h);
+      });
+      assertClose(loss(output).dataSync(), [reference(at)], 1e-4);
+      assertClose(gradient, differences, 1e-3);
     });
-    assertClose(loss(output).dataSync(), [reference(at)], 1e-4);
-    assertClose(gradient, differences, 1e-3);
-  });
+  }
 });
 
 test('a method says what it cannot act in', () => {

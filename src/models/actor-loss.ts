@@ -4,7 +4,7 @@ import { stopGradient } from '../engine/stop-gradient.ts';
 import { categoricalEntropy } from '../nn/distributions.ts';
 import { logTanhSlope, normalEntropy, normalLogProbability } from '../nn/gaussian.ts';
 import { memberMean, perMember } from '../training/reduce.ts';
-import { boundedGaussian, squashedGaussian, unbounded } from './box-gaussian.ts';
+import { type BoxGaussian, unbounded } from './box-gaussian.ts';
 
 /**
  * REINFORCE with an entropy bonus: the mean of −w (log π(a | z) A + η entropy).
@@ -51,17 +51,16 @@ export function actorLoss(
  *
  * the entropy estimated from the sample, with its gradient through u.
  *
- * @param output the actor's: [members, starts, horizon, outputs]
- * @param noise ε: [members, starts, horizon, dimensions]
+ * @param policy [members, starts, horizon, dimensions]
+ * @param noise ε, of the same shape
  */
 export function squashedActorLoss(
-  output: tf.Tensor,
+  policy: BoxGaussian,
   noise: tf.Tensor,
   weight: tf.Tensor,
   advantage: tf.Tensor,
   entropyWeight: tf.Tensor1D,
 ): { loss: tf.Tensor1D; entropy: tf.Tensor1D } {
-  const policy = squashedGaussian(output);
   const u = unbounded(policy, noise);
   const taken = stopGradient(() => tf.clone(u));
   const logProbability = tf.sub(
@@ -75,17 +74,16 @@ export function squashedActorLoss(
 /**
  * The same for a box to which actions are clipped: log π and entropy are those of N(μ, σ) before that.
  *
- * @param output the actor's: [members, starts, horizon, outputs]
- * @param noise ε: [members, starts, horizon, dimensions]
+ * @param policy [members, starts, horizon, dimensions]
+ * @param noise ε, of the same shape
  */
 export function clippedActorLoss(
-  output: tf.Tensor,
+  policy: BoxGaussian,
   noise: tf.Tensor,
   weight: tf.Tensor,
   advantage: tf.Tensor,
   entropyWeight: tf.Tensor1D,
 ): { loss: tf.Tensor1D; entropy: tf.Tensor1D } {
-  const policy = boundedGaussian(output);
   const taken = stopGradient(() => unbounded(policy, noise));
   const logProbability = normalLogProbability(policy.mean, policy.logStd, taken);
   return reinforce(logProbability, normalEntropy(policy.logStd), weight, advantage, entropyWeight);

@@ -6,7 +6,13 @@ import { clip } from '../nn/distributions.ts';
 import type { Noise } from '../training/acting.ts';
 import { toBox } from './action-encoding.ts';
 import { actorLoss, clippedActorLoss, squashedActorLoss } from './actor-loss.ts';
-import { boundedGaussian, squashedGaussian, unbounded } from './box-gaussian.ts';
+import {
+  type BoxGaussian,
+  boundedGaussian,
+  type Spread,
+  squashedGaussian,
+  unbounded,
+} from './box-gaussian.ts';
 
 /** Actions that were taken in imagination, and what REINFORCE makes of them. */
 export interface TakenActions {
@@ -71,12 +77,14 @@ export interface PolicyOptions {
   straightThrough?: boolean;
   /** Actions in a box: a Gaussian squashed by tanh, or clipped; default: squashed. */
   box?: 'squashed' | 'clipped';
+  /** σ of a squashed Gaussian; default: bounded. */
+  spread?: Spread;
 }
 
 /** Softmax over choices, or a Gaussian in a box. */
 export function policyHead(space: Space, options: PolicyOptions = {}): PolicyHead {
   if (space.kind === 'discrete') return categorical(space, options);
-  return options.box === 'clipped' ? gaussian(space, clippedGaussian) : gaussian(space, squashed);
+  return gaussian(space, options.box === 'clipped' ? clipped : squashed(options.spread));
 }
 
 /** The outputs are log π(a | s) up to a constant per state, before they are mixed with the uniform distribution. */
@@ -114,17 +122,21 @@ function sampleAction(logits: tf.Tensor, gumbel: tf.Tensor): tf.Tensor {
 
 /** Actions in [−1, 1] that are a function of u ~ N(μ, σ), each dimension by itself. */
 interface BoxPolicy {
-  policy(output: tf.Tensor): { mean: tf.Tensor; logStd: tf.Tensor };
+  policy(output: tf.Tensor): BoxGaussian;
   /** u -> a */
   bound(u: tf.Tensor): tf.Tensor;
   loss: typeof squashedActorLoss;
 }
 
 /** a = tanh(u). */
-const squashed: BoxPolicy = { policy: squashedGaussian, bound: tf.tanh, loss: squashedActorLoss };
+const squashed = (spread: Spread | undefined): BoxPolicy => ({
+  policy: (output) => squashedGaussian(output, spread),
+  bound: tf.tanh,
+  loss: squashedActorLoss,
+});
 
 /** a is u clipped. */
-const clippedGaussian: BoxPolicy = {
+const clipped: BoxPolicy = {
   policy: boundedGaussian,
   bound: (u) => clip(u, -1, 1),
   loss: clippedActorLoss,
@@ -142,6 +154,6 @@ function gaussian(space: BoxSpace, { policy, bound, loss }: BoxPolicy): PolicyHe
     sample: act,
     decide: (output, noise) => toBox(space, act(output, noise)),
     loss: (output, { noise, weight, advantage, entropyWeight }) =>
-      loss(output, noise!, weight, advantage, entropyWeight),
+      loss(policy(output), noise!, weight, advantage, entropyWeight),
   };
 }

@@ -30,8 +30,8 @@ export interface Networks {
 export function networks(settings: DreamerSettings, spaces: AgentSpaces): Networks {
   const { model, critic, actor, twoHot } = settings;
   const features = featureSize(model);
-  const { unimix, straightThrough, box } = actor;
-  const head = policyHead(spaces.actionSpace, { unimix, straightThrough, box });
+  const { unimix, straightThrough, box, spread } = actor;
+  const head = policyHead(spaces.actionSpace, { unimix, straightThrough, box, spread });
   const reward = scalarCode(model.rewardHead, twoHot);
   const value = scalarCode(critic.head, twoHot);
   const hidden = (layers: number) => ({ layers, units: model.units });

@@ -72,6 +72,10 @@ export const dreamerSettings = z.strictObject({
         .enum(['clipped', 'squashed'])
         .default('clipped')
         .describe('actions in a box: a Gaussian clipped to it (v3) or squashed by tanh (v1)'),
+      spread: z
+        .enum(['bounded', 'wide'])
+        .default('bounded')
+        .describe('σ of a squashed Gaussian: from 0.1 to 1 (as v3), or 5 at the start and unbounded (v1)'),
       entropy: nonNegative.default(3e-4).describe('weight of the entropy bonus (v3: 3e-4)'),
       exploration: nonNegative
         .default(0)
