@@ -613,14 +613,20 @@ test('every config in configs/ loads and is the arm that its name says', () => {
   assert.ok(files.length >= 6);
   const tasks = ['acrobot', 'mountain-car', 'mountain-car-continuous', 'pendulum'];
   const dreams = ['dream', 'quick', ...tasks];
+  const searching: Record<string, string> = {
+    'muzero-muzero': 'muzero',
+    'muzero-gumbel': 'gumbel-muzero',
+    'muzero-efficient': 'efficientzero',
+  };
   const found = new Set<string>();
   for (const file of files) {
     const experiment = readConfig({ config: `${folderOfConfigs}/${file}`, set: [] });
     const stem = basename(file, '.yaml');
     const ofStem = dreams.includes(stem) ? 'dream-critic' : stem.replace(/^(pets|ppo|sac|dqn)-.*/, '$1');
-    const family = /^(dreamer|tdmpc|self-prediction)/.exec(file)?.[1];
+    const family = /^(dreamer|tdmpc|self-prediction|muzero)/.exec(file)?.[1];
     const version = family === 'self-prediction' ? stem : stem.split('-')[0];
-    const arm = family ? `${family}-${version}` : ofStem;
+    const ofFamily = `${family}-${version}`;
+    const arm = family ? (searching[ofFamily] ?? ofFamily) : ofStem;
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
     assert.equal(experiment.name, stem === 'quick' || /^(pets|ppo|sac|dqn)$/.test(arm) ? stem : arm, file);
     found.add(`${experiment.environment} ${experiment.method}`);

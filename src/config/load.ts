@@ -174,7 +174,8 @@ export function requireRules<Config>(
       const paths = keys.map((key) => key.split('.'));
       const given = paths.map((path) => `${dotted(path)} is ${valueAt(config, path)}`).join(', ');
       const path = paths.find((candidate) => source.has(candidate)) ?? [];
-      return { kind: 'rule', path, says: `${says} (${given})` };
+      const sentence = typeof says === 'string' ? says : says(config);
+      return { kind: 'rule', path, says: `${sentence} (${given})` };
     }),
   );
 }

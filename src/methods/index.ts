@@ -7,6 +7,7 @@ import { type Course, replayCourse } from './course.ts';
 import { dqnSettings } from './dqn/settings.ts';
 import { dreamerArm, dreamerRules, dreamerSettings } from './dreamer/settings.ts';
 import { dynaArm, dynaCourse, dynaRules, dynaSettings } from './dyna/settings.ts';
+import { muzeroArm, muzeroRules, muzeroSettings } from './muzero/settings.ts';
 import { petsRules, petsSettings } from './pets/settings.ts';
 import { planetRules, planetSettings } from './planet/settings.ts';
 import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
@@ -55,6 +56,17 @@ export const methods = {
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./tdmpc/agent.ts')).tdmpc,
+  }),
+  muzero: defineMethod(muzeroSettings, {
+    title:
+      'MuZero and Gumbel MuZero: tree search in a model of rewards, values and policies, EfficientZero by a key',
+    arm: muzeroArm,
+    takes: { ...anyObservationAndAction, actions: ['discrete'] },
+    rules: muzeroRules,
+    course: replayCourse,
+    // Its schedules have a length of their own, `over`.
+    keysOverSteps: () => [],
+    load: async () => (await import('./muzero/agent.ts')).muzero,
   }),
   dyna: defineMethod(dynaSettings, {
     title: 'Tabular Dyna: Q-learning that plans in a table of what it has seen',
@@ -157,7 +169,7 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
         keys,
         // A resolved config holds every key of its method: to check them again for each rule takes long for a sweep.
         holds: (config) => holds(config as z.infer<Schema> & RunLength),
-        says,
+        says: typeof says === 'string' ? says : (config) => says(config as z.infer<Schema> & RunLength),
       }),
     ),
     course: (config: RunLength) => definition.course({ ...read(config), ...config }),

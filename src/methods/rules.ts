@@ -11,8 +11,8 @@ export interface Rule<Config> {
   /** The dotted keys concerned, the likeliest culprit first: an error points at the first one that the user wrote. */
   keys: readonly [string, ...string[]];
   holds: (config: Config) => boolean;
-  /** What must hold, as a sentence without its full stop. */
-  says: string;
+  /** What must hold, as a sentence without its full stop; a function where it names a number that depends on others. */
+  says: string | ((config: Config) => string);
 }
 
 /** What those rules read. */

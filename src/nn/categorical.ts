@@ -57,6 +57,27 @@ function logSoftmax(logits: tf.Tensor): tf.Tensor {
 }
 
 /**
+ * The cross entropy −Σ t log softmax(logits) over the last axis with probabilities t, which are constants, in nats.
+ *
+ * @param logits [members, …, classes]
+ * @param target t, of the same shape
+ * @returns [members, …]
+ */
+export function crossEntropy(logits: tf.Tensor, target: tf.Tensor): tf.Tensor {
+  return withGradient([logits], () => {
+    const logProbabilities = mixedLogProbabilities(logits, 0);
+    return {
+      value: tf.neg(tf.sum(tf.mul(target, logProbabilities), -1)),
+      keep: [target, logProbabilities],
+      gradient: (dy, [target, logP]) => {
+        const expected = tf.mul(tf.exp(logP), tf.sum(target, -1, true));
+        return [tf.mul(tf.expandDims(dy, -1), tf.sub(expected, target))];
+      },
+    };
+  });
+}
+
+/**
  * KL(p ‖ q) = Σ p (log p − log q) of independent categorical variables, in nats, over both last axes.
  *
  * @param logP [members, …, variables, classes]

@@ -61,3 +61,27 @@ export function categoricalEntropy(logProbabilities: tf.Tensor): tf.Tensor {
     };
   });
 }
+
+/** Lengths below it count as it where vectors are divided by theirs. */
+const LEAST_LENGTH = 1e-5;
+
+/**
+ * cos(x, y) = x · y / (|x| |y|) over the last axis: [members, …, n] -> [members, …]. Differentiated by x; y is a constant.
+ */
+export function cosineSimilarity(x: tf.Tensor, y: tf.Tensor): tf.Tensor {
+  return withGradient([x], () => {
+    const length = (v: tf.Tensor) => tf.maximum(tf.sqrt(tf.sum(tf.square(v), -1, true)), LEAST_LENGTH);
+    const size = length(x);
+    const direction = tf.div(x, size);
+    const wanted = tf.div(y, length(y));
+    const value = tf.sum(tf.mul(direction, wanted), -1);
+    return {
+      value,
+      keep: [direction, wanted, size, value],
+      gradient: (dy, [direction, wanted, size, value]) => {
+        const across = tf.sub(wanted, tf.mul(direction, tf.expandDims(value, -1)));
+        return [tf.mul(tf.expandDims(dy, -1), tf.div(across, size))];
+      },
+    };
+  });
+}

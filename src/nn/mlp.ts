@@ -14,7 +14,8 @@ export interface HiddenLayers {
   biases?: WeightInitialiser;
 }
 
-const forRelu: HiddenLayers = { weights: fanIn, scale: RELU_GAIN };
+/** As suits layers before a ReLU: fan-in weights, biases of 0. */
+export const forRelu: HiddenLayers = { weights: fanIn, scale: RELU_GAIN };
 /** As PyTorch draws every layer, which settings that were found with PyTorch suppose. */
 export const asPyTorch: HiddenLayers = { weights: uniformFanIn, scale: 1, biases: uniformFanIn };
 

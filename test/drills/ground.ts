@@ -104,6 +104,22 @@ planner: { horizon: 2, candidates: 6, elites: 2, iterations: 2 }
   {
     config: `${length}name: tiny
 engine: wasm
+method: muzero
+randomSteps: 40
+updateEvery: 2
+logEvery: 5
+unroll: 2
+returns: { steps: 3 }
+replay: { capacity: 100, batch: 3, prioritised: true }
+model: { latent: 5, hidden: [6], encoderHidden: [7] }
+search: { simulations: 3 }
+reanalyse: 0.5
+`,
+    args: [],
+  },
+  {
+    config: `${length}name: tiny
+engine: wasm
 method: pets
 randomSteps: 40
 updateEvery: 8

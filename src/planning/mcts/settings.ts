@@ -10,12 +10,15 @@ const simulations = z
     'simulations per decision, a call of the model each (MuZero: 50 on Atari; Gumbel MuZero: 2 to 50)',
   );
 
-const rangeFloor = (preset: number, of: string) =>
+/** With a range of no more than its own, two actions are always 0 and 1 to a Gumbel search, however near they are. */
+const rangeFloor = (preset: number) =>
   z
     .number()
     .min(0)
     .default(preset)
-    .describe(`least range of values that is brought to [0, 1], in rewards as the model sees them (${of})`);
+    .describe(
+      'least range of values that is brought to [0, 1], in rewards as the model sees them (MuZero, mctx: 0, EfficientZero: 0.01)',
+    );
 
 const puct = z.strictObject({
   name: z
@@ -30,7 +33,7 @@ const puct = z.strictObject({
     .describe(
       "values are brought to [0, 1] over all that the tree has seen, the root's own value not counted (tree, MuZero), or over those of the node, the root counted once (node, mctx)",
     ),
-  rangeFloor: rangeFloor(0, 'MuZero: 0, EfficientZero: 0.01'),
+  rangeFloor: rangeFloor(0),
   dirichlet: z
     .number()
     .min(0.01)
@@ -73,7 +76,7 @@ const gumbel = z.strictObject({
     .boolean()
     .default(true)
     .describe("completed values are brought to [0, 1] over each node's (mctx)"),
-  rangeFloor: rangeFloor(1, 'mctx: 1e-8, with which two actions are always 0 and 1'),
+  rangeFloor: rangeFloor(1),
   rootValue: z
     .enum(['mean', 'improved'])
     .default('mean')

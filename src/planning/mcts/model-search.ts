@@ -1,0 +1,125 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { Compiled } from '../../engine/compiled.ts';
+import { oneHot } from '../../engine/one-hot.ts';
+import type { States, WorldModel } from '../../models/world-model.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import type { Found } from './rule.ts';
+import { Search, type SearchedModel, type SearchOptions } from './search.ts';
+import type { SearchSettings } from './settings.ts';
+import { type Rows, rowSize } from './tree.ts';
+
+/** What is searched in: a world model over weights, with a policy over choices, whose outputs are logits. */
+export interface SearchesIn<Weights extends object, State extends States> {
+  members: number;
+  spaces: AgentSpaces;
+  /** What verbs the model has does not depend on the weights. Its state at an observation needs no memory. */
+  model(weights: Weights): SearchableModel<State>;
+  /** The discount per step, as far as a continue head has not learnt it. */
+  gamma: number;
+}
+
+/** What a tree search asks of a model beyond what every model has. */
+export type SearchableModel<State extends States> = WorldModel<State> &
+  Required<Pick<WorldModel<State>, 'stateSizes' | 'reward' | 'value' | 'policy'>>;
+
+/**
+ * Tree search in a world model, under the roots of all members in lock-step: a call of the engine for the roots and one for
+ * each simulation, whatever their number. Steps and values are the likeliest; rewards and values are as the verbs have them.
+ */
+export class ModelSearch<Weights extends object, State extends States> {
+  readonly #within: SearchesIn<Weights, State>;
+  readonly #search: Search;
+  readonly #roots: Compiled<{ weights: Weights; observations: tf.Tensor3D }, { rows: tf.Tensor }>;
+  readonly #step: Compiled<
+    { weights: Weights; latents: tf.Tensor3D; actions: tf.Tensor2D },
+    { rows: tf.Tensor }
+  >;
+
+  constructor(within: SearchesIn<Weights, State>, settings: SearchSettings) {
+    this.#within = within;
+    this.#search = new Search(settings);
+    this.#roots = new Compiled(({ weights, observations }) => {
+      const model = within.model(weights);
+      const state = model.start(tf.div(observations, [...within.spaces.observationScale]));
+      const nothing = tf.zeros([...observations.shape.slice(0, 2)]);
+      return { rows: rowsOf(model, state, nothing, nothing) };
+    });
+    this.#step = new Compiled(({ weights, latents, actions }) => {
+      const model = within.model(weights);
+      const before = unpacked(model, latents);
+      const action = oneHot(actions, within.spaces.actions);
+      const after = model.stepper()(before, action);
+      const [features, nextFeatures] = [model.features(before), model.features(after)];
+      const reward = model.reward({ features, action, nextFeatures });
+      const goesOn = model.continues ? tf.sigmoid(model.continues(nextFeatures)) : tf.onesLike(reward);
+      return { rows: rowsOf(model, after, reward, tf.mul(goesOn, within.gamma)) };
+    });
+  }
+
+  /**
+   * @param observations raw units, as many of every member: [members, roots, observation]
+   * @param options noise: [members, roots, numbers]
+   * @returns of all roots; overwritten by the next search under as many of them
+   */
+  async search(weights: Weights, observations: Float32Array, options: SearchOptions): Promise<Found> {
+    const { members, spaces } = this.#within;
+    const roots = observations.length / spaces.observation;
+    const each = roots / members;
+    const planted = await read(() =>
+      this.#roots.run({
+        weights,
+        observations: tf.tensor3d(observations, [members, each, spaces.observation]),
+      }),
+    );
+    const latentSize = planted.length / roots - rowSize(0, spaces.actions);
+    const model: SearchedModel = {
+      latentSize,
+      actions: spaces.actions,
+      step: (latents, actions) =>
+        read(() =>
+          this.#step.run({
+            weights,
+            // A copy: an engine may read the array later, when the next simulation has overwritten it.
+            latents: tf.tensor3d(latents.slice(), [members, each, latentSize]),
+            actions: tf.tensor2d(actions.slice(), [members, each], 'int32'),
+          }),
+        ),
+    };
+    return this.#search.run(model, roots, planted, options);
+  }
+
+  /** Frees what the engine keeps of it. */
+  dispose(): void {
+    this.#roots.dispose();
+    this.#step.dispose();
+  }
+}
+
+/** Runs something on the engine and reads its rows. */
+async function read(run: () => { rows: tf.Tensor }): Promise<Rows> {
+  const rows = tf.tidy(() => run().rows);
+  const values = await rows.data<'float32'>();
+  rows.dispose();
+  return values;
+}
+
+/** What a search is to know of states, side by side: [members, roots, numbers of a row]. */
+function rowsOf<State extends States>(
+  model: SearchableModel<State>,
+  state: State,
+  reward: tf.Tensor,
+  discount: tf.Tensor,
+): tf.Tensor {
+  const features = model.features(state);
+  const parts = Object.keys(model.stateSizes).map((name) => state[name]!);
+  const value = tf.div(model.value(features), model.valueScale);
+  const scalars = [value, reward, discount].map((x) => tf.expandDims(x, 2));
+  return tf.concat([...parts, model.policy(features), ...scalars], 2);
+}
+
+/** The state that the numbers of a row stand for. */
+function unpacked<State extends States>({ stateSizes }: SearchableModel<State>, latents: tf.Tensor3D): State {
+  const names = Object.keys(stateSizes);
+  const parts = tf.split(latents, Object.values<number>(stateSizes), 2);
+  return Object.fromEntries(names.map((name, i) => [name, parts[i]!])) as State;
+}
