@@ -7,7 +7,14 @@ import { Bootstrap, type EnsembleBatch } from '../../models/ensemble/bootstrap.t
 import { type Ensemble, type EnsembleState, ensembleModel } from '../../models/ensemble/model.ts';
 import { ensembleModelSpecs } from '../../models/ensemble/network.ts';
 import type { TrajectorySampling } from '../../models/ensemble/settings.ts';
+import { noStandardisation } from '../../models/ensemble/standardisation.ts';
 import { exploration } from '../../models/exploration.ts';
+import {
+  type FittedWeights,
+  fittedNames,
+  initialFitted,
+  type LearntModel,
+} from '../../models/fitted-weights.ts';
 import { ModelAgent } from '../../models/model-agent.ts';
 import { type BatchTensors, toWindows, uploadBatch } from '../../models/windows.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
@@ -28,17 +35,7 @@ import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.t
 import { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
 import type { PetsSettings } from './settings.ts';
-import {
-  initialWeights,
-  type Learnt,
-  LOSS_TERMS,
-  type LossTerm,
-  learn,
-  type MemberScalars,
-  namedWeights,
-  type Weights,
-  weightsFrom,
-} from './update.ts';
+import { LOSS_TERMS, type LossTerm, learn, type MemberScalars } from './update.ts';
 
 /** PETS: the registry's entry. */
 export const pets = {
@@ -47,11 +44,11 @@ export const pets = {
 };
 
 /** What an ensemble is made of. */
-type ModelWeights = Pick<Weights, 'model' | 'standardisation'>;
+type ModelWeights = Pick<FittedWeights, 'model' | 'standardisation'>;
 
 /** Everything that an update is computed from. */
 interface UpdateInputs {
-  weights: Learnt;
+  weights: LearntModel;
   batch: BatchTensors;
   standardisation: tf.Tensor2D;
   scalars: MemberScalars;
@@ -60,7 +57,7 @@ interface UpdateInputs {
 
 /** Learns an ensemble of probabilistic networks and nothing else, and acts by planning in it. Both policies are one. */
 class PetsAgent
-  extends ModelAgent<PetsSettings, Weights, never, LossTerm, EnsembleState>
+  extends ModelAgent<PetsSettings, FittedWeights, never, LossTerm, EnsembleState>
   implements ReplayAgent<EnsembleBatch>, MayPlan, MayDream
 {
   readonly lossTerms = LOSS_TERMS;
@@ -70,7 +67,7 @@ class PetsAgent
   readonly noise;
 
   readonly #layout: ParameterLayout;
-  protected readonly state: TrainingState<Weights, never, LossTerm>;
+  protected readonly state: TrainingState<FittedWeights, never, LossTerm>;
   readonly #actor: PlanningActor<ModelWeights, EnsembleState>;
 
   constructor(members: readonly Member<PetsSettings>[], spaces: AgentSpaces) {
@@ -78,8 +75,9 @@ class PetsAgent
     this.#layout = new ParameterLayout(ensembleModelSpecs(this.settings.model, spaces));
     this.state = new TrainingState({
       seeds: this.seeds,
-      names: { named: namedWeights, from: weightsFrom },
-      initial: (streams) => initialWeights(this.#layout, spaces, streams('model-weights')),
+      names: fittedNames,
+      initial: (streams) =>
+        initialFitted(this.#layout, streams('model-weights'), noStandardisation(members.length, spaces)),
       streams: [],
       lossTerms: LOSS_TERMS,
     });

@@ -1,13 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { ensembleLoss, ensembleTerms } from '../../models/ensemble/losses.ts';
-import { noStandardisation } from '../../models/ensemble/standardisation.ts';
+import type { LearntModel } from '../../models/fitted-weights.ts';
 import type { Windows } from '../../models/windows.ts';
-import { type AdamMoments, adam, type BiasCorrection, globalNorm, zeroMoments } from '../../nn/adam.ts';
+import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
-import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { weightsNamed } from '../../training/weights.ts';
 import type { PetsSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order. */
@@ -23,48 +21,6 @@ export const LOSS_TERMS = [
 ] as const;
 
 export type LossTerm = (typeof LOSS_TERMS)[number];
-
-/** What is learnt by gradients, each tensor `[members, size]`. */
-export interface Learnt {
-  model: tf.Tensor2D;
-  moments: AdamMoments;
-}
-
-/** Everything an update changes, each tensor `[members, size]`. */
-export interface Weights extends Learnt {
-  /** By which the networks see: that of all experience at the last update. */
-  standardisation: tf.Tensor2D;
-}
-
-export function initialWeights(
-  layout: ParameterLayout,
-  spaces: AgentSpaces,
-  streams: readonly RandomStream[],
-): Weights {
-  return {
-    model: layout.initialise(streams),
-    moments: zeroMoments(streams.length, layout.size),
-    standardisation: noStandardisation(streams.length, spaces),
-  };
-}
-
-/** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
-export const namedWeights = ({ model, moments, standardisation }: Weights): [string, tf.Tensor2D][] => [
-  ['model', model],
-  ['model.mean', moments.mean],
-  ['model.square', moments.square],
-  ['standardisation', standardisation],
-];
-
-/** The inverse of `namedWeights`. */
-export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
-  const get = (name: string) => weightsNamed(tensors, name);
-  return {
-    model: get('model'),
-    moments: { mean: get('model.mean'), square: get('model.square') },
-    standardisation: get('standardisation'),
-  };
-}
 
 /** Hyper-parameters that may differ from member to member: [members, 1] each. */
 export interface MemberScalars {
@@ -82,12 +38,12 @@ export function learn(
   layout: ParameterLayout,
   { model: settings }: PetsSettings,
   spaces: AgentSpaces,
-  before: Learnt,
+  before: LearntModel,
   windows: Windows,
   standardisation: tf.Tensor2D,
   correction: BiasCorrection,
   scalars: MemberScalars,
-): { weights: Learnt; terms: Partial<Record<LossTerm, tf.Tensor>> } {
+): { weights: LearntModel; terms: Partial<Record<LossTerm, tf.Tensor>> } {
   const split = layout.split(before.model);
   const decayed = tf.mul(tf.mul(before.model, weightMask(layout)), scalars.weightDecay);
   const decay = tf.mul(0.5, tf.sum(tf.mul(decayed, before.model), 1));

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Replay } from '../../training/replay.ts';
 import { encodedNumber } from '../action-encoding.ts';
+import { standardMoments } from '../moments.ts';
 
 /** How many numbers a network sees of a step: õ and a. */
 export const inputSize = ({ observation, actions }: Pick<AgentSpaces, 'observation' | 'actions'>): number =>
@@ -30,9 +31,6 @@ export function standardise(x: tf.Tensor, standardisation: tf.Tensor2D): tf.Tens
   return tf.div(tf.sub(x, from(0)), from(numbers / 2));
 }
 
-/** σ below which a number is taken to be always the same, and left as large as it is. */
-const CONSTANT = 1e-6;
-
 /** Writes mean and σ of everything that a replay holds, as networks see it, into a standardisation of one member. */
 export function fillStandardisation(replay: Replay, spaces: AgentSpaces, out: Float32Array): void {
   const { observation: size, observationScale, actionSpace, actions } = spaces;
@@ -40,20 +38,10 @@ export function fillStandardisation(replay: Replay, spaces: AgentSpaces, out: Fl
   const taken = replay.values('action');
   const inputs = inputSize(spaces);
   const put = (at: number, of: (row: number) => number) => {
-    const { mean, std } = moments(replay.size, of);
+    const { mean, std } = standardMoments(replay.size, of);
     out[at] = mean;
-    out[inputs + at] = std < CONSTANT ? 1 : std;
+    out[inputs + at] = std;
   };
   for (let i = 0; i < size; i++) put(i, (row) => observed[row * size + i]! / observationScale[i]!);
   for (let i = 0; i < actions; i++) put(size + i, (row) => encodedNumber(actionSpace, taken, row, i));
-}
-
-/** Mean and σ of numbers, whose count is at least 1. */
-function moments(count: number, of: (row: number) => number): { mean: number; std: number } {
-  let sum = 0;
-  for (let row = 0; row < count; row++) sum += of(row);
-  const mean = sum / count;
-  let squares = 0;
-  for (let row = 0; row < count; row++) squares += (of(row) - mean) ** 2;
-  return { mean, std: Math.sqrt(squares / count) };
 }
