@@ -25,6 +25,8 @@ export interface Policy {
   readonly outputs: number;
   /** Parameters beside the network. */
   readonly specs: readonly ParameterSpec[];
+  /** The likeliest actions: int32 [members, …], or [members, …, dimensions]. */
+  likeliest(output: tf.Tensor): tf.Tensor;
   /** Actions of a roll-out, [members, environments, time, …], as `logProbability` takes them. */
   encode(actions: Actions, steps: [number, number, number]): tf.Tensor;
   /** @param output the network's: [members, …, outputs] */
@@ -42,6 +44,7 @@ function categorical(space: DiscreteSpace): Policy {
     noise: actionNoise(space),
     outputs: space.n,
     specs: [],
+    likeliest: (logits) => tf.argMax(logits, -1),
     encode: (actions, steps) => oneHot(tf.tensor3d(actions, steps, 'int32'), space.n),
     distribution: (_, logits) => {
       let logPolicy: tf.Tensor | undefined;
@@ -67,6 +70,7 @@ function gaussian(space: BoxSpace, logStd: number): Policy {
     noise: actionNoise(space),
     outputs: dimensions,
     specs: [{ name: LOG_STD, shape: [dimensions], initialise: (_, out) => void out.fill(logStd) }],
+    likeliest: (mean) => tf.clone(mean),
     encode: (actions, steps) => tf.tensor4d(actions, [...steps, dimensions]),
     distribution: (parameters, mean) => {
       const spread = tf.reshape(parameters.get(LOG_STD), [

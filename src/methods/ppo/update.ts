@@ -7,10 +7,10 @@ import { gradientOf } from '../../training/gradient.ts';
 import type { Observations } from '../../training/observations.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
 import type { Batch } from '../../training/replay.ts';
-import { generalisedAdvantage } from './advantage.ts';
+import { generalisedAdvantage, type RolloutSteps } from './advantage.ts';
 import { clippedSurrogate, policyChange, standardise } from './losses.ts';
 import type { Networks, Weights } from './networks.ts';
-import type { PpoSettings } from './settings.ts';
+import type { PpoUpdateSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order. */
 export const LOSS_TERMS = [
@@ -42,7 +42,7 @@ export interface MemberScalars {
 
 /** What updates learn from: the transitions of a roll-out, or a minibatch of them. */
 export interface Transitions {
-  /** o, raw units: [members, batch, observation] */
+  /** o, as the networks see it: [members, batch, observation] */
   observation: tf.Tensor;
   /** As `Policy.encode` gives them: [members, batch, …] */
   action: tf.Tensor;
@@ -52,34 +52,47 @@ export interface Transitions {
   returns: tf.Tensor;
 }
 
-/**
- * What the policy that collected a roll-out and its critic say of it: the constants of the updates that follow.
- *
- * @param rollout one sequence per environment, whose steps follow each other
- */
-export function assess(
-  parameters: Parameters,
-  rollout: Batch<Observations>,
-  { policy, policyAt, value }: Networks,
-  { gamma, gaeLambda }: PpoSettings,
-): Transitions {
+/** A roll-out on the engine, one sequence per environment whose steps follow each other. */
+export interface Rollout extends RolloutSteps {
+  /** o and o′, as the networks see them: [members, environments, time, observation] */
+  observation: tf.Tensor;
+  nextObservation: tf.Tensor;
+  /** As `Policy.encode` gives them: [members, environments, time, …] */
+  action: tf.Tensor;
+}
+
+/** A collected roll-out on the engine. */
+export function uploadRollout(rollout: Batch<Observations>, { policy }: Networks): Rollout {
   const { members, batch: environments, time } = rollout;
   const steps: [number, number, number] = [members, environments, time];
   const observationSize = rollout.observation.length / (members * environments * time);
   const upload = (values: Observations) => uploadObservations(values, [...steps, observationSize]);
-  const observation = upload(rollout.observation);
-  const action = policy.encode(rollout.action, steps);
+  return {
+    observation: upload(rollout.observation),
+    nextObservation: upload(rollout.nextObservation),
+    action: policy.encode(rollout.action, steps),
+    reward: tf.tensor3d(rollout.reward, steps),
+    terminated: tf.tensor3d(rollout.terminated, steps),
+    first: tf.tensor3d(rollout.first, steps),
+  };
+}
+
+/** What the policy that collected a roll-out and its critic say of it: the constants of the updates that follow. */
+export function assess(
+  parameters: Parameters,
+  rollout: Rollout,
+  { policyAt, value }: Networks,
+  { gamma, gaeLambda }: Pick<PpoUpdateSettings, 'gamma' | 'gaeLambda'>,
+): Transitions {
+  const { observation, nextObservation, action } = rollout;
   const { advantage, returns } = generalisedAdvantage(
-    {
-      reward: tf.tensor3d(rollout.reward, steps),
-      terminated: tf.tensor3d(rollout.terminated, steps),
-      first: tf.tensor3d(rollout.first, steps),
-    },
+    rollout,
     value(parameters, observation) as tf.Tensor3D,
-    value(parameters, upload(rollout.nextObservation)) as tf.Tensor3D,
+    value(parameters, nextObservation) as tf.Tensor3D,
     gamma,
     gaeLambda,
   );
+  const [members, environments, time] = rollout.reward.shape;
   const flat = (x: tf.Tensor) => tf.reshape(x, [members, environments * time, ...x.shape.slice(3)]);
   return {
     observation: flat(observation),
@@ -154,7 +167,7 @@ export function applyGradients(
   parts: LossParts,
   correction: BiasCorrection,
   { learningRate }: MemberScalars,
-  { gradientClip, adamEpsilon }: PpoSettings,
+  { gradientClip, adamEpsilon }: Pick<PpoUpdateSettings, 'gradientClip' | 'adamEpsilon'>,
 ): { weights: Weights; terms: LossTerms } {
   const norm = globalNorm(gradient);
   const next = adam(
