@@ -266,6 +266,41 @@ test('what a planner cannot be, or does not suit, is one sentence with its place
   ];
   for (const [keys, message] of pets) assert.equal(complaint(`method: pets\n${keys}`), `c.yaml:${message}`);
 
+  const simple: [string, string][] = [
+    [
+      'model: {continueHead: false}',
+      '2:23: model.continueHead must be on where an episode can end, or the policy learns in a world without ends (model.continueHead is false, environment is CartPole-v1)',
+    ],
+    [
+      'environment: Pendulum-v1',
+      '2:14: model.rewardHead classes tells the rewards −1, 0 and 1 apart, and there are others here; use squared (model.rewardHead is classes, environment is Pendulum-v1)',
+    ],
+    [
+      'simulation: {steps: 501}\nppo: {batch: 334}',
+      '2:21: simulation.steps must not exceed the steps after which an episode is cut off: no real one is longer (simulation.steps is 501, environment is CartPole-v1)',
+    ],
+    [
+      'ppo: {batch: 300}',
+      '2:14: ppo.batch must divide simulation.environments × simulation.steps, or a part of each roll-out is left over (ppo.batch is 300, simulation.environments is 32, simulation.steps is 50)',
+    ],
+    [
+      'ppo: {gamma: 1}',
+      '2:14: ppo.gamma must be below 1: values are in units of 1 / (1 − γ) (ppo.gamma is 1)',
+    ],
+    [
+      'collect: 4',
+      '2:10: collect must be at least replay.length, or the first update has no window (collect is 4, replay.length is 5)',
+    ],
+    [
+      'steps: 400',
+      '2:8: steps must be at least collect, one iteration, or nothing is learnt (steps is 400, collect is 500)',
+    ],
+    ['model: {bits: 129}', '2:15: model.bits: expected an integer from 0 to 128, got 129'],
+    ['model: {prior: gru}', '2:16: model.prior: expected bernoulli or lstm, got "gru"'],
+  ];
+  for (const [keys, message] of simple)
+    assert.equal(complaint(`method: simple\n${keys}`), `c.yaml:${message}`);
+
   // Without a name it is the cross-entropy method, as it was before there were others.
   const text = 'method: planet\nplanner: {candidates: 9}\n';
   const { planner } = experimentOf(loadExperiment({ file: 'c.yaml', text }), 'planet');
@@ -626,7 +661,8 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     const family = /^(dreamer|tdmpc|self-prediction|muzero)/.exec(file)?.[1];
     const version = family === 'self-prediction' ? stem : stem.split('-')[0];
     const ofFamily = `${family}-${version}`;
-    const arm = family ? (searching[ofFamily] ?? ofFamily) : ofStem;
+    const ofSimple = stem === 'model-only' ? stem : 'simple';
+    const arm = file.startsWith('simple') ? ofSimple : family ? (searching[ofFamily] ?? ofFamily) : ofStem;
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
     assert.equal(experiment.name, stem === 'quick' || /^(pets|ppo|sac|dqn)$/.test(arm) ? stem : arm, file);
     found.add(`${experiment.environment} ${experiment.method}`);

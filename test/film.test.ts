@@ -17,6 +17,8 @@ import { pets } from '../src/methods/pets/agent.ts';
 import { petsSettings } from '../src/methods/pets/settings.ts';
 import { planet } from '../src/methods/planet/agent.ts';
 import { planetSettings } from '../src/methods/planet/settings.ts';
+import { simple } from '../src/methods/simple/agent.ts';
+import { simpleSettings } from '../src/methods/simple/settings.ts';
 import { dream } from '../src/models/dreams.ts';
 import { type Film, filmScene } from '../src/pictures/film.ts';
 import { sceneSvg } from '../src/pictures/scene-svg.ts';
@@ -195,9 +197,16 @@ describe('dreams', () => {
     ...{ randomSteps, updateEvery, updates: 1, pretraining: 0, particles: 2, planner },
     model: { networks: 2, units: 6 },
   });
+  const simulationSettings = simpleSettings.parse({
+    ...{ collect: 7, firstUpdates: 1, updates: 1, replay: { batch: 3, length: 3 } },
+    model: { units: 6, rewardHead: 'squared', continueHead: false },
+    simulation: { environments: 2, steps: 4, rollouts: 1 },
+    ppo: { batch: 8 },
+  });
   const agents = {
     dreamer: (seeds: number[]) => dreamerIn('Pendulum-v1', seeds, [tinyDreamer()]),
     planet: (seeds: number[]) => agentIn(planet.create, 'Pendulum-v1', seeds, [settings]),
+    simple: (seeds: number[]) => agentIn(simple.create, 'Pendulum-v1', seeds, [simulationSettings]),
     pets: (seeds: number[]) => agentIn(pets.create, 'Pendulum-v1', seeds, [ensembleSettings]),
   };
   for (const [name, make] of Object.entries(agents)) {

@@ -51,7 +51,7 @@ export interface BenchOptions {
 
 /** A config whose updates can be timed. @throws UserError if its method learns from no replay. */
 export function timedExperiment(experiment: Experiment): TimedExperiment {
-  if ('replay' in experiment) return experiment;
+  if ('replay' in experiment && 'updateEvery' in experiment) return experiment;
   throw new UserError(
     `method: wm bench times updates on replayed windows, and ${experiment.method} makes none; choose a config of another method`,
   );

@@ -39,6 +39,8 @@ export interface EnvironmentEntry {
   controller(observation: ArrayLike<number>): Action;
   /** In one word, why an episode terminated in this observation. */
   terminationCause(observation: ArrayLike<number>): string;
+  /** Whether no observation ends an episode, which goes on until a time limit cuts it off. */
+  endless?: true;
   /** How it is drawn; absent where it has no picture. */
   drawing?: Drawing;
   /** Its states one by one, where they are few and an observation tells which: what a table of values needs. */
@@ -131,6 +133,7 @@ const environments = new Map<string, EnvironmentEntry>([
       },
       controller: swingUp,
       terminationCause: () => 'none',
+      endless: true,
       drawing: pendulumDrawing,
     },
   ],

@@ -14,6 +14,7 @@ import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
 import { rssmRules } from './rssm-keys.ts';
 import { type Rule, type RunLength, replayRules, transitionRules } from './rules.ts';
 import { sacSettings } from './sac/settings.ts';
+import { simpleArm, simpleCourse, simpleRules, simpleSettings } from './simple/settings.ts';
 import { anyObservationAndAction, type Takes, vectorsAndAnyAction } from './takes.ts';
 import { tdmpcArm, tdmpcRules, tdmpcSettings } from './tdmpc/settings.ts';
 import { arm, arms, vaeLstmSettings } from './vae-lstm/settings.ts';
@@ -87,6 +88,15 @@ export const methods = {
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./pets/agent.ts')).pets,
+  }),
+  simple: defineMethod(simpleSettings, {
+    title: 'SimPLe: PPO in a model of the next observation, with discrete latent variables or without any',
+    arm: simpleArm,
+    takes: vectorsAndAnyAction,
+    rules: simpleRules,
+    course: simpleCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./simple/agent.ts')).simple,
   }),
   ppo: defineMethod(ppoSettings, {
     title: 'PPO, proximal policy optimisation: the model-free yardstick',

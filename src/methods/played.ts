@@ -13,5 +13,5 @@ export interface Played<State extends States = States> {
    */
   model(weights: Readonly<Record<string, tf.Tensor2D>>): WorldModel<State>;
   /** How the model's policy picks actions; absent where the method has no policy. */
-  readonly head?: PolicyHead;
+  readonly head?: Pick<PolicyHead, 'decide'>;
 }

@@ -1,5 +1,7 @@
 /** What rules may read of every config, besides the method's own settings. */
 export interface RunLength {
+  /** Where it acts; there in every config. */
+  environment?: string;
   /** Environment steps per seed. */
   steps: number;
   /** Environment steps between evaluations. */

@@ -11,9 +11,9 @@ import { memberMean, memberSum } from '../training/reduce.ts';
 import { type Sequences, stackSequences } from '../training/replay.ts';
 import { effectiveRanks, LATENT_DIAGNOSTICS, rewardError, selfPrediction } from './latent-diagnostics.ts';
 import { drawNoise } from './noise.ts';
-import type { PolicyHead } from './policy-head.ts';
+import type { ActionSampler } from './policy-head.ts';
 import { rollOut } from './roll-out.ts';
-import { LONGEST, OPEN_LOOP_STEPS, startsOf, warmedStarts } from './warmed-starts.ts';
+import { OPEN_LOOP_STEPS, startsOf, warmedStarts } from './warmed-starts.ts';
 import { actionsFrom, toWindows, uploadBatch, uploadObservations } from './windows.ts';
 import type { Imagination, Observed, States, WorldModel } from './world-model.ts';
 
@@ -39,12 +39,14 @@ export interface MeasuredModel<State extends States> {
   model: WorldModel<State>;
   /** Discount γ per environment step. */
   gamma: number;
+  /** Steps after which the open-loop error is measured besides, from starts that as many steps follow. */
+  openLoopSteps?: readonly number[];
   /** Absent where no actor learns from imagined rewards. */
   imagined?: {
     /** Steps. */
     horizon: number;
     /** How the model's policy picks actions. */
-    head: PolicyHead;
+    head: ActionSampler;
     /** What the actor is trained on: R of every imagined step, `valueScale` included, [members, starts, horizon]. */
     returns(imagination: Imagination): tf.Tensor3D;
   };
@@ -70,9 +72,10 @@ export async function diagnose<State extends States>(
     const theirs = own.slice(from, from + MEASURED_AT_ONCE);
     const streams = randoms.slice(from, from + MEASURED_AT_ONCE);
     const { terms, covariance } = scope(() => {
-      const found = columns(measured(from, theirs.length), spaces, heldOut, theirs, streams);
-      const names = found.covariance ? LATENT_DIAGNOSTICS : DIAGNOSTICS;
-      const terms = new PendingTerms<Column>(names, theirs.length);
+      const models = measured(from, theirs.length);
+      const found = columns(models, spaces, heldOut, theirs, streams);
+      const decoded = [...DIAGNOSTICS, ...openLoopColumns(models.openLoopSteps ?? [])];
+      const terms = new PendingTerms(found.covariance ? LATENT_DIAGNOSTICS : decoded, theirs.length);
       terms.push(found.columns);
       return { terms, covariance: found.covariance && tf.keep(found.covariance) };
     });
@@ -105,8 +108,10 @@ export async function diagnoseAfter<State extends States>(
   return rows;
 }
 
-type Column = (typeof DIAGNOSTICS)[number] | (typeof LATENT_DIAGNOSTICS)[number];
-type Columns = Partial<Record<Column, tf.Tensor1D>>;
+type Columns = Partial<Record<string, tf.Tensor1D>>;
+
+/** The columns of open-loop errors after so many steps. */
+export const openLoopColumns = (steps: readonly number[]): string[] => steps.map((k) => `open_loop_mse_${k}`);
 
 function columns<State extends States>(
   measured: MeasuredModel<State>,
@@ -134,7 +139,10 @@ function columns<State extends States>(
   const found: Columns = {
     ...errors(onHeldOut, ''),
     ...errors(onOwn, '_own'),
-    ...(model.decode && openLoop(model, onHeldOut, heldOut, spaces)),
+    ...(model.decode && openLoop(model, onHeldOut, heldOut, spaces, OPEN_LOOP_STEPS)),
+    ...(model.decode &&
+      measured.openLoopSteps &&
+      openLoop(model, onHeldOut, heldOut, spaces, measured.openLoopSteps)),
     ...ofLatents?.columns,
     ...(onHeldOut.rewardError && { reward_mse: onHeldOut.rewardError }),
     ...(onOwn.rewardError && { reward_mse_own: onOwn.rewardError }),
@@ -208,20 +216,22 @@ const noiseOf = (
     -1,
   ) as tf.Tensor4D;
 
-/** Error k steps after a warmed start, fed with its own likeliest predictions and the true actions; mean over dimensions, raw units. */
+/** Errors k steps after a warmed start, fed with its own likeliest predictions and the true actions; mean over dimensions, raw units. */
 function openLoop<State extends States>(
   model: WorldModel<State>,
   followed: Followed<State>,
   sequences: Sequences,
   { observation, observationScale, actionSpace }: AgentSpaces,
+  steps: readonly number[],
 ): Record<string, tf.Tensor1D> {
   const members = followed.predicted.shape[0]!;
-  const starts = warmedStarts(sequences, true);
-  const actions = actionsFrom(sequences, starts, LONGEST, members, actionSpace);
+  const longest = Math.max(...steps);
+  const starts = warmedStarts(sequences, true, longest);
+  const actions = actionsFrom(sequences, starts, longest, members, actionSpace);
   const { nextFeatures } = rollOut(model, startsOf(followed, starts), { actions });
   const decoded = tf.mul(model.decode!(nextFeatures), tf.tensor1d([...observationScale])) as tf.Tensor4D;
   return Object.fromEntries(
-    OPEN_LOOP_STEPS.map((k) => {
+    steps.map((k) => {
       const predicted = tf.slice(decoded, [0, 0, k - 1, 0], [members, starts.length, 1, observation]);
       const actual = starts.flatMap((at) => {
         const row = (at + k - 1) * observation;

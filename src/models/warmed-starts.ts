@@ -9,13 +9,17 @@ export const LONGEST = Math.max(...OPEN_LOOP_STEPS);
 const START_EVERY = 20;
 const START_FIRST = 10;
 
-/** Indices into batch × time of the warmed starts; `unbroken`: only those whose next steps cross no episode start. */
-export function warmedStarts(sequences: Sequences, unbroken: boolean): number[] {
+/**
+ * Indices into batch × time of the warmed starts; `unbroken`: only those whose next steps cross no episode start.
+ *
+ * @param steps that come after a start
+ */
+export function warmedStarts(sequences: Sequences, unbroken: boolean, steps = LONGEST): number[] {
   const starts: number[] = [];
   for (let b = 0; b < sequences.batch; b++) {
-    for (let t = START_FIRST; t + LONGEST <= sequences.time; t += START_EVERY) {
+    for (let t = START_FIRST; t + steps <= sequences.time; t += START_EVERY) {
       const at = b * sequences.time + t;
-      const broken = sequences.first.subarray(at + 1, at + LONGEST).includes(1);
+      const broken = sequences.first.subarray(at + 1, at + steps).includes(1);
       if (!unbroken || !broken) starts.push(at);
     }
   }

@@ -158,3 +158,18 @@ export function statesAt<State extends States>(states: State, steps: tf.Tensor):
   const pick = (x: tf.Tensor) => tf.gather(tf.reshape(x, [-1, ...x.shape.slice(3)]), steps);
   return Object.fromEntries(Object.entries(states).map(([name, x]) => [name, pick(x)])) as State;
 }
+
+/**
+ * One state or another.
+ *
+ * @param which 1 or 0: [members, batch]
+ * @param one where it is 1, the other where it is 0: [members, batch, …] each
+ */
+export function statesAs<State extends States>(which: tf.Tensor, one: State, other: State): State {
+  const pick = (x: tf.Tensor, y: tf.Tensor) => {
+    const [members, batch] = which.shape as [number, number];
+    const isOne = tf.reshape(tf.cast(which, 'bool'), [members, batch, ...Array(x.rank - 2).fill(1)]);
+    return tf.where(isOne, x, y);
+  };
+  return Object.fromEntries(Object.entries(one).map(([name, x]) => [name, pick(x, other[name]!)])) as State;
+}

@@ -5,6 +5,7 @@ import { playedDreamer } from '../methods/dreamer/played.ts';
 import { playedPets } from '../methods/pets/played.ts';
 import { playedPlanet } from '../methods/planet/played.ts';
 import type { Played } from '../methods/played.ts';
+import { playedSimple } from '../methods/simple/played.ts';
 import { playedVaeLstm } from '../methods/vae-lstm/played.ts';
 import type { States } from '../models/world-model.ts';
 import { readSafetensors, type Safetensors, SafetensorsError } from '../runs/safetensors-format.ts';
@@ -50,6 +51,8 @@ export function withPlayed<T>(
       return use(playedPlanet(experiment, spaces));
     case 'pets':
       return use(playedPets(experiment, spaces));
+    case 'simple':
+      return use(playedSimple(experiment, spaces));
     default:
       return undefined;
   }

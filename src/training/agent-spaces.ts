@@ -1,5 +1,6 @@
 import type { EnvironmentEntry, FiniteStates } from '../envs/index.ts';
 import { isImage, type Space, spaceSize } from '../envs/spaces.ts';
+import { TimeLimit } from '../envs/time-limit.ts';
 import type { ImageShape } from '../nn/convolution.ts';
 
 /** What an agent must know of the environment. */
@@ -17,6 +18,8 @@ export interface AgentSpaces {
   /** The largest |reward| of a step, 1 at least where all are 0: what rewards are divided by before a model sees them. */
   rewardScale: number;
   actionSpace: Space;
+  /** Steps after which an episode is cut off, where it is. */
+  timeLimit?: number;
   /** The states one by one, where the environment tells them. */
   states?: FiniteStates | undefined;
   /** Numbers that a network sees of an action: one for each choice, or for each dimension of the box. */
@@ -25,7 +28,8 @@ export interface AgentSpaces {
 
 /** What an agent must know of an environment. */
 export function agentSpaces({ make, observationScale, rewardRange, states }: EnvironmentEntry): AgentSpaces {
-  const { observationSpace, actionSpace } = make();
+  const environment = make();
+  const { observationSpace, actionSpace } = environment;
   const { shape } = observationSpace;
   return {
     observation: spaceSize(observationSpace),
@@ -35,6 +39,7 @@ export function agentSpaces({ make, observationScale, rewardRange, states }: Env
     rewardRange,
     rewardScale: Math.max(...rewardRange.map(Math.abs)) || 1,
     actionSpace,
+    ...(environment instanceof TimeLimit && { timeLimit: environment.maxSteps }),
     states,
     actions: spaceSize(actionSpace),
   };

@@ -64,8 +64,9 @@ export class LossLog {
     return this.#pending.map((pending, member) => {
       const rows = pending.splice(0);
       const over = (term: string, reduce: (values: number[]) => number | null) => {
-        const values = rows.map((row) => row[term] ?? null);
-        return values.includes(null) ? null : reduce(values as number[]);
+        // Of updates of different kinds, those that have the term.
+        const values = rows.flatMap((row) => row[term] ?? []);
+        return values.length === 0 ? null : reduce(values);
       };
       const max = (values: number[]) => Math.max(...values);
       return roundRow({

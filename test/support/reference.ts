@@ -7,7 +7,7 @@ import { normals } from './tensors.ts';
 export type Nested = number | Nested[];
 
 /** Values computed in float64 from the equations, and checked against the authors' code: the folder's README.md says how. */
-export function reference<T>(name: string, folder: 'planning' | 'rssm' | 'muzero' = 'rssm'): T {
+export function reference<T>(name: string, folder: 'planning' | 'rssm' | 'muzero' | 'simple' = 'rssm'): T {
   const file = new URL(`../fixtures/${folder}/${name}`, import.meta.url);
   const bytes = readFileSync(file);
   return JSON.parse((name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString());

@@ -14,8 +14,8 @@ export const metrics: readonly Group[] = [
       ['START_FIRST = 10', 'START_FIRST = 11', 'warmed starts a step later'],
       ['START_EVERY = 20', 'START_EVERY = 10', 'warmed starts twice as often'],
       [
-        'subarray(at + 1, at + LONGEST).includes',
-        'subarray(at + 1, at + LONGEST + 1).includes',
+        'subarray(at + 1, at + steps).includes',
+        'subarray(at + 1, at + steps + 1).includes',
         'one episode start too many breaks a start',
       ],
       ['if (!unbroken || !broken)', 'if (true)', 'open loop across episode starts'],
