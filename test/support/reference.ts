@@ -6,8 +6,11 @@ import { normals } from './tensors.ts';
 /** Numbers nested as a tensor's axes. */
 export type Nested = number | Nested[];
 
+/** Folders of test/fixtures. */
+type Folder = 'planning' | 'rssm' | 'muzero' | 'simple' | 'ha-schmidhuber';
+
 /** Values computed in float64 from the equations, and checked against the authors' code: the folder's README.md says how. */
-export function reference<T>(name: string, folder: 'planning' | 'rssm' | 'muzero' | 'simple' = 'rssm'): T {
+export function reference<T>(name: string, folder: Folder = 'rssm'): T {
   const file = new URL(`../fixtures/${folder}/${name}`, import.meta.url);
   const bytes = readFileSync(file);
   return JSON.parse((name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString());
