@@ -62,7 +62,7 @@ export const source = {
   windows: 'src/models/windows.ts',
   worldModel: 'src/models/world-model.ts',
   vaeLstmModel: 'src/models/vae-lstm/model.ts',
-  dynamics: 'src/models/vae-lstm/dynamics.ts',
+  lstmMemory: 'src/models/lstm-memory.ts',
   distributions: 'src/nn/distributions.ts',
   adam: 'src/nn/adam.ts',
   movingAverage: 'src/nn/moving-average.ts',

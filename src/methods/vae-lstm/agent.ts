@@ -4,9 +4,9 @@ import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
 import { DIAGNOSTICS, type MeasuredModel } from '../../models/diagnostics.ts';
 import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
+import type { RememberedState } from '../../models/lstm-memory.ts';
 import { ModelAgent } from '../../models/model-agent.ts';
 import { drawNoise } from '../../models/noise.ts';
-import type { DynamicsState } from '../../models/vae-lstm/dynamics.ts';
 import type { VaeLstm } from '../../models/vae-lstm/model.ts';
 import { type BatchTensors, toWindows, uploadBatch } from '../../models/windows.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
@@ -86,7 +86,7 @@ type PolicyWeights = { actor: tf.Tensor2D } & ({ model: tf.Tensor2D } | { encode
 type ModelWeights = Pick<Weights, 'model' | 'actor'>;
 
 class VaeLstmAgent
-  extends ModelAgent<VaeLstmSettings, Weights, StreamName, LossTerm, DynamicsState>
+  extends ModelAgent<VaeLstmSettings, Weights, StreamName, LossTerm, RememberedState>
   implements ReplayAgent, MayPlan, MayDream
 {
   readonly lossTerms = LOSS_TERMS;
@@ -251,7 +251,7 @@ class VaeLstmAgent
   }
 
   /** The same, to be measured. */
-  protected measured(from: number, members: number): MeasuredModel<DynamicsState> {
+  protected measured(from: number, members: number): MeasuredModel<RememberedState> {
     const { gamma, horizon } = this.settings;
     const { target: flat } = this.state.weights;
     const model = this.#trained(from, members);

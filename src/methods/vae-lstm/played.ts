@@ -1,11 +1,11 @@
-import type { DynamicsState } from '../../models/vae-lstm/dynamics.ts';
+import type { RememberedState } from '../../models/lstm-memory.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Played } from '../played.ts';
 import { networks, worldModel } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
 
 /** The weights as they are trained: their average has no dynamics. */
-export function playedVaeLstm(settings: VaeLstmSettings, spaces: AgentSpaces): Played<DynamicsState> {
+export function playedVaeLstm(settings: VaeLstmSettings, spaces: AgentSpaces): Played<RememberedState> {
   const { model, actor, head } = networks(settings, spaces);
   return {
     sizes: { model: model.size, actor: actor.size },

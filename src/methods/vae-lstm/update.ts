@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
+import { sequenceStates } from '../../models/lstm-memory.ts';
 import type { PolicyHead } from '../../models/policy-head.ts';
 import { rollOut } from '../../models/roll-out.ts';
-import { sequenceStates } from '../../models/vae-lstm/dynamics.ts';
 import type { VaeLstm } from '../../models/vae-lstm/model.ts';
 import type { Windows } from '../../models/windows.ts';
 import { type Behaviour, type Imagination, statesAt } from '../../models/world-model.ts';

@@ -1,15 +1,10 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { Parameters } from '../../nn/parameters.ts';
 import { actorLayers, policyOutput } from '../actor.ts';
+import { firstState, followedState, type RememberedState, sequenceStates } from '../lstm-memory.ts';
 import type { ImaginedStep, WorldModel } from '../world-model.ts';
 import { decode } from './decoder.ts';
-import {
-  type DynamicsState,
-  dynamicsStep,
-  fusedRollOut,
-  predictSequence,
-  sequenceStates,
-} from './dynamics.ts';
+import { dynamicsStep, fusedRollOut, predictSequence } from './dynamics.ts';
 import { encode } from './encoder.ts';
 import { continueLogit, predictReward, value } from './heads.ts';
 
@@ -31,7 +26,7 @@ export interface VaeLstmShape {
 }
 
 /** The verbs of the VAE + LSTM: all that heads and policy see of a state is the latent. */
-export interface VaeLstm extends WorldModel<DynamicsState> {
+export interface VaeLstm extends WorldModel<RememberedState> {
   decode(latent: tf.Tensor): tf.Tensor;
   reward(step: ImaginedStep): tf.Tensor;
   /** @param latentGradient false where z is a constant */
@@ -53,21 +48,9 @@ export function vaeLstmModel(parameters: Parameters, shape: VaeLstmShape, actor:
       const prediction = predictSequence(parameters, mean, action, first);
       return { states: sequenceStates(mean, prediction, first), predicted: prediction.predictedLatent };
     },
-    start: (observation) => {
-      const { mean } = encode(parameters, layers, observation);
-      const [members, batch] = mean.shape as [number, number];
-      const memory = tf.zeros([members, batch, units]);
-      return { latent: mean, hidden: memory, cell: memory };
-    },
-    follow: (before, action, observation, first) => {
-      const { hidden, cell } = dynamicsStep(parameters)(before, action);
-      const keep = tf.expandDims(tf.sub(1, first), 2);
-      return {
-        latent: encode(parameters, layers, observation).mean,
-        hidden: tf.mul(hidden, keep),
-        cell: tf.mul(cell, keep),
-      };
-    },
+    start: (observation) => firstState(encode(parameters, layers, observation).mean, units),
+    follow: (before, action, observation, first) =>
+      followedState(parameters, before, action, encode(parameters, layers, observation).mean, first),
     stateSizes: { latent: shape.latent, hidden: units, cell: units },
     features: ({ latent }) => latent,
     stepper: () => dynamicsStep(parameters),

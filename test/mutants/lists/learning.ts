@@ -245,7 +245,7 @@ export const learning: readonly Group[] = [
   },
   {
     area: 'Updates',
-    file: source.dynamics,
+    file: source.lstmMemory,
     by: updateByJax,
     changes: [['hidden: stateBefore(hidden, first)', 'hidden', 'imagination starts a step late']],
   },

@@ -113,7 +113,7 @@ export const metrics: readonly Group[] = [
   },
   {
     area: 'Metrics of the model',
-    file: source.dynamics,
+    file: source.lstmMemory,
     by: measurement,
     changes: [
       ['hidden: stateBefore(hidden, first)', 'hidden: hidden', 'the state after the step for the one before'],
