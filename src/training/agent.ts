@@ -87,10 +87,24 @@ export interface Learner {
    */
   round(step: number, update: number): Promise<number>;
 
+  /** Absent where all updates are made in rounds. */
+  readonly phases?: Phases;
+
   /** One member's environments, experience and streams. The arrays may be views: write them before the next round. */
   save(member: number): AgentState;
   /** Takes over what `save` gave. */
   load(member: number, state: AgentState): void;
+}
+
+/**
+ * Updates that are made one by one between two rounds, while the environments stand still: a method that learns in phases
+ * has thousands of them in a row, and a run may be stopped at any. An evaluation at such a step waits until they are made.
+ */
+export interface Phases {
+  /** Whether one is due after so many environment steps of each member and so many updates. */
+  isDue(step: number, update: number): boolean;
+  /** Makes the one that is due. */
+  learn(step: number, update: number): Promise<void>;
 }
 
 /** One seed with its own hyper-parameters; members that ride together agree in every setting that fixes a shape. */

@@ -13,7 +13,7 @@ export class PendingTerms<Term extends string> {
     this.#members = members;
   }
 
-  /** Keeps the terms of one update, [members] each, beyond the scope they were made in; every update has the same ones. */
+  /** Keeps the terms of one update, [members] each, beyond the scope they were made in. */
   push(terms: Partial<Record<Term, tf.Tensor>>): void {
     for (const term of Object.values<tf.Tensor | undefined>(terms)) if (term) tf.keep(term);
     this.#pending.push(terms);
@@ -23,10 +23,17 @@ export class PendingTerms<Term extends string> {
   async drain(): Promise<Row[][]> {
     const pending = this.#pending;
     this.#pending = [];
-    const present = this.#names.filter((name) => pending[0]?.[name]);
-    const values = present.length === 0 ? [] : await read(pending, present);
+    const rows: Row[][] = [];
+    for (const run of alike(pending)) rows.push(...(await this.#read(run)));
     for (const terms of pending) disposeTerms(terms);
-    return pending.map((_, update) =>
+    return rows;
+  }
+
+  /** The rows of updates that have the same terms. */
+  async #read(run: readonly Partial<Record<Term, tf.Tensor>>[]): Promise<Row[][]> {
+    const present = this.#names.filter((name) => run[0]![name]);
+    const values = present.length === 0 ? [] : await read(run, present);
+    return run.map((_, update) =>
       Array.from({ length: this.#members }, (_, member) =>
         Object.fromEntries(
           this.#names.map((name) => {
@@ -42,6 +49,17 @@ export class PendingTerms<Term extends string> {
     for (const terms of this.#pending) disposeTerms(terms);
     this.#pending = [];
   }
+}
+
+/** Cut where the terms become others: a method that learns in phases has some in each. */
+function alike<Terms extends object>(pending: readonly Terms[]): Terms[][] {
+  const runs: Terms[][] = [];
+  for (const terms of pending) {
+    const run = runs.at(-1);
+    if (run && Object.keys(run[0]!).join() === Object.keys(terms).join()) run.push(terms);
+    else runs.push([terms]);
+  }
+  return runs;
 }
 
 /** The values of these terms: [updates, terms, members]. */

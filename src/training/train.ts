@@ -61,6 +61,7 @@ export async function* train(
 ): AsyncGenerator<TrainingEvent, void, void> {
   const entry = environmentEntry(plan.environment, plan);
   const learner = agent.learner(entry);
+  const { phases } = learner;
   const heldOut = heldOutSet(entry);
   const losses = new LossLog(agent, seeds.length);
   const failed = new Set<number>();
@@ -110,13 +111,18 @@ export async function* train(
       owing = new Set();
       yield { kind: 'step', step, update, save };
     }
-    if (step >= plan.steps || failed.size === seeds.length) return;
-    step += learner.environments;
-    const updates = await learner.round(step, update);
+    const isStill = phases?.isDue(step, update) ?? false;
+    if ((step >= plan.steps && !isStill) || failed.size === seeds.length) return;
+    let updates = 1;
+    if (isStill) await phases!.learn(step, update);
+    else {
+      step += learner.environments;
+      updates = await learner.round(step, update);
+    }
     update += updates;
     // Where a round makes several updates, the row comes after the last of them.
     const logDue = update % plan.logEvery < updates;
-    const evaluationDue = isEvaluated(plan, step);
+    const evaluationDue = isEvaluated(plan, step) && !phases?.isDue(step, update);
     if (logDue || evaluationDue) {
       await losses.drain();
       for (const { member, ...failure } of losses.failures()) {

@@ -67,12 +67,18 @@ export class TrainingState<Weights, Stream extends string, Term extends string> 
    * Replaces the weights by what `compute` makes of them, in a scope of its own, and remembers the loss terms. The weights
    * before are freed afterwards.
    */
-  update(compute: (weights: Weights) => { weights: Weights; terms: Partial<Record<Term, tf.Tensor>> }): void {
+  update(
+    compute: (weights: Weights) => {
+      weights: Weights;
+      /** Undefined: nothing that is reported has been learnt. */
+      terms: Partial<Record<Term, tf.Tensor>> | undefined;
+    },
+  ): void {
     const previous = this.#weights;
     scope(() => {
       const { weights, terms } = compute(previous);
       this.#weights = this.#keep(weights);
-      this.#pending.push(terms);
+      if (terms) this.#pending.push(terms);
     });
     this.#free(previous);
   }
