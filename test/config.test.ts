@@ -662,7 +662,8 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     const version = family === 'self-prediction' ? stem : stem.split('-')[0];
     const ofFamily = `${family}-${version}`;
     const ofSimple = stem === 'model-only' ? stem : 'simple';
-    const arm = file.startsWith('simple') ? ofSimple : family ? (searching[ofFamily] ?? ofFamily) : ofStem;
+    const ofFolder = /^ha-schmidhuber/.exec(file)?.[0] ?? (file.startsWith('simple') ? ofSimple : undefined);
+    const arm = ofFolder ?? (family ? (searching[ofFamily] ?? ofFamily) : ofStem);
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
     assert.equal(experiment.name, stem === 'quick' || /^(pets|ppo|sac|dqn)$/.test(arm) ? stem : arm, file);
     found.add(`${experiment.environment} ${experiment.method}`);

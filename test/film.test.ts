@@ -13,6 +13,8 @@ import { environmentEntry, environmentNames } from '../src/envs/index.ts';
 import { isImage } from '../src/envs/spaces.ts';
 import { filmRun } from '../src/experiment/film-run.ts';
 import { loadRun } from '../src/experiment/load-run.ts';
+import { haSchmidhuber } from '../src/methods/ha-schmidhuber/agent.ts';
+import { haSchmidhuberSettings } from '../src/methods/ha-schmidhuber/settings.ts';
 import { pets } from '../src/methods/pets/agent.ts';
 import { petsSettings } from '../src/methods/pets/settings.ts';
 import { planet } from '../src/methods/planet/agent.ts';
@@ -203,10 +205,13 @@ describe('dreams', () => {
     simulation: { environments: 2, steps: 4, rollouts: 1 },
     ppo: { batch: 8 },
   });
+  const linearSettings = haSchmidhuberSettings.parse({ randomSteps: 12, replay: { length: 4 } });
   const agents = {
     dreamer: (seeds: number[]) => dreamerIn('Pendulum-v1', seeds, [tinyDreamer()]),
     planet: (seeds: number[]) => agentIn(planet.create, 'Pendulum-v1', seeds, [settings]),
     simple: (seeds: number[]) => agentIn(simple.create, 'Pendulum-v1', seeds, [simulationSettings]),
+    'ha-schmidhuber': (seeds: number[]) =>
+      agentIn(haSchmidhuber.create, 'Pendulum-v1', seeds, [linearSettings]),
     pets: (seeds: number[]) => agentIn(pets.create, 'Pendulum-v1', seeds, [ensembleSettings]),
   };
   for (const [name, make] of Object.entries(agents)) {

@@ -54,6 +54,7 @@ const configs = {
   simple: 'method: simple\nseeds: [3]\nmodel: { units: 8, prior: lstm, priorUnits: 4 }',
   'model-only':
     'method: simple\nseeds: [3]\nenvironment: Pendulum-v1\nmodel: { bits: 0, rewardHead: squared, continueHead: false }',
+  'ha-schmidhuber': 'method: ha-schmidhuber\nseeds: [3]\nmodel: { latent: 3, hidden: [8], lstm: 8 }',
   pets: 'method: pets\nseeds: [3]\nmodel: { networks: 3, units: 8 }\nparticles: 3',
 };
 type Name = keyof typeof configs;

@@ -7,6 +7,12 @@ import { type Course, replayCourse } from './course.ts';
 import { dqnSettings } from './dqn/settings.ts';
 import { dreamerArm, dreamerRules, dreamerSettings } from './dreamer/settings.ts';
 import { dynaArm, dynaCourse, dynaRules, dynaSettings } from './dyna/settings.ts';
+import {
+  haSchmidhuberArm,
+  haSchmidhuberCourse,
+  haSchmidhuberRules,
+  haSchmidhuberSettings,
+} from './ha-schmidhuber/settings.ts';
 import { muzeroArm, muzeroRules, muzeroSettings } from './muzero/settings.ts';
 import { petsRules, petsSettings } from './pets/settings.ts';
 import { planetRules, planetSettings } from './planet/settings.ts';
@@ -88,6 +94,15 @@ export const methods = {
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./pets/agent.ts')).pets,
+  }),
+  'ha-schmidhuber': defineMethod(haSchmidhuberSettings, {
+    title: 'World Models of Ha and Schmidhuber: VAE, MDN-RNN and a linear controller evolved in dreams',
+    arm: haSchmidhuberArm,
+    takes: vectorsAndAnyAction,
+    rules: haSchmidhuberRules,
+    course: haSchmidhuberCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./ha-schmidhuber/agent.ts')).haSchmidhuber,
   }),
   simple: defineMethod(simpleSettings, {
     title: 'SimPLe: PPO in a model of the next observation, with discrete latent variables or without any',

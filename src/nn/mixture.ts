@@ -118,7 +118,9 @@ export function sampleMixture(
   noise: MixtureNoise | undefined,
 ): tf.Tensor {
   const tempered = mixedLogProbabilities(noise ? tf.div(logits, temperature) : logits, 0);
-  const choice = sampleCategorical(tempered, noise?.uniform);
+  // Of one component there is nothing to choose.
+  const isOne = logits.shape.at(-1) === 1;
+  const choice = isOne ? tf.onesLike(logits) : sampleCategorical(tempered, noise?.uniform);
   const chosen = (x: tf.Tensor) => tf.sum(tf.mul(choice, x), x.rank - 1);
   if (!noise) return chosen(mean);
   const std = tf.mul(tf.exp(chosen(logStd)), tf.sqrt(temperature));

@@ -2,6 +2,7 @@ import type { Experiment } from '../config/schema.ts';
 import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { playedDreamer } from '../methods/dreamer/played.ts';
+import { playedHaSchmidhuber } from '../methods/ha-schmidhuber/played.ts';
 import { playedPets } from '../methods/pets/played.ts';
 import { playedPlanet } from '../methods/planet/played.ts';
 import type { Played } from '../methods/played.ts';
@@ -49,6 +50,8 @@ export function withPlayed<T>(
       return use(playedDreamer(experiment, spaces));
     case 'planet':
       return use(playedPlanet(experiment, spaces));
+    case 'ha-schmidhuber':
+      return use(playedHaSchmidhuber(experiment, spaces));
     case 'pets':
       return use(playedPets(experiment, spaces));
     case 'simple':

@@ -1,0 +1,156 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { rnnTerms, vaeTerms } from '../../models/mdn-rnn/losses.ts';
+import type { Windows } from '../../models/windows.ts';
+import { type AdamMoments, adam, type BiasCorrection, globalNorm, zeroMoments } from '../../nn/adam.ts';
+import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { gradientOf } from '../../training/gradient.ts';
+import { weightedSum } from '../../training/reduce.ts';
+import { weightsNamed } from '../../training/weights.ts';
+import type { HaSchmidhuberSettings } from './settings.ts';
+
+/** The terms of losses.csv, in order: those of V, of M, and of a generation of controllers. */
+export const LOSS_TERMS = [
+  'reconstruction',
+  'kl',
+  'nll',
+  'reward',
+  'continue',
+  'gradient_norm',
+  'weight_norm',
+  'population_return',
+  'best_return',
+] as const;
+
+export type LossTerm = (typeof LOSS_TERMS)[number];
+
+/** A network that is learnt, each tensor `[members, size]`. */
+export interface Learnt {
+  parameters: tf.Tensor2D;
+  moments: AdamMoments;
+}
+
+/** Everything that updates change. */
+export interface Weights {
+  /** V; undefined where z is the observation. */
+  vae: Learnt | undefined;
+  /** M */
+  rnn: Learnt;
+  /** C: [members, numbers] */
+  controller: tf.Tensor2D;
+}
+
+export const fresh = (parameters: tf.Tensor2D): Learnt => ({
+  parameters,
+  moments: zeroMoments(...parameters.shape),
+});
+
+const namedLearnt = (name: string, { parameters, moments }: Learnt): [string, tf.Tensor2D][] => [
+  [name, parameters],
+  [`${name}.adam_mean`, moments.mean],
+  [`${name}.adam_square`, moments.square],
+];
+
+/** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
+export const namedWeights = ({ vae, rnn, controller }: Weights): [string, tf.Tensor2D][] => [
+  ...(vae ? namedLearnt('vae', vae) : []),
+  ...namedLearnt('rnn', rnn),
+  ['controller', controller],
+];
+
+/** The inverse of `namedWeights`. */
+export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
+  const get = (name: string) => weightsNamed(tensors, name);
+  const learnt = (name: string): Learnt => ({
+    parameters: get(name),
+    moments: { mean: get(`${name}.adam_mean`), square: get(`${name}.adam_square`) },
+  });
+  return {
+    vae: tensors.has('vae') ? learnt('vae') : undefined,
+    rnn: learnt('rnn'),
+    controller: get('controller'),
+  };
+}
+
+/** What an update gives. */
+export interface Updated {
+  learnt: Learnt;
+  terms: Partial<Record<LossTerm, tf.Tensor>>;
+}
+
+/**
+ * One update of V by reconstruction + klWeight · KL.
+ *
+ * @param observation õ: [members, batch, observation]
+ * @param noise [members, batch, latent]
+ * @param learningRate [members, 1]
+ */
+export function learnVae(
+  layout: ParameterLayout,
+  { model, vae }: HaSchmidhuberSettings,
+  before: Learnt,
+  observation: tf.Tensor,
+  noise: tf.Tensor,
+  correction: BiasCorrection,
+  learningRate: tf.Tensor2D,
+): Updated {
+  const { gradient, terms } = gradientOf(before.parameters, (flat) => {
+    const terms = vaeTerms(layout.unpack(flat), model, observation, noise, vae.klFloor);
+    const loss = weightedSum([
+      [terms.reconstruction, 1],
+      [terms.kl, vae.klWeight],
+    ]);
+    return { loss, terms };
+  });
+  return descend(before, gradient, terms, correction, learningRate, Number.MAX_VALUE);
+}
+
+/**
+ * One update of M by nll + reward + continue; V is a constant.
+ *
+ * @param noise of z and z′: [members, batch, 2 · time, latent]
+ * @param learningRate [members, 1]
+ */
+export function learnRnn(
+  layout: ParameterLayout,
+  { model, rnn }: HaSchmidhuberSettings,
+  spaces: AgentSpaces,
+  before: Learnt,
+  vae: Parameters | undefined,
+  windows: Windows,
+  noise: tf.Tensor | undefined,
+  correction: BiasCorrection,
+  learningRate: tf.Tensor2D,
+): Updated {
+  const { gradient, terms } = gradientOf(before.parameters, (flat) => {
+    const terms = rnnTerms(layout.unpack(flat), vae, model, spaces, windows, noise, rnn.endWeight);
+    const loss = weightedSum([
+      [terms.nll, 1],
+      [terms.reward, 1],
+      [terms.continue, 1],
+    ]);
+    return { loss, terms };
+  });
+  return descend(before, gradient, terms, correction, learningRate, rnn.gradientClip);
+}
+
+/** One step of Adam. */
+function descend(
+  { parameters: before, moments: averages }: Learnt,
+  gradient: tf.Tensor2D,
+  terms: Updated['terms'],
+  correction: BiasCorrection,
+  learningRate: tf.Tensor2D,
+  clip: number,
+): Updated {
+  const norm = globalNorm(gradient);
+  const { parameters, moments } = adam(before, gradient, norm, averages, correction, learningRate, clip);
+  return {
+    learnt: { parameters, moments },
+    terms: {
+      ...terms,
+      gradient_norm: tf.squeeze(norm, [1]),
+      weight_norm: tf.squeeze(globalNorm(parameters), [1]),
+    },
+  };
+}
