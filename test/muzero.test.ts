@@ -7,6 +7,8 @@ import { environmentEntry } from '../src/envs/index.ts';
 import { muzero } from '../src/methods/muzero/agent.ts';
 import { SearchedSteps } from '../src/methods/muzero/replay.ts';
 import { type MuzeroSettings, muzeroSettings } from '../src/methods/muzero/settings.ts';
+import { lossGradient, uploadUnrolled } from '../src/methods/muzero/update.ts';
+import { initialWeights } from '../src/methods/muzero/weights.ts';
 import { valueEquivalentModel } from '../src/models/value-equivalent/model.ts';
 import { valueEquivalentNetworks } from '../src/models/value-equivalent/networks.ts';
 import { RandomStream } from '../src/random/stream.ts';
@@ -15,6 +17,7 @@ import type { Step } from '../src/training/collector.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
 import { agentIn, assertAlone, assertGoesOn, assertLeavesNothing } from './support/dreamer-runs.ts';
 import { read } from './support/reference.ts';
+import { normals, upload } from './support/tensors.ts';
 
 type Keys = Record<string, unknown>;
 
@@ -23,7 +26,7 @@ const tiny = (changes: Keys = {}): MuzeroSettings =>
   muzeroSettings.parse({
     ...{ randomSteps: 12, updateEvery: 2, unroll: 2, returns: { steps: 3 } },
     replay: { capacity: 40, batch: 4 },
-    model: { latent: 5, hidden: [6], encoderHidden: [7], projection: 4, support: 18 },
+    model: { latent: 5, hidden: [6], encoderHidden: [7], projection: 12, support: 18 },
     search: { name: 'gumbel', simulations: 3 },
     encoder: { channels: 2 },
     ...changes,
@@ -201,6 +204,91 @@ describe('MuZero', () => {
     add(16);
     const withNew = drawn().filter(({ start }) => start === 11).length;
     assert.ok(Math.abs(withNew / 400 - 24 / 53) < 0.1, `${withNew}`);
+  });
+
+  test('the gradient of an update is that of finite differences, over vectors and images', async () => {
+    await startEngine('cpu');
+    for (const environment of ['CartPole-v1', 'MinAtar/Breakout-v0']) {
+      // An observed latent is a constant, and would move with the weights if it were of these.
+      const settings = tiny({ predict: { self: 2, observation: 0.5 }, selfTarget: 'average' });
+      const { learner, agent } = muzeroIn(environment, [6], settings);
+      for (let step = 0; step < 30; step++) learner.collectRandomly();
+      const spaces = agentSpaces(environmentEntry(environment));
+      tf.tidy(() => {
+        const { model, encoder } = settings;
+        const extra = { self: true, observation: true };
+        const networks = valueEquivalentNetworks(model, extra, encoder.channels, spaces);
+        const context = { networks, settings, spaces };
+        const batch = uploadUnrolled(learner.sample(), settings, spaces);
+        const { learnt, average } = initialWeights(networks.layout, [RandomStream.named(3, 'weights')]);
+        // Heads begin at 0, where nothing would reach the latents.
+        const noise = upload(normals(4, 'heads', learnt.parameters.shape));
+        const at = tf.add<tf.Tensor2D>(learnt.parameters, tf.mul(noise, 0.2));
+        const lossAt = (parameters: tf.Tensor2D) =>
+          lossGradient(context, { learnt: { ...learnt, parameters }, average }, batch);
+        const { gradient } = lossAt(at);
+        // The dynamics' gradient is halved on its way back, so that only what no dynamics lies before is its slope.
+        const whole = networks.layout.join(
+          networks.layout.specs.map(({ name, shape }, i) => {
+            const isHead = !/^(encoder|dynamics)/.test(name);
+            const values = normals(5, name, [1, networks.layout.sizes[i]!]);
+            return isHead ? upload(values) : tf.zeros([1, ...shape]);
+          }),
+        );
+        const direction = tf.div<tf.Tensor2D>(whole, tf.norm(whole));
+        const step = 1e-2;
+        const [ahead, behind] = [step, -step].map(
+          (h) => read(lossAt(tf.add(at, tf.mul(direction, h))).terms.loss!)[0]!,
+        );
+        const slope = read(tf.sum(tf.mul(gradient, direction)))[0]!;
+        const found = (ahead! - behind!) / (2 * step);
+        assert.ok(Math.abs(found - slope) < 0.01 * Math.abs(slope), `${environment}: ${found}, ${slope}`);
+        const moves = networks.layout.specs.map(({ name }, i) => [
+          name,
+          read(networks.layout.split(gradient)[i]!).some((x) => x !== 0),
+        ]);
+        assert.deepEqual(
+          moves.filter(([, isMoved]) => !isMoved),
+          [],
+        );
+      });
+      agent.dispose();
+    }
+    await startEngine('wasm');
+  });
+
+  test("a loss's gradient reaches encoder and dynamics only where it is to shape them", () => {
+    const spaces = agentSpaces(environmentEntry('CartPole-v1'));
+    const names = ['policy', 'value', 'reward', 'self', 'observation'] as const;
+    const nothing = Object.fromEntries(names.map((name) => [name, 0]));
+    const all = Object.fromEntries(names.map((name) => [name, true]));
+    for (const name of names) {
+      for (const shapes of [true, false]) {
+        const settings = tiny({
+          predict: { ...nothing, [name]: 1 },
+          shapesModel: { ...all, [name]: shapes },
+        });
+        const { learner, agent } = muzeroIn('CartPole-v1', [6], settings);
+        for (let step = 0; step < 30; step++) learner.collectRandomly();
+        tf.tidy(() => {
+          const extra = { self: name === 'self', observation: name === 'observation' };
+          const networks = valueEquivalentNetworks(settings.model, extra, 1, spaces);
+          const { layout } = networks;
+          const weights = initialWeights(layout, [RandomStream.named(3, 'weights')]);
+          const noise = upload(normals(4, 'heads', weights.average.shape));
+          const parameters = tf.add<tf.Tensor2D>(weights.average, tf.mul(noise, 0.2));
+          const { gradient } = lossGradient(
+            { networks, settings, spaces },
+            { ...weights, learnt: { ...weights.learnt, parameters } },
+            uploadUnrolled(learner.sample(), settings, spaces),
+          );
+          const moves = (part: string) => read(layout.slice(gradient, part)).some((x) => x !== 0);
+          const head = { self: 'predictor', observation: 'decoder' }[name as string] ?? name;
+          assert.deepEqual([moves('encoder'), moves('dynamics'), moves(head)], [shapes, shapes, true], name);
+        });
+        agent.dispose();
+      }
+    }
   });
 
   test('keys that do not go together are named with their place', () => {

@@ -174,6 +174,40 @@ describe('over the verbs of any family', () => {
     }
   });
 
+  test('a model with values is measured in what they make of its steps and of those observed', async () => {
+    const { decode: _, ...blind } = driftModel;
+    const gamma = 0.5;
+    const slope = 3;
+    const valued: WorldModel<Drift> = {
+      ...blind,
+      value: (features) => tf.mul(tf.sum(features, -1), slope * blind.valueScale),
+    };
+    const rewarded = {
+      ...heldOut,
+      reward: RandomStream.named(4, 'rewards').fillNormal(heldOut.reward.slice()),
+    };
+    const doubled = { ...spaces, rewardScale: 2 };
+    const rows = await diagnose(() => ({ model: valued, gamma }), doubled, rewarded, own, streams());
+    const sum = (x: readonly number[]) => x.reduce((a, b) => a + b, 0);
+    for (const k of [1, 5, 15]) {
+      const expected = mean(
+        [0, 1].map((b) => {
+          const start = b * heldOut.time + 30;
+          let features = featuresAt(heldOut, start);
+          let error = 0;
+          for (let j = 0; j < k; j++) {
+            const drift = push(heldOut.action[start + j]!) + AGEING * (age(30) + j);
+            features = features.map((x) => x + drift);
+            error += gamma ** j * (sum(features) - rewarded.reward[start + j]! / 2);
+          }
+          return Math.abs(error + gamma ** k * slope * (sum(features) - sum(featuresAt(heldOut, start + k))));
+        }),
+      );
+      const found = rows.map((row) => row[`value_equivalence_${k}`] as number);
+      assertClose(found, [2 * expected, 2 * expected], 1e-5, `${k} steps`);
+    }
+  });
+
   test('the effective rank of a covariance', () => {
     const { latents, effectiveRank: wanted } = collapse;
     const [rows, size] = [latents.length, latents[0]!.length];

@@ -198,13 +198,16 @@ const MODEL_ERRORS = [
   ['open loop, 15 steps', 'open_loop_mse_15'],
 ] as const;
 
-/** The same of models that decode nothing: rewards in the environment's units, features over their variance. */
+/** The same of models that decode nothing: rewards and values in the environment's units, features over their variance. */
 const LATENT_ERRORS = [
   ['reward, held-out set', 'reward_mse'],
   ['reward, own episodes', 'reward_mse_own'],
   ['features, 1 step', undefined, 'consistency_1'],
   ['features, 5 steps', undefined, 'consistency_5'],
   ['features, 15 steps', undefined, 'consistency_15'],
+  ['rewards and value, 1 step', 'value_equivalence_1'],
+  ['rewards and value, 5 steps', 'value_equivalence_5'],
+  ['rewards and value, 15 steps', 'value_equivalence_15'],
 ] as const;
 
 /** The models' errors as a table: mean ± standard deviation over seeds. */

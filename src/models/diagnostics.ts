@@ -135,7 +135,9 @@ function columns<State extends States>(
           [`prediction_mse${suffix}_standardised`]: memberMean(tf.div(squaredError, variance)),
         }
       : {};
-  const ofLatents = model.decode ? undefined : selfPrediction(model, onHeldOut, heldOut, spaces);
+  const ofLatents = model.decode
+    ? undefined
+    : selfPrediction(model, onHeldOut, heldOut, spaces, measured.gamma);
   const found: Columns = {
     ...errors(onHeldOut, ''),
     ...errors(onOwn, '_own'),

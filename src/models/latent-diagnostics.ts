@@ -6,7 +6,7 @@ import type { Sequences } from '../training/replay.ts';
 import { rollOut } from './roll-out.ts';
 import { LONGEST, OPEN_LOOP_STEPS, startsOf, warmedStarts } from './warmed-starts.ts';
 import { actionsFrom, type Windows } from './windows.ts';
-import type { Observed, States, WorldModel } from './world-model.ts';
+import type { Imagination, Observed, States, WorldModel } from './world-model.ts';
 
 /** The columns of metrics.csv of a model that decodes nothing, in order; docs/metrics.md defines them. */
 export const LATENT_DIAGNOSTICS = [
@@ -18,6 +18,9 @@ export const LATENT_DIAGNOSTICS = [
   'consistency_5',
   'consistency_15',
   'standstill_1',
+  'value_equivalence_1',
+  'value_equivalence_5',
+  'value_equivalence_15',
   'latent_std',
   'latent_std_min',
   'effective_rank',
@@ -47,13 +50,17 @@ export function rewardError<State extends States>(
  *   standstill_1    the same of a prediction that nothing changes
  *   latent_std      standard deviation of each of the features, their mean and the least
  *
+ * and, where there are rewards and values, what `valueEquivalence` measures.
+ *
+ * @param gamma discount of values
  * @returns also the covariance of the features, of which `effectiveRanks` are: [members, features, features]
  */
 export function selfPrediction<State extends States>(
   model: WorldModel<State>,
   followed: Observed<State>,
   sequences: Sequences,
-  { actionSpace }: AgentSpaces,
+  spaces: AgentSpaces,
+  gamma: number,
 ): { columns: LatentColumns; covariance: tf.Tensor3D } {
   const observed = model.features(followed.states);
   const [members, size] = [observed.shape[0]!, observed.shape.at(-1)!];
@@ -73,20 +80,58 @@ export function selfPrediction<State extends States>(
     );
   const distance = (from: tf.Tensor, to: tf.Tensor) =>
     tf.div<tf.Tensor1D>(memberMean(tf.sum(tf.squaredDifference(from, to), -1)), total);
-  const actions = actionsFrom(sequences, starts, LONGEST, members, actionSpace);
-  const { nextFeatures } = rollOut(model, startsOf(followed, starts), { actions });
-  const predicted = tf.unstack(model.predictor?.(nextFeatures) ?? nextFeatures, 2);
+  const actions = actionsFrom(sequences, starts, LONGEST, members, spaces.actionSpace);
+  const imagined = rollOut(model, startsOf(followed, starts), { actions });
+  const predicted = tf.unstack(model.predictor?.(imagined.nextFeatures) ?? imagined.nextFeatures, 2);
   const consistency = OPEN_LOOP_STEPS.map((k) => [`consistency_${k}`, distance(predicted[k - 1]!, at(k))]);
   const std = tf.sqrt(variance);
   return {
     columns: {
       ...Object.fromEntries(consistency),
       standstill_1: distance(at(0), at(1)),
+      ...valueEquivalence(model, imagined, at, sequences, starts, spaces, gamma),
       latent_std: memberMean(std),
       latent_std_min: tf.min(std, 1),
     },
     covariance,
   };
+}
+
+/**
+ * How far what a model makes of k steps is from what came of them, in the eyes of its own value (value equivalence of order k:
+ * Grimm et al. 2020, 2021), with the true actions:
+ *
+ *   value_equivalence_k   mean over starts of |Σ_{j<k} γ^j (r̂_{t+j} − r_{t+j}) + γ^k (V(f̂_{t+k}) − V(f*_{t+k}))|
+ *
+ * in the environment's rewards.
+ *
+ * @param observedAt f* so many steps after the starts: [members, starts, features]
+ */
+function valueEquivalence<State extends States>(
+  model: WorldModel<State>,
+  imagined: Imagination,
+  observedAt: (later: number) => tf.Tensor,
+  { reward }: Sequences,
+  starts: readonly number[],
+  { rewardScale }: AgentSpaces,
+  gamma: number,
+): LatentColumns {
+  const { reward: rewards, value } = model;
+  if (!rewards || !value) return {};
+  const received = starts.map((at) => Array.from(reward.subarray(at, at + LONGEST), (r) => r / rewardScale));
+  const errors = tf.sub(rewards(imagined), tf.tensor2d(received, [starts.length, LONGEST]));
+  const predicted = tf.unstack(imagined.nextFeatures, 2);
+  return Object.fromEntries(
+    OPEN_LOOP_STEPS.map((k) => {
+      const powers = tf.tensor1d(Array.from({ length: LONGEST }, (_, j) => (j < k ? gamma ** j : 0)));
+      const ofValues = tf.mul(
+        tf.sub(value(predicted[k - 1]!), value(observedAt(k))),
+        gamma ** k / model.valueScale,
+      );
+      const error = tf.add(tf.sum(tf.mul(errors, powers), 2), ofValues);
+      return [`value_equivalence_${k}`, memberMean(tf.abs(error), rewardScale)];
+    }),
+  );
 }
 
 /** The effective rank of each member's covariance, [members, n, n]. */

@@ -60,6 +60,16 @@ export function fillNoise(
   return distribution === 'normal' ? random.fillNormal(out) : random.fillUniform(out);
 }
 
+/** Fills `out` with some noises one after the other, over and over. */
+export function fillNoises(random: RandomStream, noises: readonly Noise[], out: Float32Array): void {
+  for (let at = 0; at < out.length; ) {
+    for (const noise of noises) {
+      fillNoise(random, noise, out.subarray(at, at + noise.size));
+      at += noise.size;
+    }
+  }
+}
+
 /** Numbers of some noises together. */
 export const noiseSize = (noises: readonly Noise[]): number =>
   noises.reduce((sum, { size }) => sum + size, 0);
@@ -110,12 +120,6 @@ export class ActingLoop {
   }
 
   #draw(random: RandomStream, member: number): void {
-    const own = memberPart(this.#noise, this.#members, member);
-    for (let at = 0; at < own.length; ) {
-      for (const noise of this.#actor.noise[this.#mode]) {
-        fillNoise(random, noise, own.subarray(at, at + noise.size));
-        at += noise.size;
-      }
-    }
+    fillNoises(random, this.#actor.noise[this.#mode], memberPart(this.#noise, this.#members, member));
   }
 }

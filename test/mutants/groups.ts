@@ -2,6 +2,7 @@ import { experience } from './lists/experience.ts';
 import { images } from './lists/images.ts';
 import { learning } from './lists/learning.ts';
 import { metrics } from './lists/metrics.ts';
+import { treeSearch } from './lists/muzero.ts';
 import { planning } from './lists/planning.ts';
 import { policyOptimisation } from './lists/ppo.ts';
 import { resuming } from './lists/resuming.ts';
@@ -16,6 +17,7 @@ export const groups: readonly Group[] = [
   ...learning,
   ...planning,
   ...latentPlanning,
+  ...treeSearch,
   ...policyOptimisation,
   ...offPolicy,
   ...images,

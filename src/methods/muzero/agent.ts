@@ -23,7 +23,8 @@ import type { PlannerSettings } from '../../planning/settings.ts';
 import {
   type ActingMode,
   type Decision,
-  fillNoise,
+  fillNoises,
+  noiseSize,
   type PolicyName,
   type Situation,
 } from '../../training/acting.ts';
@@ -194,20 +195,12 @@ class MuzeroAgent
     const { observation: size, actions } = this.spaces;
     const rows = searched * states;
     const roots = new Float32Array(members * rows * size);
-    const noise = new Float32Array(
-      members * rows * this.noise.sampled.reduce((sum, { size }) => sum + size, 0),
-    );
+    const noise = new Float32Array(members * rows * noiseSize(this.noise.sampled));
     for (let member = 0; member < members; member++) {
       const from = member * batch * states * size;
       roots.set(observation.subarray(from, from + rows * size), member * rows * size);
       const random = this.state.streams(member).reanalysis;
-      const own = memberPart(noise, members, member);
-      for (let at = 0; at < own.length; ) {
-        for (const part of this.noise.sampled) {
-          fillNoise(random, part, own.subarray(at, at + part.size));
-          at += part.size;
-        }
-      }
+      fillNoises(random, this.noise.sampled, memberPart(noise, members, member));
     }
     const weights = { model: this.state.weights.average };
     const found = await this.#search.search(weights, roots, { noise, temperature: 1 });

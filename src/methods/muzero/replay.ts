@@ -81,6 +81,7 @@ export class SearchedSteps implements Experience<UnrolledBatch> {
   /** Number of the step at which each window of the batch starts: [members, batch] */
   readonly #starts: Float64Array;
   readonly #window: Record<'reward' | 'terminated' | 'first', Float32Array>;
+  readonly #rootValue = new Float32Array(1);
 
   constructor(members: number, settings: UnrollSettings, spaces: AgentSpaces) {
     const { unroll, returns, replay } = settings;
@@ -218,8 +219,6 @@ export class SearchedSteps implements Experience<UnrolledBatch> {
       else batch.action[at] = random.integer(this.#spaces.actions);
     }
   }
-
-  readonly #rootValue = new Float32Array(1);
 
   /** Copies what was observed k steps after the start of a window, 0 past the end of its episode. */
   #observe(

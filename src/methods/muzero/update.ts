@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { encodeActions } from '../../models/action-encoding.ts';
-import { valueEquivalentModel } from '../../models/value-equivalent/model.ts';
+import { type ValueEquivalentModel, valueEquivalentModel } from '../../models/value-equivalent/model.ts';
 import type { ValueEquivalentNetworks } from '../../models/value-equivalent/networks.ts';
 import { uploadActions } from '../../models/windows.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { gradientOf } from '../../training/gradient.ts';
 import { memberMean, memberSum } from '../../training/reduce.ts';
 import { type Unrolled, unrolledLoss, unrolledTerms } from './losses.ts';
 import type { UnrolledBatch } from './replay.ts';
@@ -104,52 +105,49 @@ export interface Gradient {
   error: tf.Tensor2D;
 }
 
-/** The gradient of the loss of a batch, with observations and values made ready. */
+/** The gradient of the loss of a batch. */
 export function lossGradient(
   { networks, settings, spaces }: UpdateContext,
-  { learnt, average }: Pick<Weights, 'learnt' | 'average'>,
+  { learnt, average }: Weights,
   batch: BatchTensors,
 ): Gradient {
   const { layout, code } = networks;
-  const split = layout.split(learnt.parameters);
-  const model = valueEquivalentModel(networks, layout.named(split));
   const averaged = valueEquivalentModel(networks, layout.unpack(average));
-  let seen: Omit<Gradient, 'gradient'> | undefined;
-  const loss = (): tf.Scalar => {
-    const { windows, observedLatents } = stopGradient(() => {
-      const scale = tf.tensor1d([...spaces.observationScale]);
-      const observation: tf.Tensor4D = tf.div(batch.observation, scale);
-      const followed =
-        batch.bootstrap &&
-        tf.mul(batch.discount, averaged.value(averaged.encode(tf.div(batch.bootstrap, scale))));
-      const windows: Unrolled = {
-        ...batch,
-        observation,
-        action: encodeActions(spaces.actionSpace, batch.action) as tf.Tensor4D,
-        value: followed ? tf.add(batch.received, followed) : batch.received,
-      };
-      const observer = settings.selfTarget === 'online' ? model : averaged;
-      return { windows, observedLatents: latentsOf(observer, observation, settings) };
-    });
-    const of = unrolledTerms(model, code, windows, observedLatents, settings);
-    const total = unrolledLoss(of.terms, settings);
-    seen = stopGradient(() => ({
-      terms: { loss: total, ...of.terms, ...described(windows, of.latents) },
-      error: errorOf(code.mean(of.valueOutput), windows),
-    }));
-    const errorSize = stopGradient(() => memberMean(tf.abs(seen!.error)));
-    seen.terms.value_error = errorSize;
-    for (const tensor of [...Object.values(seen.terms), seen.error]) tf.keep(tensor);
-    return tf.sum(total);
+  const windows = madeReady(batch, averaged, spaces);
+  const { gradient, terms } = gradientOf(learnt.parameters, (flat) => {
+    const model = valueEquivalentModel(networks, layout.unpack(flat));
+    const observer = settings.selfTarget === 'online' ? model : averaged;
+    const observed = stopGradient(() => observedLatents(observer, windows.observation, settings));
+    const { terms, valueOutput, latents } = unrolledTerms(model, code, windows, observed, settings);
+    const loss = unrolledLoss(terms, settings);
+    const error = stopGradient(() => errorOf(code.mean(valueOutput), windows));
+    const seen = stopGradient(() => described(windows, latents, error));
+    return { loss, terms: { loss, ...terms, ...seen, error } };
+  });
+  const { error, ...lossTerms } = terms;
+  return { gradient, terms: lossTerms, error };
+}
+
+/** A batch as losses are of it: observations scaled, actions one-hot, and z with the values that follow. */
+function madeReady(
+  batch: BatchTensors,
+  averaged: ValueEquivalentModel,
+  { observationScale, actionSpace }: AgentSpaces,
+): Unrolled {
+  const scale = tf.tensor1d([...observationScale]);
+  const { bootstrap, discount, received, ...rest } = batch;
+  const followed = bootstrap && averaged.value(averaged.encode(tf.div(bootstrap, scale)));
+  return {
+    ...rest,
+    observation: tf.div(batch.observation, scale),
+    action: encodeActions(actionSpace, batch.action) as tf.Tensor4D,
+    value: followed ? tf.add(received, tf.mul(discount, followed)) : received,
   };
-  const { value, grads } = tf.valueAndGrads(loss)(split);
-  value.dispose();
-  return { gradient: layout.join(grads), ...seen! };
 }
 
 /** What latents from the second state on are compared with; undefined where they are not. */
-function latentsOf(
-  model: Pick<ReturnType<typeof valueEquivalentModel>, 'encode' | 'project'>,
+function observedLatents(
+  model: ValueEquivalentModel,
   observation: tf.Tensor4D,
   { predict }: MuzeroSettings,
 ): tf.Tensor | undefined {
@@ -169,7 +167,11 @@ function errorOf(values: tf.Tensor, { value }: Unrolled): tf.Tensor2D {
 const LEAST_PROBABILITY = 1e-30;
 
 /** What targets and latents are like. */
-function described({ value, valueKnown, policy, acted }: Unrolled, latents: tf.Tensor): LossTerms {
+function described(
+  { value, valueKnown, policy, acted }: Unrolled,
+  latents: tf.Tensor,
+  error: tf.Tensor2D,
+): Record<'value_error' | 'target_value' | 'target_entropy' | 'latent_std', tf.Tensor> {
   const mean = (x: tf.Tensor, known: tf.Tensor) =>
     tf.div(memberSum(tf.mul(x, known)), tf.maximum(memberSum(known), 1));
   const entropy = tf.neg(tf.sum(tf.mul(policy, tf.log(tf.maximum(policy, LEAST_PROBABILITY))), -1));
@@ -177,6 +179,7 @@ function described({ value, valueKnown, policy, acted }: Unrolled, latents: tf.T
   const rows = tf.reshape(latents, [members, -1, size]);
   const variance = tf.mean(tf.squaredDifference(rows, tf.mean(rows, 1, true)), 1);
   return {
+    value_error: memberMean(tf.abs(error)),
     target_value: mean(value, valueKnown),
     target_entropy: mean(entropy, acted),
     latent_std: memberMean(tf.sqrt(variance)),
