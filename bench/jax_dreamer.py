@@ -41,8 +41,11 @@ STEPS = ('observation', 'action', 'reward', 'first', 'last', 'terminal')
 def box_policy(output, s):
     """Mean and deviation of actions before they are squashed or clipped."""
     m, raw = jnp.split(output, 2, -1)
-    mean = jnp.tanh(m) if s['actor']['box'] == 'clipped' else 5 * jnp.tanh(m / 5)
-    return mean, 0.1 + 0.9 * jax.nn.sigmoid(raw + 2)
+    bounded = 0.1 + 0.9 * jax.nn.sigmoid(raw + 2)
+    if s['actor']['box'] == 'clipped':
+        return jnp.tanh(m), bounded
+    wide = s['actor'].get('spread') == 'wide'
+    return 5 * jnp.tanh(m / 5), jax.nn.softplus(raw + math.log(math.expm1(5))) + 1e-4 if wide else bounded
 
 
 def policy(actor, features, s):

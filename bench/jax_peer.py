@@ -1,5 +1,6 @@
 """
-The updates of jax_world_model.py (dream critic and baseline) and of jax_dreamer.py, jitted and vmapped over members.
+The updates of jax_world_model.py (dream critic and baseline), jax_dreamer.py and jax_tdmpc.py, and the latter's planned
+actions, jitted and vmapped over members.
 
   python bench/jax_peer.py                              answers `wm bench --peers` on stdin and stdout
   python bench/jax_peer.py train configs/dream.yaml     the whole run, all cores; one JSON line per evaluation
@@ -18,6 +19,7 @@ import numpy as np
 
 import dreamer_reference
 import jax_dreamer
+import jax_tdmpc
 import peer
 from jax_world_model import (
     ACTIONS,
@@ -206,7 +208,7 @@ def train(s):
 
 def prepare(setup):
     """For `peer.serve`: updates of all members in one call."""
-    known = {'vae-lstm': prepare_vae_lstm, 'dreamer': prepare_dreamer}
+    known = {'vae-lstm': prepare_vae_lstm, 'dreamer': prepare_dreamer, 'tdmpc': prepare_tdmpc}
     return known[setup['experiment']['method']](setup)
 
 
@@ -235,6 +237,47 @@ def prepare_dreamer(setup):
         jax.block_until_ready((learner, terms))
 
     return {'update': run}
+
+
+def prepare_tdmpc(setup):
+    """From a replay of made-up steps. `collect` is the planned action alone, without the environment's step."""
+    s, spaces, members = setup['experiment'], setup['spaces'], setup['members']
+    jax_tdmpc.require_known(s)
+
+    def fill(key):
+        learner_key, replay_key = jax.random.split(key)
+        replay = jax_tdmpc.new_replay(replay_key, max(s['randomSteps'], 2 * s['replay']['length']), spaces)
+        return jax_tdmpc.new_learner(learner_key, s, spaces), replay
+
+    def updated(learner, replay, key):
+        key, now = jax.random.split(key)
+        learner, terms = jax_tdmpc.update(learner, replay, now, s, spaces)
+        return learner, key, terms
+
+    def planned(learner, observation, memory, key):
+        key, now = jax.random.split(key)
+        return *jax_tdmpc.plan(learner, observation, memory, now, s, spaces), key
+
+    update_all = jax.jit(jax.vmap(updated), donate_argnums=0)
+    plan_all = jax.jit(jax.vmap(planned))
+    keys = jax.random.split(jax.random.PRNGKey(0), members)
+    learner, replay = jax.jit(jax.vmap(fill))(keys)
+    observation = jnp.zeros((members, spaces['observation']))
+    memory = jnp.zeros((members, s['planner']['horizon'], spaces['actions']))
+
+    def run(repeats):
+        nonlocal learner, keys
+        for _ in range(repeats):
+            learner, keys, terms = update_all(learner, replay, keys)
+        jax.block_until_ready((learner, terms))
+
+    def collect(repeats):
+        nonlocal memory, keys
+        for _ in range(repeats):
+            # Every action is waited for: an environment would do so.
+            action, memory, keys = jax.block_until_ready(plan_all(learner, observation, memory, keys))
+
+    return {'update': run, 'collect': collect}
 
 
 def prepare_vae_lstm(setup):
@@ -288,7 +331,7 @@ def learn_reference(given, s):
 
 if __name__ == '__main__':
     if sys.argv[1:2] == ['check']:
-        sys.exit(peer.check(np, learn_reference) + dreamer_reference.check() > 0)
+        sys.exit(peer.check(np, learn_reference) + dreamer_reference.check() + jax_tdmpc.check() > 0)
     elif sys.argv[1:2] == ['train']:
         import yaml
 
