@@ -25,6 +25,5 @@ for version in v1 v2; do
   on pendulum "dreamer-$version" "dreamer/$version" $pendulum "$@"
 done
 on cartpole planet planet "$@"
-# shellcheck disable=SC2086
-on pendulum planet planet $pendulum "$@"
+on pendulum planet planet-pendulum "$@"
 exit $failed
