@@ -87,6 +87,12 @@ export const transitionKeysWith = (
     .describe('the replay buffer'),
 });
 
+/** Of a model that predicts ends. */
+export const endWeightKey = positive
+  .max(1000)
+  .default(1)
+  .describe("of a step that ends an episode in the continue head's loss; more where ends are rare");
+
 /** What images go through before a network's hidden layers. */
 export const imageEncoder = z
   .strictObject({

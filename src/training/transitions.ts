@@ -4,6 +4,7 @@ import { requireActions } from './actions.ts';
 import type { AgentState } from './agent.ts';
 import { agentSpaces } from './agent-spaces.ts';
 import type { Step } from './collector.ts';
+import { memberPart } from './member-part.ts';
 import { type Batch, emptyBatch, Replay, type StepSpaces } from './replay.ts';
 import { type Experience, type LearningActor, ReplayLearner, type ReplaySettings } from './replay-learner.ts';
 
@@ -43,6 +44,23 @@ export class Transitions implements Experience<Batch> {
       replay.sample(randoms[member]!, this.#batch, member);
     }
     return this.#batch;
+  }
+
+  /**
+   * Fills `out` with observations drawn uniformly from all that each member has acted in: [members, rows, observation].
+   *
+   * @param randoms each member's
+   */
+  drawObservations(randoms: readonly RandomStream[], out: Float32Array): void {
+    for (const [member, replay] of this.replays.entries()) {
+      const own = memberPart(out, this.replays.length, member);
+      const { observationSize: size } = replay;
+      const seen = replay.values('observation');
+      for (let at = 0; at < own.length; at += size) {
+        const from = randoms[member]!.integer(replay.size) * size;
+        for (let k = 0; k < size; k++) own[at + k] = seen[from + k]!;
+      }
+    }
   }
 
   save(member: number): AgentState['arrays'] {

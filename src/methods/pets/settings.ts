@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { plannerSuits } from '../../planning/requirements.ts';
 import { plannerRules, plannerSettingsWith } from '../../planning/settings.ts';
-import { nonNegative, positive, positiveInteger, pretrainingKey, transitionKeysWith } from '../fields.ts';
+import {
+  endWeightKey,
+  nonNegative,
+  positive,
+  positiveInteger,
+  pretrainingKey,
+  transitionKeysWith,
+} from '../fields.ts';
 import { transitionRules } from '../rules.ts';
 
 /** The world model's keys: see `EnsembleSettings`. */
@@ -32,6 +39,7 @@ export const ensembleKeys = {
     .describe(
       'predict termination; PETS is given a termination function instead, and a reward function, neither of which is needed here',
     ),
+  endWeight: endWeightKey,
 };
 
 /** PETS's own config keys. */

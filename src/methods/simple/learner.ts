@@ -93,16 +93,9 @@ export class SimpleLearner implements Learner {
   /** Observations drawn uniformly from all that were seen, so many that a simulated episode could begin at every step. */
   #starts(): Float32Array {
     const { environments, steps } = this.#settings.simulation;
-    const { observation: size } = this.#spaces;
-    const each = environments * steps;
-    const starts = new Float32Array(this.#samplers.length * each * size);
-    for (const [member, replay] of this.#transitions.replays.entries()) {
-      const seen = replay.values('observation');
-      for (let i = member * each; i < (member + 1) * each; i++) {
-        const from = this.#samplers[member]!.integer(replay.size) * size;
-        for (let k = 0; k < size; k++) starts[i * size + k] = seen[from + k]!;
-      }
-    }
+    const each = environments * steps * this.#spaces.observation;
+    const starts = new Float32Array(this.#samplers.length * each);
+    this.#transitions.drawObservations(this.#samplers, starts);
     return starts;
   }
 

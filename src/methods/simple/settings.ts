@@ -2,7 +2,15 @@ import { z } from 'zod';
 import { environmentEntry } from '../../envs/index.ts';
 import { TimeLimit } from '../../envs/time-limit.ts';
 import type { Course } from '../course.ts';
-import { count, fraction, nonNegative, positive, positiveInteger, replayKeysWith } from '../fields.ts';
+import {
+  count,
+  endWeightKey,
+  fraction,
+  nonNegative,
+  positive,
+  positiveInteger,
+  replayKeysWith,
+} from '../fields.ts';
 import { ppoUpdateKeysWith } from '../ppo/settings.ts';
 import type { Rule, RunLength } from '../rules.ts';
 
@@ -47,10 +55,7 @@ const modelKeys = {
     .boolean()
     .default(true)
     .describe('predict termination (SimPLe does not: the games it plays are cut off)'),
-  endWeight: positive
-    .max(1000)
-    .default(1)
-    .describe("of a step that ends an episode in the continue head's loss; more where ends are rare"),
+  endWeight: endWeightKey,
 };
 
 /** SimPLe's own config keys. */

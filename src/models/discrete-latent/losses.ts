@@ -4,6 +4,7 @@ import { binaryCrossEntropy } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { meanSquaredError, memberMean, weightedSum } from '../../training/reduce.ts';
+import { continueLoss } from '../continue-loss.ts';
 import type { Windows } from '../windows.ts';
 import { randomBits, signBits, straightThroughBits } from './bits.ts';
 import { predictStep } from './model.ts';
@@ -81,13 +82,10 @@ export function discreteLatentTerms(
   const told = bits > 0 ? latent() : undefined;
   const outputs = outputsOf(parameters, settings, spaces, y, told?.given, told?.use);
   const terminated = rows(windows.terminated, 1);
-  const weight = tf.add(1, tf.mul(terminated, endWeight - 1));
   return {
     observation: meanSquaredError(outputs.change, change),
     reward: rewardLoss(settings, by, outputs.reward, rows(windows.reward, 1)),
-    ...(continueHead && {
-      continue: memberMean(tf.mul(weight, binaryCrossEntropy(outputs.continues!, tf.sub(1, terminated)))),
-    }),
+    ...(continueHead && { continue: continueLoss(outputs.continues!, terminated, endWeight) }),
     ...(told && { bits: told.cost }),
   };
 }

@@ -31,7 +31,8 @@ interface Drawn {
  * drawn with replacement. Where there is new experience the samples are drawn anew; batches are drawn from them.
  */
 export class Bootstrap implements Experience<EnsembleBatch> {
-  readonly #transitions: Transitions;
+  /** All experience, of which the samples are. */
+  readonly transitions: Transitions;
   readonly #networks: number;
   readonly #settings: BootstrapSettings;
   readonly #spaces: AgentSpaces;
@@ -44,7 +45,7 @@ export class Bootstrap implements Experience<EnsembleBatch> {
     this.#settings = settings;
     this.#spaces = spaces;
     const { capacity, batch } = settings.replay;
-    this.#transitions = new Transitions(members, { capacity, batch, length: 1 }, spaces);
+    this.transitions = new Transitions(members, { capacity, batch, length: 1 }, spaces);
     this.#batch = {
       ...emptyBatch(members, networks * batch, 1, spaces),
       standardisation: new Float32Array(members * standardisationSize(spaces)),
@@ -53,13 +54,13 @@ export class Bootstrap implements Experience<EnsembleBatch> {
   }
 
   remember(step: Step): void {
-    this.#transitions.remember(step);
+    this.transitions.remember(step);
     this.#drawn.fill(undefined);
   }
 
   sample(randoms: readonly RandomStream[]): EnsembleBatch {
     const { batch } = this.#settings.replay;
-    for (const [member, replay] of this.#transitions.replays.entries()) {
+    for (const [member, replay] of this.transitions.replays.entries()) {
       const random = randoms[member]!;
       this.#drawn[member] ??= this.#draw(member, random);
       const { rows } = this.#drawn[member];
@@ -74,7 +75,7 @@ export class Bootstrap implements Experience<EnsembleBatch> {
 
   /** Draws the networks' samples, and takes stock of what there is. */
   #draw(member: number, random: RandomStream): Drawn {
-    const replay = this.#transitions.replays[member]!;
+    const replay = this.transitions.replays[member]!;
     const size = standardisationSize(this.#spaces);
     const own = this.#batch.standardisation.subarray(member * size, (member + 1) * size);
     fillStandardisation(replay, this.#spaces, own);
@@ -84,11 +85,11 @@ export class Bootstrap implements Experience<EnsembleBatch> {
   }
 
   save(member: number): AgentState['arrays'] {
-    return this.#transitions.save(member);
+    return this.transitions.save(member);
   }
 
   load(member: number, arrays: AgentState['arrays']): void {
-    this.#transitions.load(member, arrays);
+    this.transitions.load(member, arrays);
     this.#drawn[member] = undefined;
   }
 }

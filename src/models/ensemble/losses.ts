@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../../engine/custom-gradient.ts';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { binaryCrossEntropy } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memberMean, perMember, weightedSum } from '../../training/reduce.ts';
+import { continueLoss } from '../continue-loss.ts';
 import type { Windows } from '../windows.ts';
 import { continueLogit, logVarianceBounds, type Prediction, predict, targetSize } from './network.ts';
 import type { EnsembleSettings } from './settings.ts';
@@ -22,7 +22,7 @@ export interface EnsembleTerms extends Record<string, tf.Tensor1D> {
  *
  *   nll        mean over rows and targets of (y − μ)² exp(−log σ²) + log σ², twice the negative log-likelihood but for a constant
  *   bounds     Σ max − Σ min of log σ², where they are learnt
- *   continue   mean over rows of BCE(ĉ(õ′), 1 − terminated)
+ *   continue   mean over rows of BCE(ĉ(õ′), 1 − terminated), ends weighed
  *
  * @param windows one step long; of each member the rows of the first network, of the second, …
  * @param standardisation [members, numbers]
@@ -34,7 +34,7 @@ export function ensembleTerms(
   windows: Windows,
   standardisation: tf.Tensor2D,
 ): EnsembleTerms {
-  const { networks, continueHead, logVariance } = settings;
+  const { networks, continueHead, endWeight, logVariance } = settings;
   const members = standardisation.shape[0];
   const rowsOf = (x: tf.Tensor, size: number) =>
     tf.reshape(x, [members, networks, x.size / (members * networks * size), size]);
@@ -53,8 +53,7 @@ export function ensembleTerms(
   }
   if (continueHead) {
     const logit = continueLogit(parameters, settings, standardise(next, standardisation));
-    const goesOn = tf.sub(1, rowsOf(windows.terminated, 1));
-    terms.continue = memberMean(binaryCrossEntropy(logit, goesOn), networks);
+    terms.continue = continueLoss(logit, rowsOf(windows.terminated, 1), endWeight, networks);
   }
   return terms;
 }

@@ -14,6 +14,18 @@ export type EnsembleState = OneStepState;
 /** The verbs of an ensemble. */
 export type Ensemble = OneStepModel;
 
+/** Whether a row follows a network that is drawn for it at every step. */
+const isDrawnAnew = (sampling?: TrajectorySampling): boolean => sampling?.propagation !== 'ts-infinity';
+
+/** What a step of an ensemble is sampled with: of what its network is unsure by, and which network. */
+export const ensembleStepNoise = (
+  spaces: Pick<AgentSpaces, 'observation'>,
+  sampling?: TrajectorySampling,
+): Noise[] => [
+  { distribution: 'normal', size: targetSize(spaces) },
+  ...(isDrawnAnew(sampling) ? [{ distribution: 'uniform', size: 1 } as const] : []),
+];
+
 /**
  * The ensemble over its parameters: K networks, each of which predicts õ′ − õ and r as N(μ, σ) from õ and a.
  *
@@ -33,11 +45,7 @@ export function ensembleModel(
   const { networks, continueHead } = settings;
   const { observation: size, actions } = spaces;
   const targets = targetSize(spaces);
-  const isDrawn = sampling?.propagation !== 'ts-infinity';
-  const stepNoise: Noise[] = [
-    { distribution: 'normal', size: targets },
-    ...(isDrawn ? [{ distribution: 'uniform', size: 1 } as const] : []),
-  ];
+  const isDrawn = isDrawnAnew(sampling);
 
   const stepper = () => {
     /** Features after a step of each network: [members, networks, rows, features]; the likeliest without noise. */
@@ -73,7 +81,7 @@ export function ensembleModel(
 
   return oneStepModel(spaces, {
     continueHead,
-    stepNoise,
+    stepNoise: ensembleStepNoise(spaces, sampling),
     stepper,
     ...(sampling && {
       particles: {

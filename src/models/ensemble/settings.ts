@@ -14,6 +14,8 @@ export interface EnsembleSettings {
     weight: number;
   };
   continueHead: boolean;
+  /** Of a step that ends an episode in the continue head's loss, that of another being 1. */
+  endWeight: number;
 }
 
 /** How particles follow the networks of an ensemble: each one of them throughout (TS∞), or one drawn anew at each step (TS1). */

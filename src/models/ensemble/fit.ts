@@ -1,15 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { ensembleLoss, ensembleTerms } from '../../models/ensemble/losses.ts';
-import type { LearntModel } from '../../models/fitted-weights.ts';
-import type { Windows } from '../../models/windows.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { PetsSettings } from './settings.ts';
+import type { LearntModel } from '../fitted-weights.ts';
+import type { Windows } from '../windows.ts';
+import { ensembleLoss, ensembleTerms } from './losses.ts';
+import type { EnsembleSettings } from './settings.ts';
 
-/** The terms of losses.csv, in order. */
-export const LOSS_TERMS = [
+/** The terms that an update reports, in order. */
+export const ENSEMBLE_TERMS = [
   'loss',
   'nll',
   'squared_error',
@@ -20,7 +20,7 @@ export const LOSS_TERMS = [
   'weight_norm',
 ] as const;
 
-export type LossTerm = (typeof LOSS_TERMS)[number];
+export type EnsembleTerm = (typeof ENSEMBLE_TERMS)[number];
 
 /** Hyper-parameters that may differ from member to member: [members, 1] each. */
 export interface MemberScalars {
@@ -34,20 +34,20 @@ export interface MemberScalars {
  * @param windows transitions of every network: see `EnsembleBatch`
  * @param standardisation of all experience
  */
-export function learn(
+export function fitEnsemble(
   layout: ParameterLayout,
-  { model: settings }: PetsSettings,
+  settings: EnsembleSettings,
   spaces: AgentSpaces,
   before: LearntModel,
   windows: Windows,
   standardisation: tf.Tensor2D,
   correction: BiasCorrection,
   scalars: MemberScalars,
-): { weights: LearntModel; terms: Partial<Record<LossTerm, tf.Tensor>> } {
+): { weights: LearntModel; terms: Partial<Record<EnsembleTerm, tf.Tensor>> } {
   const split = layout.split(before.model);
   const decayed = tf.mul(tf.mul(before.model, weightMask(layout)), scalars.weightDecay);
   const decay = tf.mul(0.5, tf.sum(tf.mul(decayed, before.model), 1));
-  let terms: Partial<Record<LossTerm, tf.Tensor>> | undefined;
+  let terms: Partial<Record<EnsembleTerm, tf.Tensor>> | undefined;
   const loss = (): tf.Scalar => {
     const real = ensembleTerms(layout.named(split), settings, spaces, windows, standardisation);
     const total = ensembleLoss(real, settings);
