@@ -19,7 +19,7 @@ export const source = {
   sacUpdate: 'src/methods/sac/update.ts',
   sacPolicy: 'src/methods/sac/policy.ts',
   dqnUpdate: 'src/methods/dqn/update.ts',
-  dqnAgent: 'src/methods/dqn/agent.ts',
+  dqnLearner: 'src/methods/dqn/value-learner.ts',
   tdmpcLosses: 'src/methods/tdmpc/losses.ts',
   tdmpcActorLoss: 'src/methods/tdmpc/actor-loss.ts',
   tdmpcSelfPrediction: 'src/methods/tdmpc/self-prediction.ts',

@@ -6,7 +6,7 @@ import { imageTower, vectorTower } from '../../nn/tower.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { weightsNamed } from '../../training/weights.ts';
-import type { DqnSettings } from './settings.ts';
+import type { DqnUpdateSettings } from './settings.ts';
 
 /** The network Q over an environment's observations. */
 export interface ActionValues {
@@ -15,12 +15,13 @@ export interface ActionValues {
   of(critic: tf.Tensor2D, observation: tf.Tensor): tf.Tensor;
 }
 
+/** @param settings with an encoder where observations are images */
 export function actionValues(
-  { critic: { hidden }, encoder }: Pick<DqnSettings, 'critic' | 'encoder'>,
+  { critic: { hidden }, encoder }: Pick<DqnUpdateSettings, 'critic' | 'encoder'>,
   { observation, image, actions }: Pick<AgentSpaces, 'observation' | 'image' | 'actions'>,
 ): ActionValues {
   const tower = image
-    ? imageTower(image, encoder.channels, asPyTorch)
+    ? imageTower(image, encoder!.channels, asPyTorch)
     : vectorTower(observation, 'relu', asPyTorch);
   const layout = new ParameterLayout(tower.specs('critic', hidden, actions, 1));
   return {

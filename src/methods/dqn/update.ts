@@ -8,7 +8,7 @@ import { clip } from '../../nn/distributions.ts';
 import { gradientOf } from '../../training/gradient.ts';
 import { memberMean, perMember } from '../../training/reduce.ts';
 import type { ActionValues, Weights } from './networks.ts';
-import type { DqnSettings } from './settings.ts';
+import type { DqnUpdateSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order. */
 export const LOSS_TERMS = ['loss', 'q', 'target', 'gradient_norm', 'weight_norm'] as const;
@@ -36,7 +36,7 @@ export function targets(
   { critic, target }: Pick<Weights, 'critic' | 'target'>,
   transitions: TransitionTensors,
   gamma: tf.Tensor2D,
-  { double }: Pick<DqnSettings, 'double'>,
+  { double }: Pick<DqnUpdateSettings, 'double'>,
 ): tf.Tensor {
   const { nextObservation } = transitions;
   const all = values.of(target, nextObservation);
@@ -62,7 +62,7 @@ export function temporalDifferenceLoss(
   values: tf.Tensor,
   action: tf.Tensor,
   target: tf.Tensor,
-  kind: DqnSettings['loss'],
+  kind: DqnUpdateSettings['loss'],
 ): tf.Tensor1D {
   return withGradient([values], () => {
     const error = tf.sub(tf.sum(tf.mul(values, action), -1), target);
@@ -91,7 +91,7 @@ export function learn(
   transitions: TransitionTensors,
   correction: BiasCorrection,
   { learningRate, gamma, targetRate }: MemberScalars,
-  settings: DqnSettings,
+  settings: Pick<DqnUpdateSettings, 'double' | 'loss' | 'gradientClip'>,
 ): { weights: Weights; terms: Record<LossTerm, tf.Tensor> } {
   const target = targets(actionValues, before, transitions, gamma, settings);
   const { gradient, terms } = gradientOf(before.critic, (critic) => {

@@ -65,7 +65,7 @@ export const offPolicy: readonly Group[] = [
   },
   {
     area: 'DQN',
-    file: source.dqnAgent,
+    file: source.dqnLearner,
     by: tests.dqn('an agent'),
     changes: [['settings.epsilon, this.#collected', 'settings.epsilon, 0', 'ε as at first, for ever']],
   },
