@@ -301,6 +301,25 @@ test('what a planner cannot be, or does not suit, is one sentence with its place
   for (const [keys, message] of simple)
     assert.equal(complaint(`method: simple\n${keys}`), `c.yaml:${message}`);
 
+  const dyna: [string, string][] = [
+    [
+      'model: {continueHead: false}',
+      '2:23: model.continueHead must be on where an episode can end, or values are learnt in a world without ends (model.continueHead is false, environment is CartPole-v1)',
+    ],
+    [
+      'model: {logVariance: {min: 1}}',
+      '2:28: model.logVariance.min must be below model.logVariance.max (model.logVariance.min is 1, model.logVariance.max is 0.5)',
+    ],
+    ['planning: {horizon: 0}', '2:21: planning.horizon: expected an integer from 1 to 1000, got 0'],
+    ['planningUpdates: -1', '2:18: planningUpdates: expected an integer from 0 to 10000, got -1'],
+    [
+      'environment: Pendulum-v1',
+      '2:14: environment: method deep-dyna takes no continuous actions, which Pendulum-v1 asks for; choose another environment or method',
+    ],
+  ];
+  for (const [keys, message] of dyna)
+    assert.equal(complaint(`method: deep-dyna\n${keys}`), `c.yaml:${message}`);
+
   // Without a name it is the cross-entropy method, as it was before there were others.
   const text = 'method: planet\nplanner: {candidates: 9}\n';
   const { planner } = experimentOf(loadExperiment({ file: 'c.yaml', text }), 'planet');
@@ -662,7 +681,8 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     const version = family === 'self-prediction' ? stem : stem.split('-')[0];
     const ofFamily = `${family}-${version}`;
     const ofSimple = stem === 'model-only' ? stem : 'simple';
-    const ofFolder = /^ha-schmidhuber/.exec(file)?.[0] ?? (file.startsWith('simple') ? ofSimple : undefined);
+    const ofFolder =
+      /^(ha-schmidhuber|deep-dyna)/.exec(file)?.[0] ?? (file.startsWith('simple') ? ofSimple : undefined);
     const arm = ofFolder ?? (family ? (searching[ofFamily] ?? ofFamily) : ofStem);
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
     assert.equal(experiment.name, stem === 'quick' || /^(pets|ppo|sac|dqn)$/.test(arm) ? stem : arm, file);

@@ -4,6 +4,7 @@ import type { MayPlan } from '../planning/planning-actor.ts';
 import type { Agent, Member, Method } from '../training/agent.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import { type Course, replayCourse } from './course.ts';
+import { deepDynaArm, deepDynaRules, deepDynaSettings } from './deep-dyna/settings.ts';
 import { dqnSettings } from './dqn/settings.ts';
 import { dreamerArm, dreamerRules, dreamerSettings } from './dreamer/settings.ts';
 import { dynaArm, dynaCourse, dynaRules, dynaSettings } from './dyna/settings.ts';
@@ -85,6 +86,15 @@ export const methods = {
     course: dynaCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./dyna/agent.ts')).dyna,
+  }),
+  'deep-dyna': defineMethod(deepDynaSettings, {
+    title: 'Deep Dyna: DQN, with updates on transitions that an ensemble makes',
+    arm: deepDynaArm,
+    takes: { ...vectorsAndAnyAction, actions: ['discrete'] },
+    rules: deepDynaRules,
+    course: replayCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./deep-dyna/agent.ts')).deepDyna,
   }),
   pets: defineMethod(petsSettings, {
     title: 'PETS: planning in an ensemble of probabilistic networks, by trajectory sampling',

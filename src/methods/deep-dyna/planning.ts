@@ -1,0 +1,47 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { oneHot } from '../../engine/one-hot.ts';
+import type { Ensemble } from '../../models/ensemble/model.ts';
+import { type SimulationNoise, simulate } from '../../models/simulation.ts';
+import type { TransitionTensors } from '../../models/transitions.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
+
+/** What a choice in planning needs: u decides whether it is random, v which one it then is. */
+export const CHOICE_NOISE = { distribution: 'uniform', size: 2 } as const;
+
+/**
+ * Transitions that a model makes for an update of Q: from real observations on, with actions that are random or the best by
+ * Q, each step by a network of the ensemble drawn for it. After an end that the model foresees another real observation
+ * follows: no transition begins where an episode is over.
+ *
+ * @param values Q(o, ·), o in raw units: [members, rows, observation] -> [members, rows, choices]
+ * @param starts o in raw units: [members, batch, horizon, observation]
+ * @param noise with `CHOICE_NOISE` for each action
+ * @param randomActions the share of random ones
+ * @returns [members, batch · horizon, …] each, observations and rewards in raw units
+ */
+export function imaginedTransitions(
+  model: Ensemble,
+  values: (observation: tf.Tensor) => tf.Tensor,
+  { actions: choices, observationScale, rewardScale }: AgentSpaces,
+  starts: tf.Tensor4D,
+  noise: SimulationNoise,
+  randomActions: number,
+): TransitionTensors {
+  const scale = tf.tensor1d([...observationScale]);
+  const choose = (features: tf.Tensor, uniform: tf.Tensor) => {
+    const [u, v] = tf.split(uniform, 2, 2).map((x) => tf.squeeze(x, [2])) as [tf.Tensor, tf.Tensor];
+    const random = tf.cast(tf.minimum(tf.floor(tf.mul(v, choices)), choices - 1), 'int32');
+    const best = tf.argMax(values(tf.mul(model.decode(features), scale)), -1);
+    return oneHot(tf.where(tf.less(u, randomActions), random, best), choices);
+  };
+  const rollout = simulate(model, tf.div(starts, scale), choose, noise);
+  const [members, batch, horizon] = rollout.reward.shape;
+  const rows = (x: tf.Tensor) => tf.reshape(x, [members, batch * horizon, ...x.shape.slice(3)]);
+  return {
+    observation: rows(tf.mul(rollout.observation, scale)),
+    action: rows(rollout.action),
+    reward: rows(tf.mul(rollout.reward, rewardScale)),
+    nextObservation: rows(tf.mul(rollout.nextObservation, scale)),
+    terminated: rows(rollout.terminated),
+  };
+}
