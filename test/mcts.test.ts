@@ -262,7 +262,7 @@ describe('tree search', () => {
     const model = searchedTable(table);
     const search = new Search(settings({ name: 'puct', simulations: 20, dirichletFraction: 0 }));
     const random = RandomStream.named(2, 'visits');
-    const count = 4000;
+    const count = 1500;
     const gumbels = random.fillGumbel(new Float32Array(count * 6));
     const roots = model.roots(Array<number>(count).fill(0));
     const found = await search.run(model, count, roots, { noise: gumbels, temperature: 0.5 });
@@ -270,7 +270,7 @@ describe('tree search', () => {
     const sum = powers.reduce((a, b) => a + b, 0);
     for (const [action, power] of powers.entries()) {
       const share = found.action.filter((a) => a === action).length / count;
-      assert.ok(Math.abs(share - power / sum) < 0.03, `${share} of ${power / sum}`);
+      assert.ok(Math.abs(share - power / sum) < 0.05, `${share} of ${power / sum}`);
     }
     const sure = await search.run(model, count, roots, { noise: gumbels, temperature: 0 });
     assert.ok(sure.action.every((a) => a === 1));

@@ -51,7 +51,7 @@ describe('MuZero', () => {
   });
 
   test('saved and loaded it goes on to the byte, what searches found and priorities with it', async () => {
-    for (const keys of kinds) await assertGoesOn(() => muzeroIn('CartPole-v1', [3, 4], tiny(keys)), [19, 25]);
+    for (const keys of kinds) await assertGoesOn(() => muzeroIn('CartPole-v1', [3, 4], tiny(keys)), [19]);
     await assertGoesOn(() => muzeroIn('MinAtar/Breakout-v0', [3, 4], tiny(efficient)), [20]);
   });
 

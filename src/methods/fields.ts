@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { scheduleOf } from '../training/schedule.ts';
 
 /** The building blocks of every settings schema: one place for the ranges that recur. */
 
@@ -10,16 +11,6 @@ export const positive = z.number().gt(0);
 export const fraction = z.number().min(0).max(1);
 /** Widths of an MLP's hidden layers. */
 export const widths = z.array(positiveInteger.max(65_536)).min(1).max(8);
-/** A number, or a line from `from` to `to` over the first `over` environment steps. */
-const scheduleOf = <Value extends z.ZodType<number>>(value: Value) =>
-  z.union([
-    value,
-    z.strictObject({
-      from: value.describe('value at the first environment step'),
-      to: value.describe('value from step `over` on'),
-      over: positiveInteger.describe('environment steps from `from` to `to`'),
-    }),
-  ]);
 export const schedule = scheduleOf(nonNegative);
 export const fractionSchedule = scheduleOf(fraction);
 

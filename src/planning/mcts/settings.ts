@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { scheduleOf } from '../../training/schedule.ts';
 
 /** How trees are searched: the keys `search.…`, told apart by `search.name`. */
 const simulations = z
@@ -41,15 +42,7 @@ const puct = z.strictObject({
     .default(0.25)
     .describe("α of the Dirichlet noise in the root's prior while collecting (MuZero on Atari: 0.25)"),
   dirichletFraction: z.number().min(0).max(1).default(0.25).describe('its share (MuZero: 0.25)'),
-  temperature: z
-    .union([
-      z.number().min(0),
-      z.strictObject({
-        from: z.number().min(0).describe('value at the first environment step'),
-        to: z.number().min(0).describe('value from step `over` on'),
-        over: z.int().min(1).describe('environment steps from `from` to `to`'),
-      }),
-    ])
+  temperature: scheduleOf(z.number().min(0))
     .default(1)
     .describe(
       'T of N^(1/T), what actions are sampled by while collecting: a number, or {from, to, over} in environment steps (MuZero: 1, then 0.5 and 0.25)',
