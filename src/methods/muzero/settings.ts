@@ -10,6 +10,7 @@ import {
   nonNegative,
   positive,
   positiveInteger,
+  pretrainingKey,
   schedule,
   transitionKeysWith,
   widths,
@@ -149,6 +150,7 @@ export const muzeroSettings = z.strictObject({
     })
     .prefault({})
     .describe('how gradients are followed'),
+  pretraining: pretrainingKey(0),
   ...collecting,
   replay: transitionReplay
     .unwrap()
