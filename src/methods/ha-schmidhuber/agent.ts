@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/acting.ts';
 import { encodeActions } from '../../models/action-encoding.ts';
@@ -12,8 +11,6 @@ import { type MdnRnn, mdnRnnModel } from '../../models/mdn-rnn/model.ts';
 import { latentSize, stateSizes, stepNoise } from '../../models/mdn-rnn/networks.ts';
 import { ModelAgent } from '../../models/model-agent.ts';
 import { drawNoise } from '../../models/noise.ts';
-import { type BatchTensors, toWindows, uploadBatch } from '../../models/windows.ts';
-import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import { type DisposableActor, type MayPlan, PlanningActor } from '../../planning/planning-actor.ts';
 import type { PlannerSettings } from '../../planning/settings.ts';
 import { RandomStream } from '../../random/stream.ts';
@@ -23,13 +20,13 @@ import type { AgentState, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberPart } from '../../training/member-part.ts';
-import { memberScalars } from '../../training/member-scalars.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
 import { controllerOutput } from './controller.ts';
 import { Dreams, type Trial } from './dreams.ts';
 import { Evolution } from './evolution.ts';
+import { Fitting } from './fitting.ts';
 import { HaSchmidhuberLearner } from './learner.ts';
 import { type Networks, networks, seenBy } from './networks.ts';
 import type { HaSchmidhuberSettings } from './settings.ts';
@@ -38,8 +35,6 @@ import {
   type Learnt,
   LOSS_TERMS,
   type LossTerm,
-  learnRnn,
-  learnVae,
   namedWeights,
   type Weights,
   weightsFrom,
@@ -63,23 +58,6 @@ interface ModelWeights {
 /** One controller of each member, [members, numbers], or several, [members, controllers, numbers]. */
 type PolicyWeights = ModelWeights & { controller: tf.Tensor2D | tf.Tensor3D };
 
-interface VaeInputs {
-  vae: Learnt;
-  batch: BatchTensors;
-  noise: tf.Tensor;
-  correction: BiasCorrection;
-  learningRate: tf.Tensor2D;
-}
-
-interface RnnInputs {
-  vae: tf.Tensor2D | undefined;
-  rnn: Learnt;
-  batch: BatchTensors;
-  noise: tf.Tensor | undefined;
-  correction: BiasCorrection;
-  learningRate: tf.Tensor2D;
-}
-
 /** V and M, which are learnt, and C, a linear controller, which is evolved. Both policies are one. */
 export class HaSchmidhuberAgent
   extends ModelAgent<HaSchmidhuberSettings, Weights, StreamName, LossTerm, RememberedState>
@@ -96,6 +74,7 @@ export class HaSchmidhuberAgent
   readonly #evolutions: readonly Evolution[];
   readonly #exploration: Exploration | undefined;
   readonly #acting: Acting<PolicyWeights>;
+  readonly #fitting: Fitting;
   readonly #dreams: Dreams<ModelWeights>;
 
   constructor(members: readonly Member<HaSchmidhuberSettings>[], spaces: AgentSpaces) {
@@ -123,6 +102,7 @@ export class HaSchmidhuberAgent
     this.noise = { sampled: this.#exploration?.noise ?? [], greedy: [] };
     this.diagnostics = [...DIAGNOSTICS, 'generations', 'step_size', ...temperatures.map(dreamColumn)];
     this.#acting = new Acting(members.length, spaces.observation, (inputs) => this.#decide(inputs));
+    this.#fitting = new Fitting(members, this.#networks, spaces);
     this.#dreams = new Dreams<ModelWeights>({
       spaces,
       head,
@@ -171,60 +151,20 @@ export class HaSchmidhuberAgent
    */
   fitVae(batch: Batch, update: number): void {
     this.state.update((weights) => {
-      const { learnt, terms } = this.#vaeUpdate.run({
-        vae: weights.vae!,
-        batch: uploadBatch(batch, this.spaces),
-        noise: this.#posteriorNoise(batch.batch, 1),
-        correction: biasCorrection(update),
-        learningRate: memberScalars(this.members).column(({ vae }) => vae.learningRate),
-      });
+      const noise = this.#posteriorNoise([batch.batch]);
+      const { learnt, terms } = this.#fitting.vae(weights.vae!, batch, noise, update);
       return { weights: { ...cloned(weights), vae: learnt }, terms };
     });
   }
 
-  readonly #vaeUpdate = new Compiled(({ vae, batch, noise, correction, learningRate }: VaeInputs) => {
-    const { observation } = toWindows(batch, this.spaces);
-    const [members, rows] = observation.shape;
-    return learnVae(
-      this.#networks.vae!,
-      this.settings,
-      vae,
-      tf.reshape(observation, [members, rows, -1]),
-      noise,
-      correction,
-      learningRate,
-    );
-  });
-
   /** One update of M. @param update number of this update of M, from 1 */
   fitRnn(batch: Batch, update: number): void {
     this.state.update((weights) => {
-      const { vae, rnn } = weights;
-      const { learnt, terms } = this.#rnnUpdate.run({
-        vae: vae?.parameters,
-        rnn,
-        batch: uploadBatch(batch, this.spaces),
-        noise: vae && this.#posteriorNoise(batch.batch, 2 * batch.time),
-        correction: biasCorrection(update),
-        learningRate: memberScalars(this.members).column(({ rnn }) => rnn.learningRate),
-      });
+      const noise = weights.vae && this.#posteriorNoise([batch.batch, 2 * batch.time]);
+      const { learnt, terms } = this.#fitting.rnn(weights, batch, noise, update);
       return { weights: { ...cloned(weights), rnn: learnt }, terms };
     });
   }
-
-  readonly #rnnUpdate = new Compiled(({ vae, rnn, batch, noise, correction, learningRate }: RnnInputs) =>
-    learnRnn(
-      this.#networks.rnn,
-      this.settings,
-      this.spaces,
-      rnn,
-      vae && this.#networks.vae!.unpack(vae),
-      toWindows(batch, this.spaces),
-      noise,
-      correction,
-      learningRate,
-    ),
-  );
 
   /**
    * One generation of every member's controllers in dreams.
@@ -232,6 +172,15 @@ export class HaSchmidhuberAgent
    * @param starts first observations of its dreams, of each member: [members × episodes × observation]
    */
   async evolve(starts: Float32Array): Promise<void> {
+    if (!this.#evolutions.every(({ isOver }) => isOver)) await this.#nextGeneration(starts);
+    const reports = this.#evolutions.map(({ report }) => report!);
+    this.#adoptMeans(() => ({
+      population_return: tf.tensor1d(reports.map(({ population }) => population)),
+      best_return: tf.tensor1d(reports.map(({ best }) => best)),
+    }));
+  }
+
+  async #nextGeneration(starts: Float32Array): Promise<void> {
     const { episodes, dreamSteps, population } = this.settings.controller;
     const { controllerSize } = this.#networks;
     const generations = this.#evolutions.map((evolution) => evolution.ask());
@@ -251,11 +200,6 @@ export class HaSchmidhuberAgent
       );
       if (!evolution.isOver) evolution.tell(generations[member]!, means, true);
     }
-    const reports = this.#evolutions.map(({ report }) => report!);
-    this.#adoptMeans(() => ({
-      population_return: tf.tensor1d(reports.map(({ population }) => population)),
-      best_return: tf.tensor1d(reports.map(({ best }) => best)),
-    }));
   }
 
   /** The evolution of each member's controller. Who tells one of them of a generation calls `adopt`. */
@@ -335,8 +279,7 @@ export class HaSchmidhuberAgent
   override dispose(): void {
     this.#acting.dispose();
     this.#dreams.dispose();
-    this.#vaeUpdate.dispose();
-    this.#rnnUpdate.dispose();
+    this.#fitting.dispose();
     super.dispose();
   }
 
@@ -376,9 +319,9 @@ export class HaSchmidhuberAgent
     return mdnRnnModel(parameters, this.settings.model, this.spaces, temperature);
   }
 
-  #posteriorNoise(batch: number, steps: number): tf.Tensor {
+  /** ε of z: [members, …shape, latent] */
+  #posteriorNoise(shape: readonly number[]): tf.Tensor {
     const noise: Noise = { distribution: 'normal', size: latentSize(this.settings.model, this.spaces) };
-    const shape = steps === 1 ? [batch] : [batch, steps];
     return drawNoise(noise, shape, this.state.eachStream('posterior'));
   }
 }
