@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { environmentEntry } from '../../envs/index.ts';
 import { dqnUpdateKeysWith } from '../dqn/settings.ts';
+import { ensembleKeys, ensembleRules } from '../ensemble-keys.ts';
 import { count, fraction, nonNegative, positive, positiveInteger, transitionKeysWith } from '../fields.ts';
-import { ensembleKeys } from '../pets/settings.ts';
 import { type Rule, type RunLength, transitionRules } from '../rules.ts';
 
 /** Deep Dyna's own config keys: those of DQN's updates, and what is added to them. */
@@ -58,10 +58,6 @@ export const deepDynaRules: readonly Rule<DeepDynaSettings & RunLength>[] = [
     holds: ({ model, environment }) => model.continueHead || environmentEntry(environment!).endless === true,
     says: 'model.continueHead must be on where an episode can end, or values are learnt in a world without ends',
   },
-  {
-    keys: ['model.logVariance.min', 'model.logVariance.max'],
-    holds: ({ model: { logVariance } }) => logVariance.min < logVariance.max,
-    says: 'model.logVariance.min must be below model.logVariance.max',
-  },
+  ...ensembleRules,
   ...transitionRules,
 ];

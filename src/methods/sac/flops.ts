@@ -1,7 +1,7 @@
+import { networks } from '../../models/soft-actor-critic/networks.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { perRow, trained } from '../../training/flop-counts.ts';
 import type { UpdateFlops } from '../../training/update-parts.ts';
-import { networks } from './networks.ts';
 import type { SacSettings } from './settings.ts';
 
 /**

@@ -7,10 +7,10 @@ import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Optimised } from '../../training/optimise.ts';
 import { weightsNamed } from '../../training/weights.ts';
-import type { SacSettings } from './settings.ts';
+import type { SoftActorCriticSettings } from './settings.ts';
 
 /** Settings that fix the networks. */
-type NetworkSettings = Pick<SacSettings, 'actor' | 'critic'>;
+type NetworkSettings = Pick<SoftActorCriticSettings, 'actor' | 'critic'>;
 
 /** Where the parameters of the two networks stand. */
 export interface Networks {

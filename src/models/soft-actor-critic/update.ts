@@ -1,15 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { bootstrapped, type TransitionTensors } from '../../models/transitions.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { leastOfHeads, toHeads } from '../../nn/ensemble.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import { gradientOf } from '../../training/gradient.ts';
 import type { Optimised } from '../../training/optimise.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
+import { bootstrapped, type TransitionTensors } from '../transitions.ts';
 import { actionValues, type Networks, policyOutput, type Weights } from './networks.ts';
 import { sample } from './policy.ts';
-import type { SacSettings } from './settings.ts';
+import type { SoftActorCriticSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order. */
 export const LOSS_TERMS = [
@@ -49,7 +49,7 @@ interface Given {
   noise: UpdateNoise;
   /** α: [members, 1] */
   temperature: tf.Tensor2D;
-  settings: SacSettings;
+  settings: Pick<SoftActorCriticSettings, 'actor' | 'critic'>;
 }
 
 /**
@@ -126,7 +126,7 @@ export function learn(
   noise: UpdateNoise,
   correction: BiasCorrection,
   scalars: MemberScalars,
-  settings: SacSettings,
+  settings: Pick<SoftActorCriticSettings, 'actor' | 'critic'>,
 ): { weights: Weights; terms: Record<LossTerm, tf.Tensor> } {
   const { learningRate, gamma, targetRate, targetEntropy } = scalars;
   const step = (

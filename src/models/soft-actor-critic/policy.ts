@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { clampedGaussian, unbounded } from '../../models/box-gaussian.ts';
 import { HALF_LOG_TWO_PI, logTanhSlope } from '../../nn/gaussian.ts';
+import { clampedGaussian, unbounded } from '../box-gaussian.ts';
 
 /**
  * A sample of the policy, differentiable through the noise it was drawn with: with u = μ + σ ε
