@@ -15,6 +15,8 @@ import { filmRun } from '../src/experiment/film-run.ts';
 import { loadRun } from '../src/experiment/load-run.ts';
 import { haSchmidhuber } from '../src/methods/ha-schmidhuber/agent.ts';
 import { haSchmidhuberSettings } from '../src/methods/ha-schmidhuber/settings.ts';
+import { mbpo } from '../src/methods/mbpo/agent.ts';
+import { mbpoSettings } from '../src/methods/mbpo/settings.ts';
 import { pets } from '../src/methods/pets/agent.ts';
 import { petsSettings } from '../src/methods/pets/settings.ts';
 import { planet } from '../src/methods/planet/agent.ts';
@@ -206,12 +208,19 @@ describe('dreams', () => {
     ppo: { batch: 8 },
   });
   const linearSettings = haSchmidhuberSettings.parse({ randomSteps: 12, replay: { length: 4 } });
+  const imaginingSettings = mbpoSettings.parse({
+    ...{ randomSteps, updateEvery, updates: 1, actor: { hidden: [6] }, critic: { hidden: [6] } },
+    model: { networks: 2, elites: 1, units: 6 },
+    imagination: { starts: 5, capacity: 10 },
+    fit: { batch: 4, passes: 1 },
+  });
   const agents = {
     dreamer: (seeds: number[]) => dreamerIn('Pendulum-v1', seeds, [tinyDreamer()]),
     planet: (seeds: number[]) => agentIn(planet.create, 'Pendulum-v1', seeds, [settings]),
     simple: (seeds: number[]) => agentIn(simple.create, 'Pendulum-v1', seeds, [simulationSettings]),
     'ha-schmidhuber': (seeds: number[]) =>
       agentIn(haSchmidhuber.create, 'Pendulum-v1', seeds, [linearSettings]),
+    mbpo: (seeds: number[]) => agentIn(mbpo.create, 'Pendulum-v1', seeds, [imaginingSettings]),
     pets: (seeds: number[]) => agentIn(pets.create, 'Pendulum-v1', seeds, [ensembleSettings]),
   };
   for (const [name, make] of Object.entries(agents)) {

@@ -56,6 +56,7 @@ const configs = {
     'method: simple\nseeds: [3]\nenvironment: Pendulum-v1\nmodel: { bits: 0, rewardHead: squared, continueHead: false }',
   'ha-schmidhuber': 'method: ha-schmidhuber\nseeds: [3]\nmodel: { latent: 3, hidden: [8], lstm: 8 }',
   pets: 'method: pets\nseeds: [3]\nmodel: { networks: 3, units: 8 }\nparticles: 3',
+  mbpo: 'method: mbpo\nseeds: [3]\nmodel: { networks: 3, elites: 2, units: 8 }',
 };
 type Name = keyof typeof configs;
 
@@ -242,8 +243,8 @@ for (const name of Object.keys(configs) as Name[]) {
     if (model.isStochastic) assert.notDeepEqual(drawn[0], drawn[1]);
     assert.equal(
       reality.action === undefined,
-      name === 'planet' || name === 'pets',
-      'planners have no policy',
+      name === 'planet' || name === 'pets' || name === 'mbpo',
+      'planners have no policy, and that of MBPO is no part of its model',
     );
     assert.equal(tf.memory().numTensors, after);
   });

@@ -13,6 +13,7 @@ export const fraction = z.number().min(0).max(1);
 export const widths = z.array(positiveInteger.max(65_536)).min(1).max(8);
 export const schedule = scheduleOf(nonNegative);
 export const fractionSchedule = scheduleOf(fraction);
+export const positiveIntegerSchedule = scheduleOf(positiveInteger);
 
 /** Defaults of the keys of learning from replay that methods choose for themselves. */
 interface CollectingDefaults {

@@ -14,6 +14,7 @@ import {
   haSchmidhuberRules,
   haSchmidhuberSettings,
 } from './ha-schmidhuber/settings.ts';
+import { mbpoRules, mbpoSettings } from './mbpo/settings.ts';
 import { muzeroArm, muzeroRules, muzeroSettings } from './muzero/settings.ts';
 import { petsRules, petsSettings } from './pets/settings.ts';
 import { planetRules, planetSettings } from './planet/settings.ts';
@@ -104,6 +105,16 @@ export const methods = {
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./pets/agent.ts')).pets,
+  }),
+  mbpo: defineMethod(mbpoSettings, {
+    title: 'MBPO: soft actor-critic on short roll-outs of an ensemble, for continuous actions',
+    arm: () => 'mbpo',
+    takes: { ...vectorsAndAnyAction, actions: ['box'] },
+    environment: 'Pendulum-v1',
+    rules: mbpoRules,
+    course: replayCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./mbpo/agent.ts')).mbpo,
   }),
   'ha-schmidhuber': defineMethod(haSchmidhuberSettings, {
     title: 'World Models of Ha and Schmidhuber: VAE, MDN-RNN and a linear controller evolved in dreams',

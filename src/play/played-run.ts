@@ -3,6 +3,7 @@ import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { playedDreamer } from '../methods/dreamer/played.ts';
 import { playedHaSchmidhuber } from '../methods/ha-schmidhuber/played.ts';
+import { playedMbpo } from '../methods/mbpo/played.ts';
 import { playedPets } from '../methods/pets/played.ts';
 import { playedPlanet } from '../methods/planet/played.ts';
 import type { Played } from '../methods/played.ts';
@@ -56,6 +57,8 @@ export function withPlayed<T>(
       return use(playedPets(experiment, spaces));
     case 'simple':
       return use(playedSimple(experiment, spaces));
+    case 'mbpo':
+      return use(playedMbpo(experiment, spaces));
     default:
       return undefined;
   }

@@ -65,7 +65,7 @@ export class TrainingState<Weights, Stream extends string, Term extends string> 
 
   /**
    * Replaces the weights by what `compute` makes of them, in a scope of its own, and remembers the loss terms. The weights
-   * before are freed afterwards.
+   * before are freed afterwards, but for those that stay as they are.
    */
   update(
     compute: (weights: Weights) => {
@@ -74,13 +74,14 @@ export class TrainingState<Weights, Stream extends string, Term extends string> 
       terms: Partial<Record<Term, tf.Tensor>> | undefined;
     },
   ): void {
-    const previous = this.#weights;
+    const previous = this.#names.named(this.#weights);
     scope(() => {
-      const { weights, terms } = compute(previous);
+      const { weights, terms } = compute(this.#weights);
       this.#weights = this.#keep(weights);
       if (terms) this.#pending.push(terms);
     });
-    this.#free(previous);
+    const staying = new Set(this.#names.named(this.#weights).map(([, tensor]) => tensor));
+    for (const [, tensor] of previous) if (!staying.has(tensor)) tensor.dispose();
   }
 
   /** The loss terms of every update since the last call, oldest first: rows[update][member]. */

@@ -36,12 +36,7 @@ export function ensembleTerms(
 ): EnsembleTerms {
   const { networks, continueHead, endWeight, logVariance } = settings;
   const members = standardisation.shape[0];
-  const rowsOf = (x: tf.Tensor, size: number) =>
-    tf.reshape(x, [members, networks, x.size / (members * networks * size), size]);
-  const observation = rowsOf(windows.observation, spaces.observation);
-  const next = rowsOf(windows.nextObservation, spaces.observation);
-  const x = tf.concat([observation, rowsOf(windows.action, spaces.actions)], 3);
-  const y = tf.concat([tf.sub(next, observation), rowsOf(windows.reward, 1)], 3);
+  const { x, y, next, terminated } = examples(windows, networks, spaces);
   const prediction = predict(parameters, settings, standardise(x, standardisation));
   const terms: EnsembleTerms = {
     nll: gaussianNll(prediction, y),
@@ -53,9 +48,50 @@ export function ensembleTerms(
   }
   if (continueHead) {
     const logit = continueLogit(parameters, settings, standardise(next, standardisation));
-    terms.continue = continueLoss(logit, rowsOf(windows.terminated, 1), endWeight, networks);
+    terms.continue = continueLoss(logit, terminated, endWeight, networks);
   }
   return terms;
+}
+
+/**
+ * What networks see and are to predict, of the transitions that each has for itself: õ and a, õ′ − õ and r, õ′, and
+ * whether it ended the episode; [members, networks, rows, …] each.
+ */
+function examples(windows: Windows, networks: number, spaces: AgentSpaces) {
+  const members = windows.reward.shape[0];
+  const rowsOf = (x: tf.Tensor, size: number) =>
+    tf.reshape(x, [members, networks, x.size / (members * networks * size), size]);
+  const observation = rowsOf(windows.observation, spaces.observation);
+  const next = rowsOf(windows.nextObservation, spaces.observation);
+  return {
+    x: tf.concat([observation, rowsOf(windows.action, spaces.actions)], 3),
+    y: tf.concat([tf.sub(next, observation), rowsOf(windows.reward, 1)], 3),
+    next,
+    terminated: rowsOf(windows.terminated, 1),
+  };
+}
+
+/**
+ * How far off each network is on transitions that all of them get: Σ over rows of w times the mean over targets of (y − μ)².
+ *
+ * @param windows one step long
+ * @param weight w: [members, rows]
+ * @returns [members, networks]
+ */
+export function squaredErrors(
+  parameters: Parameters,
+  settings: EnsembleSettings,
+  spaces: AgentSpaces,
+  windows: Windows,
+  standardisation: tf.Tensor2D,
+  weight: tf.Tensor2D,
+): tf.Tensor2D {
+  const { x, y } = examples(windows, 1, spaces);
+  const seen = standardise(x, standardisation);
+  const everyNetworks = tf.tile(seen, [1, settings.networks, 1, 1]);
+  const { mean } = predict(parameters, settings, everyNetworks);
+  const each = tf.mean(tf.squaredDifference(mean, y), 3);
+  return tf.sum(tf.mul(each, tf.expandDims(weight, 1)), 2) as tf.Tensor2D;
 }
 
 /** The weighted sum of the terms: [members]. */
