@@ -51,11 +51,6 @@ export class Improvement {
     });
   }
 
-  /** Updates that a roll-out of so many transitions is good for. */
-  updatesOf(transitions: number): number {
-    return this.#settings.epochs * Math.ceil(transitions / this.#settings.batch);
-  }
-
   /**
    * Some passes over a roll-out in minibatches, a gradient update on each.
    *
