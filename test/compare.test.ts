@@ -615,6 +615,7 @@ const published: Published[] = [
     paper: false,
     pages: ['docs/dreamer.md'],
   })),
+  { folder: 'simple/cartpole', runs: ['simple'], paper: false, pages: ['docs/simple.md'] },
   { folder: 'yardsticks/cartpole', runs: ['dqn'], paper: false, pages: ['docs/results.md'] },
   ...['lambda', 'beta', 'horizon'].map((name) => ({
     folder: `sweeps/${name}`,
