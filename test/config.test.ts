@@ -676,7 +676,9 @@ test('every config in configs/ loads and is the arm that its name says', () => {
   for (const file of files) {
     const experiment = readConfig({ config: `${folderOfConfigs}/${file}`, set: [] });
     const stem = basename(file, '.yaml');
-    const ofStem = dreams.includes(stem) ? 'dream-critic' : stem.replace(/^(pets|mbpo|ppo|sac|dqn)-.*/, '$1');
+    const ofStem = dreams.includes(stem)
+      ? 'dream-critic'
+      : stem.replace(/^(planet|pets|mbpo|ppo|sac|dqn)-.*/, '$1');
     const family = /^(dreamer|tdmpc|self-prediction|muzero)/.exec(file)?.[1];
     const version = family === 'self-prediction' ? stem : stem.split('-')[0];
     const ofFamily = `${family}-${version}`;
@@ -687,7 +689,7 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
     assert.equal(
       experiment.name,
-      stem === 'quick' || /^(pets|mbpo|ppo|sac|dqn)$/.test(arm) ? stem : arm,
+      stem === 'quick' || /^(planet|pets|mbpo|ppo|sac|dqn)$/.test(arm) ? stem : arm,
       file,
     );
     found.add(`${experiment.environment} ${experiment.method}`);
