@@ -609,9 +609,15 @@ const published: Published[] = [
     paper: false,
     pages: ['docs/results.md'],
   })),
-  ...['cartpole', 'pendulum', 'acrobot', 'mountain-car-continuous', 'mountain-car'].map((task) => ({
+  ...Object.entries({
+    cartpole: ['v1', 'v2', 'v3'],
+    pendulum: ['v1', 'v3'],
+    acrobot: ['v3'],
+    'mountain-car-continuous': ['v3'],
+    'mountain-car': ['v3'],
+  }).map(([task, versions]) => ({
     folder: `rssm/${task}`,
-    runs: ['dreamer-v3'],
+    runs: versions.map((version) => `dreamer-${version}`),
     paper: false,
     pages: ['docs/dreamer.md'],
   })),
