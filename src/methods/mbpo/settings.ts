@@ -41,8 +41,8 @@ export const mbpoSettings = z.strictObject({
         .describe('share of all experience that a fit is judged by and does not learn from (MBPO: 0.2)'),
       batch: positiveInteger
         .max(65_536)
-        .default(256)
-        .describe('transitions per network and update (MBPO: 256)'),
+        .default(32)
+        .describe('transitions per network and update (MBPO: 256, of ten times as many)'),
       improvement: nonNegative
         .default(0.01)
         .describe('share by which the held-out error of a network must fall to count (MBPO: 0.01)'),
@@ -52,7 +52,7 @@ export const mbpoSettings = z.strictObject({
         .describe('passes over the data in a row without that, after which a fit ends (MBPO: 5)'),
       passes: positiveInteger
         .max(100_000)
-        .default(50)
+        .default(200)
         .describe('passes over the data after which a fit ends all the same (MBPO: as many as it takes)'),
     })
     .prefault({})
