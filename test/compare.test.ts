@@ -611,7 +611,7 @@ const published: Published[] = [
   })),
   ...Object.entries({
     cartpole: ['v1', 'v2', 'v3'],
-    pendulum: ['v1', 'v3'],
+    pendulum: ['v1', 'v2', 'v3'],
     acrobot: ['v3'],
     'mountain-car-continuous': ['v3'],
     'mountain-car': ['v3'],
