@@ -356,6 +356,12 @@ test('a method is refused in an environment that it cannot act in', () => {
   } finally {
     Object.assign(methods.ppo, { takes });
   }
+  for (const method of ['ppo', 'dyna']) {
+    assert.equal(
+      complaint(`method: ${method}\nenvironment: DynaMaze\ndistractors: 2`),
+      'c.yaml:3:14: distractors: distractors are appended to vectors, and DynaMaze is a table of states; leave them out or choose another environment',
+    );
+  }
   assert.equal(
     complaint('method: baseline\nenvironment: MinAtar/Breakout-v0'),
     'c.yaml:2:14: environment: method vae-lstm takes no observations of shape [10, 10, 4], which MinAtar/Breakout-v0 asks for; choose another environment or method',

@@ -54,7 +54,7 @@ test('the shortest ways are those of the book', () => {
 });
 
 test('a maze is measured as it stands at a step, and its clock goes on over episodes and through its state', () => {
-  const entry = environmentEntry('BlockingMaze', { distractors: 1 });
+  const entry = environmentEntry('BlockingMaze');
   const random = RandomStream.named(0, 'starts');
   /** Steps of an episode of an environment's own controller. */
   const play = (at: number) => {

@@ -153,10 +153,13 @@ function requireEnvironment(source: ConfigSource, experiment: Experiment): void 
   }
 }
 
-/** @throws UserError where distractors, which are elements of a vector, are asked of an environment that shows images. */
+/** @throws UserError where distractors, which are elements of a vector, are asked of an environment that shows images or is a table of states. */
 function requireVector(source: ConfigSource, { environment, distractors }: Experiment): void {
-  if (distractors === 0 || !isImage(environmentEntry(environment).make().observationSpace)) return;
-  const says = `distractors are appended to vectors, and ${environment} shows images; leave them out or choose another environment`;
+  if (distractors === 0) return;
+  const { make, states } = environmentEntry(environment);
+  const shown = isImage(make().observationSpace) ? 'shows images' : states && 'is a table of states';
+  if (!shown) return;
+  const says = `distractors are appended to vectors, and ${environment} ${shown}; leave them out or choose another environment`;
   fail(source, [{ kind: 'value', path: ['distractors'], says }]);
 }
 

@@ -29,6 +29,8 @@ export interface EnvironmentEntry {
   make(): Environment;
   /** What each element of an observation is, in order: parts of column names. Of an image, what each channel shows. */
   observationNames: readonly string[];
+  /** How many of these elements, the last ones, are distractors; absent where there are none. */
+  distractors?: number;
   /** s: what observations are divided by before a model sees them, one number per element. */
   observationScale: readonly number[];
   /** Least and largest reward of a step, for actions in the action space. */
@@ -160,8 +162,8 @@ interface EnvironmentOptions {
 }
 
 /**
- * The environment of that name, with so many dimensions appended that no action influences (see `Distractors`); the
- * entry's own functions read the dimensions before them. Throws a UserError that lists the names if there is none.
+ * The environment of that name, with so many dimensions appended that no action influences (see `Distractors`), where it
+ * shows vectors and is no table of states; the entry's own functions read the dimensions before them. Throws a UserError that lists the names if there is none.
  */
 export function environmentEntry(
   name: string,
@@ -174,13 +176,12 @@ export function environmentEntry(
 
 function withDistractors(entry: EnvironmentEntry, count: number): EnvironmentEntry {
   const indices = Array.from({ length: count }, (_, i) => i);
-  const { standing } = entry;
   return {
     ...entry,
     make: () => new Distractors(entry.make(), count),
     observationNames: [...entry.observationNames, ...indices.map((i) => `distractor_${i}`)],
+    distractors: count,
     observationScale: [...entry.observationScale, ...indices.map(() => 1)],
-    ...(standing && { standing: (steps: number) => withDistractors(standing(steps), count) }),
   };
 }
 
