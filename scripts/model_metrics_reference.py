@@ -201,6 +201,23 @@ def dream_return(p, actor, target, rolled, stream, bootstraps):
     return returns.mean()
 
 
+STATE = ["x", "x_dot", "theta", "theta_dot"]
+
+
+def probe(p, sequences, penalty=1e-4):
+    """R² of each number of the state on every other sequence, told by a ridge regression of μ on those between."""
+    mean = [encode(p, steps["observation"], len(HIDDEN) + 1)[0] for steps in sequences]
+    state = [steps["observation"] for steps in sequences]
+    (x, scored_x), (y, scored_y) = ([np.concatenate(of[i::2]) for i in (0, 1)] for of in (mean, state))
+    # The intercept, last, has no penalty.
+    wide = lambda z: np.hstack([z, np.ones((len(z), 1))])
+    ridge = penalty * len(x) * np.diag([*[1.0] * LATENT, 0.0])
+    weights = np.linalg.solve(wide(x).T @ wide(x) + ridge, wide(x).T @ y)
+    missed = ((scored_y - wide(scored_x) @ weights) ** 2).sum(0)
+    r2 = 1 - missed / ((scored_y - scored_y.mean(0)) ** 2).sum(0)
+    return {"probe_r2": r2.mean(), **{f"probe_r2_{name}": value for name, value in zip(STATE, r2)}}
+
+
 def diagnose(agent, held_out, own, step, bootstraps=True):
     """The model's columns of metrics.csv."""
     p, actor, target = agent["model"], agent["actor"], agent["target"]
@@ -223,6 +240,7 @@ def diagnose(agent, held_out, own, step, bootstraps=True):
         "dream_return": dream,
         "value_bias": np.mean(believed - obtained),
         "continue_accuracy": (np.mean(~continues[ends]) + np.mean(continues[~ends])) / 2,
+        **probe(p, held_out),
     }
 
 

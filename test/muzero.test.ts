@@ -67,6 +67,31 @@ describe('MuZero', () => {
     for (const keys of kinds) await assertLeavesNothing(() => muzeroIn('CartPole-v1', [1], tiny(keys)));
   });
 
+  test('its models are measured in the same columns whether they decode or not', async () => {
+    const entry = environmentEntry('CartPole-v1', { distractors: 2 });
+    const [heldOut, episode] = [heldOutSet(entry), { ...heldOutSet(entry) }];
+    for (const keys of [{}, efficient]) {
+      const agent = muzero.create([{ seed: 3, settings: tiny(keys) }], agentSpaces(entry));
+      const tensors = tf.memory().numTensors;
+      const [row] = await agent.diagnose(heldOut, [episode], 0);
+      assert.equal(tf.memory().numTensors, tensors);
+      assert.deepEqual(Object.keys(row!), agent.diagnostics);
+      assert.equal('prediction_mse' in row!, keys === efficient);
+      const probed = ['x', 'x_dot', 'theta', 'theta_dot'].map((name) => row![`probe_r2_${name}`]!);
+      for (const r2 of probed) assert.ok(r2 <= 1, `${r2}`);
+      for (const column of [
+        'reward_mse',
+        'value_equivalence_5',
+        'effective_rank',
+        'latent_std',
+        'probe_r2',
+      ]) {
+        assert.ok(Number.isFinite(row![column]), column);
+      }
+      agent.dispose();
+    }
+  });
+
   test('plays what it has searched for, and as the online policy what its policy head says', async () => {
     const { agent, live } = muzeroIn('Acrobot-v1', [7], tiny({ search: { simulations: 12 } }));
     await live(0, 34);

@@ -3,6 +3,7 @@ import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import { effectiveRank } from '../src/effective-rank.ts';
 import { startEngine } from '../src/engine/engine.ts';
+import { linearProbe } from '../src/linear-probe.ts';
 import { diagnose, type MeasuredModel } from '../src/models/diagnostics.ts';
 import { imaginedRewards } from '../src/models/imagined-rewards.ts';
 import { policyHead } from '../src/models/policy-head.ts';
@@ -206,6 +207,45 @@ describe('over the verbs of any family', () => {
       const found = rows.map((row) => row[`value_equivalence_${k}`] as number);
       assertClose(found, [2 * expected, 2 * expected], 1e-5, `${k} steps`);
     }
+  });
+
+  test("a probe reads the environment's own elements of the features, whatever the model decodes", async () => {
+    const named = { ...spaces, ownElements: ['x'] };
+    // Features that are the observation tell an element of it, one of them tells itself and not the other.
+    const { decode: _, ...blind } = driftModel;
+    const second: WorldModel<Drift> = {
+      ...blind,
+      features: ({ position }) => tf.split(position, 2, -1)[1]!,
+    };
+    const probed = async (model: WorldModel<Drift>, of: AgentSpaces = named) => {
+      const rows = await diagnose(() => ({ model, gamma: 1, isProbed: true }), of, heldOut, own, streams());
+      return rows.map((row) => [row.probe_r2, row.probe_r2_x] as const);
+    };
+    for (const [r2, ofX] of await probed(driftModel)) {
+      assert.ok(r2! > 0.999999 && r2! < 1, `${r2}`);
+      assert.equal(ofX, r2);
+    }
+    for (const [r2] of await probed(second)) assert.ok(Math.abs(r2!) < 0.15, `${r2}`);
+    assert.deepEqual(await probed(driftModel, spaces), [
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+  });
+
+  test('how much of a state a linear function of latents tells', () => {
+    const cases = reference<
+      { name: string; latents: number[][]; state: number[][]; ridge: number; probeR2: number[] }[]
+    >('probe.json', 'muzero');
+    for (const { name, latents, state, ridge, probeR2 } of cases) {
+      const half = (from: number) => ({
+        ...{ x: latents.slice(from, from + 12).flat(), y: state.slice(from, from + 12).flat() },
+        rows: 12,
+      });
+      const found = linearProbe(half(0), half(12), latents[0]!.length, state[0]!.length, ridge);
+      assertClose(found as number[], probeR2, 1e-8, name);
+    }
+    const still = { x: [1, 2, 3], y: [5, 5, 5], rows: 3 };
+    assert.deepEqual(linearProbe(still, still, 1, 1, 1e-3), [null]);
   });
 
   test('the effective rank of a covariance', () => {

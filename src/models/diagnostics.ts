@@ -9,7 +9,14 @@ import type { Observations } from '../training/observations.ts';
 import { PendingTerms } from '../training/pending-terms.ts';
 import { memberMean, memberSum } from '../training/reduce.ts';
 import { type Sequences, stackSequences } from '../training/replay.ts';
-import { effectiveRanks, LATENT_DIAGNOSTICS, rewardError, selfPrediction } from './latent-diagnostics.ts';
+import {
+  effectiveRanks,
+  LATENT_DIAGNOSTICS,
+  probeColumns,
+  probes,
+  rewardError,
+  selfPrediction,
+} from './latent-diagnostics.ts';
 import { drawNoise } from './noise.ts';
 import type { ActionSampler } from './policy-head.ts';
 import { rollOut } from './roll-out.ts';
@@ -31,11 +38,33 @@ export const DIAGNOSTICS = [
   'continue_accuracy',
 ] as const;
 
+/** What of a model is measured. */
+interface Measures {
+  /** What its observations miss by: of a model that decodes. */
+  decodes: boolean;
+  /** How it predicts itself, and whether its features have collapsed; of one that decodes nothing in any case. */
+  isLatent?: boolean;
+  /** What a probe reads of its states. */
+  isProbed?: boolean;
+}
+
+/** The columns of metrics.csv of such a model, in order. */
+export const diagnosticColumns = (
+  spaces: Pick<AgentSpaces, 'ownElements'>,
+  { decodes, isLatent = false, isProbed = false }: Measures,
+): string[] => [
+  ...new Set<string>([
+    ...(decodes ? DIAGNOSTICS : []),
+    ...(isLatent || !decodes ? LATENT_DIAGNOSTICS : []),
+    ...(isProbed ? probeColumns(spaces) : []),
+  ]),
+];
+
 /** Members whose models are measured in one batch: a VAE + LSTM needs some 700 MB for its long sequences. */
 const MEASURED_AT_ONCE = 4;
 
 /** Models to be measured, and what their agents make of imagination. */
-export interface MeasuredModel<State extends States> {
+export interface MeasuredModel<State extends States> extends Omit<Measures, 'decodes'> {
   model: WorldModel<State>;
   /** Discount γ per environment step. */
   gamma: number;
@@ -71,21 +100,27 @@ export async function diagnose<State extends States>(
   for (let from = 0; from < own.length; from += MEASURED_AT_ONCE) {
     const theirs = own.slice(from, from + MEASURED_AT_ONCE);
     const streams = randoms.slice(from, from + MEASURED_AT_ONCE);
-    const { terms, covariance } = scope(() => {
+    const { terms, covariance, features } = scope(() => {
       const models = measured(from, theirs.length);
       const found = columns(models, spaces, heldOut, theirs, streams);
-      const decoded = [...DIAGNOSTICS, ...openLoopColumns(models.openLoopSteps ?? [])];
-      const terms = new PendingTerms(found.covariance ? LATENT_DIAGNOSTICS : decoded, theirs.length);
+      const { openLoopSteps = [], isLatent = false } = models;
+      const names = diagnosticColumns(spaces, { decodes: models.model.decode !== undefined, isLatent });
+      const terms = new PendingTerms([...names, ...openLoopColumns(openLoopSteps)], theirs.length);
       terms.push(found.columns);
-      return { terms, covariance: found.covariance && tf.keep(found.covariance) };
+      const { covariance, features } = found;
+      return {
+        terms,
+        covariance: covariance && tf.keep(covariance),
+        features: features && tf.keep(features),
+      };
     });
     const [drained] = await terms.drain();
-    if (covariance) {
-      const ranks = await effectiveRanks(covariance);
-      covariance.dispose();
-      for (const [member, row] of drained!.entries()) row.effective_rank = ranks[member]!;
+    const ranks = covariance && (await effectiveRanks(covariance));
+    const probed = features && (await probes(features, heldOut, spaces));
+    tf.dispose([covariance, features]);
+    for (const [member, row] of drained!.entries()) {
+      rows.push({ ...row, ...(ranks && { effective_rank: ranks[member]! }), ...probed?.[member] });
     }
-    rows.push(...drained!);
   }
   return rows;
 }
@@ -119,14 +154,14 @@ function columns<State extends States>(
   heldOut: Sequences,
   own: readonly Sequences[],
   randoms: readonly RandomStream[],
-): { columns: Columns; covariance?: tf.Tensor3D } {
-  const { model, imagined } = measured;
+): { columns: Columns; covariance?: tf.Tensor3D; features?: tf.Tensor } {
+  const { model, imagined, isLatent = !model.decode, isProbed } = measured;
   const toReward = model.valueScale / spaces.rewardScale;
   const stack = (each: readonly Sequences[]) => stackSequences(each, spaces);
   const heldOutOfEach = stack(own.map(() => heldOut));
   // What following leaves behind is ten times what it gives: one at a time.
-  const onHeldOut = tf.tidy(() => follow(model, heldOutOfEach, spaces));
-  const onOwn = tf.tidy(() => follow(model, stack(own), spaces));
+  const onHeldOut = tf.tidy(() => follow(model, heldOutOfEach, spaces, isLatent));
+  const onOwn = tf.tidy(() => follow(model, stack(own), spaces, isLatent));
   const variance = tf.tensor1d(variances(heldOut.observation, spaces.observation));
   const errors = ({ squaredError }: Followed<State>, suffix: '' | '_own'): Columns =>
     squaredError
@@ -135,9 +170,7 @@ function columns<State extends States>(
           [`prediction_mse${suffix}_standardised`]: memberMean(tf.div(squaredError, variance)),
         }
       : {};
-  const ofLatents = model.decode
-    ? undefined
-    : selfPrediction(model, onHeldOut, heldOut, spaces, measured.gamma);
+  const ofLatents = isLatent ? selfPrediction(model, onHeldOut, heldOut, spaces, measured.gamma) : undefined;
   const found: Columns = {
     ...errors(onHeldOut, ''),
     ...errors(onOwn, '_own'),
@@ -157,14 +190,18 @@ function columns<State extends States>(
         continue_accuracy: continueAccuracy(model, onHeldOut, heldOutOfEach),
       }),
   };
-  return { columns: found, ...(ofLatents && { covariance: ofLatents.covariance }) };
+  return {
+    columns: found,
+    ...(ofLatents && { covariance: ofLatents.covariance }),
+    ...(isProbed && spaces.ownElements && { features: model.features(onHeldOut.states) }),
+  };
 }
 
 /** A model that has followed sequences. */
 type Followed<State extends States> = Observed<State> & {
   /** Mean over the steps taken of (s · dec(predicted) − o′)², raw units: [members, observation]; needs a decoder */
   squaredError?: tf.Tensor2D;
-  /** Mean over the steps taken of (r̂ − r)²; of a model without a decoder: [members] */
+  /** Mean over the steps taken of (r̂ − r)², where it is asked for: [members] */
   rewardError?: tf.Tensor1D;
 };
 
@@ -172,24 +209,25 @@ function follow<State extends States>(
   model: WorldModel<State>,
   sequences: Sequences,
   spaces: AgentSpaces,
+  isLatent: boolean,
 ): Followed<State> {
   const windows = toWindows(uploadBatch(sequences, spaces), spaces);
   const { states, predicted } = model.observe(windows);
   const { members } = sequences;
-  if (!model.decode) {
-    const taken = tf.tensor3d(sequences.mask, windows.reward.shape);
-    return {
-      states,
-      predicted,
-      ...(model.reward && { rewardError: rewardError(model, windows, { states, predicted }, taken, spaces) }),
-    };
-  }
+  const taken = tf.tensor3d(sequences.mask, windows.reward.shape);
+  const followed = {
+    states,
+    predicted,
+    ...(isLatent &&
+      model.reward && { rewardError: rewardError(model, windows, { states, predicted }, taken, spaces) }),
+  };
+  if (!model.decode) return followed;
   const steps = sequences.batch * sequences.time;
   const decoded = tf.mul(model.decode(predicted), tf.tensor1d([...spaces.observationScale]));
   const actual = uploadObservations(sequences.nextObservation, decoded.shape);
   const mask = tf.tensor3d(sequences.mask, [members, steps, 1]);
   const errors = tf.reshape(tf.squaredDifference(decoded, actual), [members, steps, spaces.observation]);
-  return { states, predicted, squaredError: tf.div(tf.sum(tf.mul(errors, mask), 1), tf.sum(mask, 1)) };
+  return { ...followed, squaredError: tf.div(tf.sum(tf.mul(errors, mask), 1), tf.sum(mask, 1)) };
 }
 
 /** Variance over all rows of each column: [rows, columns] -> [columns]. */

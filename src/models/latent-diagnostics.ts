@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { effectiveRank } from '../effective-rank.ts';
+import { linearProbe } from '../linear-probe.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
+import type { Row } from '../training/events.ts';
 import { memberMean, memberSum } from '../training/reduce.ts';
 import type { Sequences } from '../training/replay.ts';
 import { rollOut } from './roll-out.ts';
@@ -141,4 +143,56 @@ export async function effectiveRanks(covariance: tf.Tensor3D): Promise<number[]>
   return Array.from({ length: members }, (_, member) =>
     effectiveRank(values.subarray(member * size * size, (member + 1) * size * size), size),
   );
+}
+
+/** The columns of what a probe reads of a state, in order; none where what is observed is an image. */
+export const probeColumns = ({ ownElements }: Pick<AgentSpaces, 'ownElements'>): string[] =>
+  ownElements ? ['probe_r2', ...ownElements.map((name) => `probe_r2_${name}`)] : [];
+
+/** Of the ridge regression, per row that is fitted to: directions along which features spread less than its root tell little. */
+const PROBE_PENALTY = 1e-4;
+
+/**
+ * How much of the environment's own elements a linear function of the features tells, by `linearProbe`, fitted to every other
+ * held-out sequence from the first on and scored on those between, so that both halves have controllers of every kind and
+ * no episode in common:
+ *
+ *   probe_r2_NAME   R² of the element
+ *   probe_r2        their mean
+ *
+ * Elements that do not vary count as not there.
+ *
+ * @param features of the held-out states: [members, batch, time, features]
+ */
+export async function probes(
+  features: tf.Tensor,
+  { observation, batch, time }: Sequences,
+  spaces: AgentSpaces,
+): Promise<Row[]> {
+  const [members, size] = [features.shape[0]!, features.shape.at(-1)!];
+  const values = await features.data<'float32'>();
+  const targets = spaces.ownElements!.length;
+  const half = (member: number, parity: number) => {
+    const rows = Array.from({ length: batch * time }, (_, row) => row).filter(
+      (row) => Math.floor(row / time) % 2 === parity,
+    );
+    const pick = (from: ArrayLike<number>, width: number, count: number) =>
+      Float64Array.from({ length: rows.length * count }, (_, at) => {
+        const row = rows[Math.floor(at / count)]!;
+        return from[row * width + (at % count)]!;
+      });
+    return {
+      x: pick(values.subarray(member * batch * time * size), size, size),
+      y: pick(observation, spaces.observation, targets),
+      rows: rows.length,
+    };
+  };
+  const columns = probeColumns(spaces);
+  return Array.from({ length: members }, (_, member) => {
+    const fit = half(member, 0);
+    const told = linearProbe(fit, half(member, 1), size, targets, PROBE_PENALTY * fit.rows);
+    const known = told.filter((r2) => r2 !== null);
+    const mean = known.length > 0 ? known.reduce((sum, r2) => sum + r2, 0) / known.length : null;
+    return Object.fromEntries(columns.map((column, i) => [column, i === 0 ? mean : told[i - 1]!]));
+  });
 }

@@ -7,6 +7,8 @@ import type { ImageShape } from '../nn/convolution.ts';
 export interface AgentSpaces {
   /** Elements of an observation. */
   observation: number;
+  /** Names of those of its elements that are the environment's own, the first ones; absent where it is an image. */
+  ownElements?: readonly string[];
   /** Rows, columns and channels, where an observation is an image; absent where it is a vector. */
   image?: ImageShape;
   /** Whether its elements are integers from 0 to 255, which are kept as bytes. */
@@ -27,14 +29,17 @@ export interface AgentSpaces {
 }
 
 /** What an agent must know of an environment. */
-export function agentSpaces({ make, observationScale, rewardRange, states }: EnvironmentEntry): AgentSpaces {
+export function agentSpaces(entry: EnvironmentEntry): AgentSpaces {
+  const { make, observationNames, distractors = 0, observationScale, rewardRange, states } = entry;
   const environment = make();
   const { observationSpace, actionSpace } = environment;
   const { shape } = observationSpace;
   return {
     observation: spaceSize(observationSpace),
     ...(observationSpace.bytes && { bytes: true }),
-    ...(isImage(observationSpace) && { image: shape as ImageShape }),
+    ...(isImage(observationSpace)
+      ? { image: shape as ImageShape }
+      : { ownElements: observationNames.slice(0, observationNames.length - distractors) }),
     observationScale,
     rewardRange,
     rewardScale: Math.max(...rewardRange.map(Math.abs)) || 1,

@@ -3,7 +3,7 @@ import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/acting.ts';
 import { encodeActions } from '../../models/action-encoding.ts';
-import { DIAGNOSTICS, type MeasuredModel } from '../../models/diagnostics.ts';
+import { diagnosticColumns, type MeasuredModel } from '../../models/diagnostics.ts';
 import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
 import { type Exploration, exploration } from '../../models/exploration.ts';
 import { carriedState, carryStep, followedSize, followStep } from '../../models/following.ts';
@@ -89,7 +89,7 @@ class DreamerAgent
   readonly lossTerms = LOSS_TERMS;
   readonly carrySize;
   readonly noise: Readonly<Record<ActingMode, readonly Noise[]>>;
-  readonly diagnostics = DIAGNOSTICS;
+  readonly diagnostics;
 
   readonly #networks: Networks;
   readonly #latent: LatentFamily;
@@ -99,6 +99,7 @@ class DreamerAgent
 
   constructor(members: readonly Member<DreamerSettings>[], spaces: AgentSpaces) {
     super(members, spaces);
+    this.diagnostics = diagnosticColumns(spaces, { decodes: true, isProbed: true });
     this.#networks = networks(this.settings, spaces);
     this.#latent = latentFamily(this.settings.model);
     const { head } = this.#networks;
@@ -228,6 +229,7 @@ class DreamerAgent
     return {
       model,
       gamma: settings.gamma,
+      isProbed: true,
       imagined: {
         horizon: settings.horizon,
         head,

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/acting.ts';
 import { encodeActions } from '../../models/action-encoding.ts';
-import { DIAGNOSTICS, type MeasuredModel } from '../../models/diagnostics.ts';
+import { diagnosticColumns, type MeasuredModel } from '../../models/diagnostics.ts';
 import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
 import { type Exploration, exploration } from '../../models/exploration.ts';
 import { carryStep, followedSize, followStep } from '../../models/following.ts';
@@ -100,7 +100,10 @@ export class HaSchmidhuberAgent
     this.#exploration = amount > 0 ? exploration(spaces.actionSpace, amount) : undefined;
     this.carrySize = followedSize({ stateSizes: stateSizes(settings.model, spaces) }, spaces.actions);
     this.noise = { sampled: this.#exploration?.noise ?? [], greedy: [] };
-    this.diagnostics = [...DIAGNOSTICS, 'generations', 'step_size', ...temperatures.map(dreamColumn)];
+    this.diagnostics = [
+      ...diagnosticColumns(spaces, { decodes: true, isProbed: true }),
+      ...['generations', 'step_size', ...temperatures.map(dreamColumn)],
+    ];
     this.#acting = new Acting(members.length, spaces.observation, (inputs) => this.#decide(inputs));
     this.#fitting = new Fitting(members, this.#networks, spaces);
     this.#dreams = new Dreams<ModelWeights>({
@@ -260,7 +263,7 @@ export class HaSchmidhuberAgent
 
   protected measured(from: number, members: number): MeasuredModel<RememberedState> {
     // Nothing is discounted: there is no value.
-    return { model: this.#trained(from, members), gamma: 1 };
+    return { model: this.#trained(from, members), gamma: 1, isProbed: true };
   }
 
   override async save(): Promise<AgentState[]> {

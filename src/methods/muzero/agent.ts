@@ -2,8 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
-import { DIAGNOSTICS, type MeasuredModel } from '../../models/diagnostics.ts';
-import { LATENT_DIAGNOSTICS } from '../../models/latent-diagnostics.ts';
+import { diagnosticColumns, type MeasuredModel } from '../../models/diagnostics.ts';
 import { ModelAgent } from '../../models/model-agent.ts';
 import { policyHead } from '../../models/policy-head.ts';
 import {
@@ -73,6 +72,9 @@ interface ActingWeights {
   model: tf.Tensor2D;
 }
 
+/** What of a model is measured whether it decodes or not. */
+const MEASURED = { isLatent: true, isProbed: true } as const;
+
 const NO_NOISE = new Float32Array();
 
 /**
@@ -104,7 +106,7 @@ class MuzeroAgent
     const { model, encoder, search } = this.settings;
     const extra = extraHeads(this.settings);
     this.#networks = valueEquivalentNetworks(model, extra, encoder.channels, spaces);
-    this.diagnostics = extra.observation ? DIAGNOSTICS : LATENT_DIAGNOSTICS;
+    this.diagnostics = diagnosticColumns(spaces, { decodes: extra.observation, ...MEASURED });
     this.carrySize = spaces.actions + 1;
     this.noise = { sampled: searchNoise(search, spaces.actions), greedy: [] };
     this.trajectories = search.simulations;
@@ -216,7 +218,7 @@ class MuzeroAgent
 
   protected measured(from: number, members: number): MeasuredModel<ValueEquivalentState> {
     const weights = { model: membersOf(this.state.weights.learnt.parameters, from, members) };
-    return { model: this.#model(weights), gamma: this.settings.gamma };
+    return { model: this.#model(weights), gamma: this.settings.gamma, ...MEASURED };
   }
 
   override dispose(): void {

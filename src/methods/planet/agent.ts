@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
-import { DIAGNOSTICS, type MeasuredModel } from '../../models/diagnostics.ts';
+import { diagnosticColumns, type MeasuredModel } from '../../models/diagnostics.ts';
 import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
 import { exploration } from '../../models/exploration.ts';
 import { carriedState } from '../../models/following.ts';
@@ -64,7 +64,7 @@ class PlanetAgent
   implements ReplayAgent<StepBatch>, MayPlan, MayDream
 {
   readonly lossTerms = LOSS_TERMS;
-  readonly diagnostics = DIAGNOSTICS;
+  readonly diagnostics;
   readonly carrySize;
   readonly noise;
 
@@ -75,6 +75,7 @@ class PlanetAgent
 
   constructor(members: readonly Member<PlanetSettings>[], spaces: AgentSpaces) {
     super(members, spaces);
+    this.diagnostics = diagnosticColumns(spaces, { decodes: true, isProbed: true });
     this.#reward = scalarCode(this.settings.model.rewardHead, this.settings.twoHot);
     this.#layout = new ParameterLayout(rssmSpecs(this.settings.model, spaces, this.#reward));
     this.state = new TrainingState({
@@ -136,7 +137,7 @@ class PlanetAgent
 
   protected measured(from: number, members: number): MeasuredModel<RssmState> {
     // Nothing is discounted: there is no value.
-    return { model: this.#trained(from, members), gamma: 1 };
+    return { model: this.#trained(from, members), gamma: 1, isProbed: true };
   }
 
   override dispose(): void {

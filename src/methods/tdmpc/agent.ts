@@ -3,13 +3,12 @@ import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/acting.ts';
 import { toBox } from '../../models/action-encoding.ts';
-import type { MeasuredModel } from '../../models/diagnostics.ts';
+import { diagnosticColumns, type MeasuredModel } from '../../models/diagnostics.ts';
 import { exploration } from '../../models/exploration.ts';
 import { PAIR_NOISE } from '../../models/latent/critic.ts';
 import { type LatentModel, type LatentState, latentModel } from '../../models/latent/model.ts';
 import { type LatentNetworks, latentNetworks } from '../../models/latent/networks.ts';
 import { choiceValues } from '../../models/latent/value.ts';
-import { LATENT_DIAGNOSTICS } from '../../models/latent-diagnostics.ts';
 import { ModelAgent } from '../../models/model-agent.ts';
 import { drawNoise } from '../../models/noise.ts';
 import { type BatchTensors, toWindows, uploadBatch, type Windows } from '../../models/windows.ts';
@@ -60,7 +59,7 @@ class TdmpcAgent
   implements ReplayAgent, MayPlan
 {
   readonly lossTerms = LOSS_TERMS;
-  readonly diagnostics = LATENT_DIAGNOSTICS;
+  readonly diagnostics;
   readonly carrySize;
   readonly noise;
 
@@ -71,6 +70,7 @@ class TdmpcAgent
 
   constructor(members: readonly Member<TdmpcSettings>[], spaces: AgentSpaces) {
     super(members, spaces);
+    this.diagnostics = diagnosticColumns(spaces, { decodes: false, isProbed: true });
     const { model, critic, actor, twoHot, planner, exploration: amount } = this.settings;
     this.#networks = latentNetworks(model, critic, actor, twoHot, spaces);
     this.state = new TrainingState({
@@ -152,6 +152,7 @@ class TdmpcAgent
     return {
       model: this.#model({ ...own, ...(actor && { actor: part(actor) }) }),
       gamma: this.settings.gamma,
+      isProbed: true,
     };
   }
 

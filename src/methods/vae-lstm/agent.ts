@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
-import { DIAGNOSTICS, type MeasuredModel } from '../../models/diagnostics.ts';
+import { diagnosticColumns, type MeasuredModel } from '../../models/diagnostics.ts';
 import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
 import type { RememberedState } from '../../models/lstm-memory.ts';
 import { ModelAgent } from '../../models/model-agent.ts';
@@ -93,7 +93,7 @@ class VaeLstmAgent
   readonly latentTerms = LATENT_TERMS;
   readonly carrySize = 0;
   readonly noise;
-  readonly diagnostics = DIAGNOSTICS;
+  readonly diagnostics;
 
   readonly #networks: Networks;
   readonly #encoderLayout: ParameterLayout;
@@ -105,6 +105,7 @@ class VaeLstmAgent
 
   constructor(members: readonly Member<VaeLstmSettings>[], spaces: AgentSpaces) {
     super(members, spaces);
+    this.diagnostics = diagnosticColumns(spaces, { decodes: true, isProbed: true });
     this.#networks = networks(this.settings, spaces);
     this.#encoderLayout = this.#networks.model.only('encoder');
     const { head } = this.#networks;
@@ -259,6 +260,7 @@ class VaeLstmAgent
     return {
       model,
       gamma,
+      isProbed: true,
       imagined: {
         horizon,
         head: this.#networks.head,
