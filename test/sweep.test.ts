@@ -152,7 +152,7 @@ describe('the cells of a sweep', () => {
     );
   });
 
-  test('the shipped sweeps are the dream critic with one key changed, Dreamer with a few, or Dyna in a maze', () => {
+  test('the shipped sweeps are the dream critic with one key changed, Dreamer or deep Dyna with a few, or Dyna in a maze', () => {
     const dream = loadExperiment({ file: 'dream.yaml', text: 'method: vae-lstm\n' });
     const wanted = {
       lambda: ['lambda', [0, 0.1, 0.25, 0.5, 1, 2]],
@@ -160,16 +160,21 @@ describe('the cells of a sweep', () => {
       horizon: ['horizon', [5, 10, 15, 25]],
     } as const;
     const files = readdirSync(new URL('configs/sweeps', root)).sort();
-    const ofDreamer = ['dreamer-observations.yaml', 'dreamer-shaping.yaml'];
+    const withFew = {
+      'deep-dyna.yaml': 'deep-dyna',
+      'dreamer-observations.yaml': 'dreamer',
+      'dreamer-shaping.yaml': 'dreamer',
+    } as const;
     const ofDyna = ['blocking-maze.yaml', 'dyna-maze.yaml', 'shortcut-maze.yaml'];
-    assert.deepEqual(files, ['beta.yaml', ...ofDreamer, 'horizon.yaml', 'lambda.yaml', ...ofDyna].sort());
-    const dreamer = loadExperiment({ file: 'v3.yaml', text: 'method: dreamer\n' });
-    for (const file of ofDreamer) {
+    const ofDream = Object.keys(wanted).map((name) => `${name}.yaml`);
+    assert.deepEqual(files, [...ofDream, ...Object.keys(withFew), ...ofDyna].sort());
+    for (const [file, method] of Object.entries(withFew)) {
       const text = readFileSync(new URL(`configs/sweeps/${file}`, root), 'utf8');
       const { base, cells } = loadSweep({ file, text });
-      const { name, seeds, steps } = base;
-      assert.deepEqual(base, { ...dreamer, name, seeds, steps });
-      assert.ok(cells.length >= 2 && cells.every(({ experiment }) => experiment.method === 'dreamer'));
+      const defaults = loadExperiment({ file, text: `method: ${method}\n` });
+      const { name, seeds, steps, logEvery, evaluation } = base;
+      assert.deepEqual(base, { ...defaults, name, seeds, steps, logEvery, evaluation });
+      assert.ok(cells.length >= 2 && cells.every(({ experiment }) => experiment.method === method));
     }
     for (const file of ofDyna) {
       const { base, cells } = loadSweep({

@@ -140,11 +140,30 @@ export function settingsTitle(settings: CellSettings): string {
     .join(', ');
 }
 
-/** Arms that are spelt in capitals. */
-const abbreviations = new Set(['ppo', 'sac', 'dqn']);
+/** How the authors of a method spell it; a longer name stands before a shorter one that it begins with. */
+const spellings: readonly (readonly [arm: string, title: string])[] = [
+  ['deep-dyna', 'Deep Dyna'],
+  ['dqn', 'DQN'],
+  ['dyna-q-plus', 'Dyna-Q+'],
+  ['dyna-q', 'Dyna-Q'],
+  ['efficientzero', 'EfficientZero'],
+  ['gumbel-muzero', 'Gumbel MuZero'],
+  ['ha-schmidhuber', 'Ha and Schmidhuber'],
+  ['mbpo', 'MBPO'],
+  ['muzero', 'MuZero'],
+  ['pets', 'PETS'],
+  ['planet', 'PlaNet'],
+  ['ppo', 'PPO'],
+  ['q-learning', 'Q-learning'],
+  ['sac', 'SAC'],
+  ['simple', 'SimPLe'],
+  ['tdmpc-v1', 'TD-MPC'],
+  ['tdmpc-v2', 'TD-MPC2'],
+];
 
-/** `dream-critic` -> `Dream critic`, `ppo` -> `PPO`. */
+/** `dream-critic` -> `Dream critic`, `tdmpc-v2-unshaped` -> `TD-MPC2 unshaped`. */
 export function armTitle(arm: string): string {
-  if (abbreviations.has(arm)) return arm.toUpperCase();
-  return arm.charAt(0).toUpperCase() + arm.slice(1).replaceAll('-', ' ');
+  const spelt = spellings.find(([name]) => arm === name || arm.startsWith(`${name}-`));
+  const [name, title] = spelt ?? [arm.slice(0, 1), arm.slice(0, 1).toUpperCase()];
+  return title + arm.slice(name.length).replaceAll('-', ' ');
 }
