@@ -26,8 +26,8 @@ export function registerCompiler(engine: string, compile: Compile): void {
  */
 export class Compiled<Inputs extends object, Results extends object> {
   readonly #f: (inputs: Inputs) => Results;
-  /** By the inputs' shapes, with results of the form that the function gives. */
-  readonly #programs = new Map<string, { program: Program; form: Results }>();
+  /** With the inputs that each is for, and results of the form that the function gives. */
+  readonly #programs: { given: Shaped[]; program: Program; form: Results }[] = [];
 
   constructor(f: (inputs: Inputs) => Results) {
     this.#f = f;
@@ -37,45 +37,60 @@ export class Compiled<Inputs extends object, Results extends object> {
     const compile = compilers.get(tf.getBackend());
     if (!compile) return this.#f(inputs);
     const tensors = tensorsOf(inputs);
-    const key = tensors.map(({ dtype, shape }) => `${dtype}[${shape}]`).join();
-    const known = this.#programs.get(key) ?? this.#compile(compile, inputs);
-    this.#programs.set(key, known);
     // The first time as well: a program may round otherwise than its operations one by one, and a resumed run must not.
-    return replaceTensors(known.form, known.program.run(tensors));
+    const { form, program } =
+      this.#programs.find(({ given }) => areAlike(given, tensors)) ?? this.#compile(compile, inputs, tensors);
+    return replaceTensors(form, program.run(tensors));
   }
 
   /** Frees what the engine keeps of it. */
   dispose(): void {
-    for (const { program } of this.#programs.values()) program.dispose();
-    this.#programs.clear();
+    for (const { program } of this.#programs.splice(0)) program.dispose();
   }
 
-  #compile(compile: Compile, inputs: Inputs): { program: Program; form: Results } {
+  #compile(compile: Compile, inputs: Inputs, tensors: tf.Tensor[]): { program: Program; form: Results } {
     const forms: Results[] = [];
     const program = compile((given) => {
       const results = this.#f(replaceTensors(inputs, given));
       forms.push(results);
       return tensorsOf(results);
-    }, tensorsOf(inputs));
-    return { program, form: forms.at(-1)! };
+    }, tensors);
+    const given = tensors.map(({ dtype, shape }) => ({ dtype, shape }));
+    const compiled = { given, program, form: forms.at(-1)! };
+    this.#programs.push(compiled);
+    return compiled;
   }
 }
 
-/** The tensors of nested objects, in a fixed order. */
-function tensorsOf(tree: object): tf.Tensor[] {
-  return Object.values(tree).flatMap((value) => {
-    if (value instanceof tf.Tensor) return [value];
-    return value ? tensorsOf(value) : [];
+/** What a program's memory depends on. */
+type Shaped = Pick<tf.Tensor, 'dtype' | 'shape'>;
+
+/** Whether tensors are of these types and shapes. */
+const areAlike = (given: readonly Shaped[], tensors: readonly tf.Tensor[]): boolean =>
+  given.length === tensors.length &&
+  given.every(({ dtype, shape }, i) => {
+    const tensor = tensors[i]!;
+    return tensor.dtype === dtype && tf.util.arraysEqual(tensor.shape, shape);
   });
+
+/** The tensors of nested objects, in a fixed order. */
+function tensorsOf(tree: object, found: tf.Tensor[] = []): tf.Tensor[] {
+  for (const value of Object.values(tree)) {
+    if (value instanceof tf.Tensor) found.push(value);
+    else if (typeof value === 'object' && value !== null) tensorsOf(value, found);
+  }
+  return found;
 }
 
 /** The same nested objects with other tensors, given in the order of `tensorsOf`. */
-function replaceTensors<Tree extends object>(tree: Tree, tensors: tf.Tensor[]): Tree {
-  const rest = [...tensors];
+function replaceTensors<Tree extends object>(tree: Tree, tensors: readonly tf.Tensor[]): Tree {
+  let next = 0;
   const replace = (value: unknown): unknown => {
-    if (value instanceof tf.Tensor) return rest.shift();
+    if (value instanceof tf.Tensor) return tensors[next++];
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, replace(inner)]));
+    const replaced: Record<string, unknown> = Array.isArray(value) ? ([] as never) : {};
+    for (const [key, inner] of Object.entries(value)) replaced[key] = replace(inner);
+    return replaced;
   };
   return replace(tree) as Tree;
 }

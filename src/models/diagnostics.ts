@@ -6,7 +6,7 @@ import type { Noise } from '../training/acting.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import type { Row } from '../training/events.ts';
 import type { Observations } from '../training/observations.ts';
-import { PendingTerms } from '../training/pending-terms.ts';
+import { PendingTerms, stackTerms } from '../training/pending-terms.ts';
 import { memberMean, memberSum } from '../training/reduce.ts';
 import { type Sequences, stackSequences } from '../training/replay.ts';
 import {
@@ -106,7 +106,7 @@ export async function diagnose<State extends States>(
       const { openLoopSteps = [], isLatent = false } = models;
       const names = diagnosticColumns(spaces, { decodes: models.model.decode !== undefined, isLatent });
       const terms = new PendingTerms([...names, ...openLoopColumns(openLoopSteps)], theirs.length);
-      terms.push(found.columns);
+      terms.push(stackTerms(found.columns));
       const { covariance, features } = found;
       return {
         terms,

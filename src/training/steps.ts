@@ -6,6 +6,7 @@ import type { AgentState } from './agent.ts';
 import { agentSpaces } from './agent-spaces.ts';
 import type { Step } from './collector.ts';
 import { observationColumn } from './observations.ts';
+import type { StackedTerms } from './pending-terms.ts';
 import type { StepSpaces } from './replay.ts';
 import { type Experience, type LearningActor, ReplayLearner, type ReplaySettings } from './replay-learner.ts';
 import { flags, numbers, Ring, vectors } from './ring.ts';
@@ -212,7 +213,7 @@ export async function updateRemembering<Weights, Stream extends string, Term ext
   batch: StepBatch,
   compute: (weights: Weights) => {
     weights: Weights;
-    terms: Partial<Record<Term, tf.Tensor>>;
+    terms: StackedTerms<Term>;
     memory: tf.Tensor;
   },
 ): Promise<void> {

@@ -3,7 +3,7 @@ import { scope } from '../engine/scope.ts';
 import { RandomStream } from '../random/stream.ts';
 import type { AgentState } from './agent.ts';
 import type { Row } from './events.ts';
-import { PendingTerms } from './pending-terms.ts';
+import { PendingTerms, type StackedTerms } from './pending-terms.ts';
 import { loadWeights, type NamedWeights, saveWeights } from './weights.ts';
 
 /** How an agent's weights are named: in a fixed order, in which they are saved, loaded and disposed of. */
@@ -71,7 +71,7 @@ export class TrainingState<Weights, Stream extends string, Term extends string> 
     compute: (weights: Weights) => {
       weights: Weights;
       /** Undefined: nothing that is reported has been learnt. */
-      terms: Partial<Record<Term, tf.Tensor>> | undefined;
+      terms: StackedTerms<Term> | undefined;
     },
   ): void {
     const previous = this.#names.named(this.#weights);

@@ -3,13 +3,21 @@ import { size } from '../size.ts';
 import type { Addon, Values } from './addon.ts';
 import { type Call, missing, type Output } from './kernel.ts';
 
-/** A tensor's memory. */
-interface Held {
+/** A tensor's memory: what tfjs knows a tensor's values by, so that nothing is looked up on the way to them. */
+class Held {
+  /** 0 once it is freed. */
   address: number;
-  dtype: tf.DataType;
-  elements: number;
+  readonly dtype: tf.DataType;
+  readonly elements: number;
   /** How many tensors share it. */
   holders: number;
+
+  constructor(address: number, dtype: tf.DataType, elements: number, holders: number) {
+    this.address = address;
+    this.dtype = dtype;
+    this.elements = elements;
+    this.holders = holders;
+  }
 }
 
 /** How tfjs's types stand in memory. */
@@ -24,7 +32,10 @@ function arrayOf(dtype: tf.DataType): (typeof arrays)[keyof typeof arrays] {
 /** TensorFlow.js's storage in the addon's memory: on cache lines of their own, freed as soon as no tensor holds them. */
 export class NativeBackend extends tf.KernelBackend {
   readonly addon: Addon;
-  readonly #held: tf.DataStorage<Held>;
+  /** Memory of tensors that another backend made, by what that one knows them by. */
+  readonly #moved: tf.DataStorage<Held>;
+  /** How many pieces of memory are held. */
+  #count = 0;
   /** The addon's kernels, in the order of their numbers. */
   readonly kernelNames: readonly string[];
   readonly #kernels: ReadonlyMap<string, number>;
@@ -35,7 +46,7 @@ export class NativeBackend extends tf.KernelBackend {
   constructor(addon: Addon, instructionSet: number) {
     super();
     this.addon = addon;
-    this.#held = new tf.DataStorage(this, tf.engine());
+    this.#moved = new tf.DataStorage(this, tf.engine());
     this.kernelNames = addon.use(instructionSet);
     this.#kernels = new Map(this.kernelNames.map((name, number) => [name, number]));
   }
@@ -48,7 +59,7 @@ export class NativeBackend extends tf.KernelBackend {
   }
 
   address(dataId: object): number {
-    return this.#held.get(dataId).address;
+    return this.#held(dataId).address;
   }
 
   /** Has the addon compute one call, in memory that is there. */
@@ -69,9 +80,7 @@ export class NativeBackend extends tf.KernelBackend {
 
   /** A new tensor, not initialised. @throws RangeError where there is no memory */
   makeOutput(shape: number[], dtype: tf.DataType): tf.TensorInfo {
-    const dataId = {};
-    this.#hold(dataId, size(shape), dtype, 1);
-    return { dataId, shape, dtype };
+    return { dataId: this.#hold(size(shape), dtype, 1), shape, dtype };
   }
 
   /** New tensors that `fill` fills. Where that or the memory for one of them fails, none is left. */
@@ -88,9 +97,9 @@ export class NativeBackend extends tf.KernelBackend {
   }
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
-    const { dataId } = this.makeOutput(shape, dtype);
-    this.#fill(dataId, values);
-    return dataId;
+    const held = this.#hold(size(shape), dtype, 1);
+    this.#fill(held, values);
+    return held;
   }
 
   override move(
@@ -100,12 +109,13 @@ export class NativeBackend extends tf.KernelBackend {
     dtype: tf.DataType,
     refCount: number,
   ): void {
-    this.#hold(dataId, size(shape), dtype, refCount);
-    this.#fill(dataId, values);
+    const held = this.#hold(size(shape), dtype, refCount);
+    this.#fill(held, values);
+    this.#moved.set(dataId, held);
   }
 
   override readSync(dataId: object): Values {
-    const { address, dtype, elements } = this.#held.get(dataId);
+    const { address, dtype, elements } = this.#held(dataId);
     const values = new (arrayOf(dtype))(elements);
     this.addon.read(address, values);
     return values;
@@ -116,25 +126,27 @@ export class NativeBackend extends tf.KernelBackend {
   }
 
   override disposeData(dataId: object, force = false): boolean {
-    if (!this.#held.has(dataId)) return true;
-    const held = this.#held.get(dataId);
+    const held = this.#find(dataId);
+    if (!held) return true;
     held.holders--;
     if (!force && held.holders > 0) return false;
     this.addon.release(held.address);
-    this.#held.delete(dataId);
+    held.address = 0;
+    this.#moved.delete(dataId);
+    this.#count--;
     return true;
   }
 
   override incRef(dataId: object): void {
-    this.#held.get(dataId).holders++;
+    this.#held(dataId).holders++;
   }
 
   override refCount(dataId: object): number {
-    return this.#held.has(dataId) ? this.#held.get(dataId).holders : 0;
+    return this.#find(dataId)?.holders ?? 0;
   }
 
   override numDataIds(): number {
-    return this.#held.numDataIds();
+    return this.#count;
   }
 
   override memory(): { unreliable: boolean } {
@@ -151,15 +163,26 @@ export class NativeBackend extends tf.KernelBackend {
 
   override dispose(): void {}
 
-  #hold(dataId: object, elements: number, dtype: tf.DataType, holders: number): void {
+  #hold(elements: number, dtype: tf.DataType, holders: number): Held {
     const bytes = elements * arrayOf(dtype).BYTES_PER_ELEMENT;
     const address = this.addon.allocate(bytes);
     if (address === 0) throw new RangeError(`allocation failed: ${bytes} bytes of memory`);
-    this.#held.set(dataId, { address, dtype, elements, holders });
+    this.#count++;
+    return new Held(address, dtype, elements, holders);
   }
 
-  #fill(dataId: object, values: tf.BackendValues): void {
-    const { address, dtype, elements } = this.#held.get(dataId);
+  /** The memory of a tensor, which is moved here if another backend has it. */
+  #held(dataId: object): Held {
+    return this.#find(dataId) ?? this.#moved.get(dataId);
+  }
+
+  /** The same if it is here; memory that was freed has become another backend's. */
+  #find(dataId: object): Held | undefined {
+    if (dataId instanceof Held && dataId.address !== 0) return dataId;
+    return this.#moved.has(dataId) ? this.#moved.get(dataId) : undefined;
+  }
+
+  #fill({ address, dtype, elements }: Held, values: tf.BackendValues): void {
     const array = arrayOf(dtype);
     const given = values instanceof array ? values : array.from(values as ArrayLike<number>);
     tf.util.assert(given.length === elements, () => `${given.length} values for a tensor of ${elements}`);

@@ -25,25 +25,28 @@ export const compile: Compile = (f, inputs) => {
   );
   const words = encode(backend, recording, steps, inputs, owned);
   const program = backend.addon.compile(Float64Array.from(words));
+  const ownForms = own.map(({ info }) => info);
+  const taken = new Set<number>();
+  const wanted = results.map(({ value, info: { shape, dtype } }) => {
+    const index = owned.get(value);
+    // The first tensor holds what the program made; every further one, and one of a constant or an input, once more.
+    const isHeld = index !== undefined && !taken.has(value);
+    taken.add(value);
+    return { value, index, isHeld, shape, dtype };
+  });
   const inputAddresses = new Float64Array(inputs.length);
   const resultAddresses = new Float64Array(own.length);
   return {
-    run: (given) => {
-      for (const [i, { dataId }] of given.entries()) inputAddresses[i] = backend.address(dataId);
-      const outputs = backend.makeOutputs(
-        own.map(({ info }) => info),
-        (outputs) => {
-          for (const [i, { dataId }] of outputs.entries()) resultAddresses[i] = backend.address(dataId);
-          backend.addon.run(program, inputAddresses, resultAddresses);
-        },
-      );
-      const taken = new Set<number>();
-      return results.map(({ value, info: { shape, dtype } }) => {
-        const index = owned.get(value);
+    run: (inputs) => {
+      for (const [i, { dataId }] of inputs.entries()) inputAddresses[i] = backend.address(dataId);
+      const outputs = backend.makeOutputs(ownForms, (outputs) => {
+        for (const [i, { dataId }] of outputs.entries()) resultAddresses[i] = backend.address(dataId);
+        backend.addon.run(program, inputAddresses, resultAddresses);
+      });
+      return wanted.map(({ value, index, isHeld, shape, dtype }) => {
         const dataId =
-          index === undefined ? (constants.get(value) ?? given[value]!.dataId) : outputs[index]!.dataId;
-        if (index === undefined || taken.has(value)) backend.incRef(dataId);
-        taken.add(value);
+          index === undefined ? (constants.get(value) ?? inputs[value]!.dataId) : outputs[index]!.dataId;
+        if (!isHeld) backend.incRef(dataId);
         return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype }, backend);
       });
     },

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
 import { Acting } from '../../models/acting.ts';
 import { encodeActions } from '../../models/action-encoding.ts';
 import type { TransitionTensors } from '../../models/transitions.ts';
@@ -8,6 +7,7 @@ import type { ActingMode, Decision, Situation } from '../../training/acting.ts';
 import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import { compiledUpdate } from '../../training/pending-terms.ts';
 import { scheduleAt } from '../../training/schedule.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { EPSILON_GREEDY_NOISE, epsilonGreedy } from './epsilon-greedy.ts';
@@ -95,7 +95,7 @@ export class ValueLearner {
     );
   }
 
-  readonly #update = new Compiled(({ weights, transitions, scalars, correction }: UpdateInputs) => {
+  readonly #update = compiledUpdate(({ weights, transitions, scalars, correction }: UpdateInputs) => {
     const { action: taken } = transitions;
     const action = taken.dtype === 'int32' ? encodeActions(this.#spaces.actionSpace, taken) : taken;
     return learn(this.values, weights, { ...transitions, action }, correction, scalars, this.#settings);

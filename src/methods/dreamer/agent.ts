@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/acting.ts';
 import { encodeActions } from '../../models/action-encoding.ts';
@@ -29,6 +28,7 @@ import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { warmedUp } from '../../training/optimise.ts';
+import { compiledUpdate } from '../../training/pending-terms.ts';
 import type { Sequences } from '../../training/replay.ts';
 import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { learnFromSteps, type StepBatch, updateRemembering } from '../../training/steps.ts';
@@ -191,7 +191,7 @@ class DreamerAgent
     );
   }
 
-  readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
+  readonly #update = compiledUpdate(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
     const settings = this.settings;
     const windows = toStepWindows(batch, this.spaces, settings.model);
     const gradient = gradients(this.#networks, settings, this.spaces, weights, windows, noise, scalars);

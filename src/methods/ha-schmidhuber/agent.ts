@@ -20,6 +20,7 @@ import type { AgentState, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberPart } from '../../training/member-part.ts';
+import { type StackedTerms, stackTerms } from '../../training/pending-terms.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
@@ -177,10 +178,12 @@ export class HaSchmidhuberAgent
   async evolve(starts: Float32Array): Promise<void> {
     if (!this.#evolutions.every(({ isOver }) => isOver)) await this.#nextGeneration(starts);
     const reports = this.#evolutions.map(({ report }) => report!);
-    this.#adoptMeans(() => ({
-      population_return: tf.tensor1d(reports.map(({ population }) => population)),
-      best_return: tf.tensor1d(reports.map(({ best }) => best)),
-    }));
+    this.#adoptMeans(() =>
+      stackTerms({
+        population_return: tf.tensor1d(reports.map(({ population }) => population)),
+        best_return: tf.tensor1d(reports.map(({ best }) => best)),
+      }),
+    );
   }
 
   async #nextGeneration(starts: Float32Array): Promise<void> {
@@ -216,7 +219,7 @@ export class HaSchmidhuberAgent
   }
 
   /** @param terms what an update of it reports; undefined: it is none */
-  #adoptMeans(terms: () => Partial<Record<LossTerm, tf.Tensor>> | undefined): void {
+  #adoptMeans(terms: () => StackedTerms<LossTerm> | undefined): void {
     const means = this.#evolutions.flatMap((evolution) => [...evolution.mean]);
     this.state.update((weights) => ({
       weights: { ...cloned(weights), controller: tf.tensor2d(means, weights.controller.shape) },

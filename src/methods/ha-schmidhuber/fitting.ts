@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
+import type { Compiled } from '../../engine/compiled.ts';
 import { type BatchTensors, toWindows, uploadBatch } from '../../models/windows.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import { compiledUpdate, type Stacked } from '../../training/pending-terms.ts';
 import type { Batch } from '../../training/replay.ts';
 import type { Networks } from './networks.ts';
 import type { HaSchmidhuberSettings } from './settings.ts';
@@ -25,8 +26,8 @@ interface Inputs {
 export class Fitting {
   readonly #members: readonly Member<HaSchmidhuberSettings>[];
   readonly #spaces: AgentSpaces;
-  readonly #vae: Compiled<Inputs, Updated>;
-  readonly #rnn: Compiled<Inputs, Updated>;
+  readonly #vae: Compiled<Inputs, Stacked<Updated>>;
+  readonly #rnn: Compiled<Inputs, Stacked<Updated>>;
 
   constructor(
     members: readonly Member<HaSchmidhuberSettings>[],
@@ -36,13 +37,13 @@ export class Fitting {
     const { settings } = members[0]!;
     this.#members = members;
     this.#spaces = spaces;
-    this.#vae = new Compiled(({ learnt, batch, noise, correction, learningRate }) => {
+    this.#vae = compiledUpdate(({ learnt, batch, noise, correction, learningRate }) => {
       const { observation } = toWindows(batch, spaces);
       const [members, rows] = observation.shape;
       const single = tf.reshape(observation, [members, rows, -1]);
       return learnVae(vae!, settings, learnt, single, noise!, correction, learningRate);
     });
-    this.#rnn = new Compiled(({ learnt, vae: fixed, batch, noise, correction, learningRate }) =>
+    this.#rnn = compiledUpdate(({ learnt, vae: fixed, batch, noise, correction, learningRate }) =>
       learnRnn(
         rnn,
         settings,
@@ -62,7 +63,7 @@ export class Fitting {
    * @param noise of z: [members, batch, latent]
    * @param update number of this update of V, from 1
    */
-  vae(learnt: Learnt, batch: Batch, noise: tf.Tensor, update: number): Updated {
+  vae(learnt: Learnt, batch: Batch, noise: tf.Tensor, update: number): Stacked<Updated> {
     return this.#vae.run({
       ...this.#common(batch, update),
       learnt,
@@ -76,7 +77,7 @@ export class Fitting {
    * @param noise of z, then of z′: [members, batch, 2 · time, latent]; undefined without V
    * @param update number of this update of M, from 1
    */
-  rnn({ vae, rnn }: Weights, batch: Batch, noise: tf.Tensor | undefined, update: number): Updated {
+  rnn({ vae, rnn }: Weights, batch: Batch, noise: tf.Tensor | undefined, update: number): Stacked<Updated> {
     return this.#rnn.run({
       ...this.#common(batch, update),
       learnt: rnn,

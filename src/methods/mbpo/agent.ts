@@ -18,6 +18,7 @@ import type { PlannerSettings } from '../../planning/settings.ts';
 import type { Decision, Situation } from '../../training/acting.ts';
 import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { addTerms } from '../../training/pending-terms.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import type { ReplayAgent } from '../../training/replay-learner.ts';
 import { scheduleAt } from '../../training/schedule.ts';
@@ -166,7 +167,7 @@ class MbpoAgent
       const [, passes, error, length] = tf.unstack(before.fit, 1);
       return {
         weights: { ...before, actorCritic: weights },
-        terms: { ...terms, model_error: error!, model_passes: passes!, roll_out_length: length! },
+        terms: addTerms(terms, { model_error: error!, model_passes: passes!, roll_out_length: length! }),
       };
     });
   }

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
 import { diagnosticColumns, type MeasuredModel } from '../../models/diagnostics.ts';
@@ -31,6 +30,7 @@ import type { Member, Method } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memberPart } from '../../training/member-part.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import { compiledUpdate } from '../../training/pending-terms.ts';
 import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { scheduleAt } from '../../training/schedule.ts';
 import { TrainingState } from '../../training/training-state.ts';
@@ -179,7 +179,7 @@ class MuzeroAgent
     error.dispose();
   }
 
-  readonly #update = new Compiled(({ weights, batch, scalars, correction }: UpdateInputs) => {
+  readonly #update = compiledUpdate(({ weights, batch, scalars, correction }: UpdateInputs) => {
     const context = { networks: this.#networks, settings: this.settings, spaces: this.spaces };
     return learn(context, weights, batch, correction, scalars);
   });

@@ -1,5 +1,4 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { diagnosticColumns, type MeasuredModel } from '../../models/diagnostics.ts';
 import { type DreamedStep, type DreamPlan, dream, type MayDream } from '../../models/dreams.ts';
@@ -23,6 +22,7 @@ import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { warmedUp } from '../../training/optimise.ts';
+import { compiledUpdate } from '../../training/pending-terms.ts';
 import type { Sequences } from '../../training/replay.ts';
 import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { learnFromSteps, type StepBatch, updateRemembering } from '../../training/steps.ts';
@@ -117,7 +117,7 @@ class PlanetAgent
     );
   }
 
-  readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) =>
+  readonly #update = compiledUpdate(({ weights, batch, noise, scalars, correction }: UpdateInputs) =>
     learn(
       this.#layout,
       this.#reward,

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { Member } from '../../training/agent.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import { compiledUpdate } from '../../training/pending-terms.ts';
 import { scheduleAt } from '../../training/schedule.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { initialWeights, type Networks, namedWeights, type Weights, weightsFrom } from './networks.ts';
@@ -90,7 +90,7 @@ export class Improvement {
     return made;
   }
 
-  readonly #update = new Compiled(({ weights, transitions, rows, scalars, correction }: UpdateInputs) => {
+  readonly #update = compiledUpdate(({ weights, transitions, rows, scalars, correction }: UpdateInputs) => {
     const { gradient, parts } = gradients(
       this.networks,
       weights.parameters,

@@ -24,6 +24,7 @@ import type { AgentState, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import { compiledUpdate } from '../../training/pending-terms.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import { lambdaReturn } from '../../training/returns.ts';
 import { TrainingState } from '../../training/training-state.ts';
@@ -131,8 +132,9 @@ class SimpleAgent
     });
   }
 
-  readonly #fit = new Compiled(({ batch, ...inputs }: Omit<FitInputs, 'windows'> & { batch: BatchTensors }) =>
-    fit(this.#layout, this.settings, this.spaces, { ...inputs, windows: toWindows(batch, this.spaces) }),
+  readonly #fit = compiledUpdate(
+    ({ batch, ...inputs }: Omit<FitInputs, 'windows'> & { batch: BatchTensors }) =>
+      fit(this.#layout, this.settings, this.spaces, { ...inputs, windows: toWindows(batch, this.spaces) }),
   );
 
   improve(starts: Float32Array, step: number, update: number): number {

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting, type DecisionInputs, type DecisionTensors } from '../../models/acting.ts';
 import { toBox } from '../../models/action-encoding.ts';
@@ -19,6 +18,7 @@ import type { ActingMode, Decision, PolicyName, Situation } from '../../training
 import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import { compiledUpdate } from '../../training/pending-terms.ts';
 import type { Batch } from '../../training/replay.ts';
 import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { TrainingState } from '../../training/training-state.ts';
@@ -132,7 +132,7 @@ class TdmpcAgent
     );
   }
 
-  readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
+  readonly #update = compiledUpdate(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
     const context = { networks: this.#networks, settings: this.settings, spaces: this.spaces };
     const scaled = toWindows(batch, this.spaces);
     const { scaledRewards } = this.settings.model;

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
 import { diagnosticColumns, type MeasuredModel } from '../../models/diagnostics.ts';
@@ -19,6 +18,7 @@ import type { InspectedUpdate, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import { compiledUpdate } from '../../training/pending-terms.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import { scheduleAt } from '../../training/schedule.ts';
@@ -166,7 +166,7 @@ class VaeLstmAgent
     });
   }
 
-  readonly #update = new Compiled(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
+  readonly #update = compiledUpdate(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
     const settings = this.settings;
     const { posterior, starts, action } = noise;
     const gradient = gradients(

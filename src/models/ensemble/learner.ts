@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
 import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import { compiledUpdate } from '../../training/pending-terms.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
 import { type FittedWeights, fittedNames, initialFitted, type LearntModel } from '../fitted-weights.ts';
@@ -75,17 +75,18 @@ export class EnsembleLearner {
     });
   }
 
-  readonly #update = new Compiled(({ weights, batch, standardisation, scalars, correction }: UpdateInputs) =>
-    fitEnsemble(
-      this.#layout,
-      this.#settings,
-      this.#spaces,
-      weights,
-      toWindows(batch, this.#spaces),
-      standardisation,
-      correction,
-      scalars,
-    ),
+  readonly #update = compiledUpdate(
+    ({ weights, batch, standardisation, scalars, correction }: UpdateInputs) =>
+      fitEnsemble(
+        this.#layout,
+        this.#settings,
+        this.#spaces,
+        weights,
+        toWindows(batch, this.#spaces),
+        standardisation,
+        correction,
+        scalars,
+      ),
   );
 
   /** The weights of all members as they stand. */

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { Compiled } from '../../engine/compiled.ts';
+import type { Compiled } from '../../engine/compiled.ts';
 import type { BoxSpace } from '../../envs/spaces.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { RandomStream } from '../../random/stream.ts';
@@ -7,6 +7,7 @@ import type { Decision, Noise, Situation } from '../../training/acting.ts';
 import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import { compiledUpdate, type Stacked } from '../../training/pending-terms.ts';
 import type { Batch } from '../../training/replay.ts';
 import { Acting } from '../acting.ts';
 import { encodeActions, toBox } from '../action-encoding.ts';
@@ -16,7 +17,7 @@ import { type TransitionTensors, uploadTransitions } from '../transitions.ts';
 import { initialWeights, type Networks, networks, policyOutput, type Weights } from './networks.ts';
 import { decide } from './policy.ts';
 import type { SoftActorCriticSettings } from './settings.ts';
-import { type LossTerm, learn, type MemberScalars, type UpdateNoise } from './update.ts';
+import { learn, type MemberScalars, type UpdateNoise } from './update.ts';
 
 /** Everything that an update is computed from. */
 interface UpdateInputs {
@@ -37,7 +38,7 @@ export class SoftActorCritic {
   /** The method takes no other spaces. */
   readonly #box: BoxSpace;
   readonly #acting: Acting<{ actor: tf.Tensor2D }>;
-  readonly #update: Compiled<UpdateInputs, ReturnType<typeof learn>>;
+  readonly #update: Compiled<UpdateInputs, Stacked<ReturnType<typeof learn>>>;
 
   constructor(members: readonly Member<SoftActorCriticSettings>[], spaces: AgentSpaces) {
     this.#members = members;
@@ -49,7 +50,7 @@ export class SoftActorCritic {
     this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations, noise }) => ({
       actions: this.actions(weights.actor, observations, noise),
     }));
-    this.#update = new Compiled(({ weights, transitions, noise, scalars, correction }: UpdateInputs) => {
+    this.#update = compiledUpdate(({ weights, transitions, noise, scalars, correction }: UpdateInputs) => {
       const action = encodeActions(spaces.actionSpace, transitions.action);
       const encoded = { ...transitions, action };
       return learn(this.#networks, weights, encoded, noise, correction, scalars, this.#settings);
@@ -95,7 +96,7 @@ export class SoftActorCritic {
     batch: Batch,
     streams: readonly RandomStream[],
     update: number,
-  ): { weights: Weights; terms: Record<LossTerm, tf.Tensor> } {
+  ): Stacked<ReturnType<typeof learn>> {
     const noise = () => drawNoise(actionNoise(this.#box), [batch.batch], streams);
     return this.#update.run({
       weights,
