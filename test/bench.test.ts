@@ -19,7 +19,7 @@ import { methods } from '../src/methods/index.ts';
 import { updateFlops } from '../src/methods/vae-lstm/flops.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
-import { updateParts } from '../src/training/update-parts.ts';
+import { type UpdateFlops, updateParts } from '../src/training/update-parts.ts';
 import { runInTurn, runSync } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -107,12 +107,13 @@ describe("the flops of Dreamer's update", () => {
   });
 });
 
+async function flopsOf(text: string): Promise<UpdateFlops> {
+  const experiment = timedExperiment(loadExperiment({ file: 'c.yaml', text }));
+  const { updateFlops } = await methods[experiment.method].load();
+  return updateFlops!(experiment, spacesOf(experiment));
+}
+
 test("the flops of SAC's and DQN's updates are those counted by hand", async () => {
-  const flopsOf = async (text: string) => {
-    const experiment = timedExperiment(loadExperiment({ file: 'c.yaml', text }));
-    const { updateFlops } = await methods[experiment.method].load();
-    return updateFlops!(experiment, spacesOf(experiment));
-  };
   // Multiplications per transition: actor 3·5 + 5·2 = 25, three critics of (3 + 1)·6 + 6 = 30. At o′ both are looked at,
   // at o both trained, and the critics passed forward and backward with their weights as constants.
   const sac = 'method: sac\nenvironment: Pendulum-v1\nactor: {hidden: [5]}\ncritic: {heads: 3, hidden: [6]}';
@@ -122,6 +123,27 @@ test("the flops of SAC's and DQN's updates are those counted by hand", async () 
   const dqn = 'method: dqn\ncritic: {hidden: [5]}\nreplay: {batch: 7}';
   assert.deepEqual(await flopsOf(dqn), { update: 7 * 8 * 30 });
   assert.deepEqual(await flopsOf(`${dqn}\ndouble: true`), { update: 7 * 10 * 30 });
+});
+
+test("the flops of TD-MPC's and PlaNet's updates are those counted by hand", async () => {
+  // Multiplications per row: encoder 3·5 + 5·4 = 35, dynamics (4 + 1)·6 + 6·6 + 6·4 = 90, reward and each of three
+  // heads (4 + 1)·6 + 6·6 + 6·7 = 108, actor 4·6 + 6·6 + 6·2 = 72. Windows of 2 steps, 7 of them.
+  const tdmpc = [
+    'method: tdmpc\nenvironment: Pendulum-v1\nreplay: {batch: 7, length: 2}\ntwoHot: {bins: 7, limit: 3}',
+    'model: {latent: 4, simNorm: 2, hidden: 6, encoderHidden: 5, encoderLayers: 1, continueHead: false}',
+    'critic: {heads: 3}',
+  ].join('\n');
+  const model = 6 * (7 * 35 + 14 * (90 + 108 + 3 * 108));
+  const targets = 2 * 14 * (35 + 72 + 2 * 108);
+  const actor = 21 * (6 * 72 + 4 * 2 * 108);
+  assert.deepEqual(await flopsOf(tdmpc), { update: model + targets + actor });
+  // The same encoder is trained on what comes after, too.
+  const unstopped = tdmpc.replace('model: {', 'model: {target: unstopped, ');
+  assert.deepEqual(await flopsOf(unstopped), { update: model + targets + actor + 4 * 14 * 35 });
+  // The model is Dreamer's: 4 steps, counted above.
+  const shared = dreamerConfig.split('\n').filter((line) => /^(model|twoHot|replay):/.test(line));
+  const perStep = 24 + 152 + 80 + 75 + 84 + 66 + 102;
+  assert.deepEqual(await flopsOf(['method: planet', ...shared].join('\n')), { update: 6 * 4 * perStep });
 });
 
 test('an arm that is the baseline has no other arm beside it', () => {

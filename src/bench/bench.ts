@@ -23,7 +23,7 @@ const peerFile = (name: string) => fileURLToPath(new URL(`../../bench/${name}_pe
 
 /** The peers, and the methods whose update each has. */
 const peers: Readonly<Record<string, readonly MethodName[]>> = {
-  jax: ['vae-lstm', 'dreamer'],
+  jax: ['vae-lstm', 'dreamer', 'tdmpc'],
   torch: ['vae-lstm'],
 };
 /** Multiplies matrices with numpy and nothing else: often the best sgemm at hand. */

@@ -24,6 +24,7 @@ import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.t
 import { TrainingState } from '../../training/training-state.ts';
 import { learnFromTransitions } from '../../training/transitions.ts';
 import { membersOf } from '../../training/weights.ts';
+import { updateFlops } from './flops.ts';
 import type { TdmpcSettings } from './settings.ts';
 import { LOSS_TERMS, type LossTerm, learn, type MemberScalars, type UpdateNoise } from './update.ts';
 import { byGroup, initialWeights, layoutOf, namedWeights, type Weights, weightsFrom } from './weights.ts';
@@ -32,6 +33,7 @@ import { byGroup, initialWeights, layoutOf, namedWeights, type Weights, weightsF
 export const tdmpc = {
   create: (members: readonly Member<TdmpcSettings>[], spaces: AgentSpaces): TdmpcAgent =>
     new TdmpcAgent(members, spaces),
+  updateFlops,
 };
 
 /** Heads and actions of the targets, and of the actor's loss. */
