@@ -58,6 +58,7 @@ const windows = (): Unrolled => ({
   action: second(losses.actions.map((row) => row.map((a) => [1 - a, a]))) as tf.Tensor4D,
   reward: second(fromFirst(0, losses.rewardTargets)) as tf.Tensor3D,
   rewardKnown: second(fromFirst(0, losses.rewardMask)) as tf.Tensor3D,
+  goesOn: second(fromFirst(1, losses.consistencyMask)) as tf.Tensor3D,
   value: second(losses.valueTargets) as tf.Tensor3D,
   valueKnown: second(losses.valueMask) as tf.Tensor3D,
   policy: second(losses.policyTargets) as tf.Tensor4D,
@@ -105,12 +106,7 @@ for (const engine of processorEngines) {
         tf.tidy(() => {
           const settings: MuzeroSettings = muzeroSettings.parse({
             predict: config.weights,
-            shapesModel: Object.fromEntries(
-              (['observation', 'reward', 'value', 'policy', 'self'] as const).map((name) => [
-                name,
-                config.trunk.includes(name),
-              ]),
-            ),
+            shapesModel: config.trunk,
             halvedAtFirst: config.halfFirst,
           });
           const values = NETWORKS.flatMap((name) => losses.parameters[name].flatMap(({ w, b }) => [w, b]));
@@ -211,6 +207,10 @@ for (const engine of processorEngines) {
             ),
         ],
         ['cosine', (x) => cosineSimilarity(x, upload(normals(7, 'y', [1, 2, 4])))],
+        [
+          'cosine of two that move',
+          (x) => cosineSimilarity(x, tf.add(tf.reverse(x, 2), upload(normals(7, 'y', [1, 2, 4]))), true),
+        ],
       ];
       for (const [name, f] of cases) {
         tf.tidy(() => {
@@ -270,6 +270,7 @@ describe("MuZero's targets", () => {
         const value = found.received[k]! + (from === null ? 0 : found.discount[k]! * values[from]!);
         assert.ok(Math.abs(value - wanted.value) < 1e-9, `${what}: ${value}`);
         assert.equal(found.valueKnown[k], wanted.valueMask, what);
+        assert.equal(found.goesOn[k], Number(ended === 'truncated' || start + k < T), what);
         assert.equal(found.acted[k], wanted.policyMask, what);
         assert.equal(from, bootstrapState, what);
         if (k === 0) continue;

@@ -6,7 +6,7 @@ import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { muzero } from '../src/methods/muzero/agent.ts';
 import { SearchedSteps } from '../src/methods/muzero/replay.ts';
-import { type MuzeroSettings, muzeroSettings } from '../src/methods/muzero/settings.ts';
+import { extraHeads, type MuzeroSettings, muzeroSettings } from '../src/methods/muzero/settings.ts';
 import { lossGradient, uploadUnrolled } from '../src/methods/muzero/update.ts';
 import { initialWeights } from '../src/methods/muzero/weights.ts';
 import { valueEquivalentModel } from '../src/models/value-equivalent/model.ts';
@@ -17,7 +17,7 @@ import type { Step } from '../src/training/collector.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
 import { agentIn, assertAlone, assertGoesOn, assertLeavesNothing } from './support/dreamer-runs.ts';
 import { read } from './support/reference.ts';
-import { normals, upload } from './support/tensors.ts';
+import { assertClose, normals, upload } from './support/tensors.ts';
 
 type Keys = Record<string, unknown>;
 
@@ -39,7 +39,11 @@ const first = {
   replay: { capacity: 24, batch: 4, prioritised: true },
   reanalyse: 0.5,
 };
-const efficient = { predict: { self: 2, observation: 1 }, selfTarget: 'average', reanalyse: 1 };
+const efficient = {
+  predict: { self: 2, continue: 0.5, observation: 1 },
+  selfTarget: 'average',
+  reanalyse: 1,
+};
 const kinds: Keys[] = [{}, first, efficient];
 
 const muzeroIn = (environment: string, seeds: readonly number[], ...settings: MuzeroSettings[]) =>
@@ -111,7 +115,7 @@ describe('MuZero', () => {
     const policy = (await agent.save())[0]!.arrays.model!.data;
     tf.tidy(() => {
       const { model, encoder } = tiny();
-      const extra = { self: false, observation: false };
+      const extra = { self: false, continue: false, observation: false };
       const networks = valueEquivalentNetworks(model, extra, encoder.channels, agentSpaces(entry));
       const flat = tf.tensor2d(policy as Float32Array, [1, policy.length]);
       const own = valueEquivalentModel(networks, networks.layout.unpack(flat));
@@ -159,6 +163,7 @@ describe('MuZero', () => {
         [0, 1, 2].map((k) => Number(k <= left)),
       );
       assert.deepEqual(own(batch.valueKnown), [1, 1, 1]);
+      assert.deepEqual(own(batch.goesOn), within.map(Number));
       assert.deepEqual(
         own(batch.reward),
         [0, 1, 2].map((k) => (k >= 1 && k <= left ? t + k - 1 : 0)),
@@ -235,13 +240,14 @@ describe('MuZero', () => {
     await startEngine('cpu');
     for (const environment of ['CartPole-v1', 'MinAtar/Breakout-v0']) {
       // An observed latent is a constant, and would move with the weights if it were of these.
-      const settings = tiny({ predict: { self: 2, observation: 0.5 }, selfTarget: 'average' });
+      const predict = { self: 2, continue: 1, observation: 0.5 };
+      const settings = tiny({ predict, selfTarget: 'average' });
       const { learner, agent } = muzeroIn(environment, [6], settings);
       for (let step = 0; step < 30; step++) learner.collectRandomly();
       const spaces = agentSpaces(environmentEntry(environment));
       tf.tidy(() => {
         const { model, encoder } = settings;
-        const extra = { self: true, observation: true };
+        const extra = { self: true, continue: true, observation: true };
         const networks = valueEquivalentNetworks(model, extra, encoder.channels, spaces);
         const context = { networks, settings, spaces };
         const batch = uploadUnrolled(learner.sample(), settings, spaces);
@@ -284,19 +290,18 @@ describe('MuZero', () => {
 
   test("a loss's gradient reaches encoder and dynamics only where it is to shape them", () => {
     const spaces = agentSpaces(environmentEntry('CartPole-v1'));
-    const names = ['policy', 'value', 'reward', 'self', 'observation'] as const;
+    const names = ['policy', 'value', 'reward', 'continue', 'self', 'observation'] as const;
     const nothing = Object.fromEntries(names.map((name) => [name, 0]));
-    const all = Object.fromEntries(names.map((name) => [name, true]));
     for (const name of names) {
       for (const shapes of [true, false]) {
         const settings = tiny({
           predict: { ...nothing, [name]: 1 },
-          shapesModel: { ...all, [name]: shapes },
+          shapesModel: names.filter((other) => other !== name || shapes),
         });
         const { learner, agent } = muzeroIn('CartPole-v1', [6], settings);
         for (let step = 0; step < 30; step++) learner.collectRandomly();
         tf.tidy(() => {
-          const extra = { self: name === 'self', observation: name === 'observation' };
+          const extra = extraHeads(settings);
           const networks = valueEquivalentNetworks(settings.model, extra, 1, spaces);
           const { layout } = networks;
           const weights = initialWeights(layout, [RandomStream.named(3, 'weights')]);
@@ -316,6 +321,80 @@ describe('MuZero', () => {
     }
   });
 
+  test('a continue head learns whether steps terminate, past an end too', () => {
+    const spaces = agentSpaces(environmentEntry('CartPole-v1'));
+    const settings = tiny({
+      predict: { policy: 0, value: 0, reward: 0, continue: 1 },
+      replay: { capacity: 40, batch: 30 },
+    });
+    const { learner, agent } = muzeroIn('CartPole-v1', [6], settings);
+    for (let step = 0; step < 40; step++) learner.collectRandomly();
+    const batch = learner.sample();
+    const after = [...batch.goesOn.keys()].filter((at) => at % 3 > 0 && batch.rewardKnown[at] === 1);
+    const shares = [0, 1].map(
+      (goesOn) => after.filter((at) => batch.goesOn[at] === goesOn).length / (30 * 2),
+    );
+    assert.ok(shares[0]! > 0 && shares[1]! > 0, `${shares}`);
+    tf.tidy(() => {
+      const networks = valueEquivalentNetworks(settings.model, extraHeads(settings), 1, spaces);
+      const { layout } = networks;
+      const weights = initialWeights(layout, [RandomStream.named(3, 'weights')]);
+      const logit = 1.5;
+      // A head that begins at 0 says its bias.
+      const parameters = layout.join(
+        layout.specs.map(({ name, shape }, i) =>
+          name === 'continue.1.bias'
+            ? tf.fill([1, ...shape], logit)
+            : tf.reshape(layout.split(weights.average)[i]!, [1, ...shape]),
+        ),
+      );
+      const { terms } = lossGradient(
+        { networks, settings, spaces },
+        { ...weights, learnt: { ...weights.learnt, parameters } },
+        uploadUnrolled(batch, settings, spaces),
+      );
+      const losses = [logit, -logit].map((x) => Math.log1p(Math.exp(x)));
+      assertClose(read(terms.continue!), [shares[0]! * losses[0]! + shares[1]! * losses[1]!], 1e-5);
+      assertClose(read(terms.loss!), read(terms.continue!), 1e-6);
+    });
+    agent.dispose();
+  });
+
+  test('an unstopped target is the same loss, and moves what is observed', () => {
+    const spaces = agentSpaces(environmentEntry('CartPole-v1'));
+    const predict = { policy: 0, value: 0, reward: 0, self: 1 };
+    const gradients = (selfTarget: string, projection: number, shapes = true) =>
+      tf.tidy(() => {
+        const { model } = tiny();
+        const shapesModel = [shapes ? 'self' : 'reward'];
+        const settings = tiny({ predict, selfTarget, shapesModel, model: { ...model, projection } });
+        const { learner, agent } = muzeroIn('CartPole-v1', [6], settings);
+        for (let step = 0; step < 30; step++) learner.collectRandomly();
+        const networks = valueEquivalentNetworks(settings.model, extraHeads(settings), 1, spaces);
+        const weights = initialWeights(networks.layout, [RandomStream.named(3, 'weights')]);
+        const batch = uploadUnrolled(learner.sample(), settings, spaces);
+        const { gradient, terms } = lossGradient({ networks, settings, spaces }, weights, batch);
+        const of = (part: string) => [...read(networks.layout.slice(gradient, part))];
+        const found = {
+          loss: [...read(terms.loss!)],
+          ...{ encoder: of('encoder'), dynamics: of('dynamics') },
+          ...(projection > 0 && { projector: of('projector'), predictor: of('predictor') }),
+        };
+        agent.dispose();
+        return found;
+      });
+    for (const projection of [0, 12]) {
+      const [stopped, unstopped] = ['online', 'unstopped'].map((target) => gradients(target, projection));
+      assertClose(unstopped!.loss, stopped!.loss, 1e-6);
+      assertClose(unstopped!.dynamics, stopped!.dynamics, 1e-6);
+      assert.notDeepEqual(unstopped!.encoder, stopped!.encoder);
+      if (projection > 0) assert.notDeepEqual(unstopped!.projector, stopped!.projector);
+    }
+    const unshaping = gradients('unstopped', 12, false);
+    assert.ok([...unshaping.encoder, ...unshaping.dynamics].every((x) => x === 0));
+    assert.ok(unshaping.projector!.some((x) => x !== 0));
+  });
+
   test('keys that do not go together are named with their place', () => {
     const cases: [string, RegExp][] = [
       [
@@ -329,6 +408,17 @@ describe('MuZero', () => {
       ['randomSteps: 15', /c\.yaml:2:14: randomSteps must be at least unroll \+ returns\.steps \+ 1/],
       ['replay: { capacity: 12 }', /c\.yaml:2:21: replay\.capacity must be at least unroll/],
       ['environment: Pendulum-v1', /c\.yaml:2:14: .*method muzero takes no continuous actions/],
+      [
+        'predict: { policy: 0, value: 0, reward: 0 }',
+        /^UserError: c\.yaml:2:20: predict must give something that shapesModel names a weight above 0, or nothing is left for encoder and dynamics to learn from \(predict\.policy is 0, .*, shapesModel is policy,value,.*\)$/,
+      ],
+      [
+        'shapesModel: [self, observation]',
+        /c\.yaml:2:14: predict must give something that shapesModel names/,
+      ],
+      ['predict: { self: 1, policy: 0 }\nshapesModel: [policy]', /c\.yaml:2:29: predict must give/],
+      ['shapesModel: []', /c\.yaml:2:14: shapesModel: expected a list of 1 to 6 items, each policy, value, /],
+      ['shapesModel: [policies]', /c\.yaml:2:15: shapesModel\[0\]: expected policy, value, /],
       [
         'distractors: 2\nenvironment: MinAtar/Breakout-v0',
         /c\.yaml:2:14: .*distractors are appended to vectors/,

@@ -66,21 +66,28 @@ export function categoricalEntropy(logProbabilities: tf.Tensor): tf.Tensor {
 const LEAST_LENGTH = 1e-5;
 
 /**
- * cos(x, y) = x · y / (|x| |y|) over the last axis: [members, …, n] -> [members, …]. Differentiated by x; y is a constant.
+ * cos(x, y) = x · y / (|x| |y|) over the last axis: [members, …, n] -> [members, …].
+ *
+ * @param byBoth whether it is differentiated by y as well as by x; else y is a constant
  */
-export function cosineSimilarity(x: tf.Tensor, y: tf.Tensor): tf.Tensor {
-  return withGradient([x], () => {
+export function cosineSimilarity(x: tf.Tensor, y: tf.Tensor, byBoth = false): tf.Tensor {
+  return withGradient(byBoth ? [x, y] : [x], () => {
     const length = (v: tf.Tensor) => tf.maximum(tf.sqrt(tf.sum(tf.square(v), -1, true)), LEAST_LENGTH);
     const size = length(x);
     const direction = tf.div(x, size);
-    const wanted = tf.div(y, length(y));
+    const otherSize = length(y);
+    const wanted = tf.div(y, otherSize);
     const value = tf.sum(tf.mul(direction, wanted), -1);
     return {
       value,
-      keep: [direction, wanted, size, value],
-      gradient: (dy, [direction, wanted, size, value]) => {
-        const across = tf.sub(wanted, tf.mul(direction, tf.expandDims(value, -1)));
-        return [tf.mul(tf.expandDims(dy, -1), tf.div(across, size))];
+      keep: [direction, wanted, size, otherSize, value],
+      gradient: (dy, [direction, wanted, size, otherSize, value]) => {
+        const towards = (to: tf.Tensor, from: tf.Tensor, size: tf.Tensor) => {
+          const across = tf.sub(to, tf.mul(from, tf.expandDims(value, -1)));
+          return tf.mul(tf.expandDims(dy, -1), tf.div(across, size));
+        };
+        const ofX = towards(wanted, direction, size);
+        return byBoth ? [ofX, towards(direction, wanted, otherSize)] : [ofX];
       },
     };
   });

@@ -12,11 +12,12 @@ export function updateFlops(settings: MuzeroSettings, spaces: AgentSpaces): Upda
   const of = (name: string) => perRow(layout, name);
   const states = unroll + 1;
   const along = states * (of('value') + of('policy')) + unroll * (of('dynamics') + of('reward'));
+  const ended = extra.continue ? unroll * of('continue') : 0;
   const projected = extra.self && model.projection > 0;
   const predicted = projected ? unroll * (of('projector') + of('predictor')) : 0;
   const decoded = extra.observation ? states * of('decoder') : 0;
   const followed = returns.bootstrap === 'average' ? states * (of('encoder') + of('value')) : 0;
   const observed = extra.self ? unroll * (of('encoder') + (projected ? of('projector') : 0)) : 0;
-  const learnt = trained(of('encoder') + along + predicted + decoded);
+  const learnt = trained(of('encoder') + along + ended + predicted + decoded);
   return { update: replay.batch * (learnt + followed + observed) };
 }

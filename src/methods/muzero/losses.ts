@@ -3,10 +3,10 @@ import { stopGradient } from '../../engine/stop-gradient.ts';
 import type { ScalarCode } from '../../models/scalar-code.ts';
 import type { UnrolledModel } from '../../models/value-equivalent/model.ts';
 import { crossEntropy } from '../../nn/categorical.ts';
-import { cosineSimilarity } from '../../nn/distributions.ts';
+import { binaryCrossEntropy, cosineSimilarity } from '../../nn/distributions.ts';
 import { scaleGradient } from '../../nn/scale-gradient.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
-import type { MuzeroSettings } from './settings.ts';
+import type { MuzeroSettings, Predicted } from './settings.ts';
 
 /** Unrolled windows with what they are trained towards, constants on the engine: [members, batch, states, …] each. */
 export interface Unrolled {
@@ -17,6 +17,8 @@ export interface Unrolled {
   /** In units of `rewardScale`, of states from the second on */
   reward: tf.Tensor3D;
   rewardKnown: tf.Tensor3D;
+  /** 0 from a termination on, else 1 */
+  goesOn: tf.Tensor3D;
   value: tf.Tensor3D;
   valueKnown: tf.Tensor3D;
   policy: tf.Tensor4D;
@@ -27,7 +29,7 @@ export interface Unrolled {
 }
 
 /** The terms of the loss before their weights, [members] each. */
-export interface Terms extends Partial<Record<'observation' | 'self', tf.Tensor1D>> {
+export interface Terms extends Partial<Record<'continue' | 'observation' | 'self', tf.Tensor1D>> {
   policy: tf.Tensor1D;
   value: tf.Tensor1D;
   reward: tf.Tensor1D;
@@ -40,13 +42,16 @@ export interface Terms extends Partial<Record<'observation' | 'self', tf.Tensor1
  *   policy       −Σ_a π(a) log p^k(a)
  *   value        cross entropy of v^k with z_{t+k}
  *   reward       of r^k with u_{t+k}                                  k ≥ 1
+ *   continue     −c log ĉ^k − (1 − c) log(1 − ĉ^k), c = 0 from a termination on, else 1   k ≥ 1
  *   self         −cos(predict(project(z^k)), sg project(h(õ_{t+k})))  k ≥ 1: EfficientZero (Ye et al. 2021)
  *   observation  mean of (dec(z^k) − õ_{t+k})² over its elements
  *
  * What is not known counts 0 and the rest as much as ever. The gradient is halved where a latent goes into the dynamics, so
  * that it does not grow with K, and reaches latents only from the heads that are to shape them.
  *
- * @param observedLatents sg project(h(õ)) of the states from the second on; undefined where none is asked for
+ * Where `selfTarget` is `unstopped`, sg is left out, and the observed latents learn to be predicted: nothing keeps them apart.
+ *
+ * @param observedLatents project(h(õ)) of the states from the second on; undefined where none is asked for
  * @returns also the outputs of the value head, [members, batch, states, outputs]
  */
 export function unrolledTerms(
@@ -54,7 +59,11 @@ export function unrolledTerms(
   code: ScalarCode,
   windows: Unrolled,
   observedLatents: tf.Tensor | undefined,
-  { shapesModel, halvedAtFirst }: Pick<MuzeroSettings, 'shapesModel' | 'halvedAtFirst'>,
+  {
+    shapesModel,
+    selfTarget,
+    halvedAtFirst,
+  }: Pick<MuzeroSettings, 'shapesModel' | 'selfTarget' | 'halvedAtFirst'>,
 ): { terms: Terms; valueOutput: tf.Tensor; latents: tf.Tensor } {
   const { observation, action, weight } = windows;
   const [members, batch, unroll] = action.shape;
@@ -76,8 +85,8 @@ export function unrolledTerms(
     });
     return memberMean(tf.mul(loss, weights), states);
   };
-  const given = (latent: tf.Tensor, head: keyof MuzeroSettings['shapesModel']) =>
-    shapesModel[head] ? latent : stopGradient(() => tf.clone(latent));
+  const given = (latent: tf.Tensor, head: Predicted) =>
+    shapesModel.includes(head) ? latent : stopGradient(() => tf.clone(latent));
   const afterFirst = (x: tf.Tensor) => stopGradient(() => tf.slice(x, [0, 0, 1], [members, batch, unroll]));
   const valueOutput = model.valueOutput(given(all, 'value'));
   const terms: Terms = {
@@ -88,10 +97,18 @@ export function unrolledTerms(
       afterFirst(windows.rewardKnown),
     ),
   };
+  if (model.continueLogit) {
+    const loss = binaryCrossEntropy(
+      model.continueLogit(given(later, 'continue')),
+      afterFirst(windows.goesOn),
+    );
+    terms.continue = total(loss, afterFirst(windows.rewardKnown));
+  }
   if (observedLatents) {
     const compared = given(later, 'self');
     const predicted = model.project ? model.predict!(model.project(compared)) : compared;
-    terms.self = total(tf.neg(cosineSimilarity(predicted, observedLatents)), afterFirst(windows.observed));
+    const alike = cosineSimilarity(predicted, observedLatents, selfTarget === 'unstopped');
+    terms.self = total(tf.neg(alike), afterFirst(windows.observed));
   }
   if (model.decode) {
     const error = tf.sub(model.decode(given(all, 'observation')), observation);
@@ -106,6 +123,7 @@ export const unrolledLoss = (terms: Terms, { predict }: Pick<MuzeroSettings, 'pr
     [terms.policy, predict.policy],
     [terms.value, predict.value],
     [terms.reward, predict.reward],
+    ...(terms.continue ? [[terms.continue, predict.continue] as const] : []),
     ...(terms.self ? [[terms.self, predict.self] as const] : []),
     ...(terms.observation ? [[terms.observation, predict.observation] as const] : []),
   ]);

@@ -50,6 +50,8 @@ export interface UnrolledBatch {
   /** Of the step into a state, unknown of the first: [members, batch, states] each */
   reward: Float32Array;
   rewardKnown: Float32Array;
+  /** 0 from a termination on, else 1: [members, batch, states] */
+  goesOn: Float32Array;
   /** 1 where a state was observed: [members, batch, states] */
   observed: Float32Array;
   /** From each state to the next, any past an end: [members, batch, states − 1] */
@@ -63,6 +65,8 @@ export interface UnrolledBatch {
 }
 
 const COLUMNS = ['observation', 'next_observation', 'action', 'reward', 'terminated', 'first'] as const;
+/** The targets that a batch has as they are. */
+const COPIED = ['acted', 'observed', 'valueKnown', 'reward', 'rewardKnown', 'goesOn', 'received'] as const;
 type ColumnName = (typeof COLUMNS)[number] | 'policy' | 'root_value';
 
 /**
@@ -188,9 +192,7 @@ export class SearchedSteps implements Experience<UnrolledBatch> {
     const targets = windowTargets(this.#window, unroll, steps, gamma, isAverage);
     const states = unroll + 1;
     const from = window * states;
-    for (const name of ['acted', 'observed', 'valueKnown', 'reward', 'rewardKnown', 'received'] as const) {
-      batch[name].set(targets[name], from);
-    }
+    for (const name of COPIED) batch[name].set(targets[name], from);
     batch.discount.set(targets.discount, from);
     for (let k = 0; k < states; k++) {
       const at = from + k;
@@ -291,6 +293,7 @@ function emptyBatch(
     acted: ofStates(),
     reward: ofStates(),
     rewardKnown: ofStates(),
+    goesOn: ofStates(),
     observed: ofStates(),
     action: emptyActions(actionSpace, members * batch * (states - 1)),
     weight: new Float32Array(members * batch),

@@ -17,7 +17,9 @@ import {
 } from '../fields.ts';
 import type { RunLength } from '../rules.ts';
 
-const shapes = (what: string) => z.boolean().default(true).describe(`that of the loss of ${what}`);
+/** What can be predicted. */
+const PREDICTED = ['policy', 'value', 'reward', 'continue', 'self', 'observation'] as const;
+export type Predicted = (typeof PREDICTED)[number];
 
 const { replay: transitionReplay, ...collecting } = transitionKeysWith({
   ...{ randomSteps: 512, updateEvery: 2, updates: 1 },
@@ -91,28 +93,31 @@ export const muzeroSettings = z.strictObject({
       policy: nonNegative.default(1).describe("of the search's policy (MuZero: 1)"),
       value: nonNegative.default(0.25).describe('of returns (MuZero: 0.25 with reanalyse, else 1)'),
       reward: nonNegative.default(1).describe('of rewards (MuZero: 1)'),
+      continue: nonNegative
+        .default(0)
+        .describe(
+          'of whether an episode goes on (ours; mctx: a discount of 0); 0: there is no continue head',
+        ),
       self: nonNegative
         .default(0)
         .describe('of the latents of the states observed (EfficientZero: 2); 0: there are no projections'),
       observation: nonNegative.default(0).describe('of observations (ours); 0: there is no decoder'),
     })
     .prefault({})
-    .describe('weights of what is predicted along the unrolled model'),
+    .describe('weights of what is predicted along the unrolled model; a head of weight 0 never learns'),
   shapesModel: z
-    .strictObject({
-      policy: shapes('policies'),
-      value: shapes('values'),
-      reward: shapes('rewards'),
-      self: shapes('latents'),
-      observation: shapes('observations'),
-    })
-    .prefault({})
-    .describe('whose gradient reaches dynamics and encoder; a head without still learns'),
+    .array(z.enum(PREDICTED))
+    .min(1)
+    .max(PREDICTED.length)
+    .default([...PREDICTED])
+    .describe(
+      'what of `predict` sends its gradient on to dynamics and encoder (MuZero: policy, value, reward); the head of anything else still learns',
+    ),
   selfTarget: z
-    .enum(['online', 'average'])
+    .enum(['online', 'average', 'unstopped'])
     .default('online')
     .describe(
-      'the latents to be predicted are of the encoder itself, without a gradient (EfficientZero), or of the averaged network',
+      'the latents to be predicted are of the encoder itself, without a gradient (EfficientZero), of the averaged network, or of the encoder with its gradient (unstopped, under which they collapse)',
     ),
   halvedAtFirst: z
     .boolean()
@@ -180,6 +185,7 @@ export function muzeroArm({ search, predict }: MuzeroSettings): string {
 
 /** The heads that there are beside those of reward, value and policy. */
 export const extraHeads = ({ predict }: Pick<MuzeroSettings, 'predict'>): ExtraHeads => ({
+  continue: predict.continue > 0,
   self: predict.self > 0,
   observation: predict.observation > 0,
 });
@@ -195,6 +201,14 @@ const neededSupport = (gamma: number) => supportFor(1 / (1 - gamma));
 
 /** What must hold between the keys. */
 export const muzeroRules = [
+  {
+    keys: [
+      ...(['predict.policy', 'predict.value', 'predict.reward'] as const),
+      ...(['predict.continue', 'predict.self', 'predict.observation', 'shapesModel'] as const),
+    ] as const,
+    holds: ({ predict, shapesModel }: Config) => shapesModel.some((name) => predict[name] > 0),
+    says: 'predict must give something that shapesModel names a weight above 0, or nothing is left for encoder and dynamics to learn from',
+  },
   {
     keys: ['model.support', 'gamma'] as const,
     holds: ({ model, gamma }: Config) => model.support >= neededSupport(gamma),

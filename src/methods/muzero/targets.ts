@@ -30,6 +30,8 @@ export interface WindowTargets {
   /** r of the step into state k ≥ 1, 0 past a termination. */
   reward: Float64Array;
   rewardKnown: Uint8Array;
+  /** 0 from a termination on, else 1; known where the reward is. */
+  goesOn: Uint8Array;
   /** 1 where the state was observed, at an episode's end as well. */
   observed: Uint8Array;
 }
@@ -68,6 +70,7 @@ export function windowTargets(
     acted: new Uint8Array(states),
     reward: new Float64Array(states),
     rewardKnown: new Uint8Array(states),
+    goesOn: new Uint8Array(states),
     observed: new Uint8Array(states),
   };
   /** Where returns stop at the latest: at a termination, or at the last state with a value where the episode was cut. */
@@ -76,6 +79,7 @@ export function windowTargets(
     targets.acted[k] = Number(k < end);
     targets.observed[k] = Number(k <= end);
     targets.rewardKnown[k] = Number(k >= 1 && (k <= end || isTerminal));
+    targets.goesOn[k] = Number(!isTerminal || k < end);
     if (k >= 1 && k <= end) targets.reward[k] = reward[k - 1]!;
     targets.valueKnown[k] = Number(k <= last || isTerminal);
     if (k > last || (isTerminal && k === end)) continue;

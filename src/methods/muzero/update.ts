@@ -20,6 +20,7 @@ export const LOSS_TERMS = [
   'policy',
   'value',
   'reward',
+  'continue',
   'self',
   'observation',
   'value_error',
@@ -88,6 +89,7 @@ export function uploadUnrolled(
     valueKnown: each(batch.valueKnown),
     reward: each(batch.reward),
     rewardKnown: each(batch.rewardKnown),
+    goesOn: each(batch.goesOn),
     policy: tf.tensor4d(batch.policy, [...perState, actions]),
     acted: each(batch.acted),
     observed: each(batch.observed),
@@ -116,8 +118,8 @@ export function lossGradient(
   const windows = madeReady(batch, averaged, spaces);
   const { gradient, terms } = gradientOf(learnt.parameters, (flat) => {
     const model = valueEquivalentModel(networks, layout.unpack(flat));
-    const observer = settings.selfTarget === 'online' ? model : averaged;
-    const observed = stopGradient(() => observedLatents(observer, windows.observation, settings));
+    const observer = settings.selfTarget === 'average' ? averaged : model;
+    const observed = observedLatents(observer, windows.observation, settings);
     const { terms, valueOutput, latents } = unrolledTerms(model, code, windows, observed, settings);
     const loss = unrolledLoss(terms, settings);
     const error = stopGradient(() => errorOf(code.mean(valueOutput), windows));
@@ -145,16 +147,18 @@ function madeReady(
   };
 }
 
-/** What latents from the second state on are compared with; undefined where they are not. */
+/** What latents from the second state on are compared with, a constant unless it is unstopped; undefined where they are not. */
 function observedLatents(
   model: ValueEquivalentModel,
   observation: tf.Tensor4D,
-  { predict }: MuzeroSettings,
+  { predict, shapesModel, selfTarget }: MuzeroSettings,
 ): tf.Tensor | undefined {
   if (predict.self === 0) return undefined;
   const [members, batch, states, size] = observation.shape;
-  const latents = model.encode(tf.slice(observation, [0, 0, 1, 0], [members, batch, states - 1, size]));
-  return model.project ? model.project(latents) : latents;
+  const latents = () => model.encode(tf.slice(observation, [0, 0, 1, 0], [members, batch, states - 1, size]));
+  const projected = (latent: tf.Tensor) => model.project?.(latent) ?? latent;
+  if (selfTarget !== 'unstopped') return stopGradient(() => projected(latents()));
+  return projected(shapesModel.includes('self') ? latents() : stopGradient(latents));
 }
 
 /** v − z of the first states. */

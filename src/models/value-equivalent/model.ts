@@ -22,6 +22,8 @@ export interface UnrolledModel {
   valueOutput(latent: tf.Tensor): tf.Tensor;
   /** Logits over the choices: [members, …, choices]. */
   policyOutput(latent: tf.Tensor): tf.Tensor;
+  /** Logit of ĉ, the probability that the episode has not terminated with the step that led to a latent: [members, …]. */
+  continueLogit?(latent: tf.Tensor): tf.Tensor;
   /** õ that a latent stands for; absent where nothing is decoded. */
   decode?(latent: tf.Tensor): tf.Tensor;
   /** Where latents are compared with each other; absent: as they are. */
@@ -41,8 +43,8 @@ export type ValueEquivalentModel = WorldModel<ValueEquivalentState> &
 
 /**
  * A model that need not say what is observed, only what counts for acting: rewards, values and a policy along its latents
- * (MuZero: Schrittwieser et al. 2020; value equivalence: Grimm et al. 2020). It has no memory and no continue head: what lies
- * past an end is learnt as rewards and values of 0.
+ * (MuZero: Schrittwieser et al. 2020; value equivalence: Grimm et al. 2020). It has no memory. What lies
+ * past an end is learnt as rewards and values of 0; that it is an end, where there is a continue head.
  *
  * Rewards and values are in units of `AgentSpaces.rewardScale`.
  */
@@ -61,12 +63,14 @@ export function valueEquivalentModel(
   const rewardOutput = (latent: tf.Tensor) => layers('reward', latent);
   const valueOutput = (latent: tf.Tensor) => layers('value', latent);
   const policyOutput = (latent: tf.Tensor) => layers('policy', latent);
+  const continueLogit = (latent: tf.Tensor) => tf.squeeze(layers('continue', latent), [-1]);
   return {
     encode,
     next,
     rewardOutput,
     valueOutput,
     policyOutput,
+    ...(extra.continue && { continueLogit, continues: continueLogit }),
     ...(extra.self &&
       projection > 0 && {
         project: (latent: tf.Tensor) => layers('projector', latent),

@@ -27,7 +27,7 @@ export function valueEquivalentNetworks(
   const { latent, hidden, encoderHidden, support, projection } = settings;
   const code = transformedCode(support);
   const tower = image ? imageTower(image, channels, forRelu) : vectorTower(observation, 'relu', forRelu);
-  // Heads begin at 0: the first searches see uniform policies, and neither rewards nor values.
+  // Heads begin at 0: the first searches see uniform policies, neither rewards nor values, and ends as likely as not.
   const head = (name: string, outputs: number) => mlpSpecs(name, latent, hidden, outputs, 0);
   return {
     settings,
@@ -40,6 +40,7 @@ export function valueEquivalentNetworks(
       ...head('reward', code.outputs),
       ...head('value', code.outputs),
       ...head('policy', actions),
+      ...(extra.continue ? head('continue', 1) : []),
       ...(extra.observation ? mlpSpecs('decoder', latent, hidden, observation) : []),
       ...(extra.self && projection > 0
         ? [

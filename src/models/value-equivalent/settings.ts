@@ -20,6 +20,8 @@ export interface ValueEquivalentSettings {
 export interface ExtraHeads {
   /** Whether latents are to be those of the states observed. */
   self: boolean;
+  /** Whether it is predicted that an episode goes on. */
+  continue: boolean;
   /** Whether observations are predicted. */
   observation: boolean;
 }

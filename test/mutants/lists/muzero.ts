@@ -89,7 +89,7 @@ export const treeSearch: readonly Group[] = [
       ['scaleGradient(latent, 0.5)', 'latent', 'gradients that are not halved'],
       ['k > 0 || halvedAtFirst', 'k > 0', 'the first gradient never halved'],
       ['tf.mul(known, own), tf.expandDims(weight, 2)', 'tf.mul(known, own), 1', 'importance left out'],
-      ['tf.neg(cosineSimilarity(', 'tf.abs(cosineSimilarity(', 'latents turned away from those observed'],
+      ['tf.neg(alike)', 'tf.abs(alike)', 'latents turned away from those observed'],
     ],
   },
   {
