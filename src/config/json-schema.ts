@@ -148,6 +148,9 @@ function settle(
       ]),
     );
   }
+  if (typeof node.items === 'object' && !Array.isArray(node.items)) {
+    settled.items = settle(node.items, path, `${pointer}/items`, references);
+  }
   if (hasForms(node)) {
     const all = Object.keys(node.properties!);
     settled.allOf = Object.entries(node.forms).map(([name, own]) => onlyOwnKeys(name, own, all));
