@@ -256,6 +256,22 @@ function forwardAndGradients(
   return [...outputs, ...tf.valueAndGrads(loss)(inputs).grads];
 }
 
+/** What layers are differentiated by: the rest is constant, and its gradient need not be computed. */
+const differentiatedBy = fc.constantFrom('all', 'x', 'parameters');
+
+/** The same of layers. */
+function forwardAndGradientsBy(
+  by: string,
+  f: (x: tf.Tensor, parameters: tf.Tensor[]) => tf.Tensor[],
+  x: Values,
+  parameters: readonly Values[],
+  seed: number,
+): tf.Tensor[] {
+  if (by === 'x') return forwardAndGradients((x) => f(x!, parameters.map(upload)), [x], seed);
+  if (by === 'parameters') return forwardAndGradients((...rest) => f(upload(x), rest), parameters, seed);
+  return forwardAndGradients((x, ...rest) => f(x!, rest), [x, ...parameters], seed);
+}
+
 describe('fat operations on our kernels equal their portable forms, gradients included', () => {
   const members = fc.integer({ min: 1, max: 3 });
   const extent = fc.oneof(small, fc.integer({ min: 10, max: 40 }));
@@ -265,13 +281,13 @@ describe('fat operations on our kernels equal their portable forms, gradients in
       members,
       rows: extent,
       widths: fc.array(extent, { minLength: 2, maxLength: 4 }),
-      inputGradient: fc.boolean(),
+      by: differentiatedBy,
       activation: fc.constantFrom<Activation>('relu', 'tanh'),
       seed,
     });
     await assertEqualsPortable(
       sample(arbitrary, 40),
-      ({ members, rows, widths, inputGradient, activation, seed }) => {
+      ({ members, rows, widths, by, activation, seed }) => {
         const layers = widths
           .slice(1)
           .flatMap((width, i) => [
@@ -281,17 +297,10 @@ describe('fat operations on our kernels equal their portable forms, gradients in
         const x = normals(seed, 'x', [members, rows, widths[0]!]);
         const layersOf = (tensors: tf.Tensor[]) =>
           widths.slice(1).map((_, i) => ({ weight: tensors[2 * i]!, bias: tensors[2 * i + 1]! }));
-        return inputGradient
-          ? forwardAndGradients(
-              (x, ...rest) => [dense(x!, layersOf(rest), true, activation)],
-              [x, ...layers],
-              seed,
-            )
-          : forwardAndGradients(
-              (...rest) => [dense(upload(x), layersOf(rest), false, activation)],
-              layers,
-              seed,
-            );
+        const f = (x: tf.Tensor, rest: tf.Tensor[]) => [
+          dense(x, layersOf(rest), by !== 'parameters', activation),
+        ];
+        return forwardAndGradientsBy(by, f, x, layers, seed);
       },
       2e-4,
     );
@@ -369,12 +378,12 @@ describe('fat operations on our kernels equal their portable forms, gradients in
       columns: small,
       layers: fc.array(layer, { minLength: 1, maxLength: 2 }),
       activation: fc.constantFrom<NormActivation | undefined>('silu', 'elu', undefined),
-      inputGradient: fc.boolean(),
+      by: differentiatedBy,
       seed,
     });
     await assertEqualsPortable(
       sample(arbitrary, 40),
-      ({ members, rows, inputs, columns, layers, activation, inputGradient, seed }) => {
+      ({ members, rows, inputs, columns, layers, activation, by, seed }) => {
         // As many as any of the blocks divides.
         const widths = [6 * inputs, ...layers.map(() => 6 * columns)];
         const x = normals(seed, 'x', [members, rows, widths[0]!]);
@@ -392,16 +401,13 @@ describe('fat operations on our kernels equal their portable forms, gradients in
             const [weight, bias, scale] = flat.splice(0, of.length);
             return { weight: tf.mul(weight!, 0.3), bias: bias!, scale };
           });
-          if (activation) return [normDense(x, layers, activation, inputGradient)];
+          if (activation) return [normDense(x, layers, activation, by !== 'parameters')];
           const blocked = layers.map(({ weight, bias }) =>
             weight.rank === 4 ? { weight, bias } : { weight: tf.expandDims(weight, 1), bias },
           );
           return [blocked.reduce((x, { weight, bias }) => blockLinear(x, weight, bias), x)];
         };
-        const isDifferentiated = inputGradient || !activation;
-        return isDifferentiated
-          ? forwardAndGradients((x, ...rest) => f(x!, rest), [x, ...parameters.flat()], seed)
-          : forwardAndGradients((...rest) => f(upload(x), rest), parameters.flat(), seed);
+        return forwardAndGradientsBy(by, f, x, parameters.flat(), seed);
       },
       2e-4,
     );

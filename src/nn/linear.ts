@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
-import { ownKernel } from '../engine/own-kernel.ts';
+import { ownGradients, ownKernel } from '../engine/own-kernel.ts';
 import { fanIn, type WeightInitialiser, zeros } from './initialisers.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
 
@@ -57,10 +57,10 @@ export function dense(
     return {
       value: y!,
       keep: [x, ...weights, ...hidden],
-      gradient: (dy, [x, ...rest]) => {
+      gradient: (dy, [x, ...rest], wanted) => {
         const weights = numbered('weight', rest.slice(0, layers.length));
         const hidden = numbered('hidden', rest.slice(layers.length));
-        return backward({ dy, x, ...weights, ...hidden }, { inputGradient });
+        return ownGradients(backward, { dy, x, ...weights, ...hidden }, {}, inputGradient, wanted);
       },
     };
   });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
-import { type OwnKernel, ownKernel } from '../engine/own-kernel.ts';
+import { type OwnKernel, ownGradients, ownKernel } from '../engine/own-kernel.ts';
 import { ones } from './initialisers.ts';
 import { linearSpecs } from './linear.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
@@ -151,11 +151,11 @@ function ownLayer(
     return {
       value: value!,
       keep: [rows, weight, ...(scale ? [scale] : []), ...kept],
-      gradient: (dy, [x, weight, ...rest]) => {
+      gradient: (dy, [x, weight, ...rest], wanted) => {
         const ownScale = scale && { scale: rest.shift()! };
         const [sum, factor] = rest;
         const inputs = { dy, x, weight, ...ownScale, ...(sum && { sum }), ...(factor && { factor }) };
-        return backward(inputs, { ...attributes, inputGradient });
+        return ownGradients(backward, inputs, attributes, inputGradient, wanted);
       },
     };
   });

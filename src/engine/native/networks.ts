@@ -30,11 +30,11 @@ const mlp = (name: string): Kernel => ({
 
 /**
  *   inputs   dy, x, weight0, weight1, …; hidden0, hidden1, …: the activations from the forward kernel
- *   outputs  dx if the attribute `inputGradient` is set; then dweight0, dbias0, dweight1, …
+ *   outputs  dx if the attribute `inputGradient` is set; then, if `weightGradient` is, dweight0, dbias0, dweight1, …
  */
 const mlpGradient = (name: string): Kernel => ({
   name,
-  plan: (inputs, { inputGradient }) => {
+  plan: (inputs, { inputGradient, weightGradient }) => {
     const x = inputs.x!;
     const weights = numberedInputs(inputs, 'weight');
     const members = x.shape[0]!;
@@ -43,9 +43,15 @@ const mlpGradient = (name: string): Kernel => ({
       operands: [inputs.dy!, x, ...weights, ...numberedInputs(inputs, 'hidden')],
       outputs: [
         ...(inputGradient ? [floats(x.shape)] : []),
-        ...weights.flatMap(({ shape }) => [floats(shape), floats([members, shape[2]!])]),
+        ...(weightGradient ? weights : []).flatMap(({ shape }) => [
+          floats(shape),
+          floats([members, shape[2]!]),
+        ]),
       ],
-      parameters: [members, rowsOf(x), weights.length, ...widthsOf(weights), Number(inputGradient)],
+      parameters: [
+        ...[members, rowsOf(x), weights.length, ...widthsOf(weights)],
+        ...[Number(inputGradient), Number(weightGradient)],
+      ],
     };
   },
 });
@@ -82,20 +88,23 @@ const normDense: Kernel = {
 
 /**
  *   inputs   dy, x, weight, perhaps scale; sum and factor as the forward kernel gives them
- *   outputs  dx if the attribute `inputGradient` is set; dweight, dbias, perhaps dscale
+ *   outputs  dx if the attribute `inputGradient` is set; if `weightGradient` is, dweight, dbias, perhaps dscale
  */
 const normDenseGradient: Kernel = {
   name: 'NormDenseGradient',
-  plan: ({ dy, x, weight, scale, sum, factor }, { activation, inputGradient }) => {
+  plan: ({ dy, x, weight, scale, sum, factor }, { activation, inputGradient, weightGradient }) => {
     const ofOutputs = floats([dy!.shape[0]!, dy!.shape[2]!]);
     return {
       kernel: 'NormDenseGradient',
       operands: [dy!, x!, weight!, ...(sum ? [sum] : []), ...(scale ? [scale, factor!] : [])],
       outputs: [
         ...(inputGradient ? [floats(x!.shape)] : []),
-        ...[floats(weight!.shape), ofOutputs, ...(scale ? [ofOutputs] : [])],
+        ...(weightGradient ? [floats(weight!.shape), ofOutputs, ...(scale ? [ofOutputs] : [])] : []),
       ],
-      parameters: [...normLayerOf(x!, weight!, scale, activation), Number(inputGradient)],
+      parameters: [
+        ...normLayerOf(x!, weight!, scale, activation),
+        ...[Number(inputGradient), Number(weightGradient)],
+      ],
     };
   },
 };

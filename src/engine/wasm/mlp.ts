@@ -62,17 +62,17 @@ const forwardKernel = (name: string, activation: Activation): Kernel => ({
 
 /**
  *   inputs   dy, x, weight0, weight1, …; hidden0, hidden1, …: the activations from the forward kernel
- *   outputs  dx if the attribute `inputGradient` is set; then dweight0, dbias0, dweight1, …
+ *   outputs  dx if the attribute `inputGradient` is set; then, if `weightGradient` is, dweight0, dbias0, dweight1, …
  */
 const gradientKernel = (name: string, activation: Activation): Kernel => ({
   name,
-  run(heap, inputs, { inputGradient }) {
+  run(heap, inputs, { inputGradient, weightGradient }) {
     const x = inputs.x!;
     const weights = numberedInputs(inputs, 'weight');
     const members = x.shape[0]!;
     const rows = rowsOf(x);
     const dx = inputGradient ? heap.output(x.shape) : undefined;
-    const gradients = weights.map(({ shape }) => ({
+    const gradients = (weightGradient ? weights : []).map(({ shape }) => ({
       weight: heap.output(shape),
       bias: heap.output([members, shape[2]!]),
     }));
@@ -84,10 +84,12 @@ const gradientKernel = (name: string, activation: Activation): Kernel => ({
           const [, depth, columns] = weights[i]!.shape as [number, number, number];
           const input = heap.at(i === 0 ? x : inputs[`hidden${i - 1}`]!, m);
           const dSum = rowMajor(dOut, columns);
-          const dWeight = rowMajor(heap.at(gradients[i]!.weight, m), columns);
-          const inputTransposed = transposed(rowMajor(input, depth));
-          multiply(heap, { rows: depth, columns, depth: rows, a: inputTransposed, c: dWeight }, dSum);
-          heap.functions.sumRows(1, rows, columns, dOut, heap.at(gradients[i]!.bias, m));
+          if (weightGradient) {
+            const dWeight = rowMajor(heap.at(gradients[i]!.weight, m), columns);
+            const inputTransposed = transposed(rowMajor(input, depth));
+            multiply(heap, { rows: depth, columns, depth: rows, a: inputTransposed, c: dWeight }, dSum);
+            heap.functions.sumRows(1, rows, columns, dOut, heap.at(gradients[i]!.bias, m));
+          }
           if (i === 0 && !dx) continue;
 
           const dIn = i === 0 ? heap.at(dx!, m) : spaces + (i % 2) * space;

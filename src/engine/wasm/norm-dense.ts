@@ -70,8 +70,8 @@ export const normDense: Kernel = {
 /**
  *   inputs       dy, and of what the forward kernel was given and gave x, weight, scale, sum (absent where that is y) and
  *                factor
- *   attributes   activation, inputGradient
- *   outputs      dx if asked for; dweight, dbias; dscale if there is a scale
+ *   attributes   activation, inputGradient, weightGradient
+ *   outputs      dx if the input's gradient is asked for; if the weights' are, dweight, dbias, and dscale if there is a scale
  */
 export const normDenseGradient: Kernel = {
   name: 'NormDenseGradient',
@@ -80,10 +80,11 @@ export const normDenseGradient: Kernel = {
     const { members, rows, blocks, depth, columns } = layer;
     const outputs = blocks * columns;
     const dx = attributes.inputGradient ? heap.output(x!.shape) : undefined;
-    const dWeight = heap.output(weight!.shape);
-    const dBias = heap.output([members, outputs]);
-    const dScale = scale && heap.output([members, outputs]);
-    heap.borrow(4 * rows * outputs, (dSums) => {
+    const dWeight = attributes.weightGradient ? heap.output(weight!.shape) : undefined;
+    const dBias = dWeight && heap.output([members, outputs]);
+    const dScale = dWeight && scale && heap.output([members, outputs]);
+    heap.borrow(4 * (rows + 1) * outputs, (dSums) => {
+      const unusedScale = dSums + 4 * rows * outputs;
       for (let m = 0; m < members; m++) {
         if (sum) {
           heap.functions.sumGradients(
@@ -94,17 +95,19 @@ export const normDenseGradient: Kernel = {
             heap.at(sum, m),
             scale ? heap.at(scale, m) : 0,
             factor ? heap.at(factor, m) : 0,
-            dScale ? heap.at(dScale, m) : 0,
+            dScale ? heap.at(dScale, m) : unusedScale,
             dSums,
           );
         }
         const dOut = sum ? dSums : heap.at(dy!, m);
-        heap.functions.sumRows(1, rows, outputs, dOut, heap.at(dBias, m));
+        if (dBias) heap.functions.sumRows(1, rows, outputs, dOut, heap.at(dBias, m));
         for (let block = 0; block < blocks; block++) {
           const dBlock = blockOf(dOut, layer, block, columns);
-          const input = transposed(blockOf(heap.at(x!, m), layer, block, depth));
-          const toWeight = { rows: depth, columns, depth: rows, a: input };
-          multiply(heap, { ...toWeight, c: weightOf(heap, dWeight, layer, m, block) }, dBlock);
+          if (dWeight) {
+            const input = transposed(blockOf(heap.at(x!, m), layer, block, depth));
+            const toWeight = { rows: depth, columns, depth: rows, a: input };
+            multiply(heap, { ...toWeight, c: weightOf(heap, dWeight, layer, m, block) }, dBlock);
+          }
           if (!dx) continue;
           const dIn = blockOf(heap.at(dx, m), layer, block, depth);
           const toInput = { rows, columns: depth, depth: columns, a: dBlock, c: dIn };
@@ -112,6 +115,6 @@ export const normDenseGradient: Kernel = {
         }
       }
     });
-    return [...(dx ? [dx] : []), dWeight, dBias, ...(dScale ? [dScale] : [])];
+    return [dx, dWeight, dBias, dScale].filter((gradient) => gradient !== undefined);
   },
 };

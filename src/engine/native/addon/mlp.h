@@ -119,15 +119,16 @@ inline void mlp(const Call& call) {
 /**
  * Its gradient.
  *
- *   operands     dy, x, the weights, the hidden layers' values; then dx if asked for, dweight and dbias of each layer
- *   parameters   members, rows, layers, their depths, the last one's columns, whether dx is asked for
+ *   operands     dy, x, the weights, the hidden layers' values; then dx if asked for; dweight and dbias of each layer if
+ *                the weights' gradients are asked for
+ *   parameters   members, rows, layers, their depths, the last one's columns, whether dx and whether those are asked for
  */
 template <Activation ACTIVATION>
 inline void mlpGradient(const Call& call) {
   Parameters p(call);
   const int64_t members = p.integer(), rows = p.integer(), count = p.integer();
   const Layers layers{count, p.several(count + 1)};
-  const bool inputGradient = p.integer();
+  const bool inputGradient = p.integer(), weightGradient = p.integer();
   checkLayers(count);
   const int64_t output = 1 + 2 * count, rowsAtOnce = smaller(rows, layers.rowsAtOnce(rows));
   /** The first layer whose input's gradient is wanted. */
@@ -144,6 +145,7 @@ inline void mlpGradient(const Call& call) {
       const int64_t depth = layers.depth(i), columns = layers.columns(i);
       const float* weight = call.operand(2 + i) + m * depth * columns;
       if (i >= lowest) pack(columns, depth, transposed(rowMajor(weight, columns)), packed[i]);
+      if (!weightGradient) continue;
       float* dBias = call.operand(output + inputGradient + 2 * i + 1) + m * columns;
       for (int64_t j = 0; j < columns; j++) dBias[j] = 0;
     }
@@ -154,12 +156,14 @@ inline void mlpGradient(const Call& call) {
       for (int64_t i = count - 1; i >= 0; i--) {
         const int64_t depth = layers.depth(i), columns = layers.columns(i);
         const float* input = call.operand(i == 0 ? 1 : 1 + count + i) + (m * rows + row) * depth;
-        float* dWeight = call.operand(output + inputGradient + 2 * i) + m * depth * columns;
-        float* dBias = call.operand(output + inputGradient + 2 * i + 1) + m * columns;
-        Product toWeight{depth, columns, height, transposed(rowMajor(input, depth)), dWeight, columns};
-        if (row > 0) toWeight.start = dWeight, toWeight.startRow = columns;
-        multiply(toWeight, rowMajor(dOut, columns), call.scratch);
-        addRows(height, columns, dOut, dBias);
+        if (weightGradient) {
+          float* dWeight = call.operand(output + inputGradient + 2 * i) + m * depth * columns;
+          float* dBias = call.operand(output + inputGradient + 2 * i + 1) + m * columns;
+          Product toWeight{depth, columns, height, transposed(rowMajor(input, depth)), dWeight, columns};
+          if (row > 0) toWeight.start = dWeight, toWeight.startRow = columns;
+          multiply(toWeight, rowMajor(dOut, columns), call.scratch);
+          addRows(height, columns, dOut, dBias);
+        }
         if (i < lowest) continue;
 
         float* dIn = i == 0 ? call.operand(output) + (m * rows + row) * depth : spaces[i % 2];

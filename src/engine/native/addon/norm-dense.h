@@ -183,13 +183,13 @@ inline void normDense(const Call& call) {
  * Its gradient.
  *
  *   operands     dy, x, W; x W + b unless that is y; of a normalised layer scale and 1 / the root of each row; then dx if
- *                asked for, dW, db, and dscale if there is a scale
- *   parameters   those of NormLayer, whether dx is asked for
+ *                asked for; if the weights' are asked for, dW, db, and dscale if there is a scale
+ *   parameters   those of NormLayer, whether dx and whether the weights' gradients are asked for
  */
 inline void normDenseGradient(const Call& call) {
   Parameters p(call);
   const NormLayer layer(p);
-  const bool inputGradient = p.integer();
+  const bool inputGradient = p.integer(), weightGradient = p.integer();
   constexpr SumGradients gradients[] = {sumGradients<NoActivation>, sumGradients<Silu>, sumGradients<Elu>};
   const SumGradients gradient = gradients[layer.activation];
   const int64_t inputs = layer.inputs(), outputs = layer.outputs();
@@ -197,13 +197,14 @@ inline void normDenseGradient(const Call& call) {
   const int64_t packedBlock = packedFloats(layer.columns, layer.depth);
   float* packed = inputGradient ? call.scratch->floats(layer.blocks * packedBlock) : nullptr;
   float* dSums = call.scratch->floats(smaller(NORM_ROWS, layer.rows) * outputs);
+  float* unusedScale = layer.isNormalised && !weightGradient ? call.scratch->floats(outputs) : nullptr;
   for (int64_t m = 0; m < layer.members; m++) {
     const float* weight = call.operand(2) + m * layer.weights();
     const float* scale = layer.isNormalised ? call.operand(4) + m * outputs : nullptr;
-    float* dWeight = call.operand(output + inputGradient) + m * layer.weights();
-    float* dBias = call.operand(output + inputGradient + 1) + m * outputs;
-    float* dScale = scale ? call.operand(output + inputGradient + 2) + m * outputs : nullptr;
-    for (int64_t i = 0; i < outputs; i++) dBias[i] = 0;
+    float* dWeight = weightGradient ? call.operand(output + inputGradient) + m * layer.weights() : nullptr;
+    float* dBias = weightGradient ? call.operand(output + inputGradient + 1) + m * outputs : nullptr;
+    float* dScale = scale && weightGradient ? call.operand(output + inputGradient + 2) + m * outputs : unusedScale;
+    for (int64_t i = 0; dBias && i < outputs; i++) dBias[i] = 0;
     for (int64_t i = 0; scale && i < outputs; i++) dScale[i] = 0;
     for (int64_t block = 0; inputGradient && block < layer.blocks; block++) {
       const float* own = weight + block * layer.depth * layer.columns;
@@ -219,14 +220,16 @@ inline void normDenseGradient(const Call& call) {
                  scale ? call.operand(5) + first : nullptr, dScale, dSums);
         dSum = dSums;
       }
-      addRows(height, outputs, dSum, dBias);
+      if (dBias) addRows(height, outputs, dSum, dBias);
       for (int64_t block = 0; block < layer.blocks; block++) {
         const float* dOut = dSum + block * layer.columns;
-        float* dOwn = dWeight + block * layer.depth * layer.columns;
-        const Matrix input{x + block * layer.depth, inputs, 1};
-        Product toWeight{layer.depth, layer.columns, height, transposed(input), dOwn, layer.columns};
-        if (row > 0) toWeight.start = dOwn, toWeight.startRow = layer.columns;
-        multiply(toWeight, {dOut, outputs, 1}, call.scratch);
+        if (weightGradient) {
+          float* dOwn = dWeight + block * layer.depth * layer.columns;
+          const Matrix input{x + block * layer.depth, inputs, 1};
+          Product toWeight{layer.depth, layer.columns, height, transposed(input), dOwn, layer.columns};
+          if (row > 0) toWeight.start = dOwn, toWeight.startRow = layer.columns;
+          multiply(toWeight, {dOut, outputs, 1}, call.scratch);
+        }
         if (!inputGradient) continue;
         float* dIn = call.operand(output) + first * inputs + block * layer.depth;
         multiplyPacked({height, layer.depth, layer.columns, {dOut, outputs, 1}, dIn, inputs},
