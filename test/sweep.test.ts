@@ -167,7 +167,8 @@ describe('the cells of a sweep', () => {
     } as const;
     const ofDyna = ['blocking-maze.yaml', 'dyna-maze.yaml', 'shortcut-maze.yaml'];
     const ofDream = Object.keys(wanted).map((name) => `${name}.yaml`);
-    assert.deepEqual(files, [...ofDream, ...Object.keys(withFew), ...ofDyna].sort());
+    const ofTargets = ['targets-unstopped.yaml', 'targets.yaml'];
+    assert.deepEqual(files, [...ofDream, ...Object.keys(withFew), ...ofDyna, ...ofTargets].sort());
     for (const [file, method] of Object.entries(withFew)) {
       const text = readFileSync(new URL(`configs/sweeps/${file}`, root), 'utf8');
       const { base, cells } = loadSweep({ file, text });
@@ -199,6 +200,28 @@ describe('the cells of a sweep', () => {
       );
     }
   });
+});
+
+test('the study of targets and its control differ in what shapes the model alone', () => {
+  const [study, control] = ['targets', 'targets-unstopped'].map((name) => {
+    const text = readFileSync(new URL(`configs/sweeps/${name}.yaml`, root), 'utf8');
+    return loadSweep({ file: `${name}.yaml`, text });
+  });
+  const settings = study!.cells.map((cell) => cell.settings);
+  assert.equal(settings.length, 18);
+  assert.deepEqual(
+    settings.slice(0, 3).map(({ distractors }) => distractors),
+    [0, 8, 64],
+  );
+  assert.equal(study!.cells[12]!.experiment.name, 'shapesModel=reward-value-policy,distractors=0');
+  const { name, ...base } = experimentOf(study!.base, 'muzero');
+  const shaping = { shapesModel: ['self'], selfTarget: 'unstopped' };
+  assert.deepEqual(control!.base, { ...base, name: `${name}-unstopped`, ...shaping });
+  // A head that may shape the model learns in every cell; there are no ends but MuZero's.
+  assert.deepEqual(
+    Object.entries(base.predict).filter(([, weight]) => weight === 0),
+    [['continue', 0]],
+  );
 });
 
 describe('a wrong sweep is one sentence with its place and cell', () => {
