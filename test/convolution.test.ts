@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../src/engine/compiled.ts';
 import { startEngine } from '../src/engine/engine.ts';
-import { convolution, convolutionSpecs, convolvedShape } from '../src/nn/convolution.ts';
+import {
+  convolution,
+  convolutionSpecs,
+  convolvedShape,
+  transposedConvolution,
+  transposedConvolutionSpecs,
+} from '../src/nn/convolution.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { engineHere, processorEngines } from './support/engine-here.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';
@@ -80,6 +86,55 @@ test(`a convolution and its gradients are tfjs's on ${engines.join(', ')}, recor
   }
 });
 
+test(`a transposed convolution and its gradients are tfjs's on ${engines.join(', ')}, recorded or not`, async () => {
+  const given = [
+    operands[0]!,
+    normals(2, 'weight', [members, channels, 9 * outputs]),
+    normals(2, 'bias', [members, outputs]),
+    normals(2, 'dy', [members, batch, rows + 2, columns + 2, outputs]),
+  ];
+  type Inputs = Record<'x' | 'weight' | 'bias' | 'dy', tf.Tensor>;
+  const differentiated =
+    (f: (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) => tf.Tensor) =>
+    ({ x, weight, bias, dy }: Inputs) => {
+      const loss = (...inputs: tf.Tensor[]) =>
+        tf.sum(tf.mul(f(...(inputs as [tf.Tensor, tf.Tensor, tf.Tensor])), dy)) as tf.Scalar;
+      const [dx, dWeight, dBias] = tf.grads(loss)([x, weight, bias]);
+      return { y: f(x, weight, bias), dx: dx!, dWeight: dWeight!, dBias: dBias! };
+    };
+  const uploaded = (): Inputs => {
+    const [x, weight, bias, dy] = given.map(upload) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+    return { x, weight, bias, dy };
+  };
+  const stockMember = (image: tf.Tensor, matrix: tf.Tensor, shift: tf.Tensor) => {
+    const kernel = tf.transpose(tf.reshape(matrix, [channels, 3, 3, outputs]), [1, 2, 3, 0]) as tf.Tensor4D;
+    const shape: [number, number, number, number] = [batch, rows + 2, columns + 2, outputs];
+    return tf.add(tf.conv2dTranspose(image as tf.Tensor4D, kernel, shape, 1, 'valid'), shift);
+  };
+  const stockTransposed = (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) => {
+    const parts = [x, weight, bias].map((tensor) => tf.unstack(tensor));
+    return tf.stack(parts[0]!.map((image, i) => stockMember(image, parts[1]![i]!, parts[2]![i]!)));
+  };
+  await startEngine('cpu');
+  const wanted = read(() => Object.values(differentiated(stockTransposed)(uploaded())));
+  for (const engine of engines) {
+    await startEngine(engine);
+    const before = tf.memory().numTensors;
+    const ours = differentiated((x, weight, bias) => transposedConvolution(x, { weight, bias }));
+    const program = new Compiled(ours);
+    for (const how of [
+      ours,
+      (inputs: Inputs) => program.run(inputs),
+      (inputs: Inputs) => program.run(inputs),
+    ]) {
+      const found = read(() => Object.values(how(uploaded())));
+      for (const [i, values] of wanted.entries()) assertClose(found[i]!, values, 1e-4, `${engine}, ${i}`);
+    }
+    program.dispose();
+    assert.equal(tf.memory().numTensors, before);
+  }
+});
+
 test('its parameters are a matrix and a vector, drawn as those of a layer of nine times the channels', () => {
   const layout = new ParameterLayout(convolutionSpecs('net', channels, outputs));
   assert.deepEqual(
@@ -90,4 +145,9 @@ test('its parameters are a matrix and a vector, drawn as those of a layer of nin
     ],
   );
   assert.deepEqual(convolvedShape([rows, columns, channels], outputs), [down, across, outputs]);
+
+  assert.deepEqual(
+    new ParameterLayout(transposedConvolutionSpecs('net', channels, outputs)).specs.map(({ shape }) => shape),
+    [[channels, 9 * outputs], [outputs]],
+  );
 });

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
 import { stopGradient } from '../engine/stop-gradient.ts';
-import { fanIn, type WeightInitialiser } from './initialisers.ts';
+import { fanIn, type WeightInitialiser, zeros } from './initialisers.ts';
 import { type Activation, affine, type Layer, linearSpecs } from './linear.ts';
 import type { ParameterSpec } from './parameters.ts';
 
@@ -44,28 +44,94 @@ export function convolution(
   activation: Activation | 'none' = 'none',
   inputGradient = true,
 ): tf.Tensor {
-  const seen = inputGradient ? patches(x) : stopGradient(() => patches(x));
-  return affine(seen, weight, bias, activation, inputGradient);
+  return affine(patches(x, inputGradient), weight, bias, activation, inputGradient);
 }
 
-/** All patches of images: [members, …, rows, columns, channels] -> [members, …, rows − 2, columns − 2, 9 × channels]. */
-function patches(x: tf.Tensor): tf.Tensor {
-  const image = x.shape.slice(-3) as [number, number, number];
-  const found = neighbours(neighbours(tf.reshape(x, [-1, ...image]), 2), 1);
+/**
+ * The two parameters of a transposed 3 × 3 convolution: its weight is a matrix [channels, 3 × 3 × outputs], row-major in
+ * the kernel's row and column. A cell within is a sum over nine patches, which is what the initial weights count.
+ */
+export const transposedConvolutionSpecs = (
+  name: string,
+  channels: number,
+  outputs: number,
+  scale = 1,
+): ParameterSpec[] => [
+  {
+    name: `${name}.weight`,
+    shape: [channels, KERNEL * KERNEL * outputs],
+    initialise: fanIn(KERNEL * KERNEL * channels, scale),
+  },
+  { name: `${name}.bias`, shape: [outputs], initialise: zeros },
+];
+
+/**
+ * A transposed 3 × 3 convolution of stride 1, which gives each side of an image back the two that a convolution takes:
+ * y[i + k, j + l] = Σ x[i, j] W[k, l] + b, over all (i, j) and (k, l) that meet there. Every cell makes a patch, which are
+ * added up where they lie: the same sum as that of a convolution of the image with two more zeros on each side, of which
+ * most products would be with zeros and every cell be copied nine times.
+ *
+ * @param x [members, …, rows, columns, channels]
+ * @returns [members, …, rows + 2, columns + 2, outputs]
+ */
+export function transposedConvolution(x: tf.Tensor, { weight, bias }: Layer): tf.Tensor {
+  const [members, channels] = [x.shape[0]!, x.shape.at(-1)!];
+  const outputs = bias.shape.at(-1)!;
+  const made = tf.matMul(tf.reshape(x, [members, -1, channels]), weight);
+  const image = spread(tf.reshape(made, [...x.shape.slice(0, -1), KERNEL * KERNEL * outputs]));
+  const cells = tf.reshape(image, [members, -1, outputs]);
+  return tf.reshape(tf.add(cells, tf.expandDims(bias, 1)), image.shape);
+}
+
+/**
+ * All patches of images: [members, …, rows, columns, channels] -> [members, …, rows − 2, columns − 2, 9 × channels].
+ *
+ * @param inputGradient false where x is data or a constant
+ */
+export function patches(x: tf.Tensor, inputGradient = true): tf.Tensor {
+  const seen = () => overImages(x, (images) => neighbours(neighbours(images, 2), 1));
+  return inputGradient ? seen() : stopGradient(seen);
+}
+
+/** The adjoint of `patches`, patches added up where they lie: [members, …, rows, columns, 9 × channels] -> [members, …, rows + 2, columns + 2, channels]. */
+const spread = (x: tf.Tensor): tf.Tensor => overImages(x, (images) => overlaid(overlaid(images, 1), 2));
+
+/** A function of images, [images, rows, columns, channels], of those of all members and batches. */
+function overImages(x: tf.Tensor, f: (images: tf.Tensor) => tf.Tensor): tf.Tensor {
+  const found = f(tf.reshape(x, [-1, ...(x.shape.slice(-3) as [number, number, number])]));
   return tf.reshape(found, [...x.shape.slice(0, -3), ...found.shape.slice(1)]);
 }
 
+/** An axis of images: rows or columns. */
+type Axis = 1 | 2;
+
+const offsets = [...new Array(KERNEL).keys()];
+
 /** The channels of three cells in a row along an axis beside each other, for each but the last two. */
-function neighbours(images: tf.Tensor, axis: 1 | 2): tf.Tensor {
+function gathered(images: tf.Tensor, axis: Axis): tf.Tensor {
   const extent = images.shape[axis]! - KERNEL + 1;
-  const offsets = [...new Array(KERNEL).keys()];
   const slice = (offset: number) =>
     tf.slice(images, [0, 0, 0, 0].with(axis, offset), [-1, -1, -1, -1].with(axis, extent));
+  return tf.concat(offsets.map(slice), 3);
+}
+
+/** The adjoint: the three parts of each cell's channels added to three cells in a row along an axis. */
+function scattered(images: tf.Tensor, axis: Axis): tf.Tensor {
   const put = (part: tf.Tensor, offset: number) =>
     tf.pad(part, new Array<[number, number]>(4).fill([0, 0]).with(axis, [offset, KERNEL - 1 - offset]));
-  return withGradient([images], () => ({
-    value: tf.concat(offsets.map(slice), 3),
-    keep: [],
-    gradient: (dy) => [tf.addN(tf.split(dy, KERNEL, 3).map(put))],
-  }));
+  return tf.addN(tf.split(images, KERNEL, 3).map(put));
 }
+
+/** `gathered`, and `scattered`, each with the other as its gradient. */
+const neighbours = (images: tf.Tensor, axis: Axis): tf.Tensor =>
+  withGradient([images], () => ({
+    value: gathered(images, axis),
+    keep: [],
+    gradient: (dy) => [scattered(dy, axis)],
+  }));
+const overlaid = (images: tf.Tensor, axis: Axis): tf.Tensor =>
+  withGradient([images], () => ({
+    value: scattered(images, axis),
+    keep: [],
+    gradient: (dy) => [gathered(dy, axis)],
+  }));
