@@ -7,8 +7,9 @@ import type { AgentSpaces } from '../training/agent-spaces.ts';
 import type { Row } from '../training/events.ts';
 import type { Observations } from '../training/observations.ts';
 import { PendingTerms, stackTerms } from '../training/pending-terms.ts';
-import { memberMean, memberSum } from '../training/reduce.ts';
-import { type Sequences, stackSequences } from '../training/replay.ts';
+import { memberMean, memberSum, perMember } from '../training/reduce.ts';
+import { rowsOf, type Sequences, stackSequences } from '../training/replay.ts';
+import { countLit, IMAGE_DIAGNOSTICS, meanF1, standstillF1 } from './image-diagnostics.ts';
 import {
   effectiveRanks,
   LATENT_DIAGNOSTICS,
@@ -24,7 +25,7 @@ import { OPEN_LOOP_STEPS, startsOf, warmedStarts } from './warmed-starts.ts';
 import { actionsFrom, toWindows, uploadBatch, uploadObservations } from './windows.ts';
 import type { Imagination, Observed, States, WorldModel } from './world-model.ts';
 
-/** The columns of metrics.csv of a model that decodes, in order; docs/metrics.md defines them. */
+/** The columns of metrics.csv of a model that decodes vectors, in order; docs/metrics.md defines them. */
 export const DIAGNOSTICS = [
   'prediction_mse',
   'prediction_mse_standardised',
@@ -50,11 +51,11 @@ interface Measures {
 
 /** The columns of metrics.csv of such a model, in order. */
 export const diagnosticColumns = (
-  spaces: Pick<AgentSpaces, 'ownElements'>,
+  spaces: Pick<AgentSpaces, 'ownElements' | 'image'>,
   { decodes, isLatent = false, isProbed = false }: Measures,
 ): string[] => [
   ...new Set<string>([
-    ...(decodes ? DIAGNOSTICS : []),
+    ...(decodes ? (spaces.image ? IMAGE_DIAGNOSTICS : DIAGNOSTICS) : []),
     ...(isLatent || !decodes ? LATENT_DIAGNOSTICS : []),
     ...(isProbed ? probeColumns(spaces) : []),
   ]),
@@ -62,6 +63,8 @@ export const diagnosticColumns = (
 
 /** Members whose models are measured in one batch: a VAE + LSTM needs some 700 MB for its long sequences. */
 const MEASURED_AT_ONCE = 4;
+/** Numbers of observations that a model follows at once: images make ten times as many of each on the way. */
+const FOLLOWED_AT_ONCE = 2 ** 20;
 
 /** Models to be measured, and what their agents make of imagination. */
 export interface MeasuredModel<State extends States> extends Omit<Measures, 'decodes'> {
@@ -157,19 +160,18 @@ function columns<State extends States>(
 ): { columns: Columns; covariance?: tf.Tensor3D; features?: tf.Tensor } {
   const { model, imagined, isLatent = !model.decode, isProbed } = measured;
   const toReward = model.valueScale / spaces.rewardScale;
-  const stack = (each: readonly Sequences[]) => stackSequences(each, spaces);
-  const heldOutOfEach = stack(own.map(() => heldOut));
-  // What following leaves behind is ten times what it gives: one at a time.
-  const onHeldOut = tf.tidy(() => follow(model, heldOutOfEach, spaces, isLatent));
-  const onOwn = tf.tidy(() => follow(model, stack(own), spaces, isLatent));
+  const heldOutOfEach = own.map(() => heldOut);
+  const onHeldOut = followInParts(model, heldOutOfEach, spaces, isLatent);
+  const onOwn = followInParts(model, own, spaces, isLatent);
   const variance = tf.tensor1d(variances(heldOut.observation, spaces.observation));
-  const errors = ({ squaredError }: Followed<State>, suffix: '' | '_own'): Columns =>
-    squaredError
-      ? {
-          [`prediction_mse${suffix}`]: memberMean(squaredError),
-          [`prediction_mse${suffix}_standardised`]: memberMean(tf.div(squaredError, variance)),
-        }
-      : {};
+  const errors = ({ squaredError, lit }: Followed<State>, suffix: '' | '_own'): Columns => ({
+    ...(squaredError && { [`prediction_mse${suffix}`]: memberMean(squaredError) }),
+    ...(squaredError &&
+      !spaces.image && {
+        [`prediction_mse${suffix}_standardised`]: memberMean(tf.div(squaredError, variance)),
+      }),
+    ...(lit && { [`prediction_f1${suffix}`]: meanF1(lit) }),
+  });
   const ofLatents = isLatent ? selfPrediction(model, onHeldOut, heldOut, spaces, measured.gamma) : undefined;
   const found: Columns = {
     ...errors(onHeldOut, ''),
@@ -178,6 +180,8 @@ function columns<State extends States>(
     ...(model.decode &&
       measured.openLoopSteps &&
       openLoop(model, onHeldOut, heldOut, spaces, measured.openLoopSteps)),
+    ...(model.decode &&
+      spaces.image && { standstill_f1: tf.fill([own.length], standstillF1(heldOut, spaces.image)) }),
     ...ofLatents?.columns,
     ...(onHeldOut.rewardError && { reward_mse: onHeldOut.rewardError }),
     ...(onOwn.rewardError && { reward_mse_own: onOwn.rewardError }),
@@ -187,7 +191,7 @@ function columns<State extends States>(
     ...(model.value && { value_bias: valueBias(measured, toReward, onOwn, own) }),
     ...(model.continues &&
       heldOut.terminated.includes(1) && {
-        continue_accuracy: continueAccuracy(model, onHeldOut, heldOutOfEach),
+        continue_accuracy: continueAccuracy(model, onHeldOut, stackSequences(heldOutOfEach, spaces)),
       }),
   };
   return {
@@ -201,9 +205,59 @@ function columns<State extends States>(
 type Followed<State extends States> = Observed<State> & {
   /** Mean over the steps taken of (s · dec(predicted) − o′)², raw units: [members, observation]; needs a decoder */
   squaredError?: tf.Tensor2D;
+  /** Of predicted images, what `countLit` says: [members, 3, channels] */
+  lit?: tf.Tensor3D;
   /** Mean over the steps taken of (r̂ − r)², where it is asked for: [members] */
   rewardError?: tf.Tensor1D;
 };
+
+/**
+ * Follows each member's sequences, as many at once as memory is to hold: what following leaves behind is ten times what it
+ * gives.
+ */
+function followInParts<State extends States>(
+  model: WorldModel<State>,
+  each: readonly Sequences[],
+  spaces: AgentSpaces,
+  isLatent: boolean,
+): Followed<State> {
+  const { batch } = each[0]!;
+  const row = each.length * Math.max(...each.map(({ time }) => time)) * spaces.observation;
+  const rows = Math.max(1, Math.floor(FOLLOWED_AT_ONCE / row));
+  const parts = Array.from({ length: Math.ceil(batch / rows) }, (_, i) =>
+    tf.tidy(() => {
+      const part = each.map((sequences) => rowsOf(sequences, i * rows, Math.min((i + 1) * rows, batch)));
+      const stacked = stackSequences(part, spaces);
+      const steps = memberSum(tf.tensor3d(stacked.mask, [stacked.members, stacked.batch, stacked.time]));
+      return { steps, followed: follow(model, stacked, spaces, isLatent) };
+    }),
+  );
+  const first = parts[0]!.followed;
+  if (parts.length === 1) return first;
+  const joined = (of: (part: Followed<State>) => tf.Tensor) =>
+    tf.concat(
+      parts.map(({ followed }) => of(followed)),
+      1,
+    );
+  const steps = tf.addN(parts.map((part) => part.steps));
+  /** A mean over the steps taken: [members, …]. */
+  const mean = <T extends tf.Tensor>(of: (part: Followed<State>) => T | undefined) =>
+    tf.addN(
+      parts.map((part) => {
+        const x = of(part.followed)!;
+        return tf.mul(x, perMember(tf.div(part.steps, steps), x.rank));
+      }),
+    ) as T;
+  return {
+    states: Object.fromEntries(
+      Object.keys(first.states).map((name) => [name, joined(({ states }) => states[name]!)]),
+    ) as State,
+    predicted: joined(({ predicted }) => predicted),
+    ...(first.squaredError && { squaredError: mean(({ squaredError }) => squaredError) }),
+    ...(first.lit && { lit: tf.addN(parts.map(({ followed }) => followed.lit!)) }),
+    ...(first.rewardError && { rewardError: mean(({ rewardError }) => rewardError) }),
+  };
+}
 
 function follow<State extends States>(
   model: WorldModel<State>,
@@ -226,8 +280,13 @@ function follow<State extends States>(
   const decoded = tf.mul(model.decode(predicted), tf.tensor1d([...spaces.observationScale]));
   const actual = uploadObservations(sequences.nextObservation, decoded.shape);
   const mask = tf.tensor3d(sequences.mask, [members, steps, 1]);
-  const errors = tf.reshape(tf.squaredDifference(decoded, actual), [members, steps, spaces.observation]);
-  return { ...followed, squaredError: tf.div(tf.sum(tf.mul(errors, mask), 1), tf.sum(mask, 1)) };
+  const inRows = (x: tf.Tensor) => tf.reshape(x, [members, steps, spaces.observation]);
+  const errors = inRows(tf.squaredDifference(decoded, actual));
+  return {
+    ...followed,
+    squaredError: tf.div(tf.sum(tf.mul(errors, mask), 1), tf.sum(mask, 1)),
+    ...(spaces.image && { lit: countLit(inRows(decoded), inRows(actual), spaces.image[2], mask) }),
+  };
 }
 
 /** Variance over all rows of each column: [rows, columns] -> [columns]. */
@@ -261,7 +320,7 @@ function openLoop<State extends States>(
   model: WorldModel<State>,
   followed: Followed<State>,
   sequences: Sequences,
-  { observation, observationScale, actionSpace }: AgentSpaces,
+  { observation, image, observationScale, actionSpace }: AgentSpaces,
   steps: readonly number[],
 ): Record<string, tf.Tensor1D> {
   const members = followed.predicted.shape[0]!;
@@ -271,14 +330,19 @@ function openLoop<State extends States>(
   const { nextFeatures } = rollOut(model, startsOf(followed, starts), { actions });
   const decoded = tf.mul(model.decode!(nextFeatures), tf.tensor1d([...observationScale])) as tf.Tensor4D;
   return Object.fromEntries(
-    steps.map((k) => {
+    steps.flatMap((k) => {
       const predicted = tf.slice(decoded, [0, 0, k - 1, 0], [members, starts.length, 1, observation]);
       const actual = starts.flatMap((at) => {
         const row = (at + k - 1) * observation;
         return [...sequences.nextObservation.subarray(row, row + observation)];
       });
-      const error = tf.squaredDifference(predicted, tf.tensor4d(actual, [1, starts.length, 1, observation]));
-      return [`open_loop_mse_${k}`, memberMean(error)];
+      const observed = tf.tensor4d(actual, [1, starts.length, 1, observation]);
+      const ofEach = () => tf.tile(observed, [members, 1, 1, 1]);
+      const error = tf.squaredDifference(predicted, observed);
+      return [
+        [`open_loop_mse_${k}`, memberMean(error)],
+        ...(image ? [[`open_loop_f1_${k}`, meanF1(countLit(predicted, ofEach(), image[2]))]] : []),
+      ];
     }),
   );
 }

@@ -123,6 +123,27 @@ export function firstOf(sequences: Sequences, batch: number, steps: number, spac
   return cut;
 }
 
+/** Some of one member's sequences: those from one on, the last excluded. Views, no copies. */
+export function rowsOf(sequences: Sequences, from: number, to: number): Sequences {
+  const { batch } = sequences;
+  const cut = <Kept extends Observations | Actions>(values: Kept): Kept => {
+    const width = values.length / batch;
+    return values.subarray(from * width, to * width) as Kept;
+  };
+  return {
+    members: 1,
+    batch: to - from,
+    time: sequences.time,
+    observation: cut(sequences.observation),
+    nextObservation: cut(sequences.nextObservation),
+    action: cut(sequences.action),
+    reward: cut(sequences.reward),
+    terminated: cut(sequences.terminated),
+    first: cut(sequences.first),
+    mask: cut(sequences.mask),
+  };
+}
+
 /** One transition of one member. */
 export interface Transition {
   observation: ArrayLike<number>;
