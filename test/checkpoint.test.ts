@@ -58,11 +58,10 @@ test('Python opens a checkpoint and encodes as wm does', async (context) => {
   const spaces = agentSpaces(environmentEntry(settings.environment));
   const { data } = new SeedFolder(run, 0).readCheckpoint()!.state.arrays.model!;
   const own = tf.tidy(() => {
-    const parameters = networks(settings, spaces).model.unpack(
-      tf.tensor2d(Float32Array.from(data), [1, data.length]),
-    );
+    const { model, vae } = networks(settings, spaces);
+    const parameters = model.unpack(tf.tensor2d(Float32Array.from(data), [1, data.length]));
     const normalised = tf.div(tf.tensor3d([observations]), [...spaces.observationScale]);
-    const posterior = encode(parameters, settings.model.hidden.length, normalised);
+    const posterior = encode(parameters, vae, normalised);
     return [posterior.mean, posterior.logVariance].map((tensor) => tensor.arraySync() as number[][][]);
   });
   for (const [i, theirs] of [mean, log_variance].entries()) {

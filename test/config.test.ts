@@ -363,8 +363,8 @@ test('a method is refused in an environment that it cannot act in', () => {
     );
   }
   assert.equal(
-    complaint('method: baseline\nenvironment: MinAtar/Breakout-v0'),
-    'c.yaml:2:14: environment: method vae-lstm takes no observations of shape [10, 10, 4], which MinAtar/Breakout-v0 asks for; choose another environment or method',
+    complaint('method: planet\nenvironment: MinAtar/Breakout-v0'),
+    'c.yaml:2:14: environment: method planet takes no observations of shape [10, 10, 4], which MinAtar/Breakout-v0 asks for; choose another environment or method',
   );
 });
 
@@ -685,24 +685,26 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     const ofStem = dreams.includes(stem)
       ? 'dream-critic'
       : stem.replace(/^(planet|pets|mbpo|ppo|sac|dqn)-.*/, '$1');
+    const ofGame = /^minatar\/(dreamer-v3|dream)-/.exec(file)?.[1]?.replace(/^dream$/, 'dream-critic');
     const family = /^(dreamer|tdmpc|self-prediction|muzero)/.exec(file)?.[1];
     const version = family === 'self-prediction' ? stem : stem.split('-')[0];
     const ofFamily = `${family}-${version}`;
     const ofSimple = stem === 'model-only' ? stem : 'simple';
     const ofFolder =
       /^(ha-schmidhuber|deep-dyna)/.exec(file)?.[0] ?? (file.startsWith('simple') ? ofSimple : undefined);
-    const arm = ofFolder ?? (family ? (searching[ofFamily] ?? ofFamily) : ofStem);
+    const arm = ofGame ?? ofFolder ?? (family ? (searching[ofFamily] ?? ofFamily) : ofStem);
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
     assert.equal(
       experiment.name,
-      stem === 'quick' || /^(planet|pets|mbpo|ppo|sac|dqn)$/.test(arm) ? stem : arm,
+      stem === 'quick' || ofGame || /^(planet|pets|mbpo|ppo|sac|dqn)$/.test(arm) ? stem : arm,
       file,
     );
     found.add(`${experiment.environment} ${experiment.method}`);
   }
   // Mazes are for tables of values.
   for (const environment of environmentNames.filter((name) => !environmentEntry(name).states)) {
-    for (const name of ['vae-lstm', 'dreamer', 'ppo'] as const) {
+    const isGame = environment.startsWith('MinAtar/');
+    for (const name of isGame ? (['ppo'] as const) : (['vae-lstm', 'dreamer', 'ppo'] as const)) {
       const taken = refusal(methods[name].takes, environmentEntry(environment)) === undefined;
       assert.equal(found.has(`${environment} ${name}`), taken, `${environment} ${name}`);
     }

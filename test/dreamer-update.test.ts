@@ -3,6 +3,7 @@ import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import { startEngine } from '../src/engine/engine.ts';
 import { scope } from '../src/engine/scope.ts';
+import { size } from '../src/engine/size.ts';
 import type { Space } from '../src/envs/spaces.ts';
 import {
   byGroup,
@@ -15,6 +16,7 @@ import {
 import { dreamerSettings } from '../src/methods/dreamer/settings.ts';
 import { type Gradients, gradients } from '../src/methods/dreamer/update.ts';
 import { latentFamily } from '../src/models/rssm/latent.ts';
+import type { ImageShape } from '../src/nn/convolution.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import type { AgentSpaces } from '../src/training/agent-spaces.ts';
 import { frozenLoss, type UpdateCase } from './support/frozen-update.ts';
@@ -26,7 +28,11 @@ const box: Space = { kind: 'box', low: [-2, -1], high: [2, 3], shape: [2] };
 const [members, batch, time, horizon] = [2, 2, 5, 3];
 
 /** A case of so many keys, its windows with a termination, a truncation and resets inside. */
-function updateCase(actionSpace: Space, keys: Record<string, object | number | boolean>): UpdateCase {
+function updateCase(
+  actionSpace: Space,
+  keys: Record<string, object | number | boolean>,
+  image?: ImageShape,
+): UpdateCase {
   const { model, critic, actor, ...rest } = keys as Record<string, object>;
   const settings = dreamerSettings.parse({
     ...{ horizon, gamma: 0.9, startsPerWindow: 4, twoHot: { bins: 7, limit: 2 }, ...rest },
@@ -39,8 +45,10 @@ function updateCase(actionSpace: Space, keys: Record<string, object | number | b
   });
   const actions = actionSpace.kind === 'box' ? 2 : 3;
   const spaces: AgentSpaces = {
-    ...{ observation: 3, observationScale: [1, 2, 0.5], rewardRange: [-2, 2], rewardScale: 2 },
-    ...{ actionSpace, actions },
+    ...(image
+      ? { image, observation: size(image), observationScale: Array(size(image)).fill(1) }
+      : { observation: 3, observationScale: [1, 2, 0.5] }),
+    ...{ rewardRange: [-2, 2], rewardScale: 2, actionSpace, actions },
   };
   const networksHere = networks(settings, spaces);
   const initial = initialWeights(networksHere, (name) =>
@@ -51,7 +59,6 @@ function updateCase(actionSpace: Space, keys: Record<string, object | number | b
   const steps = (name: string) => upload(normals(4, name, [members, batch, time])) as tf.Tensor3D;
   const flags = (...rows: number[][]) => tf.tensor3d([rows, rows.toReversed()]);
   const latent = latentFamily(settings.model);
-  const { size } = latent.noise;
   const starts = batch * settings.startsPerWindow;
   const ofLatent = (name: string, ...shape: number[]) => {
     const { data } = normals(5, name, shape);
@@ -73,7 +80,7 @@ function updateCase(actionSpace: Space, keys: Record<string, object | number | b
       slowCritic: moved(initial.slowCritic, 'slow'),
     },
     windows: {
-      observation: upload(normals(4, 'o', [members, batch, time, 3])) as tf.Tensor4D,
+      observation: upload(normals(4, 'o', [members, batch, time, spaces.observation])) as tf.Tensor4D,
       action: tf.tanh(upload(normals(4, 'a', [members, batch, time, actions]))),
       reward: steps('r'),
       first: flags([1, 0, 0, 1, 0], [0, 0, 0, 0, 1]),
@@ -85,10 +92,10 @@ function updateCase(actionSpace: Space, keys: Record<string, object | number | b
       },
     },
     noise: {
-      posterior: ofLatent('posterior', members, batch, time, size),
-      prediction: ofLatent('prediction', members, batch, time, size),
+      posterior: ofLatent('posterior', members, batch, time, latent.noise.size),
+      prediction: ofLatent('prediction', members, batch, time, latent.noise.size),
       action: upload(normals(5, 'action', ofActions)) as tf.Tensor4D,
-      step: ofLatent('step', members, starts, horizon, size) as tf.Tensor4D,
+      step: ofLatent('step', members, starts, horizon, latent.noise.size) as tf.Tensor4D,
     },
     scalars: { lambda: tf.tensor1d([0.3, 2]), entropy: tf.tensor1d([0.01, 0.2]) },
   };
@@ -113,12 +120,28 @@ const asV1 = {
 };
 const v1Critic = { head: 'squared', slowRegulariser: 0 };
 
-const cases: Record<string, { space: Space; keys: Record<string, object | number | boolean> }> = {
+const cases: Record<
+  string,
+  { space: Space; keys: Record<string, object | number | boolean>; image?: ImageShape }
+> = {
   'v3, choices': { space: choices, keys: {} },
   'v3 but for Gaussian states, a clipped box': { space: box, keys: { model: gaussian } },
   'v3 but for Gaussian states, valued as predicted too': {
     space: box,
     keys: { model: { ...gaussian, cell: 'gru', blocks: 1 }, critic: { onPrediction: true } },
+  },
+  'v3 but for Gaussian states, images': {
+    space: choices,
+    keys: { model: gaussian, encoder: { channels: 3 } },
+    image: [5, 4, 2],
+  },
+  'v1, images': {
+    space: box,
+    keys: {
+      ...{ lambda: 0, model: asV1, encoder: { channels: 3 }, critic: v1Critic },
+      actor: { box: 'squashed', reinforce: 0 },
+    },
+    image: [4, 5, 1],
   },
   'v1, a squashed box': {
     space: box,
@@ -158,10 +181,10 @@ describe('the update', () => {
     await startEngine('wasm');
   });
 
-  for (const [name, { space, keys }] of Object.entries(cases)) {
+  for (const [name, { space, keys, image }] of Object.entries(cases)) {
     test(`its gradients are the slope of its loss: ${name}`, () => {
       tf.tidy(() => {
-        const given = updateCase(space, keys);
+        const given = updateCase(space, keys, image);
         const loss = frozenLoss(given);
         const { gradient, terms } = gradientsOf(given);
         const own = given.weights.weights;

@@ -17,10 +17,11 @@ import { assertClose, normals } from './support/tensors.ts';
 
 const gaussianModel = { latent: 'gaussian', cell: 'gru', norm: false, activation: 'elu' };
 
-/** Environments of either kind of actions, the settings of v3 and like those of v1. */
+/** Environments of either kind of actions and with images, the settings of v3 and like those of v1. */
 const runs: [environment: string, changes: Record<string, object | number | boolean>][] = [
   ['CartPole-v1', {}],
   ['Pendulum-v1', { model: gaussianModel, actor: { exploration: 0.3 } }],
+  ['MinAtar/Breakout-v0', { encoder: { channels: 2 } }],
 ];
 
 describe('Dreamer', () => {

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { startEngine } from '../src/engine/engine.ts';
 import { latentTerms } from '../src/methods/vae-lstm/latents.ts';
 import { encoderSpecs } from '../src/models/vae-lstm/encoder.ts';
+import { vaeShape } from '../src/models/vae-lstm/vae.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { decodeSafetensors } from '../src/runs/safetensors.ts';
 import { runInTurn, runSync } from './support/program.ts';
@@ -98,7 +99,8 @@ describe('an update after which something is not finite', () => {
 test('latent terms are those of the posterior, computed by hand', async () => {
   await startEngine('wasm');
   // No hidden layer is possible, so one whose ReLU is the identity, inputs being positive: μ and log σ² are then linear.
-  const layout = new ParameterLayout(encoderSpecs(2, [2], 3));
+  const vae = vaeShape({ hidden: [2], latent: 3 }, { observation: 2 });
+  const layout = new ParameterLayout(encoderSpecs(vae));
   const identity = [1, 0, 0, 1];
   const output = [1, 0, 0.1, 0, 0, -1, 0, 0.05, 0, 0, 0, 0];
   const bias = [0, 0, 0.5, 0, 0, -2];
@@ -136,7 +138,7 @@ test('latent terms are those of the posterior, computed by hand', async () => {
   const found = tf.tidy(() => {
     const encoder = layout.unpack(tf.tensor2d([...values, ...values], [2, layout.size]));
     const both = tf.tensor([...observations.flat(), ...observations.flat()], [2, 2, 2, 2]);
-    return latentTerms(encoder, 1, both).arraySync();
+    return latentTerms(encoder, vae, both).arraySync();
   });
   for (const [i, row] of found.entries()) {
     for (const value of row)

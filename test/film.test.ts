@@ -216,6 +216,7 @@ describe('dreams', () => {
   });
   const agents = {
     dreamer: (seeds: number[]) => dreamerIn('Pendulum-v1', seeds, [tinyDreamer()]),
+    'dreamer, images': (seeds: number[]) => dreamerIn('MinAtar/Freeway-v0', seeds, [tinyDreamer()]),
     planet: (seeds: number[]) => agentIn(planet.create, 'Pendulum-v1', seeds, [settings]),
     simple: (seeds: number[]) => agentIn(simple.create, 'Pendulum-v1', seeds, [simulationSettings]),
     'ha-schmidhuber': (seeds: number[]) =>
@@ -225,7 +226,7 @@ describe('dreams', () => {
   };
   for (const [name, make] of Object.entries(agents)) {
     test(`are the member's own in ${name}, and move nothing that training uses`, async () => {
-      const entry = environmentEntry('Pendulum-v1');
+      const entry = environmentEntry(name.endsWith('images') ? 'MinAtar/Freeway-v0' : 'Pendulum-v1');
       const episodes = firstOf(heldOutSet(entry), 2, 12, agentSpaces(entry));
       const { agent, live, save } = make([3, 4]);
       await live(0, 14);

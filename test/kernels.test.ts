@@ -15,6 +15,7 @@ import { policyHead } from '../src/models/policy-head.ts';
 import { rollOut } from '../src/models/roll-out.ts';
 import { dynamicsSpecs } from '../src/models/vae-lstm/dynamics.ts';
 import { vaeLstmModel } from '../src/models/vae-lstm/model.ts';
+import { vaeShape } from '../src/models/vae-lstm/vae.ts';
 import type { Behaviour } from '../src/models/world-model.ts';
 import { adam, biasCorrection, globalNorm, zeroMoments } from '../src/nn/adam.ts';
 import { categoricalKl, mixedLogProbabilities, sampleCategorical } from '../src/nn/categorical.ts';
@@ -360,7 +361,8 @@ describe('fat operations on our kernels equal their portable forms, gradients in
           hidden: start('hidden', units),
           cell: start('cell', units),
         };
-        const shape = { layers: 0, latent, units, continueHead: false, criticLayers: undefined };
+        const vae = vaeShape({ hidden: [], latent }, { observation: 1 });
+        const shape = { vae, units, continueLayers: undefined, criticLayers: undefined };
         const whole = vaeLstmModel(model, { ...shape, actorLayers: hidden.length, valueScale: 1 }, actor);
         return Object.values(rollOut(whole, from, behaviour));
       },

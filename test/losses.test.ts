@@ -206,7 +206,13 @@ const latentConsistency = (predicted: tf.Tensor, constant: tf.Tensor) =>
 
 /** The base terms with sg(μ′) at its value at fixed weights. */
 function frozenBase({ layouts, windows, posterior, settings }: Problem, flat: tf.Tensor2D, fixed: Inference) {
-  const { terms, inference } = baseTerms(layouts.model.unpack(flat), windows, posterior, settings);
+  const { terms, inference } = baseTerms(
+    layouts.model.unpack(flat),
+    layouts.vae,
+    windows,
+    posterior,
+    settings,
+  );
   const consistency = latentConsistency(inference.predictedLatent, fixed.nextMean);
   return { terms: { ...terms, latent_consistency: consistency }, inference };
 }
@@ -219,7 +225,7 @@ function critic(problem: Problem, flat: tf.Tensor2D, inference: Inference, setti
 }
 
 const inferenceAt = ({ layouts, windows, posterior, settings }: Problem, flat: tf.Tensor2D) =>
-  baseTerms(layouts.model.unpack(flat), windows, posterior, settings).inference;
+  baseTerms(layouts.model.unpack(flat), layouts.vae, windows, posterior, settings).inference;
 
 /** What an update makes of imagined trajectories. */
 function returnsAndAdvantages(
@@ -229,6 +235,7 @@ function returnsAndAdvantages(
 ) {
   const target = weights.target && targetCritic(layouts, weights.target, settings);
   const model = worldModel(
+    layouts,
     settings,
     layouts.model.unpack(weights.model),
     layouts.actor.unpack(weights.actor),
@@ -295,7 +302,13 @@ describe('gradients equal central differences', () => {
         settings: settingsOf(switches),
       }));
       const losses: Losses = (flat) => {
-        const { terms, inference } = baseTerms(layouts.model.unpack(flat), windows, posterior, settings);
+        const { terms, inference } = baseTerms(
+          layouts.model.unpack(flat),
+          layouts.vae,
+          windows,
+          posterior,
+          settings,
+        );
         return {
           ...terms,
           base: baseLoss(terms, scalars.beta, settings),
@@ -416,6 +429,7 @@ describe('what the switches promise', () => {
       const { layouts, weights, windows, posterior, settings } = problem(arms['dream critic']!);
       const { nextMean } = baseTerms(
         layouts.model.unpack(weights.model),
+        layouts.vae,
         windows,
         posterior,
         settings,
@@ -583,7 +597,13 @@ describe('members do not influence each other', () => {
       const given = problem(arms['dream critic']!);
       const { layouts, weights, windows, posterior, scalars, settings } = given;
       const gradient = gradientOf((flat) => {
-        const { terms, inference } = baseTerms(layouts.model.unpack(flat), windows, posterior, settings);
+        const { terms, inference } = baseTerms(
+          layouts.model.unpack(flat),
+          layouts.vae,
+          windows,
+          posterior,
+          settings,
+        );
         return firstMember(tf.add(baseLoss(terms, scalars.beta, settings), critic(given, flat, inference)));
       }, weights.model);
       assert.ok(normOn(layouts.model, gradient, '', 0) > 1, 'its own weights learn');

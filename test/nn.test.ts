@@ -7,6 +7,7 @@ import { oneHot } from '../src/engine/one-hot.ts';
 import { scope } from '../src/engine/scope.ts';
 import { stopGradient } from '../src/engine/stop-gradient.ts';
 import { encode, encoderSpecs } from '../src/models/vae-lstm/encoder.ts';
+import { vaeShape } from '../src/models/vae-lstm/vae.ts';
 import { type AdamMoments, adam, biasCorrection, globalNorm, zeroMoments } from '../src/nn/adam.ts';
 import {
   binaryCrossEntropy,
@@ -360,10 +361,11 @@ for (const engine of processorEngines) {
 
     test("the posterior's log-variance is clipped, and passes no gradient beyond the clip", () => {
       tf.tidy(() => {
-        const layout = new ParameterLayout(encoderSpecs(1, [1], 1));
+        const vae = vaeShape({ hidden: [1], latent: 1 }, { observation: 1 });
+        const layout = new ParameterLayout(encoderSpecs(vae));
         // Weight and bias of the hidden unit, then weights and biases of μ and logvar.
         const posterior = (weights: tf.Tensor) =>
-          encode(layout.unpack(weights as tf.Tensor2D), 1, tf.ones([1, 1]));
+          encode(layout.unpack(weights as tf.Tensor2D), vae, tf.ones([1, 1]));
         const logVariance = (w: tf.Tensor) => tf.sum(posterior(w).logVariance);
         for (const [bias, clipped, slope] of [
           [9, 4, 0],

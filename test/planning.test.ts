@@ -311,6 +311,7 @@ describe('planning', () => {
     scope(() => {
       const weights = initialWeights(layouts, streams('model'), streams('actor'), true);
       const model = worldModel(
+        layouts,
         settings,
         layouts.model.unpack(weights.model),
         layouts.actor.unpack(weights.actor),

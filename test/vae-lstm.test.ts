@@ -141,7 +141,11 @@ describe('the agent of the VAE + LSTM', () => {
       return {
         weights: valuesOf(weights),
         terms: seeds.map((_, member) => LOSS_TERMS.map((term) => terms[term]!.dataSync()[member]!)),
-        latents: latentTerms(encoder, 1, tf.tensor(scaled, [seeds.length, BATCH, TIME, 4])).arraySync(),
+        latents: latentTerms(
+          encoder,
+          layouts.vae,
+          tf.tensor(scaled, [seeds.length, BATCH, TIME, 4]),
+        ).arraySync(),
       };
     });
     for (const member of seeds.keys()) {

@@ -33,7 +33,7 @@ export const methods = {
     title: 'VAE + LSTM world model: baseline, dream critic and the two arms between',
     arm,
     arms,
-    takes: vectorsAndAnyAction,
+    takes: anyObservationAndAction,
     rules: replayRules,
     course: replayCourse,
     keysOverSteps: () => [],
@@ -42,7 +42,7 @@ export const methods = {
   dreamer: defineMethod(dreamerSettings, {
     title: 'Dreamer v1 to v3: an actor-critic in the imagination of a recurrent state-space model',
     arm: dreamerArm,
-    takes: vectorsAndAnyAction,
+    takes: anyObservationAndAction,
     rules: [...dreamerRules, ...rssmRules],
     course: replayCourse,
     keysOverSteps: () => [],

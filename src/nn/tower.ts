@@ -1,7 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { convolution, convolutionSpecs, convolvedShape, type ImageShape } from './convolution.ts';
+import {
+  convolution,
+  convolutionSpecs,
+  convolvedShape,
+  type ImageShape,
+  transposedConvolution,
+  transposedConvolutionSpecs,
+} from './convolution.ts';
 import { type Activation, layer } from './linear.ts';
-import { type HiddenLayers, mlp, mlpSpecs } from './mlp.ts';
+import { forRelu, type HiddenLayers, mlp, mlpSpecs } from './mlp.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
 
 /** The layers from an observation to what a network gives, for networks of several names. */
@@ -39,6 +46,54 @@ export function imageTower(image: ImageShape, channels: number, layers: HiddenLa
       const images = tf.reshape(observation, [...leading, ...image]);
       const seen = convolution(images, layer(parameters, `${name}.convolution`), 'relu', false);
       return mlp(parameters, name, hiddenLayers, tf.reshape(seen, [...leading, encoded]));
+    },
+  };
+}
+
+/** Observations: vectors of a size or, with `image`, flat images. */
+export interface Observed {
+  observation: number;
+  image?: ImageShape;
+}
+
+/** A tower with ReLU over either. @param channels that the convolution gives; vectors have none */
+export const reluTower = ({ observation, image }: Observed, channels?: number): Tower =>
+  image ? imageTower(image, channels!, forRelu) : vectorTower(observation, 'relu', forRelu);
+
+/** The layers from what a network knows to the observation that it stands for: a tower's way back. */
+export interface Decoder {
+  specs(name: string, inputs: number, hidden: readonly number[]): ParameterSpec[];
+  /** [members, …, inputs] -> [members, …, observation] */
+  apply(parameters: Parameters, name: string, hiddenLayers: number, x: tf.Tensor): tf.Tensor;
+}
+
+/**
+ * The way back of `reluTower`: a multi-layer perceptron to vectors; to images, whose cells lie in [0, 1],
+ * one whose last layer gives as many planes as the convolution did, then a transposed convolution, `${name}.image`, and the
+ * logistic function.
+ */
+export function reluDecoder({ observation, image }: Observed, channels?: number): Decoder {
+  if (!image) {
+    return {
+      specs: (name, inputs, hidden) => mlpSpecs(name, inputs, hidden, observation),
+      apply: (parameters, name, hiddenLayers, x) => mlp(parameters, name, hiddenLayers, x),
+    };
+  }
+  const planes = convolvedShape(image, channels!);
+  const size = planes.reduce((product, extent) => product * extent, 1);
+  return {
+    specs: (name, inputs, hidden) => [
+      ...mlpSpecs(name, inputs, hidden, size, forRelu.scale),
+      ...transposedConvolutionSpecs(`${name}.image`, planes[2], image[2]),
+    ],
+    apply: (parameters, name, hiddenLayers, x) => {
+      const leading = x.shape.slice(0, -1);
+      const seen = tf.relu(mlp(parameters, name, hiddenLayers, x));
+      const cells = transposedConvolution(
+        tf.reshape(seen, [...leading, ...planes]),
+        layer(parameters, `${name}.image`),
+      );
+      return tf.reshape(tf.sigmoid(cells), [...leading, observation]);
     },
   };
 }

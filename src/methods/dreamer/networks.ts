@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type PolicyHead, policyHead } from '../../models/policy-head.ts';
 import { scalarCode, scalarSpecs } from '../../models/rssm/heads.ts';
 import { featureSize, type Rssm, rssmModel, rssmSpecs } from '../../models/rssm/model.ts';
+import type { RssmSettings } from '../../models/rssm/settings.ts';
 import type { ScalarCode } from '../../models/scalar-code.ts';
 import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import { normMlp, normMlpSpecs } from '../../nn/norm-mlp.ts';
@@ -37,7 +38,7 @@ export function networks(settings: DreamerSettings, spaces: AgentSpaces): Networ
   const hidden = (layers: number) => ({ layers, units: model.units });
   return {
     layouts: {
-      model: new ParameterLayout(rssmSpecs(model, spaces, reward)),
+      model: new ParameterLayout(rssmSpecs(rssmOf(settings), spaces, reward)),
       critic: new ParameterLayout(scalarSpecs('critic', features, hidden(critic.layers), value, model)),
       actor: new ParameterLayout(
         normMlpSpecs('actor', features, hidden(actor.layers), head.outputs, model, ACTOR_SCALE),
@@ -56,12 +57,18 @@ export function worldModel(
   spaces: AgentSpaces,
   { model, critic, actor }: ByGroup<Parameters>,
 ): Rssm {
-  return rssmModel(model, settings.model, spaces, reward, {
+  return rssmModel(model, rssmOf(settings), spaces, reward, {
     actor: { parameters: actor, layers: settings.actor.layers },
     critic: { parameters: critic, layers: settings.critic.layers, code: value },
     valueScale: rewardUnits(settings, spaces) * valueFactor(settings),
   });
 }
+
+/** What of the world model its parameters do not say. */
+const rssmOf = ({ model, encoder }: DreamerSettings): RssmSettings => ({
+  ...model,
+  channels: encoder.channels,
+});
 
 /** What rewards are in the model's units, in units of `rewardScale`. */
 const rewardUnits = ({ model }: DreamerSettings, { rewardScale }: AgentSpaces): number =>

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { environmentEntry } from '../../envs/index.ts';
-import { fraction, nonNegative, positive, positiveInteger, replayKeysWith } from '../fields.ts';
+import { fraction, imageEncoder, nonNegative, positive, positiveInteger, replayKeysWith } from '../fields.ts';
 import { optimizerKeys, optimizerRules, rssmKeys, twoHotKeys } from '../rssm-keys.ts';
 import type { Rule } from '../rules.ts';
 
@@ -20,6 +20,9 @@ export const dreamerSettings = z.strictObject({
     .default(8)
     .describe('last steps of each window from which imagination starts (upstream: all)'),
   model: z.strictObject(rssmKeys).prefault({}).describe('the world model'),
+  encoder: imageEncoder.describe(
+    "what images go through before the encoder's hidden layers, and back behind the decoder's",
+  ),
   twoHot: twoHotKeys,
   critic: z
     .strictObject({

@@ -189,11 +189,7 @@ class VaeLstmAgent
       const encoder = this.#encoderLayout.unpack(
         this.#networks.model.slice(this.state.weights.model, 'encoder'),
       );
-      return latentTerms(
-        encoder,
-        this.settings.model.hidden.length,
-        tf.div(observations, [...observationScale]),
-      );
+      return latentTerms(encoder, this.#networks.vae, tf.div(observations, [...observationScale]));
     });
     const values = await stacked.data();
     stacked.dispose();
@@ -227,6 +223,7 @@ class VaeLstmAgent
     const encoder =
       'model' in weights ? this.#networks.model.slice(weights.model, 'encoder') : weights.encoder;
     const model = worldModel(
+      this.#networks,
       this.settings,
       this.#encoderLayout.unpack(encoder),
       this.#networks.actor.unpack(weights.actor),
@@ -242,7 +239,12 @@ class VaeLstmAgent
   }
 
   #model({ model, actor }: ModelWeights): VaeLstm {
-    return worldModel(this.settings, this.#networks.model.unpack(model), this.#networks.actor.unpack(actor));
+    return worldModel(
+      this.#networks,
+      this.settings,
+      this.#networks.model.unpack(model),
+      this.#networks.actor.unpack(actor),
+    );
   }
 
   /** The models of some members, as they are trained. */

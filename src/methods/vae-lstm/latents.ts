@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { encode } from '../../models/vae-lstm/encoder.ts';
+import type { VaeShape } from '../../models/vae-lstm/vae.ts';
 import { klToStandardNormal } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 
@@ -28,9 +29,9 @@ const ACTIVE_VARIANCE = 0.01;
  * @param observations õ: [members, …, observation]
  * @returns [terms, members]
  */
-export function latentTerms(encoder: Parameters, layers: number, observations: tf.Tensor): tf.Tensor2D {
+export function latentTerms(encoder: Parameters, vae: VaeShape, observations: tf.Tensor): tf.Tensor2D {
   return tf.tidy(() => {
-    const { mean, logVariance } = encode(encoder, layers, observations);
+    const { mean, logVariance } = encode(encoder, vae, observations);
     const [members, latent] = [mean.shape[0]!, mean.shape.at(-1)!];
     const perDimension = (x: tf.Tensor) => tf.reshape(x, [members, -1, latent]);
     const kl = tf.mean(perDimension(klToStandardNormal(mean, logVariance)), 1);

@@ -4,6 +4,7 @@ import { decode } from '../../models/vae-lstm/decoder.ts';
 import { predictSequence } from '../../models/vae-lstm/dynamics.ts';
 import { encode } from '../../models/vae-lstm/encoder.ts';
 import { continueLogit, predictReward, value } from '../../models/vae-lstm/heads.ts';
+import type { VaeShape } from '../../models/vae-lstm/vae.ts';
 import type { Windows } from '../../models/windows.ts';
 import { binaryCrossEntropy, klToStandardNormal, sampleNormal } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
@@ -46,14 +47,14 @@ const squaredDistance = (x: tf.Tensor, y: tf.Tensor): tf.Tensor1D => meanSquared
  */
 export function baseTerms(
   parameters: Parameters,
+  vae: VaeShape,
   windows: Windows,
   noise: tf.Tensor,
   settings: VaeLstmSettings,
 ) {
   const { hidden: widths, continueHead } = settings.model;
-  const layers = widths.length;
   const { observation, nextObservation } = windows;
-  const posterior = encode(parameters, layers, tf.concat([observation, nextObservation], 2));
+  const posterior = encode(parameters, vae, tf.concat([observation, nextObservation], 2));
   const [mean, nextMean] = halves(posterior.mean);
   const [latent, nextLatent] = halves(sampleNormal(posterior.mean, posterior.logVariance, noise));
   const { predictedLatent, hidden, cell } = predictSequence(
@@ -64,7 +65,7 @@ export function baseTerms(
   );
 
   const [decoded, decodedPrediction] = halves(
-    decode(parameters, layers, tf.concat([latent, predictedLatent], 2)),
+    decode(parameters, vae, tf.concat([latent, predictedLatent], 2)),
   );
   const alive = tf.sub(1, windows.terminated);
   const terms: Record<string, tf.Tensor1D> = {
@@ -75,7 +76,7 @@ export function baseTerms(
     reward: meanSquaredError(predictReward(parameters, predictedLatent), windows.reward),
   };
   if (continueHead) {
-    const logits = continueLogit(parameters, layers, tf.concat([predictedLatent, nextLatent], 2));
+    const logits = continueLogit(parameters, widths.length, tf.concat([predictedLatent, nextLatent], 2));
     // The mean over ẑ′ and z′ together is half the sum of their two means.
     terms.continue = memberMean(binaryCrossEntropy(logits, tf.concat([alive, alive], 2)), 2);
   }

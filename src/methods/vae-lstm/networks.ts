@@ -6,6 +6,7 @@ import { dynamicsSpecs } from '../../models/vae-lstm/dynamics.ts';
 import { encoderSpecs } from '../../models/vae-lstm/encoder.ts';
 import { continueSpecs, criticSpecs, rewardSpecs, value } from '../../models/vae-lstm/heads.ts';
 import { type VaeLstm, vaeLstmModel } from '../../models/vae-lstm/model.ts';
+import { type VaeShape, vaeShape } from '../../models/vae-lstm/vae.ts';
 import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
@@ -18,6 +19,8 @@ export interface Networks {
   /** Encoder, decoder, dynamics, reward, continue head and critic, the last two where the arm has them. */
   model: ParameterLayout;
   actor: ParameterLayout;
+  /** Of encoder and decoder, the layers. */
+  vae: VaeShape;
   /** How the actor's outputs stand for actions. */
   head: PolicyHead;
   /** Least and largest (1 − γ) × value that the environment's rewards allow. */
@@ -31,18 +34,20 @@ export function hasCritic({ critic }: VaeLstmSettings): boolean {
 
 /** The critic comes last, so that arms with and without it start from the same other weights. */
 export function networks(settings: VaeLstmSettings, spaces: AgentSpaces): Networks {
-  const { model, critic, actor } = settings;
+  const { model, critic, actor, encoder } = settings;
+  const vae = vaeShape(model, spaces, encoder.channels);
   const head = policyHead(spaces.actionSpace);
   return {
     model: new ParameterLayout([
-      ...encoderSpecs(spaces.observation, model.hidden, model.latent),
-      ...decoderSpecs(model.latent, model.hidden, spaces.observation),
+      ...encoderSpecs(vae),
+      ...decoderSpecs(vae),
       ...dynamicsSpecs(model.latent, spaces.actions, model.lstm),
       ...rewardSpecs(model.latent),
       ...(model.continueHead ? continueSpecs(model.latent, model.hidden) : []),
       ...(hasCritic(settings) ? criticSpecs(model.latent, critic.hidden) : []),
     ]),
     actor: new ParameterLayout(actorSpecs(model.latent, actor.hidden, head.outputs)),
+    vae,
     head,
     valueRange: [
       Math.min(0, spaces.rewardRange[0] / spaces.rewardScale),
@@ -52,12 +57,17 @@ export function networks(settings: VaeLstmSettings, spaces: AgentSpaces): Networ
 }
 
 /** The world model with its policy, over the parameters of both; a verb whose parameters are not among them throws. */
-export function worldModel(settings: VaeLstmSettings, model: Parameters, actor: Parameters): VaeLstm {
+export function worldModel(
+  { vae }: Pick<Networks, 'vae'>,
+  settings: VaeLstmSettings,
+  model: Parameters,
+  actor: Parameters,
+): VaeLstm {
+  const { lstm, continueHead, hidden } = settings.model;
   const shape = {
-    layers: settings.model.hidden.length,
-    latent: settings.model.latent,
-    units: settings.model.lstm,
-    continueHead: settings.model.continueHead,
+    vae,
+    units: lstm,
+    continueLayers: continueHead ? hidden.length : undefined,
     criticLayers: hasCritic(settings) ? settings.critic.hidden.length : undefined,
     actorLayers: settings.actor.hidden.length,
     valueScale: 1 - settings.gamma,

@@ -6,10 +6,11 @@ import type { VaeLstmSettings } from './settings.ts';
 
 /** The weights as they are trained: their average has no dynamics. */
 export function playedVaeLstm(settings: VaeLstmSettings, spaces: AgentSpaces): Played<RememberedState> {
-  const { model, actor, head } = networks(settings, spaces);
+  const own = networks(settings, spaces);
+  const { model, actor, head } = own;
   return {
     sizes: { model: model.size, actor: actor.size },
-    model: (weights) => worldModel(settings, model.unpack(weights.model!), actor.unpack(weights.actor!)),
+    model: (weights) => worldModel(own, settings, model.unpack(weights.model!), actor.unpack(weights.actor!)),
     head,
   };
 }

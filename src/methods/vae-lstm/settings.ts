@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { fraction, nonNegative, positive, positiveInteger, replayKeys, schedule, widths } from '../fields.ts';
+import {
+  fraction,
+  imageEncoder,
+  nonNegative,
+  positive,
+  positiveInteger,
+  replayKeys,
+  schedule,
+  widths,
+} from '../fields.ts';
 
 /** The VAE + LSTM world model's own config keys; the four arms are the two switches under `critic`. */
 export const vaeLstmSettings = z.strictObject({
@@ -29,6 +38,9 @@ export const vaeLstmSettings = z.strictObject({
     })
     .prefault({})
     .describe('the world model'),
+  encoder: imageEncoder.describe(
+    "what images go through before the encoder's hidden layers, and back behind the decoder's",
+  ),
   critic: z
     .strictObject({
       shapesModel: z.boolean().default(true).describe("the critic's gradient reaches encoder and LSTM"),

@@ -82,13 +82,13 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
       const { weights, windows, posterior, scalars } = given;
       const loss = (flat: tf.Tensor) => {
         const parameters = layout.model.unpack(flat as tf.Tensor2D);
-        return modelLoss(parameters, target(given), windows, posterior, scalars, settings).loss;
+        return modelLoss(parameters, layout.vae, target(given), windows, posterior, scalars, settings).loss;
       };
       return gradientsOf(loss, [weights.model]);
     }),
     imagination: part((given) => {
       const { weights, start, ofAction, learnt } = given;
-      const model = worldModel(settings, layout.model.unpack(weights.model), policyOf(weights.actor));
+      const model = worldModel(layout, settings, layout.model.unpack(weights.model), policyOf(weights.actor));
       const imagination = rollOut(model, start, { head, noise: ofAction });
       const { weight, returns } = imaginedReturns(model, target(given), imagination, settings);
       return [weight, advantages(returns, learnt.value, settings)];
@@ -96,7 +96,7 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
     actor: part(({ weights, imagination, learnt, ofAction, scalars }) => {
       const loss = (flatActor: tf.Tensor, flatCritic?: tf.Tensor) => {
         const critic = flatCritic ? criticLayout.unpack(flatCritic as tf.Tensor2D) : criticLayout.named([]);
-        const model = worldModel(settings, critic, policyOf(flatActor));
+        const model = worldModel(layout, settings, critic, policyOf(flatActor));
         const value = model.value?.(imagination.features, undefined, false);
         const imagined = { ...learnt, imagination, value, lambdaReturns: learnt.returns };
         const { losses } = imaginedLosses(model, head, imagined, { head, noise: ofAction }, scalars);

@@ -4,6 +4,7 @@ import { sequenceStates } from '../../models/lstm-memory.ts';
 import type { PolicyHead } from '../../models/policy-head.ts';
 import { rollOut } from '../../models/roll-out.ts';
 import type { VaeLstm } from '../../models/vae-lstm/model.ts';
+import type { VaeShape } from '../../models/vae-lstm/vae.ts';
 import type { Windows } from '../../models/windows.ts';
 import { type Behaviour, type Imagination, statesAt } from '../../models/world-model.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
@@ -83,13 +84,14 @@ type WeightedLoss = [tf.Tensor1D, tf.Tensor1D | number];
  */
 export function modelLoss(
   parameters: Parameters,
+  vae: VaeShape,
   target: ValueFunction | undefined,
   windows: Windows,
   noise: tf.Tensor,
   { beta, lambda }: Pick<MemberScalars, 'beta' | 'lambda'>,
   settings: VaeLstmSettings,
 ): { loss: tf.Tensor1D; terms: LossTerms; inference: Inference } {
-  const { terms, inference } = baseTerms(parameters, windows, noise, settings);
+  const { terms, inference } = baseTerms(parameters, vae, windows, noise, settings);
   const base = baseLoss(terms, beta, settings);
   if (!target) return { loss: base, terms: { ...terms, beta, loss: base }, inference };
   const critic = criticLoss(parameters, target, windows, inference, settings);
@@ -163,9 +165,9 @@ export function gradients(
   const modelParameters = networks.model.split(weights.model);
   const actorParameters = networks.actor.split(weights.actor);
   const parameters = networks.model.named(modelParameters);
-  const model = worldModel(settings, parameters, networks.actor.named(actorParameters));
+  const model = worldModel(networks, settings, parameters, networks.actor.named(actorParameters));
   const loss = (): tf.Scalar => {
-    const real = modelLoss(parameters, target, windows, posterior, scalars, settings);
+    const real = modelLoss(parameters, networks.vae, target, windows, posterior, scalars, settings);
     const { inference } = real;
     const states = () => sequenceStates(inference.mean, inference, windows.first);
     const imagination = stopGradient(() => rollOut(model, statesAt(states(), starts), behaviour));

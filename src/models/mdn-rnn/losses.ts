@@ -9,7 +9,7 @@ import { rememberSequence } from '../lstm-memory.ts';
 import { decode } from '../vae-lstm/decoder.ts';
 import { encode } from '../vae-lstm/encoder.ts';
 import type { Windows } from '../windows.ts';
-import { continueLogit, latentSize, nextLatent, posterior, predictReward } from './networks.ts';
+import { continueLogit, latentSize, nextLatent, posterior, predictReward, vaeOf } from './networks.ts';
 import type { MdnRnnSettings } from './settings.ts';
 
 /**
@@ -25,16 +25,18 @@ import type { MdnRnnSettings } from './settings.ts';
  */
 export function vaeTerms(
   vae: Parameters,
-  { hidden, latent }: MdnRnnSettings,
+  settings: MdnRnnSettings,
   observation: tf.Tensor,
   noise: tf.Tensor,
   klFloor: number,
 ): { reconstruction: tf.Tensor1D; kl: tf.Tensor1D } {
-  const { mean, logVariance } = encode(vae, hidden.length, observation);
-  const decoded = decode(vae, hidden.length, sampleNormal(mean, logVariance, noise));
+  const size = observation.shape.at(-1)!;
+  const shape = vaeOf(settings, size);
+  const { mean, logVariance } = encode(vae, shape, observation);
+  const decoded = decode(vae, shape, sampleNormal(mean, logVariance, noise));
   return {
-    reconstruction: meanSquaredError(decoded, observation, observation.shape.at(-1)!),
-    kl: flooredKl(mean, logVariance, klFloor * latent),
+    reconstruction: meanSquaredError(decoded, observation, size),
+    kl: flooredKl(mean, logVariance, klFloor * settings.latent),
   };
 }
 

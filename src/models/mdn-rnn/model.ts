@@ -21,6 +21,7 @@ import {
   predictReward,
   stateSizes,
   stepNoise,
+  vaeOf,
 } from './networks.ts';
 import type { MdnRnnSettings } from './settings.ts';
 
@@ -93,7 +94,7 @@ export function mdnRnnModel(
     },
     decode: (features) => {
       const { latent } = partsOf(features, settings, spaces);
-      return vae ? decode(vae, settings.hidden.length, latent) : latent;
+      return vae ? decode(vae, vaeOf(settings, spaces.observation), latent) : latent;
     },
     reward: ({ nextFeatures }) => predictReward(rnn, settings, nextFeatures),
     continues: (features) => continueLogit(rnn, settings, features),

@@ -14,6 +14,7 @@ import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memorySpecs, type RememberedState } from '../lstm-memory.ts';
 import { decoderSpecs } from '../vae-lstm/decoder.ts';
 import { encode, encoderSpecs, type Posterior } from '../vae-lstm/encoder.ts';
+import { type VaeShape, vaeShape } from '../vae-lstm/vae.ts';
 import type { MdnRnnSettings } from './settings.ts';
 
 /** Initial weights of what predicts: nothing changes, no reward, undecided whether it ends. */
@@ -54,14 +55,15 @@ export function stepNoise(settings: MdnRnnSettings, spaces: AgentSpaces): readon
   ];
 }
 
+/** V's layers, over vectors of a size. */
+export const vaeOf = (settings: MdnRnnSettings, observation: number): VaeShape =>
+  vaeShape(settings, { observation });
+
 /** V: encoder and decoder. None without a VAE. */
 export const vaeSpecs = (settings: MdnRnnSettings, { observation }: AgentSpaces): ParameterSpec[] =>
   settings.encoder === 'none'
     ? []
-    : [
-        ...encoderSpecs(observation, settings.hidden, settings.latent),
-        ...decoderSpecs(settings.latent, settings.hidden, observation),
-      ];
+    : [...encoderSpecs(vaeOf(settings, observation)), ...decoderSpecs(vaeOf(settings, observation))];
 
 /** M: the LSTM, the mixture over what z becomes, and the heads for reward and end. */
 export function rnnSpecs(settings: MdnRnnSettings, spaces: AgentSpaces): ParameterSpec[] {
@@ -83,10 +85,12 @@ export function rnnSpecs(settings: MdnRnnSettings, spaces: AgentSpaces): Paramet
  */
 export function posterior(
   vae: Parameters | undefined,
-  { hidden }: MdnRnnSettings,
+  settings: MdnRnnSettings,
   observation: tf.Tensor,
 ): Posterior | { mean: tf.Tensor; logVariance: undefined } {
-  return vae ? encode(vae, hidden.length, observation) : { mean: observation, logVariance: undefined };
+  return vae
+    ? encode(vae, vaeOf(settings, observation.shape.at(-1)!), observation)
+    : { mean: observation, logVariance: undefined };
 }
 
 /**

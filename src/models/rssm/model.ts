@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { hiddenLayers, hiddenSpecs, type LayerStyle, normMlp, normMlpSpecs } from '../../nn/norm-mlp.ts';
+import { type LayerStyle, normMlp, normMlpSpecs } from '../../nn/norm-mlp.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
 import { symexp, symlog } from '../../nn/symlog.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
@@ -9,6 +9,7 @@ import type { ImaginedStep, WorldModel } from '../world-model.ts';
 import { dynamics, dynamicsSpecs, observeSequence, type RssmState } from './dynamics.ts';
 import { scalarSpecs } from './heads.ts';
 import { latentFamily } from './latent.ts';
+import { observationNetworks } from './observations.ts';
 import type { RssmSettings } from './settings.ts';
 
 /** Numbers that heads see of a state: h and z side by side. */
@@ -22,13 +23,14 @@ export const stateSizes = (settings: RssmSettings): Record<keyof RssmState, numb
 
 /** Encoder, dynamics, decoder, reward head and continue head. */
 export function rssmSpecs(settings: RssmSettings, spaces: AgentSpaces, reward: ScalarCode): ParameterSpec[] {
-  const { units, encoderLayers, decoderLayers, headLayers, norm, continueHead } = settings;
+  const { units, headLayers, continueHead } = settings;
   const features = featureSize(settings);
+  const observations = observationNetworks(settings, spaces);
   const hidden = { layers: headLayers, units };
   return [
-    ...hiddenSpecs('encoder', spaces.observation, { layers: encoderLayers, units }, norm),
+    ...observations.encoderSpecs(),
     ...dynamicsSpecs(settings, spaces.actions),
-    ...normMlpSpecs('decoder', features, { layers: decoderLayers, units }, spaces.observation, settings),
+    ...observations.decoderSpecs(features),
     ...scalarSpecs('reward', features, hidden, reward, settings),
     ...(continueHead ? normMlpSpecs('continue', features, hidden, 1, settings) : []),
   ];
@@ -73,11 +75,13 @@ interface RssmVerbs extends WorldModel<RssmState> {
 export function rssmModel(
   parameters: Parameters,
   settings: RssmSettings,
-  { observationScale, rewardScale, actions }: AgentSpaces,
+  spaces: AgentSpaces,
   reward: ScalarCode,
   { actor, critic, valueScale = 1 }: Behaviours = {},
 ): Rssm {
-  const { deter, encoderLayers, decoderLayers, headLayers, continueHead } = settings;
+  const { observationScale, rewardScale, actions } = spaces;
+  const { deter, headLayers, continueHead } = settings;
+  const observations = observationNetworks(settings, spaces);
   const latent = latentFamily(settings);
   const style: LayerStyle = settings;
   const scale = () => tf.tensor1d([...observationScale]);
@@ -85,9 +89,8 @@ export function rssmModel(
     const x = settings.scaledObservations ? observation : tf.mul(observation, scale());
     return settings.symlog ? symlog(x) : x;
   };
-  const encode = (observation: tf.Tensor) =>
-    hiddenLayers(parameters, 'encoder', encoderLayers, target(observation), style, false);
-  const reconstruct = (features: tf.Tensor) => normMlp(parameters, 'decoder', decoderLayers, features, style);
+  const encode = (observation: tf.Tensor) => observations.encode(parameters, target(observation));
+  const reconstruct = (features: tf.Tensor) => observations.decode(parameters, features);
   const rewardOutput = (features: tf.Tensor) => normMlp(parameters, 'reward', headLayers, features, style);
   const features = (state: RssmState) => tf.concat([state.deter, state.stoch], -1);
   const stepper = () => {

@@ -18,6 +18,8 @@ export interface RssmSettings extends LayerStyle {
   units: number;
   encoderLayers: number;
   decoderLayers: number;
+  /** Of the convolutions next to images; absent where observations are vectors. */
+  channels?: number;
   headLayers: number;
   symlog: boolean;
   scaledObservations: boolean;

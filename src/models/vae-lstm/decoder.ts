@@ -1,16 +1,10 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { mlp, mlpSpecs } from '../../nn/mlp.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
+import type { VaeShape } from './vae.ts';
 
-export function decoderSpecs(
-  latent: number,
-  hidden: readonly number[],
-  observation: number,
-): ParameterSpec[] {
-  return mlpSpecs('decoder', latent, hidden, observation);
-}
+export const decoderSpecs = ({ decoder, hidden, latent }: VaeShape): ParameterSpec[] =>
+  decoder.specs('decoder', latent, hidden);
 
 /** dec(z): the normalised observation that a latent stands for, [members, …, latent] -> [members, …, observation]. */
-export function decode(parameters: Parameters, hiddenLayers: number, latent: tf.Tensor): tf.Tensor {
-  return mlp(parameters, 'decoder', hiddenLayers, latent);
-}
+export const decode = (parameters: Parameters, { decoder, hidden }: VaeShape, latent: tf.Tensor): tf.Tensor =>
+  decoder.apply(parameters, 'decoder', hidden.length, latent);

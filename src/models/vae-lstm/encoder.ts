@@ -1,17 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { clip } from '../../nn/distributions.ts';
-import { mlp, mlpSpecs } from '../../nn/mlp.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
+import type { VaeShape } from './vae.ts';
 
 const LOG_VARIANCE_RANGE = [-8, 4] as const;
 
-export function encoderSpecs(
-  observation: number,
-  hidden: readonly number[],
-  latent: number,
-): ParameterSpec[] {
-  return mlpSpecs('encoder', observation, hidden, 2 * latent);
-}
+export const encoderSpecs = ({ tower, hidden, latent }: VaeShape): ParameterSpec[] =>
+  tower.specs('encoder', hidden, 2 * latent, 1);
 
 /** q(z | o) = N(μ, exp(logvar)); logvar is clipped to [-8, 4]. */
 export interface Posterior {
@@ -22,8 +17,12 @@ export interface Posterior {
 }
 
 /** The posterior of normalised observations õ: [members, …, observation]. */
-export function encode(parameters: Parameters, hiddenLayers: number, observation: tf.Tensor): Posterior {
-  const output = mlp(parameters, 'encoder', hiddenLayers, observation, false);
+export function encode(
+  parameters: Parameters,
+  { tower, hidden }: VaeShape,
+  observation: tf.Tensor,
+): Posterior {
+  const output = tower.apply(parameters, 'encoder', hidden.length, observation);
   const [mean, logVariance] = tf.split(output, 2, -1) as [tf.Tensor, tf.Tensor];
   return { mean, logVariance: clip(logVariance, ...LOG_VARIANCE_RANGE) };
 }

@@ -7,16 +7,15 @@ import { decode } from './decoder.ts';
 import { dynamicsStep, fusedRollOut, predictSequence } from './dynamics.ts';
 import { encode } from './encoder.ts';
 import { continueLogit, predictReward, value } from './heads.ts';
+import type { VaeShape } from './vae.ts';
 
 /** What of a VAE + LSTM world model its parameters do not say. */
 export interface VaeLstmShape {
-  /** Hidden layers of encoder, decoder and continue head. */
-  layers: number;
-  /** Dimensions of the latent. */
-  latent: number;
+  vae: VaeShape;
   /** LSTM units. */
   units: number;
-  continueHead: boolean;
+  /** Hidden layers of the continue head; undefined for a model without one. */
+  continueLayers: number | undefined;
   /** Hidden layers of the critic; undefined for a model without one. */
   criticLayers: number | undefined;
   /** Hidden layers of the actor. */
@@ -41,24 +40,26 @@ export interface VaeLstm extends WorldModel<RememberedState> {
  * @param actor the policy's
  */
 export function vaeLstmModel(parameters: Parameters, shape: VaeLstmShape, actor: Parameters): VaeLstm {
-  const { layers, units, continueHead, criticLayers, actorLayers: policyLayers, valueScale } = shape;
+  const { vae, units, continueLayers, criticLayers, actorLayers: policyLayers, valueScale } = shape;
   return {
     observe: ({ observation, action, first }) => {
-      const { mean } = encode(parameters, layers, observation);
+      const { mean } = encode(parameters, vae, observation);
       const prediction = predictSequence(parameters, mean, action, first);
       return { states: sequenceStates(mean, prediction, first), predicted: prediction.predictedLatent };
     },
-    start: (observation) => firstState(encode(parameters, layers, observation).mean, units),
+    start: (observation) => firstState(encode(parameters, vae, observation).mean, units),
     follow: (before, action, observation, first) =>
-      followedState(parameters, before, action, encode(parameters, layers, observation).mean, first),
-    stateSizes: { latent: shape.latent, hidden: units, cell: units },
+      followedState(parameters, before, action, encode(parameters, vae, observation).mean, first),
+    stateSizes: { latent: vae.latent, hidden: units, cell: units },
     features: ({ latent }) => latent,
     stepper: () => dynamicsStep(parameters),
     rollOut: (start, behaviour) =>
       fusedRollOut(parameters, () => actorLayers(actor, policyLayers), start, behaviour),
-    decode: (latent) => decode(parameters, layers, latent),
+    decode: (latent) => decode(parameters, vae, latent),
     reward: ({ nextFeatures }) => predictReward(parameters, nextFeatures),
-    ...(continueHead && { continues: (latent) => continueLogit(parameters, layers, latent) }),
+    ...(continueLayers !== undefined && {
+      continues: (latent) => continueLogit(parameters, continueLayers, latent),
+    }),
     ...(criticLayers !== undefined && {
       value: (latent, _noise, latentGradient) => value(parameters, criticLayers, latent, latentGradient),
     }),

@@ -1,6 +1,6 @@
-import { forRelu, mlpSpecs } from '../../nn/mlp.ts';
+import { mlpSpecs } from '../../nn/mlp.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
-import { imageTower, type Tower, vectorTower } from '../../nn/tower.ts';
+import { reluTower, type Tower } from '../../nn/tower.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { ScalarCode } from '../scalar-code.ts';
 import { transformedCode } from './scalars.ts';
@@ -22,11 +22,12 @@ export function valueEquivalentNetworks(
   settings: ValueEquivalentSettings,
   extra: ExtraHeads,
   channels: number,
-  { observation, image, actions }: AgentSpaces,
+  spaces: AgentSpaces,
 ): ValueEquivalentNetworks {
   const { latent, hidden, encoderHidden, support, projection } = settings;
   const code = transformedCode(support);
-  const tower = image ? imageTower(image, channels, forRelu) : vectorTower(observation, 'relu', forRelu);
+  const { observation, actions } = spaces;
+  const tower = reluTower(spaces, channels);
   // Heads begin at 0: the first searches see uniform policies, neither rewards nor values, and ends as likely as not.
   const head = (name: string, outputs: number) => mlpSpecs(name, latent, hidden, outputs, 0);
   return {

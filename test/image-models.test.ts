@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs-core';
+import { startEngine } from '../src/engine/engine.ts';
+import { environmentEntry } from '../src/envs/index.ts';
+import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
+import { networks } from '../src/methods/vae-lstm/networks.ts';
+import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
+import { modelLoss } from '../src/methods/vae-lstm/update.ts';
+import { countLit, IMAGE_DIAGNOSTICS, meanF1, standstillF1 } from '../src/models/image-diagnostics.ts';
+import { RandomStream } from '../src/random/stream.ts';
+import { type AgentSpaces, agentSpaces } from '../src/training/agent-spaces.ts';
+import { heldOutSet } from '../src/training/held-out.ts';
+import { firstOf, rowsOf, type Sequences } from '../src/training/replay.ts';
+import {
+  agentIn,
+  assertAlone,
+  assertGoesOn,
+  assertLeavesNothing,
+  dreamerIn,
+  tinyDreamer,
+} from './support/dreamer-runs.ts';
+import { processorEngines } from './support/engine-here.ts';
+import { read } from './support/reference.ts';
+import { assertClose, normals, upload } from './support/tensors.ts';
+
+const breakout = 'MinAtar/Breakout-v0';
+
+const tinyVae = (changes: object = {}): VaeLstmSettings =>
+  vaeLstmSettings.parse({
+    ...{ randomSteps: 12, updateEvery: 2, horizon: 3, imaginationStarts: 4 },
+    replay: { capacity: 40, batch: 3, length: 4 },
+    model: { latent: 4, hidden: [8], lstm: 8 },
+    ...{ encoder: { channels: 2 }, critic: { hidden: [8] }, actor: { hidden: [8] } },
+    ...changes,
+  });
+const vaeIn = (environment: string, seeds: readonly number[], ...settings: VaeLstmSettings[]) =>
+  agentIn(vaeLstm.create, environment, seeds, settings);
+const dreamerOn = (environment: string, seeds: readonly number[]) =>
+  dreamerIn(environment, seeds, [tinyDreamer({ encoder: { channels: 2 } })]);
+
+describe('models of images', () => {
+  before(async () => {
+    await startEngine('wasm');
+  });
+
+  test('the gradient of a VAE + LSTM is the slope of its loss, by every kind of parameter', () => {
+    tf.tidy(() => {
+      const image = [5, 4, 2] as const;
+      const spaces: AgentSpaces = {
+        ...{ image, observation: 40, observationScale: Array(40).fill(1), actions: 3 },
+        ...{ rewardRange: [0, 1], rewardScale: 1, actionSpace: { kind: 'discrete', n: 3 } },
+      };
+      const settings = tinyVae({ encoder: { channels: 3 } });
+      const layouts = networks(settings, spaces);
+      const layout = layouts.model;
+      const [members, batch, time] = [2, 2, 3];
+      const steps = (name: string) => upload(normals(1, name, [members, batch, time])) as tf.Tensor3D;
+      const images = (name: string) =>
+        tf.sigmoid(upload(normals(1, name, [members, batch, time, 40]))) as tf.Tensor4D;
+      const bits = (every: number) =>
+        tf.tensor3d(
+          Array.from({ length: members * batch * time }, (_, i) => Number(i % every === 0)),
+          [members, batch, time],
+        );
+      const windows = {
+        ...{ observation: images('o'), nextObservation: images('next'), reward: steps('r') },
+        action: upload(normals(1, 'a', [members, batch, time, 3])),
+        ...{ terminated: bits(5), first: bits(4) },
+      };
+      const noise = upload(normals(1, 'noise', [members, batch, 2 * time, 4]));
+      const weights = tf.mul<tf.Tensor2D>(0.4, upload(normals(1, 'weights', [members, layout.size])));
+      const scalars = { beta: tf.tensor1d([0.9, 0.2]), lambda: tf.tensor1d([0, 0]) };
+      // What the prediction is held against is a constant, and would move with the weights.
+      const whole = { ...settings, model: { ...settings.model, latentWeight: 0 } };
+      const loss = (flat: tf.Tensor2D) =>
+        tf.sum(modelLoss(layout.unpack(flat), layouts.vae, undefined, windows, noise, scalars, whole).loss);
+      const gradient = read(tf.grad(loss as (flat: tf.Tensor) => tf.Scalar)(weights));
+      const total = Math.hypot(...gradient);
+      let offset = 0;
+      for (const [i, { name }] of layout.specs.entries()) {
+        const size = layout.sizes[i]!;
+        if (/^(encoder|decoder)/.test(name)) {
+          const direction = new Float32Array(members * layout.size);
+          const random = normals(2, name, [size]).data;
+          direction.set(
+            random.map((x) => x / Math.hypot(...random)),
+            layout.size + offset,
+          );
+          const slope = direction.reduce((sum, x, at) => sum + x * gradient[at]!, 0);
+          const own = gradient.subarray(layout.size + offset, layout.size + offset + size);
+          assert.ok(Math.hypot(...own) > 1e-3 * total, `${name} does not move`);
+          const at = (h: number) =>
+            tf.tidy(() => read(loss(tf.add(weights, tf.mul(tf.tensor(direction, weights.shape), h))))[0]!);
+          // The second, smaller step is for where the kink of a ReLU lies within the first.
+          const found = [1 / 128, 1 / 1024].map((h) => (at(h) - at(-h)) / (2 * h));
+          const off = Math.min(...found.map((x) => Math.abs(x - slope)));
+          assert.ok(off < 5e-3 * Math.hypot(...own) + 2e-2, `${name}: ${found}, not ${slope}`);
+        }
+        offset += size;
+      }
+    });
+  });
+
+  test('a VAE + LSTM goes on to the byte, learns beside another what it learns alone, and leaves nothing', async () => {
+    const settings = tinyVae();
+    await assertGoesOn(() => vaeIn(breakout, [3, 4], settings), [21]);
+    const faster = { ...settings, learningRate: 0.01 };
+    await assertAlone((seeds, of) => vaeIn(breakout, seeds, ...of), [5, 6], [settings, faster]);
+    await assertLeavesNothing(() => vaeIn(breakout, [5], settings));
+    await assertLeavesNothing(() => dreamerOn(breakout, [5]));
+  });
+
+  const measured = async (life: ReturnType<typeof vaeIn>, heldOut: Sequences, own: readonly Sequences[]) => {
+    await life.live(0, 14);
+    const rows = await life.agent.diagnose!(heldOut, own, 14);
+    const states = await life.agent.save();
+    await life.agent.drainLosses();
+    life.agent.dispose();
+    return { rows, states };
+  };
+
+  test(`updates and metrics are the same on ${processorEngines.join(', ')}`, async () => {
+    const entry = environmentEntry(breakout);
+    // An episode that goes on for long enough.
+    const heldOut = firstOf(rowsOf(heldOutSet(entry), 1, 2), 1, 26, agentSpaces(entry));
+    const makers = [() => vaeIn(breakout, [1], tinyVae()), () => dreamerOn(breakout, [1])];
+    for (const make of makers) {
+      let wanted: Awaited<ReturnType<typeof measured>> | undefined;
+      for (const engine of processorEngines) {
+        await startEngine(engine);
+        const found = await measured(make() as ReturnType<typeof vaeIn>, heldOut, [heldOut]);
+        wanted ??= found;
+        for (const [name, { data }] of Object.entries(wanted.states[0]!.arrays)) {
+          assertClose(found.states[0]!.arrays[name]!.data, data, 1e-3, `${name} on ${engine}`);
+        }
+        for (const [column, value] of Object.entries(wanted.rows[0]!)) {
+          assertClose([found.rows[0]![column]!], [value!], 1e-3, `${column} on ${engine}`);
+        }
+      }
+    }
+    await startEngine('wasm');
+  });
+
+  test('a model that follows its sequences in parts is measured as one that follows them at once', async () => {
+    const whole = heldOutSet(environmentEntry(breakout));
+    // Two of these are more numbers than are followed at once.
+    const [heldOut, own] = [rowsOf(whole, 8, 13), [rowsOf(whole, 0, 1), rowsOf(whole, 20, 21)]];
+    const both = await measured(vaeIn(breakout, [1, 2], tinyVae()), heldOut, own);
+    for (const [member, seed] of [1, 2].entries()) {
+      const alone = await measured(vaeIn(breakout, [seed], tinyVae()), heldOut, [own[member]!]);
+      assert.deepEqual(Object.keys(alone.rows[0]!), [...IMAGE_DIAGNOSTICS]);
+      for (const [column, value] of Object.entries(alone.rows[0]!)) {
+        assert.ok(Number.isFinite(value), column);
+        assertClose([both.rows[member]![column]!], [value!], 1e-4, `${column} of ${seed}`);
+      }
+    }
+  });
+
+  test('F1 is the mean over channels, of those where anything is lit or predicted so', () => {
+    tf.tidy(() => {
+      // Two cells of three channels: the first is right in one of two cells, the second wrong, the third dark.
+      const predicted = [0.6, 0.1, 0.5, 0.9, 0.7, 0];
+      const actual = [1, 1, 0, 0, 0, 0];
+      const f1 = (mask?: tf.Tensor) =>
+        read(
+          meanF1(countLit(tf.tensor3d(predicted, [1, 2, 3]), tf.tensor3d(actual, [1, 2, 3]), 3, mask)),
+        )[0]!;
+      // 2 · 1 / (2 + 1) and 0
+      assertClose([f1()], [1 / 3], 1e-6);
+      // The second cell does not count: 1 and 0.
+      assertClose([f1(tf.tensor3d([1, 0], [1, 2, 1]))], [1 / 2], 1e-6);
+      assertClose(read(meanF1(tf.zeros([2, 3, 4]))), [0, 0], 0);
+    });
+  });
+
+  test('F1 of a standstill is that of the images themselves', () => {
+    for (const game of [breakout, 'MinAtar/Freeway-v0']) {
+      const entry = environmentEntry(game);
+      const { image, observation } = agentSpaces(entry);
+      const sequences = rowsOf(heldOutSet(entry), 3, 5);
+      const random = RandomStream.named(1, 'mask');
+      const mask = sequences.mask.map(() => random.integer(2));
+      const shape = [1, mask.length, observation];
+      const [before, after] = [sequences.observation, sequences.nextObservation].map((x) =>
+        tf.tensor(x, shape, 'float32'),
+      ) as [tf.Tensor, tf.Tensor];
+      const counted = countLit(before, after, image![2], tf.tensor(mask, [1, mask.length, 1]));
+      const found = standstillF1({ ...sequences, mask }, image!);
+      assertClose([found], read(meanF1(counted)), 1e-5, game);
+      assert.ok(found > 0.2 && found < 0.95, `${game}: ${found}`);
+    }
+  });
+});
