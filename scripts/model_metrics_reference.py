@@ -153,7 +153,7 @@ def dynamics(p, z, action, hidden, cell):
 
 
 def roll(p, steps):
-    """The model teacher-forced over one sequence: μ, ẑ′, the state before each step, (s dec(ẑ′) − o′)²."""
+    """The model teacher-forced over one sequence: ẑ′, the state before each step, (s dec(ẑ′) − o′)², (r̂ − 1)²."""
     mean = encode(p, steps["observation"], len(HIDDEN) + 1)[0]
     hidden = cell = np.zeros(UNITS)
     predicted, before = np.zeros_like(mean), []
@@ -163,7 +163,12 @@ def roll(p, steps):
         before.append((mean[t], hidden, cell))
         predicted[t], hidden, cell = dynamics(p, mean[t], steps["action"][t], hidden, cell)
     error = (SCALE * mlp(p, "decoder", predicted) - steps["next"]) ** 2
-    return {"predicted": predicted, "before": before, "error": error}
+    reward_error = (reward(p, predicted) - 1) ** 2
+    return {"predicted": predicted, "before": before, "error": error, "reward_error": reward_error}
+
+
+def reward(p, z):
+    return (z @ p["reward.weight"] + p["reward.bias"])[:, 0]
 
 
 def open_loop(p, sequences, rolled, k):
@@ -189,7 +194,7 @@ def dream_return(p, actor, target, rolled, stream, bootstraps):
     for t in range(HORIZON):
         action = np.argmax(mlp(actor, "actor", z) + noise[:, t], -1)
         z, hidden, cell = dynamics(p, z, action, hidden, cell)
-        rewards.append((z @ p["reward.weight"] + p["reward.bias"])[:, 0])
+        rewards.append(reward(p, z))
         continues.append(sigmoid(mlp(p, "continue", z))[:, 0])
         # V̄ times 1 − γ, clipped to what rewards of 1 allow.
         values.append(np.clip(mlp(target, "critic", z)[:, 0], 0, 1) / (1 - GAMMA))
@@ -222,8 +227,9 @@ def diagnose(agent, held_out, own, step, bootstraps=True):
     """The model's columns of metrics.csv."""
     p, actor, target = agent["model"], agent["actor"], agent["target"]
     rolled = [roll(p, steps) for steps in held_out]
-    error = np.concatenate([each["error"] for each in rolled])
-    own_error = np.concatenate([roll(p, steps)["error"] for steps in own])
+    rolled_own = [roll(p, steps) for steps in own]
+    of = lambda rolls, error: np.concatenate([each[error] for each in rolls])
+    error, own_error = of(rolled, "error"), of(rolled_own, "error")
     variance = np.var(np.concatenate([steps["observation"] for steps in held_out]), 0)
     dream = dream_return(p, actor, target, rolled, Stream(SEED, f"diagnosis/{step}"), bootstraps)
     starts = np.array([steps["observation"][0] for steps in own])
@@ -236,6 +242,8 @@ def diagnose(agent, held_out, own, step, bootstraps=True):
         "prediction_mse_standardised": (error / variance).mean(),
         "prediction_mse_own": own_error.mean(),
         "prediction_mse_own_standardised": (own_error / variance).mean(),
+        "reward_mse": of(rolled, "reward_error").mean(),
+        "reward_mse_own": of(rolled_own, "reward_error").mean(),
         **{f"open_loop_mse_{k}": open_loop(p, held_out, rolled, k) for k in (1, 5, 15)},
         "dream_return": dream,
         "value_bias": np.mean(believed - obtained),

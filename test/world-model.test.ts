@@ -142,6 +142,8 @@ describe('over the verbs of any family', () => {
         prediction_mse_standardised: standardised(errors),
         prediction_mse_own: mean(ownErrors),
         prediction_mse_own_standardised: standardised(ownErrors),
+        reward_mse: rewardError(heldOut),
+        reward_mse_own: rewardError(own[member]!),
         ...openLoopErrors(),
         dream_return: dreamReturn(member),
       };

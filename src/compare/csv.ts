@@ -1,7 +1,7 @@
 import { type CsvRow, formatCsv } from '../runs/csv.ts';
 import type { PairRow } from './pairs.ts';
-import { measures, type Sample } from './samples.ts';
-import type { TableRow } from './table.ts';
+import { measures, measuresOfSamples, type Sample } from './samples.ts';
+import { measuresOf, type TableRow } from './table.ts';
 import type { ShownThreshold } from './threshold.ts';
 import type { Verdict } from './verdicts.ts';
 
@@ -10,6 +10,7 @@ import type { Verdict } from './verdicts.ts';
 /** Table 1, as in table1.csv. */
 export function tableCsv(rows: readonly TableRow[], { steps, first, columns }: ShownThreshold): string {
   const swept = sweptColumns(rows);
+  const measures = measuresOf(rows);
   return csv(
     rows.map((row) => ({
       ...swept.of(row),
@@ -85,6 +86,7 @@ export function verdictsCsv(verdicts: readonly Verdict[]): string {
 /** Every seed of every run, as in table1-seeds.csv. */
 export function seedsCsv(samples: readonly Sample[], threshold: ShownThreshold): string {
   const swept = sweptColumns(samples);
+  const measures = measuresOfSamples(samples);
   const columns = measures.map(({ column }) => column);
   return formatCsv(
     [

@@ -14,6 +14,8 @@ export interface SeedValues {
   finalRewardLastThree: number | null;
   predictionMse: number | null;
   predictionMseStandardised: number | null;
+  rewardMse: number | null;
+  openLoopMse: number | null;
   stepsTo400: number | null;
   firstCrossing400: number | null;
   stepsToThreshold: number | null;
@@ -39,13 +41,25 @@ export interface Sample {
 
 /** A number of each seed of which a comparison tells the mean, its interval and its differences between arms. */
 export interface Measure {
-  key: 'finalReward' | 'finalRewardLastThree' | 'predictionMse' | 'predictionMseStandardised';
+  key:
+    | 'finalReward'
+    | 'finalRewardLastThree'
+    | 'predictionMse'
+    | 'predictionMseStandardised'
+    | 'rewardMse'
+    | 'openLoopMse';
   name: string;
   /** What its columns begin with in CSV files. */
   column: string;
   unit: Unit;
   better: 'higher' | 'lower';
+  /** Whether only a comparison tells it in which a run has it. */
+  isOptional?: boolean;
 }
+
+/** Those of a comparison: `has` says whether any of its runs has one. */
+export const measuresWhere = (has: (key: Measure['key']) => boolean): Measure[] =>
+  measures.filter(({ key, isOptional = false }) => !isOptional || has(key));
 
 export const measures: readonly Measure[] = [
   { key: 'finalReward', name: 'Final reward', column: 'final_reward', unit: 'reward', better: 'higher' },
@@ -70,6 +84,22 @@ export const measures: readonly Measure[] = [
     unit: 'error',
     better: 'lower',
   },
+  {
+    key: 'rewardMse',
+    name: 'Reward error',
+    column: 'reward_mse',
+    unit: 'error',
+    better: 'lower',
+    isOptional: true,
+  },
+  {
+    key: 'openLoopMse',
+    name: 'Open loop, 15 steps',
+    column: 'open_loop_mse_15',
+    unit: 'error',
+    better: 'lower',
+    isOptional: true,
+  },
 ];
 
 /** Each run as a sample, in the order given. Runs are never merged, even of one arm. */
@@ -88,6 +118,8 @@ export function samplesOf(runs: readonly Run[]): Sample[] {
         finalRewardLastThree: curve.final_reward_last_three,
         predictionMse: curve.prediction_mse,
         predictionMseStandardised: curve.prediction_mse_standardised,
+        rewardMse: rows.at(-1)?.reward_mse ?? null,
+        openLoopMse: rows.at(-1)?.open_loop_mse_15 ?? null,
         stepsTo400: curve.steps_to_400,
         firstCrossing400: curve.first_crossing_400,
         stepsToThreshold: curve.steps_to_threshold,
@@ -99,6 +131,10 @@ export function samplesOf(runs: readonly Run[]): Sample[] {
     }),
   }));
 }
+
+/** The measures that any of the samples has. */
+export const measuresOfSamples = (samples: readonly Sample[]): Measure[] =>
+  measuresWhere((key) => samples.some((sample) => valuesOf(sample, key).length > 0));
 
 /** One number of each seed for which it is defined. */
 export function valuesOf({ seeds }: Sample, key: keyof SeedValues): number[] {

@@ -8,8 +8,8 @@ import {
   verdictColumns,
 } from './columns.ts';
 import { FEWEST_SEEDS, type PairRow } from './pairs.ts';
-import { measures, type Sample } from './samples.ts';
-import type { TableRow } from './table.ts';
+import type { Sample } from './samples.ts';
+import { measuresOf, type TableRow } from './table.ts';
 import type { ShownThreshold } from './threshold.ts';
 import type { Verdict } from './verdicts.ts';
 
@@ -80,7 +80,7 @@ export function tableSection(
 /** How sure the means are and in what the arms differ, measure by measure. */
 export function statisticsSection(rows: readonly TableRow[], pairs: readonly PairRow[]): Section {
   const runs = rows.filter(({ run }) => run !== null);
-  const tables = measures.flatMap((measure) => {
+  const tables = measuresOf(runs).flatMap((measure) => {
     const ofMeasure = pairs.filter(({ measure: key }) => key === measure.key);
     const arms = tabulate(statisticsColumns(measure), runs);
     return ofMeasure.length === 0
@@ -93,7 +93,8 @@ export function statisticsSection(rows: readonly TableRow[], pairs: readonly Pai
 /** How to read the pairs; none without one. */
 function pairsNote(pairs: readonly PairRow[]): string[] {
   if (pairs.length === 0) return [];
-  const correction = pairs.length > measures.length ? SEVERAL_PAIRS : ONE_PAIR;
+  const measures = new Set(pairs.map(({ measure }) => measure));
+  const correction = pairs.length > measures.size ? SEVERAL_PAIRS : ONE_PAIR;
   return [`${correction}${PAIRS}${pairs.some(({ seen }) => seen === 'unlike') ? UNLIKE : ''}.`];
 }
 

@@ -12,6 +12,8 @@ import { PAPER_SEEDS, paperResults } from './paper.ts';
 import {
   armTitle,
   bootstrapStream,
+  type Measure,
+  measuresWhere,
   type Sample,
   type SeedValues,
   samplesOf,
@@ -49,6 +51,8 @@ export interface TableRow {
   /** Raw units. */
   predictionMse: SeedStatistics;
   predictionMseStandardised: SeedStatistics;
+  rewardMse: SeedStatistics;
+  openLoopMse: SeedStatistics;
   /** Sustained to the end. */
   stepsTo400: Crossing;
   firstCrossing400: Crossing;
@@ -110,6 +114,8 @@ function runRow(sample: Sample, { seeds }: Run, intervals: boolean): TableRow {
     finalRewardLastThree: statistics('finalRewardLastThree'),
     predictionMse: statistics('predictionMse'),
     predictionMseStandardised: statistics('predictionMseStandardised'),
+    rewardMse: statistics('rewardMse'),
+    openLoopMse: statistics('openLoopMse'),
     stepsTo400: crossing('stepsTo400'),
     firstCrossing400: crossing('firstCrossing400'),
     stepsToThreshold: crossing('stepsToThreshold'),
@@ -145,6 +151,8 @@ function paperRow(arm: string): TableRow[] {
       finalRewardLastThree: notPrinted,
       predictionMse: printed(results.predictionMse),
       predictionMseStandardised: notPrinted,
+      rewardMse: notPrinted,
+      openLoopMse: notPrinted,
       stepsTo400: { mean: results.stepsTo400, reached: null },
       firstCrossing400: { mean: null, reached: null },
       stepsToThreshold: { mean: null, reached: null },
@@ -157,3 +165,7 @@ function paperRow(arm: string): TableRow[] {
     },
   ];
 }
+
+/** The measures that any of the rows has. */
+export const measuresOf = (rows: readonly TableRow[]): Measure[] =>
+  measuresWhere((key) => rows.some((row) => row[key].mean !== null));

@@ -31,6 +31,8 @@ export const DIAGNOSTICS = [
   'prediction_mse_standardised',
   'prediction_mse_own',
   'prediction_mse_own_standardised',
+  'reward_mse',
+  'reward_mse_own',
   'open_loop_mse_1',
   'open_loop_mse_5',
   'open_loop_mse_15',
@@ -161,8 +163,8 @@ function columns<State extends States>(
   const { model, imagined, isLatent = !model.decode, isProbed } = measured;
   const toReward = model.valueScale / spaces.rewardScale;
   const heldOutOfEach = own.map(() => heldOut);
-  const onHeldOut = followInParts(model, heldOutOfEach, spaces, isLatent);
-  const onOwn = followInParts(model, own, spaces, isLatent);
+  const onHeldOut = followInParts(model, heldOutOfEach, spaces);
+  const onOwn = followInParts(model, own, spaces);
   const variance = tf.tensor1d(variances(heldOut.observation, spaces.observation));
   const errors = ({ squaredError, lit }: Followed<State>, suffix: '' | '_own'): Columns => ({
     ...(squaredError && { [`prediction_mse${suffix}`]: memberMean(squaredError) }),
@@ -207,7 +209,7 @@ type Followed<State extends States> = Observed<State> & {
   squaredError?: tf.Tensor2D;
   /** Of predicted images, what `countLit` says: [members, 3, channels] */
   lit?: tf.Tensor3D;
-  /** Mean over the steps taken of (r̂ − r)², where it is asked for: [members] */
+  /** Mean over the steps taken of (r̂ − r)²; needs a reward head: [members] */
   rewardError?: tf.Tensor1D;
 };
 
@@ -219,7 +221,6 @@ function followInParts<State extends States>(
   model: WorldModel<State>,
   each: readonly Sequences[],
   spaces: AgentSpaces,
-  isLatent: boolean,
 ): Followed<State> {
   const { batch } = each[0]!;
   const row = each.length * Math.max(...each.map(({ time }) => time)) * spaces.observation;
@@ -229,7 +230,7 @@ function followInParts<State extends States>(
       const part = each.map((sequences) => rowsOf(sequences, i * rows, Math.min((i + 1) * rows, batch)));
       const stacked = stackSequences(part, spaces);
       const steps = memberSum(tf.tensor3d(stacked.mask, [stacked.members, stacked.batch, stacked.time]));
-      return { steps, followed: follow(model, stacked, spaces, isLatent) };
+      return { steps, followed: follow(model, stacked, spaces) };
     }),
   );
   const first = parts[0]!.followed;
@@ -263,7 +264,6 @@ function follow<State extends States>(
   model: WorldModel<State>,
   sequences: Sequences,
   spaces: AgentSpaces,
-  isLatent: boolean,
 ): Followed<State> {
   const windows = toWindows(uploadBatch(sequences, spaces), spaces);
   const { states, predicted } = model.observe(windows);
@@ -272,8 +272,7 @@ function follow<State extends States>(
   const followed = {
     states,
     predicted,
-    ...(isLatent &&
-      model.reward && { rewardError: rewardError(model, windows, { states, predicted }, taken, spaces) }),
+    ...(model.reward && { rewardError: rewardError(model, windows, { states, predicted }, taken, spaces) }),
   };
   if (!model.decode) return followed;
   const steps = sequences.batch * sequences.time;
