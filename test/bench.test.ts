@@ -107,6 +107,29 @@ describe("the flops of Dreamer's update", () => {
   });
 });
 
+test('the flops of a convolution are those of every cell, and so are those of its way back', () => {
+  const [games, images] = ['MinAtar/Breakout-v0', 'encoder: {channels: 2}'];
+  const of = (text: string) =>
+    loadExperiment({ file: 'c.yaml', text: `${text}environment: ${games}\n${images}` });
+  const game = agentSpaces(environmentEntry(games));
+  const vae = experimentOf(of(config), 'vae-lstm');
+  const dream = experimentOf(of(dreamerConfig), 'dreamer');
+  // 8·8 cells of 9·4 numbers to 2, then 128 to 5 and so on as above; back over 128 numbers, each cell of 2 to 9·4.
+  const [there, back] = [64 * 36 * 2, 64 * 2 * 36];
+  const vector = { ...game, observation: 1, observationScale: [1], actions: 6 };
+  const { image: _, ...withoutImage } = vector;
+  const differ = (large: UpdateFlops, small: UpdateFlops) => large.model! - small.model!;
+  assert.equal(
+    differ(updateFlops(vae, game), updateFlops(vae, withoutImage)),
+    6 * 4 * (there + 127 * 5 + 127 * 5 + back),
+  );
+  assert.equal(
+    differ(dreamerFlops(dream, game), dreamerFlops(dream, withoutImage)),
+    // The decoder has a layer more: 6 to 128 behind its hidden one in place of that to the vector.
+    6 * 4 * (there + 127 * 6 + 127 * 6 + back),
+  );
+});
+
 async function flopsOf(text: string): Promise<UpdateFlops> {
   const experiment = timedExperiment(loadExperiment({ file: 'c.yaml', text }));
   const { updateFlops } = await methods[experiment.method].load();

@@ -10,6 +10,9 @@ const KERNEL = 3;
 
 export type ImageShape = readonly [rows: number, columns: number, channels: number];
 
+/** Numbers of an image. */
+export const cellsOf = ([rows, columns, channels]: ImageShape): number => rows * columns * channels;
+
 /**
  * The two parameters of a 3 × 3 convolution: its weight is a matrix [3 × 3 × channels, outputs], row-major in the
  * kernel's row and column. `scale` multiplies the initial weights.
@@ -22,6 +25,10 @@ export const convolutionSpecs = (
   weights: WeightInitialiser = fanIn,
   biases?: WeightInitialiser,
 ): ParameterSpec[] => linearSpecs(name, KERNEL * KERNEL * channels, outputs, scale, weights, biases);
+
+/** The parameters of a layer that each cell of some planes is multiplied by, or made with. */
+export const usedByCells = (specs: readonly ParameterSpec[], [rows, columns]: ImageShape): ParameterSpec[] =>
+  specs.map((spec) => ({ ...spec, uses: rows * columns }));
 
 /** What an image becomes: no padding, so that each side loses two. */
 export const convolvedShape = ([rows, columns]: ImageShape, outputs: number): ImageShape => [

@@ -8,6 +8,8 @@ export interface ParameterSpec {
   /** Without the member axis. */
   shape: number[];
   initialise: Initialiser;
+  /** How often it is used of one row of inputs: by every cell of a convolution. Default: once. */
+  uses?: number;
 }
 
 /** Parameters by name, each [members, …]. `get` throws on an unknown name, which is a bug. */

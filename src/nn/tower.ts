@@ -1,11 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  cellsOf,
   convolution,
   convolutionSpecs,
   convolvedShape,
   type ImageShape,
   transposedConvolution,
   transposedConvolutionSpecs,
+  usedByCells,
 } from './convolution.ts';
 import { type Activation, layer } from './linear.ts';
 import { forRelu, type HiddenLayers, mlp, mlpSpecs } from './mlp.ts';
@@ -33,12 +35,15 @@ export const vectorTower = (size: number, activation: Activation, layers: Hidden
  * @param channels that the convolution gives
  */
 export function imageTower(image: ImageShape, channels: number, layers: HiddenLayers): Tower {
-  const [rows, columns] = convolvedShape(image, channels);
-  const encoded = rows * columns * channels;
+  const planes = convolvedShape(image, channels);
+  const encoded = cellsOf(planes);
   const { scale, weights, biases } = layers;
   return {
     specs: (name, hidden, outputs, lastScale) => [
-      ...convolutionSpecs(`${name}.convolution`, image[2], channels, scale, weights, biases),
+      ...usedByCells(
+        convolutionSpecs(`${name}.convolution`, image[2], channels, scale, weights, biases),
+        planes,
+      ),
       ...mlpSpecs(name, encoded, hidden, outputs, lastScale, layers),
     ],
     apply: (parameters, name, hiddenLayers, observation) => {
@@ -68,9 +73,9 @@ export interface Decoder {
 }
 
 /**
- * The way back of `reluTower`: a multi-layer perceptron to vectors; to images, whose cells lie in [0, 1],
- * one whose last layer gives as many planes as the convolution did, then a transposed convolution, `${name}.image`, and the
- * logistic function.
+ * The way back of `reluTower`: a multi-layer perceptron to vectors; to images, whose cells lie in [0, 1], one whose last
+ * layer gives as many planes as the convolution did, then a transposed convolution, `${name}.image`, and the logistic
+ * function.
  */
 export function reluDecoder({ observation, image }: Observed, channels?: number): Decoder {
   if (!image) {
@@ -80,11 +85,11 @@ export function reluDecoder({ observation, image }: Observed, channels?: number)
     };
   }
   const planes = convolvedShape(image, channels!);
-  const size = planes.reduce((product, extent) => product * extent, 1);
+  const size = cellsOf(planes);
   return {
     specs: (name, inputs, hidden) => [
       ...mlpSpecs(name, inputs, hidden, size, forRelu.scale),
-      ...transposedConvolutionSpecs(`${name}.image`, planes[2], image[2]),
+      ...usedByCells(transposedConvolutionSpecs(`${name}.image`, planes[2], image[2]), planes),
     ],
     apply: (parameters, name, hiddenLayers, x) => {
       const leading = x.shape.slice(0, -1);

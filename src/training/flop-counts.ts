@@ -14,5 +14,5 @@ export const trained = (forward: number): number => 3 * forward;
 export const perRow = ({ specs }: ParameterLayout, prefix: string): number =>
   specs
     .filter(({ name }) => name.startsWith(`${prefix}.`) && name.endsWith('.weight'))
-    // A row meets every weight once.
-    .reduce((sum, { shape }) => sum + 2 * shape.reduce((size, n) => size * n, 1), 0);
+    // A row meets every weight once, but for those of a convolution.
+    .reduce((sum, { shape, uses = 1 }) => sum + 2 * uses * shape.reduce((size, n) => size * n, 1), 0);

@@ -1,7 +1,7 @@
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { mlp, product, trained } from '../../training/flop-counts.ts';
+import { mlp, perRow, product, trained } from '../../training/flop-counts.ts';
 import type { UpdateFlops } from '../../training/update-parts.ts';
-import { hasCritic } from './networks.ts';
+import { hasCritic, networks } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
 
 /**
@@ -12,7 +12,8 @@ import type { VaeLstmSettings } from './settings.ts';
  * window, B (2 L − 1), and V̄ the B L means, forward only. The roll-out takes N rows H times through actor and LSTM.
  */
 export function updateFlops(settings: VaeLstmSettings, spaces: AgentSpaces): UpdateFlops {
-  const { observation, actions } = spaces;
+  const { actions } = spaces;
+  const { model: layout } = networks(settings, spaces);
   const { latent, hidden, lstm: units, continueHead } = settings.model;
   const rows = settings.replay.batch * settings.replay.length;
   const imagined = settings.imaginationStarts * settings.horizon;
@@ -28,8 +29,7 @@ export function updateFlops(settings: VaeLstmSettings, spaces: AgentSpaces): Upd
   const reward = (count: number) => product(count, latent, 1);
 
   const model =
-    trained(mlp(2 * rows, observation, ...hidden, 2 * latent)) +
-    trained(mlp(2 * rows, latent, ...hidden, observation)) +
+    trained(2 * rows * (perRow(layout, 'encoder') + perRow(layout, 'decoder'))) +
     trained(step(rows) + reward(rows) + continues(2 * rows)) +
     trained(critic(2 * rows - settings.replay.batch)) +
     critic(rows);

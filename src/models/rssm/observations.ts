@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
+  cellsOf,
   convolvedShape,
   type ImageShape,
   patches,
   transposedConvolution,
   transposedConvolutionSpecs,
+  usedByCells,
 } from '../../nn/convolution.ts';
 import { layer } from '../../nn/linear.ts';
 import { normDense, normLayer, normLayerSpecs, TRUNCATED_NORMAL_GAIN } from '../../nn/norm-dense.ts';
@@ -52,14 +54,14 @@ function ofImages(settings: RssmSettings, image: ImageShape): ObservationNetwork
   const { units, encoderLayers, decoderLayers, norm, activation } = settings;
   const channels = settings.channels!;
   const planes = convolvedShape(image, channels);
-  const [cells, inputs] = [planes, image].map((shape) => shape[0] * shape[1] * shape[2]) as [number, number];
+  const cells = cellsOf(planes);
   const reshaped = (x: tf.Tensor, ...shape: number[]) => tf.reshape(x, [...x.shape.slice(0, -1), ...shape]);
   const flat = (x: tf.Tensor, size: number) => tf.reshape(x, [...x.shape.slice(0, -3), size]);
   const applied = (parameters: Parameters, name: string, x: tf.Tensor, inputGradient = true) =>
     normDense(x, [normLayer(parameters, name, norm)], activation, inputGradient);
   return {
     encoderSpecs: () => [
-      ...normLayerSpecs('encoder.convolution', 9 * image[2], channels, norm),
+      ...usedByCells(normLayerSpecs('encoder.convolution', 9 * image[2], channels, norm), planes),
       ...hiddenSpecs('encoder', cells, { layers: encoderLayers, units }, norm),
     ],
     encode: (parameters, x) => {
@@ -70,12 +72,17 @@ function ofImages(settings: RssmSettings, image: ImageShape): ObservationNetwork
     decoderSpecs: (features) => [
       ...hiddenSpecs('decoder', features, { layers: decoderLayers, units }, norm),
       ...normLayerSpecs('decoder.planes', units, cells, norm),
-      ...transposedConvolutionSpecs('decoder.image', channels, image[2], TRUNCATED_NORMAL_GAIN),
+      ...usedByCells(
+        transposedConvolutionSpecs('decoder.image', channels, image[2], TRUNCATED_NORMAL_GAIN),
+        planes,
+      ),
     ],
     decode: (parameters, features) => {
       const hidden = hiddenLayers(parameters, 'decoder', decoderLayers, features, settings);
       const made = reshaped(applied(parameters, 'decoder.planes', hidden), ...planes);
-      return tf.sigmoid(flat(transposedConvolution(made, layer(parameters, 'decoder.image')), inputs));
+      return tf.sigmoid(
+        flat(transposedConvolution(made, layer(parameters, 'decoder.image')), cellsOf(image)),
+      );
     },
   };
 }
