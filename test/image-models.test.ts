@@ -8,7 +8,14 @@ import { networks } from '../src/methods/vae-lstm/networks.ts';
 import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { modelLoss } from '../src/methods/vae-lstm/update.ts';
 import { countLit, IMAGE_DIAGNOSTICS, meanF1, standstillF1 } from '../src/models/image-diagnostics.ts';
+import { observationNetworks } from '../src/models/rssm/observations.ts';
+import { decode, decoderSpecs } from '../src/models/vae-lstm/decoder.ts';
+import { encode, encoderSpecs } from '../src/models/vae-lstm/encoder.ts';
+import { vaeShape } from '../src/models/vae-lstm/vae.ts';
+import type { ImageShape } from '../src/nn/convolution.ts';
+import { ParameterLayout, type ParameterSpec, type Parameters } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import type { Agent } from '../src/training/agent.ts';
 import { type AgentSpaces, agentSpaces } from '../src/training/agent-spaces.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
 import { firstOf, rowsOf, type Sequences } from '../src/training/replay.ts';
@@ -25,6 +32,7 @@ import { read } from './support/reference.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';
 
 const breakout = 'MinAtar/Breakout-v0';
+const held = heldOutSet(environmentEntry(breakout));
 
 const tinyVae = (changes: object = {}): VaeLstmSettings =>
   vaeLstmSettings.parse({
@@ -41,6 +49,68 @@ const dreamerOn = (environment: string, seeds: readonly number[]) =>
 
 describe('models of images', () => {
   before(async () => {
+    await startEngine('wasm');
+  });
+
+  test('images are encoded and decoded as tfjs does it by convolutions of its own', async () => {
+    await startEngine('cpu');
+    tf.tidy(() => {
+      const image: ImageShape = [5, 4, 2];
+      const [rows, size, channels, units, latent] = [6, 40, 3, 4, 3];
+      const planes = 3 * 2 * channels;
+      const x = tf.sigmoid(upload(normals(1, 'x', [1, rows, size])));
+      const features = upload(normals(1, 'features', [1, rows, latent]));
+      const parametersOf = (specs: readonly ParameterSpec[]) => {
+        const layout = new ParameterLayout(specs);
+        return layout.unpack(upload(normals(1, 'weights', [1, layout.size])) as tf.Tensor2D);
+      };
+      type Act = (x: tf.Tensor) => tf.Tensor;
+      const silu: Act = (x) => tf.mul(x, tf.sigmoid(x));
+      const rms: Act = (x) => tf.div(x, tf.sqrt(tf.add(tf.mean(tf.square(x), -1, true), 1e-4)));
+      /** One member's parameter. */
+      const own = (parameters: Parameters, name: string, part: string) =>
+        tf.squeeze(parameters.get(`${name}.${part}`), [0]);
+      const dense = (parameters: Parameters, name: string, x: tf.Tensor) =>
+        tf.add(tf.matMul(x as tf.Tensor2D, own(parameters, name, 'weight')), own(parameters, name, 'bias'));
+      const normalised = (parameters: Parameters, name: string, x: tf.Tensor) =>
+        silu(tf.mul(rms(x), own(parameters, name, 'scale')));
+      const seen = (parameters: Parameters, x: tf.Tensor) => {
+        const kernel = tf.reshape(own(parameters, 'encoder.convolution', 'weight'), [3, 3, 2, channels]);
+        const images = tf.reshape(x, [rows, ...image]) as tf.Tensor4D;
+        const sum = tf.conv2d(images, kernel as tf.Tensor4D, 1, 'valid');
+        return tf.add(sum, own(parameters, 'encoder.convolution', 'bias'));
+      };
+      const shown = (parameters: Parameters, made: tf.Tensor) => {
+        const weight = tf.reshape(own(parameters, 'decoder.image', 'weight'), [channels, 3, 3, 2]);
+        const kernel = tf.transpose(weight, [1, 2, 3, 0]) as tf.Tensor4D;
+        const images = tf.reshape(made, [rows, 3, 2, channels]) as tf.Tensor4D;
+        const sum = tf.conv2dTranspose(images, kernel, [rows, ...image], 1, 'valid');
+        return tf.sigmoid(tf.add(sum, own(parameters, 'decoder.image', 'bias')));
+      };
+      const flat = (x: tf.Tensor) => tf.reshape(x, [rows, -1]);
+
+      const { model } = tinyDreamer({ model: { units } });
+      const ofRssm = observationNetworks({ ...model, channels }, { observation: size, image });
+      const there = parametersOf(ofRssm.encoderSpecs());
+      const convolved = normalised(there, 'encoder.convolution', seen(there, tf.sub(x, 0.5)));
+      const encoded = normalised(there, 'encoder.0', dense(there, 'encoder.0', flat(convolved)));
+      assertClose(read(ofRssm.encode(there, x)), read(encoded), 1e-4, 'RSSM, e');
+      const back = parametersOf(ofRssm.decoderSpecs(latent));
+      const hidden = normalised(back, 'decoder.0', dense(back, 'decoder.0', flat(features)));
+      const made = normalised(back, 'decoder.planes', dense(back, 'decoder.planes', hidden));
+      assertClose(read(ofRssm.decode(back, features)), read(shown(back, made)), 1e-4, 'RSSM, x̂');
+
+      const vae = vaeShape({ hidden: [units], latent }, { observation: size, image }, channels);
+      const to = parametersOf(encoderSpecs(vae));
+      const layer = tf.relu(dense(to, 'encoder.0', flat(tf.relu(seen(to, x)))));
+      const mean = tf.slice(dense(to, 'encoder.1', layer), [0, 0], [rows, latent]);
+      assertClose(read(encode(to, vae, x).mean), read(mean), 1e-4, 'VAE, μ');
+      const from = parametersOf(decoderSpecs(vae));
+      const first = tf.relu(dense(from, 'decoder.0', flat(features)));
+      const second = tf.relu(dense(from, 'decoder.1', first));
+      assert.equal(second.shape[1], planes);
+      assertClose(read(decode(from, vae, features)), read(shown(from, second)), 1e-4, 'VAE, x̂');
+    });
     await startEngine('wasm');
   });
 
@@ -111,9 +181,14 @@ describe('models of images', () => {
     await assertLeavesNothing(() => dreamerOn(breakout, [5]));
   });
 
-  const measured = async (life: ReturnType<typeof vaeIn>, heldOut: Sequences, own: readonly Sequences[]) => {
+  /** Its weights after an update, and with a held-out set what is measured of it. */
+  const measured = async (
+    life: ReturnType<typeof agentIn<unknown, Agent>>,
+    heldOut?: Sequences,
+    own: readonly Sequences[] = [],
+  ) => {
     await life.live(0, 14);
-    const rows = await life.agent.diagnose!(heldOut, own, 14);
+    const rows = heldOut ? await life.agent.diagnose(heldOut, own, 14) : [];
     const states = await life.agent.save();
     await life.agent.drainLosses();
     life.agent.dispose();
@@ -121,20 +196,22 @@ describe('models of images', () => {
   };
 
   test(`updates and metrics are the same on ${processorEngines.join(', ')}`, async () => {
-    const entry = environmentEntry(breakout);
     // An episode that goes on for long enough.
-    const heldOut = firstOf(rowsOf(heldOutSet(entry), 1, 2), 1, 26, agentSpaces(entry));
-    const makers = [() => vaeIn(breakout, [1], tinyVae()), () => dreamerOn(breakout, [1])];
-    for (const make of makers) {
+    const heldOut = firstOf(rowsOf(held, 1, 2), 1, 26, agentSpaces(environmentEntry(breakout)));
+    const cases = [
+      () => measured(vaeIn(breakout, [1], tinyVae()), heldOut, [heldOut]),
+      () => measured(dreamerOn(breakout, [1])),
+    ];
+    for (const result of cases) {
       let wanted: Awaited<ReturnType<typeof measured>> | undefined;
       for (const engine of processorEngines) {
         await startEngine(engine);
-        const found = await measured(make() as ReturnType<typeof vaeIn>, heldOut, [heldOut]);
+        const found = await result();
         wanted ??= found;
         for (const [name, { data }] of Object.entries(wanted.states[0]!.arrays)) {
           assertClose(found.states[0]!.arrays[name]!.data, data, 1e-3, `${name} on ${engine}`);
         }
-        for (const [column, value] of Object.entries(wanted.rows[0]!)) {
+        for (const [column, value] of Object.entries(wanted.rows[0] ?? {})) {
           assertClose([found.rows[0]![column]!], [value!], 1e-3, `${column} on ${engine}`);
         }
       }
@@ -143,9 +220,8 @@ describe('models of images', () => {
   });
 
   test('a model that follows its sequences in parts is measured as one that follows them at once', async () => {
-    const whole = heldOutSet(environmentEntry(breakout));
     // Two of these are more numbers than are followed at once.
-    const [heldOut, own] = [rowsOf(whole, 8, 13), [rowsOf(whole, 0, 1), rowsOf(whole, 20, 21)]];
+    const [heldOut, own] = [rowsOf(held, 8, 13), [rowsOf(held, 0, 1), rowsOf(held, 20, 21)]];
     const both = await measured(vaeIn(breakout, [1, 2], tinyVae()), heldOut, own);
     for (const [member, seed] of [1, 2].entries()) {
       const alone = await measured(vaeIn(breakout, [seed], tinyVae()), heldOut, [own[member]!]);
@@ -175,20 +251,18 @@ describe('models of images', () => {
   });
 
   test('F1 of a standstill is that of the images themselves', () => {
-    for (const game of [breakout, 'MinAtar/Freeway-v0']) {
-      const entry = environmentEntry(game);
-      const { image, observation } = agentSpaces(entry);
-      const sequences = rowsOf(heldOutSet(entry), 3, 5);
-      const random = RandomStream.named(1, 'mask');
-      const mask = sequences.mask.map(() => random.integer(2));
-      const shape = [1, mask.length, observation];
-      const [before, after] = [sequences.observation, sequences.nextObservation].map((x) =>
-        tf.tensor(x, shape, 'float32'),
-      ) as [tf.Tensor, tf.Tensor];
-      const counted = countLit(before, after, image![2], tf.tensor(mask, [1, mask.length, 1]));
-      const found = standstillF1({ ...sequences, mask }, image!);
-      assertClose([found], read(meanF1(counted)), 1e-5, game);
-      assert.ok(found > 0.2 && found < 0.95, `${game}: ${found}`);
-    }
+    const { image, observation } = agentSpaces(environmentEntry(breakout));
+    const sequences = rowsOf(held, 3, 5);
+    const random = RandomStream.named(1, 'mask');
+    const mask = sequences.mask.map(() => random.integer(2));
+    const shape = [1, mask.length, observation];
+    const [before, after] = [sequences.observation, sequences.nextObservation].map((x) =>
+      tf.tensor(x, shape, 'float32'),
+    ) as [tf.Tensor, tf.Tensor];
+    const counted = countLit(before, after, image![2], tf.tensor(mask, [1, mask.length, 1]));
+    const found = standstillF1({ ...sequences, mask }, image!);
+    assertClose([found], read(meanF1(counted)), 1e-5);
+    // Bricks stand, the paddle often; ball and trail never.
+    assert.ok(found > 0.25 && found < 0.5, `${found}`);
   });
 });

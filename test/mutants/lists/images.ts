@@ -39,6 +39,55 @@ export const images: readonly Group[] = [
   },
   {
     area: 'Images',
+    file: source.convolution,
+    by: tests.convolution('transposed'),
+    changes: [
+      ['overlaid(overlaid(images, 1), 2)', 'overlaid(overlaid(images, 2), 1)', 'patches turned over'],
+    ],
+  },
+  {
+    area: 'Images',
+    file: source.rssmObservations,
+    by: tests.imageModels('encoded and decoded'),
+    changes: [
+      ['tf.sub(reshaped(x, ...image), MIDDLE)', 'reshaped(x, ...image)', 'dark patches that are 0'],
+      ['return tf.sigmoid(', 'return tf.tanh(', 'cells below 0'],
+    ],
+  },
+  {
+    area: 'Images',
+    file: source.tower,
+    by: tests.imageModels('encoded and decoded'),
+    changes: [
+      [
+        'tf.relu(mlp(parameters, name, hiddenLayers, x))',
+        'mlp(parameters, name, hiddenLayers, x)',
+        'planes without ReLU',
+      ],
+      ['tf.sigmoid(cells)', 'cells', 'cells of any size'],
+    ],
+  },
+  {
+    area: 'Images',
+    file: source.imageDiagnostics,
+    by: tests.imageModels('F1'),
+    changes: [
+      ['tf.mul(2, hits)', 'hits', 'half of F1'],
+      ['tf.maximum(tf.sum(present, 1), 1)', 'hits.shape[1]!', 'dark channels count'],
+      ['mask ? tf.mul(x, mask) : x', 'x', 'steps that were not taken count'],
+      ['before * after;', 'after;', 'what appears counts as having stood still'],
+    ],
+  },
+  {
+    area: 'Images',
+    file: source.diagnostics,
+    by: tests.imageModels('in parts'),
+    changes: [
+      ['tf.div(part.steps, steps)', 'tf.div(part.steps, part.steps)', 'the errors of parts added up'],
+    ],
+  },
+  {
+    area: 'Images',
     file: source.observations,
     by: tests.imageReplay(),
     changes: [['bytes ? new Uint8Array(length)', 'bytes ? new Float32Array(length)', 'no bytes kept']],
