@@ -49,6 +49,7 @@ const bothRuns = compareRuns([baseline, dream], { paper: false });
 
 test('a row holds the means over the finished seeds, a collapsed seed has not reached 400', () => {
   const [row, dreamRow] = bothRuns.rows;
+  const notMeasured = { mean: null, std: null, interval: null, interquartileMean: null };
   assert.deepEqual(
     rounded(row),
     rounded({
@@ -82,6 +83,8 @@ test('a row holds the means over the finished seeds, a collapsed seed has not re
         interval: { low: 3.5e-3, high: 5e-3 },
         interquartileMean: 4.25e-3,
       },
+      rewardMse: notMeasured,
+      openLoopMse: notMeasured,
       stepsTo400: { mean: null, reached: 0 },
       firstCrossing400: { mean: 4000, reached: 1 },
       // CartPole-v1 counts as solved from 475 on.
@@ -277,6 +280,23 @@ test("the paper's numbers stand beside its two arms, and what it leaves unsaid u
     [null, 0.012, 18_500, null],
   );
   assert.deepEqual(compareRuns([other], { paper: true }).notes, []);
+});
+
+test('errors that not every model is measured in are told where a run has them', () => {
+  const rewarded = makeRun('rewarded', { curves: [[500], [500]], rewardErrors: [0.1, 0.3] });
+  const compared = compareRuns([rewarded, baseline], { paper: false });
+  const measures = ({ sections }: typeof compared) => sections.statistics.tables.map(({ head }) => head[0]);
+  assert.ok(measures(compared).includes('Reward error'));
+  assert.ok(!measures(compared).includes('Open loop, 15 steps'));
+  const { files } = compared;
+  const [own, other] = parseCsv(files['table1.csv']!, 'table1.csv').rows;
+  assert.deepEqual([own!.reward_mse_mean, other!.reward_mse_mean], [0.2, null]);
+  const pairs = parseCsv(files['table1-pairs.csv']!, 'table1-pairs.csv').rows;
+  assert.deepEqual(
+    pairs.filter(({ measure }) => measure === 'reward_mse').map(({ seen }) => seen),
+    [null],
+  );
+  assert.ok(!measures(compareRuns([baseline], { paper: false })).includes('Reward error'));
 });
 
 test('different conditions are said, the paper included', () => {
