@@ -482,6 +482,22 @@ test('runs of one arm are told apart, long names are cut in their middle, the te
   assert.equal(new Set(rows.map(({ label }) => label)).size, rows.length);
 });
 
+test('names are not cut so far that two become one', () => {
+  const alike = ['left', 'right'].map((middle) =>
+    makeRun(`${'s'.repeat(50)}${middle}${'s'.repeat(50)}`, { arm: 'dream-critic', curves: [[450]] }),
+  );
+  const [main] = compareRuns(alike, { paper: false }).text.split('\n\n');
+  const names = main!
+    .split('\n')
+    .slice(1)
+    .map((line) => line.slice(0, line.indexOf('  ')));
+  assert.ok(
+    names.every((name) => name.includes('…')),
+    main,
+  );
+  assert.equal(new Set(names).size, 2, main);
+});
+
 test('text from a run folder is escaped for each format', () => {
   const name = 'a_b|c&d%e#$^~{<*`é"\u001b[31m,\n\\';
   const odd = makeRun(name, { arm: 'baseline', curves: [[450]], engine: 'w_a|s' });
@@ -643,11 +659,11 @@ const published: Published[] = [
   })),
   { folder: 'simple/cartpole', runs: ['simple'], paper: false, pages: ['docs/simple.md'] },
   { folder: 'yardsticks/cartpole', runs: ['dqn'], paper: false, pages: ['docs/results.md'] },
-  ...['lambda', 'beta', 'horizon'].map((name) => ({
+  ...['lambda', 'beta', 'horizon', 'dreamer-observations'].map((name) => ({
     folder: `sweeps/${name}`,
     runs: ['.'],
     paper: false,
-    pages: ['docs/sweeps.md'],
+    pages: [name.startsWith('dreamer') ? 'docs/dreamer.md' : 'docs/sweeps.md'],
   })),
 ];
 

@@ -7,7 +7,10 @@ const WIDTH = 100;
 /** What is left of a long name at least. */
 const SHORTEST = 12;
 
-/** The sections for a terminal, aligned, at most 100 columns wide: long names lose their middle, notes are wrapped. */
+/**
+ * The sections for a terminal, aligned, at most 100 columns wide where that leaves all names apart: long ones lose their
+ * middle. Notes are wrapped.
+ */
 export function renderText(sections: readonly Section[]): string {
   return sections
     .map(({ tables, notes }) => {
@@ -20,7 +23,7 @@ export function renderText(sections: readonly Section[]): string {
 function textTable({ head, numeric, rows }: Table): string {
   const lines = [head, ...rows];
   const widths = head.map((_, i) => Math.max(...lines.map((cells) => length(cells[i]!))));
-  shrinkNames(widths, numeric);
+  shrinkNames(widths, numeric, lines);
   return lines
     .map((cells) => {
       const padded = cells.map((cell, i) => pad(shorten(cell, widths[i]!), widths[i]!, numeric[i]!));
@@ -29,14 +32,22 @@ function textTable({ head, numeric, rows }: Table): string {
     .join('');
 }
 
-/** Narrows the columns of names, those before the first number, the widest first, until the table fits. */
-function shrinkNames(widths: number[], numeric: readonly boolean[]): void {
-  const names = widths.slice(0, numeric.indexOf(true)).map((_, i) => i);
+/**
+ * Narrows the columns of names, those before the first number, the widest first, until the table fits, but none so far
+ * that two names become one.
+ */
+function shrinkNames(widths: number[], numeric: readonly boolean[], lines: readonly string[][]): void {
   const total = () => widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1));
-  for (;;) {
-    const widest = names.reduce((a, b) => (widths[b]! > widths[a]! ? b : a));
-    if (total() <= WIDTH || widths[widest]! <= SHORTEST) return;
-    widths[widest]!--;
+  const differ = (column: number, width: number) =>
+    new Set(lines.map((cells) => shorten(cells[column]!, width))).size;
+  const canShrink = (column: number) =>
+    widths[column]! > SHORTEST &&
+    differ(column, widths[column]! - 1) === differ(column, Number.POSITIVE_INFINITY);
+  let names = widths.slice(0, numeric.indexOf(true)).map((_, i) => i);
+  while (total() > WIDTH) {
+    names = names.filter(canShrink);
+    if (names.length === 0) return;
+    widths[names.reduce((a, b) => (widths[b]! > widths[a]! ? b : a))]!--;
   }
 }
 
