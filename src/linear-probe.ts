@@ -31,7 +31,7 @@ export function linearProbe(
   const xMean = means(fit.x, fit.rows, inputs);
   const yMean = means(fit.y, fit.rows, targets);
   const x = less(fit.x, xMean);
-  const gram = products(x, x, fit.rows, inputs, inputs);
+  const gram = squares(x, fit.rows, inputs);
   for (let i = 0; i < inputs; i++) gram[i * inputs + i]! += penalty;
   const weights = products(x, less(fit.y, yMean), fit.rows, inputs, targets);
   solve(gram, weights, inputs, targets);
@@ -59,8 +59,11 @@ function means(values: ArrayLike<number>, rows: number, columns: number): Float6
 }
 
 /** Each row less the same numbers. */
-const less = (values: ArrayLike<number>, mean: Float64Array): Float64Array =>
-  Float64Array.from(values, (value, at) => value - mean[at % mean.length]!);
+function less(values: ArrayLike<number>, mean: Float64Array): Float64Array {
+  const differences = new Float64Array(values.length);
+  for (let at = 0; at < values.length; at++) differences[at] = values[at]! - mean[at % mean.length]!;
+  return differences;
+}
 
 /** Xᵀ Y: [rows, n], [rows, m] -> [n, m]. */
 function products(x: Float64Array, y: Float64Array, rows: number, n: number, m: number): Float64Array {
@@ -74,10 +77,22 @@ function products(x: Float64Array, y: Float64Array, rows: number, n: number, m: 
   return sums;
 }
 
+/** The lower triangle of Xᵀ X, which tells all of it: [rows, n] -> [n, n]. */
+function squares(x: Float64Array, rows: number, n: number): Float64Array {
+  const sums = new Float64Array(n * n);
+  for (let from = 0; from < rows * n; from += n) {
+    for (let i = 0; i < n; i++) {
+      const factor = x[from + i]!;
+      for (let j = 0; j <= i; j++) sums[i * n + j]! += factor * x[from + j]!;
+    }
+  }
+  return sums;
+}
+
 /**
  * Puts A⁻¹ B in the place of B, by Cholesky's A = L Lᵀ (Golub & Van Loan, 4.2), which takes the place of A.
  *
- * @param a symmetric, all eigenvalues above 0: [n, n]
+ * @param a symmetric, all eigenvalues above 0, the lower triangle of it: [n, n]
  * @param b [n, m]
  */
 function solve(a: Float64Array, b: Float64Array, n: number, m: number): void {
