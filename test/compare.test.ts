@@ -659,6 +659,12 @@ const published: Published[] = [
   })),
   { folder: 'simple/cartpole', runs: ['simple'], paper: false, pages: ['docs/simple.md'] },
   { folder: 'yardsticks/cartpole', runs: ['dqn'], paper: false, pages: ['docs/results.md'] },
+  ...['dreamer-shaping', 'dreamer-shaping-pendulum'].map((name) => ({
+    folder: `sweeps/${name}`,
+    runs: ['critic.shapesModel=true', 'critic.shapesModel=false'],
+    paper: false,
+    pages: ['docs/dreamer.md'],
+  })),
   ...['lambda', 'beta', 'horizon', 'dreamer-observations'].map((name) => ({
     folder: `sweeps/${name}`,
     runs: ['.'],
