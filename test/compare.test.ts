@@ -659,6 +659,12 @@ const published: Published[] = [
   })),
   { folder: 'simple/cartpole', runs: ['simple'], paper: false, pages: ['docs/simple.md'] },
   { folder: 'yardsticks/cartpole', runs: ['dqn'], paper: false, pages: ['docs/results.md'] },
+  ...['targets', 'targets-unstopped'].map((name) => ({
+    folder: `sweeps/${name}`,
+    runs: ['.'],
+    paper: false,
+    pages: [],
+  })),
   ...['dreamer-shaping', 'dreamer-shaping-pendulum'].map((name) => ({
     folder: `sweeps/${name}`,
     runs: ['critic.shapesModel=true', 'critic.shapesModel=false'],
@@ -689,6 +695,29 @@ for (const { folder, runs, paper, pages, filed = true } of published) {
     }
   });
 }
+
+test('docs/targets.md tells of collapse what its runs hold', () => {
+  const page = readFileSync(join(root, 'docs', 'targets.md'), 'utf8');
+  const sweeps = { targets: 'shapesModel=self,', 'targets-unstopped': '' };
+  for (const [sweep, prefix] of Object.entries(sweeps)) {
+    for (const distractors of [0, 8, 64]) {
+      const file = join(root, 'runs', 'sweeps', sweep, `${prefix}distractors=${distractors}`, 'metrics.csv');
+      const last = parseCsv(readFileSync(file, 'utf8'), file).rows.filter((row) => row.env_step === 16_000);
+      assert.equal(last.length, 10);
+      const of = (column: string) => estimate(last.map((row) => Number(row[column])));
+      const cells = [
+        sweep === 'targets' ? 'itself, target stopped' : 'itself, unstopped',
+        `${distractors}`,
+        formatMean('reward', of('reward_mean')),
+        of('probe_r2').mean!.toFixed(2),
+        formatMean('error', of('latent_std')),
+        formatMean('error', of('consistency_1')),
+      ];
+      const row = `| ${cells.join(' | ')} |`;
+      assert.ok(page.includes(row), `docs/targets.md lacks ${row}`);
+    }
+  }
+});
 
 test("docs/results.md shows the models' errors that runs/table1 holds", () => {
   const page = readFileSync(join(root, 'docs', 'results.md'), 'utf8');
