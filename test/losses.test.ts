@@ -204,15 +204,12 @@ function frozenInference(now: Inference, fixed: Inference, { critic }: VaeLstmSe
 const latentConsistency = (predicted: tf.Tensor, constant: tf.Tensor) =>
   tf.mul(memberMean(tf.squaredDifference(predicted, constant)), LATENT) as tf.Tensor1D;
 
+const baseAt = ({ layouts, windows, posterior, settings }: Problem, flat: tf.Tensor2D) =>
+  baseTerms(layouts.model.unpack(flat), layouts.vae, windows, posterior, settings);
+
 /** The base terms with sg(μ′) at its value at fixed weights. */
-function frozenBase({ layouts, windows, posterior, settings }: Problem, flat: tf.Tensor2D, fixed: Inference) {
-  const { terms, inference } = baseTerms(
-    layouts.model.unpack(flat),
-    layouts.vae,
-    windows,
-    posterior,
-    settings,
-  );
+function frozenBase(problem: Problem, flat: tf.Tensor2D, fixed: Inference) {
+  const { terms, inference } = baseAt(problem, flat);
   const consistency = latentConsistency(inference.predictedLatent, fixed.nextMean);
   return { terms: { ...terms, latent_consistency: consistency }, inference };
 }
@@ -224,8 +221,7 @@ function critic(problem: Problem, flat: tf.Tensor2D, inference: Inference, setti
   return criticLoss(layouts.model.unpack(flat), target, windows, inference, settings);
 }
 
-const inferenceAt = ({ layouts, windows, posterior, settings }: Problem, flat: tf.Tensor2D) =>
-  baseTerms(layouts.model.unpack(flat), layouts.vae, windows, posterior, settings).inference;
+const inferenceAt = (problem: Problem, flat: tf.Tensor2D) => baseAt(problem, flat).inference;
 
 /** What an update makes of imagined trajectories. */
 function returnsAndAdvantages(
@@ -295,20 +291,14 @@ describe('gradients equal central differences', () => {
   test('of every base term and of the critic loss under each of its switches', () => {
     tf.tidy(() => {
       const given = problem(arms['dream critic']!);
-      const { layouts, weights, windows, posterior, scalars, settings } = given;
+      const { layouts, weights, scalars, settings } = given;
       const fixed = inferenceAt(given, weights.model);
       const variants = criticSwitches.map((switches) => ({
         name: criticName(switches),
         settings: settingsOf(switches),
       }));
       const losses: Losses = (flat) => {
-        const { terms, inference } = baseTerms(
-          layouts.model.unpack(flat),
-          layouts.vae,
-          windows,
-          posterior,
-          settings,
-        );
+        const { terms, inference } = baseAt(given, flat);
         return {
           ...terms,
           base: baseLoss(terms, scalars.beta, settings),
@@ -426,14 +416,9 @@ describe('what the switches promise', () => {
 
   test('the bootstrap promises no more than the rewards allow, and no less', () => {
     tf.tidy(() => {
-      const { layouts, weights, windows, posterior, settings } = problem(arms['dream critic']!);
-      const { nextMean } = baseTerms(
-        layouts.model.unpack(weights.model),
-        layouts.vae,
-        windows,
-        posterior,
-        settings,
-      ).inference;
+      const given = problem(arms['dream critic']!);
+      const { layouts, weights, settings } = given;
+      const { nextMean } = inferenceAt(given, weights.model);
       const bounded = targetCritic(layouts, weights.target!, settings)(nextMean).dataSync<'float32'>();
       const unbounded = targetCritic(
         layouts,
@@ -595,15 +580,9 @@ describe('members do not influence each other', () => {
   test("one member's losses have no gradient on another's weights", () => {
     tf.tidy(() => {
       const given = problem(arms['dream critic']!);
-      const { layouts, weights, windows, posterior, scalars, settings } = given;
+      const { layouts, weights, scalars, settings } = given;
       const gradient = gradientOf((flat) => {
-        const { terms, inference } = baseTerms(
-          layouts.model.unpack(flat),
-          layouts.vae,
-          windows,
-          posterior,
-          settings,
-        );
+        const { terms, inference } = baseAt(given, flat);
         return firstMember(tf.add(baseLoss(terms, scalars.beta, settings), critic(given, flat, inference)));
       }, weights.model);
       assert.ok(normOn(layouts.model, gradient, '', 0) > 1, 'its own weights learn');

@@ -1,16 +1,19 @@
 import { type CsvRow, formatCsv } from '../runs/csv.ts';
 import type { PairRow } from './pairs.ts';
-import { measures, measuresOfSamples, type Sample } from './samples.ts';
-import { measuresOf, type TableRow } from './table.ts';
+import { type Measure, measures, measuresOf, type Sample } from './samples.ts';
+import type { TableRow } from './table.ts';
 import type { ShownThreshold } from './threshold.ts';
 import type { Verdict } from './verdicts.ts';
 
 /** Every number in full precision in a column of its own; docs/metrics.md defines the columns. */
 
 /** Table 1, as in table1.csv. */
-export function tableCsv(rows: readonly TableRow[], { steps, first, columns }: ShownThreshold): string {
+export function tableCsv(
+  rows: readonly TableRow[],
+  measures: readonly Measure[],
+  { steps, first, columns }: ShownThreshold,
+): string {
   const swept = sweptColumns(rows);
-  const measures = measuresOf(rows);
   return csv(
     rows.map((row) => ({
       ...swept.of(row),
@@ -86,7 +89,7 @@ export function verdictsCsv(verdicts: readonly Verdict[]): string {
 /** Every seed of every run, as in table1-seeds.csv. */
 export function seedsCsv(samples: readonly Sample[], threshold: ShownThreshold): string {
   const swept = sweptColumns(samples);
-  const measures = measuresOfSamples(samples);
+  const measures = measuresOf(samples);
   const columns = measures.map(({ column }) => column);
   return formatCsv(
     [

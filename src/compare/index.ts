@@ -4,7 +4,7 @@ import { pairsCsv, seedsCsv, tableCsv, verdictsCsv } from './csv.ts';
 import { tableNotes } from './notes.ts';
 import { type PairRow, pairRows } from './pairs.ts';
 import { renderLatex, renderMarkdown, renderText } from './render.ts';
-import { type Sample, samplesOf } from './samples.ts';
+import { measuresOf, type Sample, samplesOf } from './samples.ts';
 import { type Section, seedSection, statisticsSection, tableSection, verdictSection } from './sections.ts';
 import { type TableRow, tableRows } from './table.ts';
 import { shownThreshold } from './threshold.ts';
@@ -93,11 +93,12 @@ function comparison(read: ReadRuns, { paper, seedValues = false }: CompareOption
   const samples = samplesOf(runs);
   const rows = tableRows(runs, paper);
   const notes = tableNotes(read, samples, paper);
+  const measures = measuresOf(samples);
   const pairs = pairRows(runs, samples);
   const judged = paper ? verdicts(runs) : [];
   const sections = {
     results: [tableSection(rows, notes, threshold), ...(judged.length > 0 ? [verdictSection(judged)] : [])],
-    statistics: statisticsSection(rows, pairs),
+    statistics: statisticsSection(rows, pairs, measures),
     seeds: seedSection(samples, threshold),
   };
   const shown = [...sections.results, sections.statistics, ...(seedValues ? [sections.seeds] : [])];
@@ -111,7 +112,7 @@ function comparison(read: ReadRuns, { paper, seedValues = false }: CompareOption
     sections,
     text: renderText(shown),
     files: {
-      'table1.csv': tableCsv(rows, threshold),
+      'table1.csv': tableCsv(rows, measures, threshold),
       'table1.md': renderMarkdown(shown),
       'table1.tex': renderLatex(shown),
       ...(pairs.length > 0 ? { 'table1-pairs.csv': pairsCsv(pairs) } : {}),

@@ -2,7 +2,7 @@ import type { Run } from '../runs/read.ts';
 import { bootstrapComparison, holm, type Interval, mean, probabilityOfImprovement } from '../statistics.ts';
 import { type WelchTest, welch } from '../student.ts';
 import { unlike } from './conditions.ts';
-import { bootstrapStream, type Measure, measuresOfSamples, type Sample, valuesOf } from './samples.ts';
+import { bootstrapStream, type Measure, measuresOf, type Sample, valuesOf } from './samples.ts';
 
 /** Under so many seeds in an arm no difference is claimed. */
 export const FEWEST_SEEDS = 5;
@@ -54,7 +54,7 @@ export function pairRows(runs: readonly Run[], samples: readonly Sample[]): Pair
       .filter((b) => a.sample.cell === null || a.sample.cell.sweep !== b.sample.cell?.sweep)
       .map((b) => ({ a, b })),
   );
-  return measuresOfSamples(samples).flatMap((measure) => {
+  return measuresOf(samples).flatMap((measure) => {
     const { key, better } = measure;
     const compared = contrasts(
       pairs.map(({ a, b }) => ({

@@ -53,13 +53,9 @@ export interface Measure {
   column: string;
   unit: Unit;
   better: 'higher' | 'lower';
-  /** Whether only a comparison tells it in which a run has it. */
+  /** Told only where a run of the comparison has it. */
   isOptional?: boolean;
 }
-
-/** Those of a comparison: `has` says whether any of its runs has one. */
-export const measuresWhere = (has: (key: Measure['key']) => boolean): Measure[] =>
-  measures.filter(({ key, isOptional = false }) => !isOptional || has(key));
 
 export const measures: readonly Measure[] = [
   { key: 'finalReward', name: 'Final reward', column: 'final_reward', unit: 'reward', better: 'higher' },
@@ -132,9 +128,12 @@ export function samplesOf(runs: readonly Run[]): Sample[] {
   }));
 }
 
-/** The measures that any of the samples has. */
-export const measuresOfSamples = (samples: readonly Sample[]): Measure[] =>
-  measuresWhere((key) => samples.some((sample) => valuesOf(sample, key).length > 0));
+/** The measures that a comparison of these samples tells. */
+export const measuresOf = (samples: readonly Sample[]): Measure[] =>
+  measures.filter(
+    ({ key, isOptional = false }) =>
+      !isOptional || samples.some((sample) => valuesOf(sample, key).length > 0),
+  );
 
 /** One number of each seed for which it is defined. */
 export function valuesOf({ seeds }: Sample, key: keyof SeedValues): number[] {

@@ -8,8 +8,8 @@ import {
   verdictColumns,
 } from './columns.ts';
 import { FEWEST_SEEDS, type PairRow } from './pairs.ts';
-import type { Sample } from './samples.ts';
-import { measuresOf, type TableRow } from './table.ts';
+import type { Measure, Sample } from './samples.ts';
+import type { TableRow } from './table.ts';
 import type { ShownThreshold } from './threshold.ts';
 import type { Verdict } from './verdicts.ts';
 
@@ -78,9 +78,13 @@ export function tableSection(
 }
 
 /** How sure the means are and in what the arms differ, measure by measure. */
-export function statisticsSection(rows: readonly TableRow[], pairs: readonly PairRow[]): Section {
+export function statisticsSection(
+  rows: readonly TableRow[],
+  pairs: readonly PairRow[],
+  measures: readonly Measure[],
+): Section {
   const runs = rows.filter(({ run }) => run !== null);
-  const tables = measuresOf(runs).flatMap((measure) => {
+  const tables = measures.flatMap((measure) => {
     const ofMeasure = pairs.filter(({ measure: key }) => key === measure.key);
     const arms = tabulate(statisticsColumns(measure), runs);
     return ofMeasure.length === 0

@@ -12,8 +12,6 @@ import { PAPER_SEEDS, paperResults } from './paper.ts';
 import {
   armTitle,
   bootstrapStream,
-  type Measure,
-  measuresWhere,
   type Sample,
   type SeedValues,
   samplesOf,
@@ -165,7 +163,3 @@ function paperRow(arm: string): TableRow[] {
     },
   ];
 }
-
-/** The measures that any of the rows has. */
-export const measuresOf = (rows: readonly TableRow[]): Measure[] =>
-  measuresWhere((key) => rows.some((row) => row[key].mean !== null));
