@@ -8,7 +8,7 @@ import { startEngine } from '../src/engine/engine.ts';
 import type { NativeBackend } from '../src/engine/native/backend.ts';
 import { fat, kernels } from '../src/engine/native/kernels.ts';
 import { noiseFiller } from '../src/engine/native/noise.ts';
-import { startNative } from '../src/engine/native.ts';
+import { describeNative, startNative } from '../src/engine/native.ts';
 import { ownKernel } from '../src/engine/own-kernel.ts';
 import { scope } from '../src/engine/scope.ts';
 import { fillNoiseBy, type NoiseFiller } from '../src/random/noise-filler.ts';
@@ -250,5 +250,26 @@ describe('kernels on native', { skip: typeof native === 'string' && `skipped: ${
       compiled.dispose();
       at.dispose();
     });
+  });
+
+  test('WM_INSTRUCTIONS names the instruction set', () => {
+    const before = process.env.WM_INSTRUCTIONS;
+    const deviceWith = (name: string) => {
+      process.env.WM_INSTRUCTIONS = name;
+      return describeNative().device;
+    };
+    try {
+      for (const { name } of sets) {
+        assert.equal(deviceWith(name.split(' ')[0]!.toLowerCase()), `processor, ${name}, 1 thread`);
+      }
+      assert.throws(() => deviceWith('mmx'), {
+        name: 'UserError',
+        message: /^WM_INSTRUCTIONS: expected .*which engine native can use on this processor, got "mmx"$/,
+      });
+      assert.equal(deviceWith(''), `processor, ${sets[0]!.name}, 1 thread`);
+    } finally {
+      if (before === undefined) delete process.env.WM_INSTRUCTIONS;
+      else process.env.WM_INSTRUCTIONS = before;
+    }
   });
 });

@@ -3,7 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { UserError } from '../errors.ts';
 import { fillNoiseBy } from '../random/noise-filler.ts';
+import { alternatives } from '../words.ts';
 import { cacheFolder, RECORD_FILE } from './cache.ts';
 import type { Engine } from './description.ts';
 import { EngineError } from './engine-error.ts';
@@ -98,6 +100,24 @@ const usableSets = (addon: Addon): InstructionSet[] =>
 /** Those of a built binary. @throws EngineError where it cannot be used */
 export const setsOf = (folder: string): InstructionSet[] => usableSets(loadAddon(folder).addon);
 
+/** AVX2 of "AVX2 with FMA" */
+const spelt = ({ name }: InstructionSet) => name.split(' ')[0]!;
+
+/**
+ * The best one, or the one that WM_INSTRUCTIONS names (AVX-512, AVX2, SSE2; NEON): so a machine with more computes what
+ * one with less does, to the byte, as long as the same compiler made both binaries.
+ *
+ * @throws UserError where the processor has no such set: it must not become another engine unseen
+ */
+function wantedSet(sets: readonly InstructionSet[]): InstructionSet {
+  const wanted = process.env.WM_INSTRUCTIONS;
+  const set = wanted ? sets.find((one) => spelt(one).toLowerCase() === wanted.toLowerCase()) : sets[0];
+  if (set) return set;
+  throw new UserError(
+    `WM_INSTRUCTIONS: expected ${alternatives(sets.map(spelt))}, which engine native can use on this processor, got "${wanted}"`,
+  );
+}
+
 const engineOf = ({ name }: InstructionSet, version: string): Engine => ({
   name: 'native',
   device: `processor, ${name}, 1 thread`,
@@ -106,22 +126,22 @@ const engineOf = ({ name }: InstructionSet, version: string): Engine => ({
   stacksMembers: false,
 });
 
-/** What `startNative` would start. @throws EngineError as it does */
+/** What `startNative` would start. @throws EngineError or UserError as it does */
 export function describeNative(folder = nativeFolder()): Engine {
   const { addon, version } = loadAddon(folder);
-  return engineOf(usableSets(addon)[0]!, version);
+  return engineOf(wantedSet(usableSets(addon)), version);
 }
 
 /**
  * Makes the addon the engine of this process.
  *
  * @param folder of the binary
- * @param choose one of the processor's instruction sets; by default the best
- * @throws EngineError that says in one sentence why it cannot, and what mends it
+ * @param choose one of the processor's instruction sets; by default the one that WM_INSTRUCTIONS names, else the best
+ * @throws EngineError that says in one sentence why it cannot, and what mends it; UserError as `wantedSet` does
  */
 export async function startNative(
   folder = nativeFolder(),
-  choose: (sets: readonly InstructionSet[]) => InstructionSet | undefined = (sets) => sets[0],
+  choose: (sets: readonly InstructionSet[]) => InstructionSet | undefined = wantedSet,
 ): Promise<Engine> {
   const { addon, version } = loadAddon(folder);
   const set = choose(usableSets(addon));
