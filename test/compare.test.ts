@@ -85,6 +85,8 @@ test('a row holds the means over the finished seeds, a collapsed seed has not re
       },
       rewardMse: notMeasured,
       openLoopMse: notMeasured,
+      probeR2: notMeasured,
+      effectiveRank: notMeasured,
       stepsTo400: { mean: null, reached: 0 },
       firstCrossing400: { mean: 4000, reached: 1 },
       // CartPole-v1 counts as solved from 475 on.
@@ -282,8 +284,8 @@ test("the paper's numbers stand beside its two arms, and what it leaves unsaid u
   assert.deepEqual(compareRuns([other], { paper: true }).notes, []);
 });
 
-test('errors that not every model is measured in are told where a run has them', () => {
-  const rewarded = makeRun('rewarded', { curves: [[500], [500]], rewardErrors: [0.1, 0.3] });
+test('what not every model is measured in is told where a run has it, or where every run has', () => {
+  const rewarded = makeRun('rewarded', { curves: [[500], [500]], further: { reward_mse: [0.1, 0.3] } });
   const compared = compareRuns([rewarded, baseline], { paper: false });
   const measures = ({ sections }: typeof compared) => sections.statistics.tables.map(({ head }) => head[0]);
   assert.ok(measures(compared).includes('Reward error'));
@@ -297,6 +299,23 @@ test('errors that not every model is measured in are told where a run has them',
     [null],
   );
   assert.ok(!measures(compareRuns([baseline], { paper: false })).includes('Reward error'));
+
+  const seeds = { curves: Array.from({ length: 5 }, () => [500]) };
+  const probed = (name: string, probe_r2: number[], further: Record<string, number[]> = {}) =>
+    makeRun(name, { ...seeds, further: { probe_r2, ...further } });
+  const high = probed('high', [0.9, 0.91, 0.92, 0.93, 0.94], { effective_rank: [3, 3, 3, 3, 3] });
+  const low = probed('low', [-0.1, -0.004, 0.1, 0.2, 0.3]);
+  const none = makeRun('unfinished', { seeds: [0], curves: [] });
+  const both = compareRuns([low, high, none], { paper: false, seedValues: true });
+  assert.ok(measures(both).includes('Probe R²'), 'a run without finished seeds hides nothing');
+  assert.ok(!measures(both).includes('Effective rank'), 'one of two has it');
+  assert.match(both.text, /\nHigh +5 +0\.92 ± 0\.02 +\[0\.91, 0\.93\] +0\.92\n/);
+  assert.match(both.text, /\nLow +High +-0\.82 .* worse\n/);
+  assert.match(both.files['table1-seeds.csv']!, /^[^\n]*,probe_r2,steps_to_400,/);
+  assert.ok(both.files['table1.tex']!.includes('\nProbe R$^2$ & Seeds &'));
+  assert.ok(measures(compareRuns([high], { paper: false })).includes('Effective rank'));
+  assert.ok(!measures(compareRuns([high, baseline], { paper: false })).includes('Probe R²'));
+  assert.ok(!measures(compareRuns([none], { paper: false })).includes('Probe R²'));
 });
 
 test('different conditions are said, the paper included', () => {

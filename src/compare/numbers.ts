@@ -3,8 +3,11 @@ import type { Estimate, Interval } from '../statistics.ts';
 /** Stands where a number is not defined or not known. */
 export const UNKNOWN = '–';
 
-/** What a number counts, which says how it is rounded. Errors are squared: two significant digits; shares are in %. */
-export type Unit = 'reward' | 'error' | 'steps' | 'share';
+/**
+ * What a number counts, which says how it is rounded. Errors are squared: two significant digits; shares are in %; pure
+ * numbers have no unit and two decimals.
+ */
+export type Unit = 'reward' | 'error' | 'steps' | 'share' | 'pure';
 
 /** Numbers written alike: their digits, and the `e-4` or `%` that follows them all. */
 interface Digits {
@@ -16,7 +19,8 @@ interface Digits {
 function digitsOf(unit: Unit, values: readonly number[]): Digits {
   if (unit === 'error') return significant(values);
   if (unit === 'share') return { digits: values.map((value) => fixed(100 * value, 1)), suffix: ' %' };
-  const digits = values.map((value) => (unit === 'steps' ? wholeNumber(value) : fixed(value, 1)));
+  const decimals = unit === 'pure' ? 2 : 1;
+  const digits = values.map((value) => (unit === 'steps' ? wholeNumber(value) : fixed(value, decimals)));
   return { digits, suffix: '' };
 }
 

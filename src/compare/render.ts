@@ -137,6 +137,7 @@ const LATEX: Record<string, string> = {
   '*': '{*}',
   '±': '$\\pm$',
   '–': '--',
+  '²': '$^2$',
 };
 
 /** Escapes what LaTeX reads as a command; other characters beyond ASCII, which may stop it, become `?`. */

@@ -16,6 +16,8 @@ export interface SeedValues {
   predictionMseStandardised: number | null;
   rewardMse: number | null;
   openLoopMse: number | null;
+  probeR2: number | null;
+  effectiveRank: number | null;
   stepsTo400: number | null;
   firstCrossing400: number | null;
   stepsToThreshold: number | null;
@@ -47,14 +49,16 @@ export interface Measure {
     | 'predictionMse'
     | 'predictionMseStandardised'
     | 'rewardMse'
-    | 'openLoopMse';
+    | 'openLoopMse'
+    | 'probeR2'
+    | 'effectiveRank';
   name: string;
   /** What its columns begin with in CSV files. */
   column: string;
   unit: Unit;
   better: 'higher' | 'lower';
-  /** Told only where a run of the comparison has it. */
-  isOptional?: boolean;
+  /** Told only where so many of the compared runs that have finished seeds have it; unless said, always. */
+  toldWhere?: 'some' | 'every';
 }
 
 export const measures: readonly Measure[] = [
@@ -86,7 +90,7 @@ export const measures: readonly Measure[] = [
     column: 'reward_mse',
     unit: 'error',
     better: 'lower',
-    isOptional: true,
+    toldWhere: 'some',
   },
   {
     key: 'openLoopMse',
@@ -94,7 +98,23 @@ export const measures: readonly Measure[] = [
     column: 'open_loop_mse_15',
     unit: 'error',
     better: 'lower',
-    isOptional: true,
+    toldWhere: 'some',
+  },
+  {
+    key: 'probeR2',
+    name: 'Probe R²',
+    column: 'probe_r2',
+    unit: 'pure',
+    better: 'higher',
+    toldWhere: 'every',
+  },
+  {
+    key: 'effectiveRank',
+    name: 'Effective rank',
+    column: 'effective_rank',
+    unit: 'pure',
+    better: 'higher',
+    toldWhere: 'every',
   },
 ];
 
@@ -116,6 +136,8 @@ export function samplesOf(runs: readonly Run[]): Sample[] {
         predictionMseStandardised: curve.prediction_mse_standardised,
         rewardMse: rows.at(-1)?.reward_mse ?? null,
         openLoopMse: rows.at(-1)?.open_loop_mse_15 ?? null,
+        probeR2: rows.at(-1)?.probe_r2 ?? null,
+        effectiveRank: rows.at(-1)?.effective_rank ?? null,
         stepsTo400: curve.steps_to_400,
         firstCrossing400: curve.first_crossing_400,
         stepsToThreshold: curve.steps_to_threshold,
@@ -129,11 +151,14 @@ export function samplesOf(runs: readonly Run[]): Sample[] {
 }
 
 /** The measures that a comparison of these samples tells. */
-export const measuresOf = (samples: readonly Sample[]): Measure[] =>
-  measures.filter(
-    ({ key, isOptional = false }) =>
-      !isOptional || samples.some((sample) => valuesOf(sample, key).length > 0),
-  );
+export function measuresOf(samples: readonly Sample[]): Measure[] {
+  const finished = samples.filter(({ seeds }) => seeds.length > 0);
+  return measures.filter(({ key, toldWhere }) => {
+    if (toldWhere === undefined) return true;
+    const having = finished.filter((sample) => valuesOf(sample, key).length > 0).length;
+    return having > 0 && (toldWhere === 'some' || having === finished.length);
+  });
+}
 
 /** One number of each seed for which it is defined. */
 export function valuesOf({ seeds }: Sample, key: keyof SeedValues): number[] {

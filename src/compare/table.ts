@@ -51,6 +51,8 @@ export interface TableRow {
   predictionMseStandardised: SeedStatistics;
   rewardMse: SeedStatistics;
   openLoopMse: SeedStatistics;
+  probeR2: SeedStatistics;
+  effectiveRank: SeedStatistics;
   /** Sustained to the end. */
   stepsTo400: Crossing;
   firstCrossing400: Crossing;
@@ -114,6 +116,8 @@ function runRow(sample: Sample, { seeds }: Run, intervals: boolean): TableRow {
     predictionMseStandardised: statistics('predictionMseStandardised'),
     rewardMse: statistics('rewardMse'),
     openLoopMse: statistics('openLoopMse'),
+    probeR2: statistics('probeR2'),
+    effectiveRank: statistics('effectiveRank'),
     stepsTo400: crossing('stepsTo400'),
     firstCrossing400: crossing('firstCrossing400'),
     stepsToThreshold: crossing('stepsToThreshold'),
@@ -151,6 +155,8 @@ function paperRow(arm: string): TableRow[] {
       predictionMseStandardised: notPrinted,
       rewardMse: notPrinted,
       openLoopMse: notPrinted,
+      probeR2: notPrinted,
+      effectiveRank: notPrinted,
       stepsTo400: { mean: results.stepsTo400, reached: null },
       firstCrossing400: { mean: null, reached: null },
       stepsToThreshold: { mean: null, reached: null },

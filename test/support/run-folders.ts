@@ -12,8 +12,8 @@ export interface TestRun {
   curves: number[][];
   /** By seed: the last prediction error, the standardised one 20 times as large. */
   errors?: number[];
-  /** By seed: the last error of rewards; without any, runs have no such column. */
-  rewardErrors?: number[];
+  /** Further columns of metrics.csv, by seed. */
+  further?: Record<string, number[]>;
   wallSeconds?: number[];
   /** The seeds that trained in one process, for each; unless said, each seed in its own. */
   workers?: number[][];
@@ -38,7 +38,7 @@ export const runInfo = (arm: string, engine: string) => ({
 
 function makeRun(
   dir: string,
-  { arm = basename(dir), curves, errors = [], rewardErrors, wallSeconds = [], ...run }: TestRun,
+  { arm = basename(dir), curves, errors = [], further = {}, wallSeconds = [], ...run }: TestRun,
 ): string {
   const { seeds = curves.map((_, i) => i), engine = 'wasm', overrides = [] } = run;
   const workers = run.workers ?? seeds.map((seed) => [seed]);
@@ -60,7 +60,7 @@ function makeRun(
       'reward_std',
       'prediction_mse',
       'prediction_mse_standardised',
-      ...(rewardErrors ? ['reward_mse'] : []),
+      ...Object.keys(further),
     ];
     const metrics = seedFolder.openMetrics(columns);
     for (const [row, reward] of curve.entries()) {
@@ -71,7 +71,7 @@ function makeRun(
         reward_std: 1,
         prediction_mse: errors[i] ?? null,
         prediction_mse_standardised: errors[i] === undefined ? null : errors[i] * 20,
-        ...(rewardErrors && { reward_mse: rewardErrors[i]! }),
+        ...Object.fromEntries(Object.entries(further).map(([column, values]) => [column, values[i]!])),
       });
     }
     seedFolder.markDone({
