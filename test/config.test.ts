@@ -54,6 +54,9 @@ const badFiles: [string, string][] = [
   ['evaluation: 3', 'c.yaml:2:13: evaluation: expected {every, episodes}, got 3'],
   ['environment: Pong', `c.yaml:2:14: environment: expected ${alternatives(environmentNames)}, got "Pong"`],
   ['distractors: -1', 'c.yaml:2:14: distractors: expected an integer from 0 to 1000, got -1'],
+  ['pixels: {size: 60}', 'c.yaml:2:16: pixels.size: expected a multiple of 16 from 16 to 256, got 60'],
+  ['pixels: {frames: 0}', 'c.yaml:2:18: pixels.frames: expected an integer from 1 to 8, got 0'],
+  ['pixels: 64', 'c.yaml:2:9: pixels: expected {size, frames}, got 64'],
   ['randomHold: 0.5', 'c.yaml:2:13: randomHold: expected a number from 1 to 10000, got 0.5'],
   ['engine: gpu', 'c.yaml:2:9: engine: expected auto, tensorflow, webgpu, native, wasm or cpu, got "gpu"'],
   [
@@ -362,6 +365,30 @@ test('a method is refused in an environment that it cannot act in', () => {
       'c.yaml:3:14: distractors: distractors are appended to vectors, and DynaMaze is a table of states; leave them out or choose another environment',
     );
   }
+  for (const [text, place, says] of [
+    [
+      'method: planet\nenvironment: CartPole-v1\npixels: {}',
+      '3:9: pixels: ',
+      'method planet takes no observations of shape [64, 64, 1]; leave pixels out or choose another method',
+    ],
+    [
+      'method: dreamer\npixels: {size: 32}\nenvironment: MinAtar/Breakout-v0',
+      '2:9: pixels: ',
+      "pixels are of an environment's drawing, and MinAtar/Breakout-v0 shows images of its own; leave them out or choose another environment",
+    ],
+    [
+      'method: dreamer\nenvironment: DynaMaze\npixels: {size: 32}',
+      '3:9: pixels: ',
+      "pixels are of an environment's drawing, and DynaMaze is a table of states; leave them out or choose another environment",
+    ],
+    [
+      'method: dreamer\npixels: {}\ndistractors: 2',
+      '3:14: distractors: ',
+      'distractors are appended to vectors, and pixels show images; leave one of them out',
+    ],
+  ]) {
+    assert.equal(complaint(text!), `c.yaml:${place}${says}`);
+  }
   assert.equal(
     complaint('method: planet\nenvironment: MinAtar/Breakout-v0'),
     'c.yaml:2:14: environment: method planet takes no observations of shape [10, 10, 4], which MinAtar/Breakout-v0 asks for; choose another environment or method',
@@ -617,10 +644,10 @@ test('a resolved config, written and read again, is the same', () => {
 });
 
 test('a resolved config is written with every key, in the order of the schema, lists on one line', () => {
-  const text = formatExperiment(load(method, { overrides: ['stopWhen={reward: 475}'] }));
+  const text = formatExperiment(load(method, { overrides: ['stopWhen={reward: 475}', 'pixels={}'] }));
   assert.match(
     text,
-    /^method: vae-lstm\nname: dream-critic\nenvironment: CartPole-v1\ndistractors: 0\nseeds: \[0\]\nsteps: 50000\n/,
+    /^method: vae-lstm\nname: dream-critic\nenvironment: CartPole-v1\ndistractors: 0\npixels:\n {2}size: 64\n {2}frames: 1\nseeds: \[0\]\nsteps: 50000\n/,
   );
   assert.match(text, /^beta: \{from: 1, to: 0\.1, over: 10000\}$/m);
   assert.match(text, /^model:\n {2}latent: 32\n {2}hidden: \[64, 64\]\n/m);
@@ -630,7 +657,7 @@ test('a resolved config is written with every key, in the order of the schema, l
     // Its text is of environment Maze alone.
     names.filter((name) => name !== 'maze'),
   );
-  assert.doesNotMatch(formatExperiment(load(method)), /stopWhen/, 'a key without a value is left out');
+  assert.doesNotMatch(formatExperiment(load(method)), /stopWhen|pixels/, 'a key without a value is left out');
 });
 
 test('differing keys are named from the top', () => {

@@ -94,7 +94,7 @@ function playEpisode(
   }
 }
 
-/** The contract holds for every environment, and with distractors for one. */
+/** The contract holds for every environment, and with distractors and as pixels for one. */
 const contracts = [
   ...environmentNames.map((name) => ({
     title: name,
@@ -104,6 +104,11 @@ const contracts = [
   {
     title: 'CartPole-v1 with 3 distractors',
     make: environmentEntry('CartPole-v1', { distractors: 3 }).make,
+    startsAnywhere: true,
+  },
+  {
+    title: 'CartPole-v1 as pixels',
+    make: environmentEntry('CartPole-v1', { pixels: { size: 16, frames: 2 } }).make,
     startsAnywhere: true,
   },
 ];

@@ -238,9 +238,10 @@ describe('models of images', () => {
       // Two cells of three channels: the first is right in one of two cells, the second wrong, the third dark.
       const predicted = [0.6, 0.1, 0.5, 0.9, 0.7, 0];
       const actual = [1, 1, 0, 0, 0, 0];
+      const bits = { image: [1, 2, 3], observationScale: new Array<number>(6).fill(1) } as const;
       const f1 = (mask?: tf.Tensor) =>
         read(
-          meanF1(countLit(tf.tensor3d(predicted, [1, 2, 3]), tf.tensor3d(actual, [1, 2, 3]), 3, mask)),
+          meanF1(countLit(tf.tensor3d(predicted, [1, 2, 3]), tf.tensor3d(actual, [1, 2, 3]), bits, mask)),
         )[0]!;
       // 2 · 1 / (2 + 1) and 0
       assertClose([f1()], [1 / 3], 1e-6);
@@ -251,7 +252,8 @@ describe('models of images', () => {
   });
 
   test('F1 of a standstill is that of the images themselves', () => {
-    const { image, observation } = agentSpaces(environmentEntry(breakout));
+    const { image, observation, observationScale } = agentSpaces(environmentEntry(breakout));
+    const images = { image: image!, observationScale };
     const sequences = rowsOf(held, 3, 5);
     const random = RandomStream.named(1, 'mask');
     const mask = sequences.mask.map(() => random.integer(2));
@@ -259,8 +261,8 @@ describe('models of images', () => {
     const [before, after] = [sequences.observation, sequences.nextObservation].map((x) =>
       tf.tensor(x, shape, 'float32'),
     ) as [tf.Tensor, tf.Tensor];
-    const counted = countLit(before, after, image![2], tf.tensor(mask, [1, mask.length, 1]));
-    const found = standstillF1({ ...sequences, mask }, image!);
+    const counted = countLit(before, after, images, tf.tensor(mask, [1, mask.length, 1]));
+    const found = standstillF1({ ...sequences, mask }, images);
     assertClose([found], read(meanF1(counted)), 1e-5);
     // Bricks stand, the paddle often; ball and trail never.
     assert.ok(found > 0.25 && found < 0.5, `${found}`);

@@ -115,6 +115,7 @@ test('other mistakes are one message each, and the program refuses them too', ()
     ['config', 'method: baseline\ncritic.shapeModel: true', ['critic.shapeModel not']],
     ['config', 'method: ppo\nseeds: [1, 1]', ['seeds uniqueItems']],
     ['config', 'method: ppo\nname: ../x', ['name pattern']],
+    ['config', 'method: ppo\npixels: {size: 60}', ['pixels/size multipleOf']],
     ['config', 'method: ppo\npreset: trial', ['preset type']],
     ['config', 'method: ppo\npreset: []', ['preset minItems']],
     ['config', 'method: vae-lstm\nsweep: {lambda: [1]}', ['sweep not']],

@@ -8,18 +8,11 @@ import fc from 'fast-check';
 import { mp4Of } from '../src/cli/ffmpeg.ts';
 import { filmCommand } from '../src/cli/film.ts';
 import type { Position } from '../src/envs/drawing.ts';
+import { type Clip, cover, discRegion, lineRegion, polygonRegion, type Region } from '../src/envs/raster.ts';
 import { filmScene } from '../src/pictures/film.ts';
 import { gifOf } from '../src/pictures/gif.ts';
 import { colourOf, type Pixels } from '../src/pictures/pixels.ts';
 import { pngOf } from '../src/pictures/png.ts';
-import {
-  type Clip,
-  cover,
-  discRegion,
-  lineRegion,
-  polygonRegion,
-  type Region,
-} from '../src/pictures/raster.ts';
 import { scenePixels } from '../src/pictures/scene-pixels.ts';
 import { stripScene } from '../src/pictures/strip.ts';
 import { typeset } from '../src/pictures/typeface.ts';

@@ -5,16 +5,23 @@ import { paperConditions, paperSettings } from './paper.ts';
 import type { Measure } from './samples.ts';
 
 /** What every experiment, and the paper's, is made under. */
-export type Conditions = Pick<Experiment, 'environment' | 'distractors' | 'steps'> & {
+export type Conditions = Pick<Experiment, 'environment' | 'distractors' | 'pixels' | 'steps'> & {
   evaluation: { episodes: number };
 };
+
+/** What an environment is seen as, after its name: ` in pixels, 64 × 64`. */
+export const seenAs = ({ pixels }: Pick<Experiment, 'pixels'>): string =>
+  pixels
+    ? ` in pixels, ${pixels.size} × ${pixels.size}${pixels.frames > 1 ? ` in ${pixels.frames} frames` : ''}`
+    : '';
 
 /** What should be equal for two numbers of the table to be comparable, and the paper states too. */
 export const CONDITIONS: { name: string; of: (conditions: Conditions) => string }[] = [
   {
     name: 'environment',
-    of: ({ environment, distractors }) =>
-      distractors === 0 ? environment : `${environment} with ${distractors} distractors`,
+    of: ({ environment, distractors, pixels }) =>
+      (distractors === 0 ? environment : `${environment} with ${distractors} distractors`) +
+      seenAs({ pixels }),
   },
   { name: 'environment steps', of: ({ steps }) => grouped(steps) },
   { name: 'episodes per evaluation', of: ({ evaluation }) => grouped(evaluation.episodes) },
@@ -45,7 +52,7 @@ export function unlike(
 ): boolean {
   if (a.environment !== b.environment || a.steps !== b.steps) return true;
   if (stopWords(a) !== stopWords(b)) return true;
-  if (unit === 'error' && a.distractors !== b.distractors) return true;
+  if (unit === 'error' && (a.distractors !== b.distractors || seenAs(a) !== seenAs(b))) return true;
   return key === 'finalRewardLastThree' && a.evaluation.every !== b.evaluation.every;
 }
 

@@ -1,6 +1,6 @@
 import { Scalar } from 'yaml';
 import { z } from 'zod';
-import { DRAWN_MAZE, environmentEntry } from '../envs/index.ts';
+import { DRAWN_MAZE, environmentEntry, pixelsRefusal } from '../envs/index.ts';
 import { isImage } from '../envs/spaces.ts';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
@@ -129,20 +129,33 @@ export function validate(source: ConfigSource): Experiment {
 
 /** @throws UserError where the environment is not whole, or the method cannot act in it. */
 function requireEnvironment(source: ConfigSource, experiment: Experiment): void {
-  const { method, environment, maze } = experiment;
+  const { method, environment, maze, pixels } = experiment;
   const refuse = (path: string[], says: string) => fail(source, [{ kind: 'value', path, says }]);
   if ((environment === DRAWN_MAZE) !== (maze !== undefined)) {
     const path = [maze === undefined ? 'environment' : 'maze'];
     refuse(path, `the key maze draws the environment ${DRAWN_MAZE}: give both or neither`);
   }
-  const entry = environmentEntry(environment, { maze });
+  const plain = environmentEntry(environment, { maze });
+  const unseen = pixels && pixelsRefusal(plain);
+  if (unseen !== undefined) {
+    refuse(
+      ['pixels'],
+      `pixels are of an environment's drawing, and ${environment} ${unseen}; leave them out or choose another environment`,
+    );
+  }
+  const { takes } = methods[method];
   const path = source.has(['environment']) ? ['environment'] : ['method'];
-  const why = refusal(methods[method].takes, entry);
+  const why = refusal(takes, plain);
   if (why !== undefined) {
     refuse(
       path,
       `method ${method} ${why}, which ${environment} asks for; choose another environment or method`,
     );
+  }
+  const entry = environmentEntry(environment, { maze, pixels });
+  const noPixels = refusal(takes, entry);
+  if (noPixels !== undefined) {
+    refuse(['pixels'], `method ${method} ${noPixels}; leave pixels out or choose another method`);
   }
   // Each environment counts its own steps to a change; evaluations stand at the steps of all.
   if (entry.standing && 'environments' in experiment && experiment.environments > 1) {
@@ -153,13 +166,15 @@ function requireEnvironment(source: ConfigSource, experiment: Experiment): void 
   }
 }
 
-/** @throws UserError where distractors, which are elements of a vector, are asked of an environment that shows images or is a table of states. */
-function requireVector(source: ConfigSource, { environment, distractors }: Experiment): void {
+/** @throws UserError where distractors, which are elements of a vector, are asked of images or of a table of states. */
+function requireVector(source: ConfigSource, { environment, distractors, pixels }: Experiment): void {
   if (distractors === 0) return;
   const { make, states } = environmentEntry(environment);
   const shown = isImage(make().observationSpace) ? 'shows images' : states && 'is a table of states';
-  if (!shown) return;
-  const says = `distractors are appended to vectors, and ${environment} ${shown}; leave them out or choose another environment`;
+  if (!shown && !pixels) return;
+  const says = shown
+    ? `distractors are appended to vectors, and ${environment} ${shown}; leave them out or choose another environment`
+    : 'distractors are appended to vectors, and pixels show images; leave one of them out';
   fail(source, [{ kind: 'value', path: ['distractors'], says }]);
 }
 

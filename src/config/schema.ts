@@ -55,6 +55,9 @@ const maze = z
   })
   .meta({ title: 'a maze, a line for each row of its cells' });
 
+/** Rows of a picture at most. */
+const MOST_PIXELS = 256;
+
 /** The keys that every method has. */
 const commonKeys = {
   name: folderName.optional().describe("name of the run's folder; default: the arm, e.g. dream-critic"),
@@ -68,6 +71,25 @@ const commonKeys = {
     .max(1000)
     .default(0)
     .describe('dimensions appended to observations that no action influences: slow random walks and noise'),
+  pixels: z
+    .strictObject({
+      size: z
+        .int()
+        .min(16)
+        .max(MOST_PIXELS)
+        .multipleOf(16)
+        .meta({ title: `a multiple of 16 from 16 to ${MOST_PIXELS}` })
+        .default(64)
+        .describe('rows and columns of a picture'),
+      frames: positiveInteger
+        .max(8)
+        .default(1)
+        .describe(
+          'pictures of an observation, that of now and those of the steps before: one does not tell what moves',
+        ),
+    })
+    .optional()
+    .describe('the environment is seen as grey pictures of its drawing; unset: as numbers'),
   seeds: seeds.default([0]).describe('seeds to train, each an independent run'),
   steps: positiveInteger.max(1e9).default(50_000).describe('environment steps per seed'),
   engine: z

@@ -14,7 +14,8 @@ import {
   mountainCarContinuousDrawing,
 } from './mountain-car-continuous.ts';
 import { Pendulum, pendulumDrawing, swingUp } from './pendulum.ts';
-import { isImage } from './spaces.ts';
+import { BRIGHTEST, Camera, type PixelSettings, Pixels, pixelSpace } from './pixels.ts';
+import { isImage, spaceSize } from './spaces.ts';
 import { TimeLimit } from './time-limit.ts';
 
 /** The mean return from which a task counts as solved. */
@@ -37,8 +38,12 @@ export interface EnvironmentEntry {
   rewardRange: readonly [number, number];
   /** What counts as solved. */
   threshold: Threshold;
-  /** A hand-written policy that does well: with ε of its actions random, it makes the held-out set. */
-  controller(observation: ArrayLike<number>): Action;
+  /**
+   * A hand-written policy that does well: with ε of its actions random, it makes the held-out set.
+   *
+   * @param environment what showed the observation: behind a picture it sees what that shows
+   */
+  controller(observation: ArrayLike<number>, environment?: Environment): Action;
   /** In one word, why an episode terminated in this observation. */
   terminationCause(observation: ArrayLike<number>): string;
   /** Whether no observation ends an episode, which goes on until a time limit cuts it off. */
@@ -159,19 +164,49 @@ interface EnvironmentOptions {
   distractors?: number | undefined;
   /** The text of the environment `Maze`. */
   maze?: string | undefined;
+  /** Pictures in place of its own observations. */
+  pixels?: PixelSettings | undefined;
 }
 
 /**
  * The environment of that name, with so many dimensions appended that no action influences (see `Distractors`), where it
- * shows vectors and is no table of states; the entry's own functions read the dimensions before them. Throws a UserError that lists the names if there is none.
+ * shows vectors and is no table of states; the entry's own functions read the dimensions before them. Or seen as pictures
+ * (see `Pixels`), where `pixelsRefusal` says nothing against it. Throws a UserError that lists the names if there is none.
  */
 export function environmentEntry(
   name: string,
-  { distractors = 0, maze }: EnvironmentOptions = {},
+  { distractors = 0, maze, pixels }: EnvironmentOptions = {},
 ): EnvironmentEntry {
   const entry = name === DRAWN_MAZE && maze !== undefined ? gridWorldEntry(maze) : environments.get(name);
   if (!entry) throw new UserError(`unknown environment "${name}": use ${environmentNames.join(', ')}`);
+  if (pixels) return withPixels(entry, pixels);
   return distractors === 0 ? entry : withDistractors(entry, distractors);
+}
+
+/** Why an environment cannot be seen as pictures, as words that follow its name; undefined where it can. */
+export function pixelsRefusal({ make, drawing, states }: EnvironmentEntry): string | undefined {
+  if (isImage(make().observationSpace)) return 'shows images of its own';
+  if (states) return 'is a table of states';
+  return drawing ? undefined : 'has no drawing';
+}
+
+function withPixels(entry: EnvironmentEntry, settings: PixelSettings): EnvironmentEntry {
+  const { make, drawing, controller } = entry;
+  if (!drawing) throw new Error('an environment without a drawing has no pictures');
+  const camera = new Camera(drawing, settings.size);
+  const space = pixelSpace(settings);
+  const { drawing: _, ...others } = entry;
+  return {
+    ...others,
+    make: () => new Pixels(make(), camera, space),
+    observationNames: Array.from({ length: settings.frames }, (_, i) => `frame_${i}`),
+    observationScale: new Array<number>(spaceSize(space)).fill(BRIGHTEST),
+    controller: (_, environment) => {
+      if (!(environment instanceof Pixels)) throw new Error('no picture tells a controller what to do');
+      return controller(environment.shown, environment);
+    },
+    terminationCause: () => 'end',
+  };
 }
 
 function withDistractors(entry: EnvironmentEntry, count: number): EnvironmentEntry {

@@ -9,7 +9,7 @@ import type { Observations } from '../training/observations.ts';
 import { PendingTerms, stackTerms } from '../training/pending-terms.ts';
 import { memberMean, memberSum, perMember } from '../training/reduce.ts';
 import { rowsOf, type Sequences, stackSequences } from '../training/replay.ts';
-import { countLit, IMAGE_DIAGNOSTICS, meanF1, standstillF1 } from './image-diagnostics.ts';
+import { countLit, IMAGE_DIAGNOSTICS, imagesOf, meanF1, standstillF1 } from './image-diagnostics.ts';
 import {
   effectiveRanks,
   LATENT_DIAGNOSTICS,
@@ -165,11 +165,13 @@ function columns<State extends States>(
   const heldOutOfEach = own.map(() => heldOut);
   const onHeldOut = followInParts(model, heldOutOfEach, spaces);
   const onOwn = followInParts(model, own, spaces);
-  const variance = tf.tensor1d(variances(heldOut.observation, spaces.observation));
+  const images = imagesOf(spaces);
+  // Of images many cells never change, and there are thousands.
+  const variance = !images && tf.tensor1d(variances(heldOut.observation, spaces.observation));
   const errors = ({ squaredError, lit }: Followed<State>, suffix: '' | '_own'): Columns => ({
     ...(squaredError && { [`prediction_mse${suffix}`]: memberMean(squaredError) }),
     ...(squaredError &&
-      !spaces.image && {
+      variance && {
         [`prediction_mse${suffix}_standardised`]: memberMean(tf.div(squaredError, variance)),
       }),
     ...(lit && { [`prediction_f1${suffix}`]: meanF1(lit) }),
@@ -182,8 +184,7 @@ function columns<State extends States>(
     ...(model.decode &&
       measured.openLoopSteps &&
       openLoop(model, onHeldOut, heldOut, spaces, measured.openLoopSteps)),
-    ...(model.decode &&
-      spaces.image && { standstill_f1: tf.fill([own.length], standstillF1(heldOut, spaces.image)) }),
+    ...(model.decode && images && { standstill_f1: tf.fill([own.length], standstillF1(heldOut, images)) }),
     ...ofLatents?.columns,
     ...(onHeldOut.rewardError && { reward_mse: onHeldOut.rewardError }),
     ...(onOwn.rewardError && { reward_mse_own: onOwn.rewardError }),
@@ -193,7 +194,7 @@ function columns<State extends States>(
     ...(model.value && { value_bias: valueBias(measured, toReward, onOwn, own) }),
     ...(model.continues &&
       heldOut.terminated.includes(1) && {
-        continue_accuracy: continueAccuracy(model, onHeldOut, stackSequences(heldOutOfEach, spaces)),
+        continue_accuracy: continueAccuracy(model, onHeldOut, heldOut),
       }),
   };
   return {
@@ -279,12 +280,13 @@ function follow<State extends States>(
   const decoded = tf.mul(model.decode(predicted), tf.tensor1d([...spaces.observationScale]));
   const actual = uploadObservations(sequences.nextObservation, decoded.shape);
   const mask = tf.tensor3d(sequences.mask, [members, steps, 1]);
+  const images = imagesOf(spaces);
   const inRows = (x: tf.Tensor) => tf.reshape(x, [members, steps, spaces.observation]);
   const errors = inRows(tf.squaredDifference(decoded, actual));
   return {
     ...followed,
     squaredError: tf.div(tf.sum(tf.mul(errors, mask), 1), tf.sum(mask, 1)),
-    ...(spaces.image && { lit: countLit(inRows(decoded), inRows(actual), spaces.image[2], mask) }),
+    ...(images && { lit: countLit(inRows(decoded), inRows(actual), images, mask) }),
   };
 }
 
@@ -319,18 +321,25 @@ function openLoop<State extends States>(
   model: WorldModel<State>,
   followed: Followed<State>,
   sequences: Sequences,
-  { observation, image, observationScale, actionSpace }: AgentSpaces,
+  spaces: AgentSpaces,
   steps: readonly number[],
 ): Record<string, tf.Tensor1D> {
+  const { observation, observationScale, actionSpace } = spaces;
+  const images = imagesOf(spaces);
   const members = followed.predicted.shape[0]!;
   const longest = Math.max(...steps);
   const starts = warmedStarts(sequences, true, longest);
   const actions = actionsFrom(sequences, starts, longest, members, actionSpace);
   const { nextFeatures } = rollOut(model, startsOf(followed, starts), { actions });
-  const decoded = tf.mul(model.decode!(nextFeatures), tf.tensor1d([...observationScale])) as tf.Tensor4D;
+  const decoded = (features: tf.Tensor) =>
+    tf.mul(model.decode!(features), tf.tensor1d([...observationScale])) as tf.Tensor4D;
+  const after = (x: tf.Tensor4D, k: number) =>
+    tf.slice(x, [0, 0, k - 1, 0], [members, starts.length, 1, x.shape[3]]);
+  // Images of all steps would be a hundred times as many numbers as the states that they are decoded of.
+  const all = images ? undefined : decoded(nextFeatures);
   return Object.fromEntries(
     steps.flatMap((k) => {
-      const predicted = tf.slice(decoded, [0, 0, k - 1, 0], [members, starts.length, 1, observation]);
+      const predicted = all ? after(all, k) : decoded(after(nextFeatures as tf.Tensor4D, k));
       const actual = starts.flatMap((at) => {
         const row = (at + k - 1) * observation;
         return [...sequences.nextObservation.subarray(row, row + observation)];
@@ -340,7 +349,7 @@ function openLoop<State extends States>(
       const error = tf.squaredDifference(predicted, observed);
       return [
         [`open_loop_mse_${k}`, memberMean(error)],
-        ...(image ? [[`open_loop_f1_${k}`, meanF1(countLit(predicted, ofEach(), image[2]))]] : []),
+        ...(images ? [[`open_loop_f1_${k}`, meanF1(countLit(predicted, ofEach(), images))]] : []),
       ];
     }),
   );
@@ -389,11 +398,11 @@ function valueBias<State extends States>(
 function continueAccuracy<State extends States>(
   model: WorldModel<State>,
   { predicted }: Followed<State>,
-  sequences: Sequences,
+  { batch, time, terminated: ends }: Sequences,
 ): tf.Tensor1D {
   const logits = model.continues!(predicted);
   const continues = tf.cast(tf.greater(logits, 0), 'float32');
-  const terminated = tf.tensor3d(sequences.terminated, logits.shape as [number, number, number]);
+  const terminated = tf.tile(tf.tensor3d(ends, [1, batch, time]), [logits.shape[0]!, 1, 1]);
   const alive = tf.sub(1, terminated);
   const recognisedAlive = tf.div(memberSum(tf.mul(continues, alive)), memberSum(alive));
   const recognisedEnds = tf.div(memberSum(tf.mul(tf.sub(1, continues), terminated)), memberSum(terminated));

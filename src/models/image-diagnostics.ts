@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { ImageShape } from '../nn/convolution.ts';
+import type { AgentSpaces } from '../training/agent-spaces.ts';
 import type { Sequences } from '../training/replay.ts';
 import { OPEN_LOOP_STEPS } from './warmed-starts.ts';
 
@@ -20,8 +20,17 @@ export const IMAGE_DIAGNOSTICS = [
   'continue_accuracy',
 ] as const;
 
-/** From where a cell counts as lit. */
-const LIT = 0.5;
+/** Images, raw units: their extents, and what a cell is divided by to lie in [0, 1]. */
+interface Images extends Pick<AgentSpaces, 'observationScale'> {
+  image: NonNullable<AgentSpaces['image']>;
+}
+
+/** What an agent sees, where it is images. */
+export const imagesOf = ({ image, observationScale }: AgentSpaces): Images | undefined =>
+  image && { image, observationScale };
+
+/** Above which brightness a cell counts as lit. */
+const lit = ({ observationScale }: Images): number => observationScale[0]! / 2;
 
 /**
  * Of every channel how many cells are lit and predicted so, how many are predicted so and how many are lit: what F1 is made
@@ -35,12 +44,13 @@ const LIT = 0.5;
 export function countLit(
   predicted: tf.Tensor,
   actual: tf.Tensor,
-  channels: number,
+  images: Images,
   mask?: tf.Tensor,
 ): tf.Tensor3D {
   const members = predicted.shape[0]!;
-  const lit = (x: tf.Tensor) => tf.cast(tf.greater(x, LIT), 'float32');
-  const [ofPredicted, ofActual] = [lit(predicted), lit(actual)];
+  const channels = images.image[2];
+  const areLit = (x: tf.Tensor) => tf.cast(tf.greater(x, lit(images)), 'float32');
+  const [ofPredicted, ofActual] = [areLit(predicted), areLit(actual)];
   const sum = (x: tf.Tensor) => tf.sum(tf.reshape(mask ? tf.mul(x, mask) : x, [members, -1, channels]), 1);
   return tf.stack([sum(tf.mul(ofPredicted, ofActual)), sum(ofPredicted), sum(ofActual)], 1) as tf.Tensor3D;
 }
@@ -64,19 +74,19 @@ export function meanF1(counts: tf.Tensor3D): tf.Tensor1D {
 }
 
 /** `meanF1` of the prediction that nothing changes, over one member's sequences of images. */
-export function standstillF1(
-  { observation, nextObservation, mask }: Sequences,
-  [, , channels]: ImageShape,
-): number {
+export function standstillF1({ observation, nextObservation, mask }: Sequences, images: Images): number {
+  const channels = images.image[2];
+  const threshold = lit(images);
   const hits = new Array<number>(channels).fill(0);
-  const lit = new Array<number>(channels).fill(0);
+  const both = new Array<number>(channels).fill(0);
   const size = observation.length / mask.length;
   for (let i = 0; i < observation.length; i++) {
     if (mask[Math.floor(i / size)] === 0) continue;
-    const [before, after] = [Number(observation[i]! > LIT), Number(nextObservation[i]! > LIT)];
+    const before = Number(observation[i]! > threshold);
+    const after = Number(nextObservation[i]! > threshold);
     hits[i % channels]! += before * after;
-    lit[i % channels]! += before + after;
+    both[i % channels]! += before + after;
   }
-  const each = lit.flatMap((both, channel) => (both > 0 ? [(2 * hits[channel]!) / both] : []));
+  const each = both.flatMap((sum, channel) => (sum > 0 ? [(2 * hits[channel]!) / sum] : []));
   return each.reduce((sum, f1) => sum + f1, 0) / Math.max(each.length, 1);
 }

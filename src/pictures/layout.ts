@@ -1,4 +1,5 @@
 import type { View } from '../envs/drawing.ts';
+import type { WorldPlace } from '../envs/shape-region.ts';
 
 /** Pixels between what belongs to different things. */
 export const GAP = 12;
@@ -20,13 +21,6 @@ export interface Place {
   y: number;
   width: number;
   height: number;
-}
-
-/** Where the world's points lie in a picture: x at `left + scale * x`, y, which points up there, at `top - scale * y`. */
-export interface WorldPlace {
-  left: number;
-  top: number;
-  scale: number;
 }
 
 /** A view in its true proportions in the middle of a place, as large as fits. */

@@ -1,15 +1,4 @@
-import { corners, type Position, type Shape } from '../envs/drawing.ts';
-import { sin } from '../envs/sine.ts';
-import type { WorldPlace } from './layout.ts';
-import {
-  type Clip,
-  cover,
-  discRegion,
-  lineRegion,
-  polygonRegion,
-  type Region,
-  unionRegion,
-} from './raster.ts';
+import { type Clip, cover, type Region } from '../envs/raster.ts';
 
 /** A picture of pixels, in rows from the top. */
 export interface Pixels {
@@ -69,26 +58,3 @@ export function fillRegion({ width, data }: Pixels, region: Region, clip: Clip, 
 /** Goes a share of the way from one brightness to another. */
 export const mixed = (from: number, to: number, share: number): number =>
   Math.floor(from + (to - from) * share + 0.5);
-
-/** Where a shape lies in a picture; its place has to be finite. */
-export function shapeRegion({ form, at = [0, 0], angle = 0 }: Shape, world: WorldPlace): Region {
-  // The project's own sine gives the same on every platform; within a turn it is as near as a double can be.
-  const turn = angle % (2 * Math.PI);
-  const [cosine, sine] = [sin(turn + Math.PI / 2), sin(turn)];
-  const place = ([x, y]: Position): Position => [
-    world.left + world.scale * (at[0] + cosine * x - sine * y),
-    world.top - world.scale * (at[1] + sine * x + cosine * y),
-  ];
-  switch (form.kind) {
-    case 'circle':
-      return discRegion(place(form.centre), world.scale * form.radius);
-    case 'polygon':
-      return polygonRegion(form.points.map(place));
-    case 'line':
-      return lineRegion(form.points.map(place), world.scale * form.width);
-    case 'cells':
-      return unionRegion(
-        form.cells.map(([x, y]) => polygonRegion(corners([x, y], [x + 1, y + 1]).map(place))),
-      );
-  }
-}

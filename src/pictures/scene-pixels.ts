@@ -1,4 +1,6 @@
 import type { View } from '../envs/drawing.ts';
+import type { Clip } from '../envs/raster.ts';
+import { shapeRegion } from '../envs/shape-region.ts';
 import {
   DASHES,
   EDGE_COLOURS,
@@ -11,17 +13,7 @@ import {
 } from './colours.ts';
 import { counterWidth } from './counter.ts';
 import { centred, type Place, type TextStyle } from './layout.ts';
-import {
-  type Colour,
-  colourOf,
-  fillRectangle,
-  fillRegion,
-  mixed,
-  type Pixels,
-  paper,
-  shapeRegion,
-} from './pixels.ts';
-import type { Clip } from './raster.ts';
+import { type Colour, colourOf, fillRectangle, fillRegion, mixed, type Pixels, paper } from './pixels.ts';
 import type { Item, Layer, PanelItem, Scene } from './scene.ts';
 import { ASCENT, typeset } from './typeface.ts';
 

@@ -141,7 +141,7 @@ export class Game {
   pilotAction(where: 'reality' | 'dream'): Action {
     const other = where === 'reality' ? 'dream' : 'reality';
     const { seen, observation } = this[where].ended ? this[other] : this[where];
-    return seen.action ?? this.#entry.controller(observation ?? this.reality.observation!);
+    return seen.action ?? this.#entry.controller(observation ?? this.reality.observation!, this.#environment);
   }
 
   #error(dreamt: Float32Array, real: Float32Array): number {

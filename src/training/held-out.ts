@@ -29,7 +29,8 @@ export function heldOutSet(entry: EnvironmentEntry): Sequences {
     let first = true;
     for (let t = 0; t < STEPS; t++) {
       const at = sequence * STEPS + t;
-      const action = random.uniform() < epsilon ? randomAction(actionSpace, random) : controller(observation);
+      const action =
+        random.uniform() < epsilon ? randomAction(actionSpace, random) : controller(observation, environment);
       const result = environment.step(action);
       set.observation.set(observation, at * size);
       set.nextObservation.set(result.observation, at * size);

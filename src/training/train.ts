@@ -1,4 +1,5 @@
 import { type EnvironmentEntry, environmentEntry, standingAt } from '../envs/index.ts';
+import type { PixelSettings } from '../envs/pixels.ts';
 import type { Agent } from './agent.ts';
 import { evaluate, evaluationStreams, returnStatistics } from './evaluate.ts';
 import type { Row, TrainingEvent } from './events.ts';
@@ -19,6 +20,8 @@ export interface TrainingPlan {
   maze?: string | undefined;
   /** Dimensions of noise appended to observations; default: none. */
   distractors?: number;
+  /** Pictures in place of observations; default: none. */
+  pixels?: PixelSettings | undefined;
   steps: number;
   logEvery: number;
   evaluation: { every: number; episodes: number };

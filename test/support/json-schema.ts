@@ -55,6 +55,7 @@ const keywords: Record<string, Check> = {
   maximum: of('number', (most: number, value: number) => value <= most, 'maximum'),
   exclusiveMinimum: of('number', (least: number, value: number) => value > least, 'exclusiveMinimum'),
   exclusiveMaximum: of('number', (most: number, value: number) => value < most, 'exclusiveMaximum'),
+  multipleOf: of('number', (part: number, value: number) => value % part === 0, 'multipleOf'),
   pattern: of('string', (pattern: string, value: string) => new RegExp(pattern, 'u').test(value), 'pattern'),
   minItems: of('array', (least: number, value: unknown[]) => value.length >= least, 'minItems'),
   maxItems: of('array', (most: number, value: unknown[]) => value.length <= most, 'maxItems'),

@@ -1,4 +1,4 @@
-import type { Position } from '../envs/drawing.ts';
+import type { Position } from './drawing.ts';
 
 /**
  * Which share of each pixel a region covers: exactly along x, by some lines in each row of pixels along y. Nothing but
@@ -39,22 +39,32 @@ export function discRegion([x, y]: Position, radius: number): Region {
 /** What an outline goes around, whichever way, the last point joined to the first: SVG's `nonzero`. */
 export function polygonRegion(points: readonly Position[]): Region {
   const ys = points.map(([, y]) => y);
+  /** Where a line crosses the outline, ordered, and which way that goes there; the last line's beyond the present one's. */
+  const crossings: number[] = [];
+  const turns: number[] = [];
   return {
     top: Math.min(...ys),
     bottom: Math.max(...ys),
     spans(at, add) {
-      const crossings: { x: number; turn: number }[] = [];
-      for (const [i, [x1, y1]] of points.entries()) {
-        const [x0, y0] = points.at(i - 1)!;
+      let count = 0;
+      for (let i = 0; i < points.length; i++) {
+        const [x1, y1] = points[i]!;
+        const [x0, y0] = points[i > 0 ? i - 1 : points.length - 1]!;
         // Half-open, so that a corner counts once.
         if (y0 <= at === y1 <= at) continue;
-        crossings.push({ x: x0 + ((at - y0) / (y1 - y0)) * (x1 - x0), turn: y1 > y0 ? 1 : -1 });
+        const x = x0 + ((at - y0) / (y1 - y0)) * (x1 - x0);
+        let place = count++;
+        for (; place > 0 && crossings[place - 1]! > x; place--) {
+          crossings[place] = crossings[place - 1]!;
+          turns[place] = turns[place - 1]!;
+        }
+        crossings[place] = x;
+        turns[place] = y1 > y0 ? 1 : -1;
       }
-      crossings.sort((a, b) => a.x - b.x);
       let winding = 0;
-      for (const [i, { x, turn }] of crossings.entries()) {
-        if (winding !== 0) add(crossings[i - 1]!.x, x);
-        winding += turn;
+      for (let i = 0; i < count; i++) {
+        if (winding !== 0) add(crossings[i - 1]!, crossings[i]!);
+        winding += turns[i]!;
       }
     },
   };
@@ -92,6 +102,13 @@ export function unionRegion(parts: readonly Region[]): Region {
   };
 }
 
+/** A region with x and y multiplied, each by a number above 0. */
+export const stretched = ({ top, bottom, spans }: Region, across: number, down: number): Region => ({
+  top: down * top,
+  bottom: down * bottom,
+  spans: (y, add) => spans(y / down, (from, to) => add(across * from, across * to)),
+});
+
 /**
  * Calls `paint` for each pixel of which the region covers something within the clip.
  *
@@ -106,36 +123,58 @@ export function cover(
   const firstColumn = Math.floor(clip.left);
   const shares = new Float64Array(Math.ceil(clip.right) - firstColumn);
   const end = Math.min(Math.ceil(clip.bottom), Math.ceil(region.bottom));
+  const stretches = new Stretches();
+  const add = (from: number, to: number) => {
+    const [left, right] = [Math.max(from, clip.left), Math.min(to, clip.right)];
+    if (left < right) stretches.add(left, right);
+  };
   for (let row = Math.max(Math.floor(clip.top), Math.floor(region.top)); row < end; row++) {
-    shares.fill(0);
+    let isCovered = false;
     for (let line = 0; line < LINES; line++) {
       const y = row + (line + 0.5) / LINES;
       if (y < clip.top || y >= clip.bottom) continue;
-      for (const [from, to] of stretches(region, y, clip)) {
-        addStretch(shares, from - firstColumn, to - firstColumn);
+      stretches.clear();
+      region.spans(y, add);
+      for (let i = 0; i < stretches.to.length; i++) {
+        addStretch(shares, stretches.from[i]! - firstColumn, stretches.to[i]! - firstColumn);
+        isCovered = true;
       }
     }
+    if (!isCovered) continue;
     for (let i = 0; i < shares.length; i++) {
       if (shares[i]! > 0) paint(firstColumn + i, row, Math.min(shares[i]!, 1));
     }
+    shares.fill(0);
   }
 }
 
-/** The spans at y within the clip, those that overlap made one. */
-function stretches(region: Region, y: number, clip: Clip): [from: number, to: number][] {
-  const found: [number, number][] = [];
-  region.spans(y, (from, to) => {
-    const [left, right] = [Math.max(from, clip.left), Math.min(to, clip.right)];
-    if (left < right) found.push([left, right]);
-  });
-  found.sort(([a], [b]) => a - b);
-  const joined: [number, number][] = [];
-  for (const [from, to] of found) {
-    const last = joined.at(-1);
-    if (last && from <= last[1]) last[1] = Math.max(last[1], to);
-    else joined.push([from, to]);
+/** Stretches of a line that do not touch each other, from the left: those that do are made one as they come. */
+class Stretches {
+  readonly from: number[] = [];
+  readonly to: number[] = [];
+
+  clear(): void {
+    this.from.length = 0;
+    this.to.length = 0;
   }
-  return joined;
+
+  add(from: number, to: number): void {
+    let first = this.to.length;
+    while (first > 0 && this.to[first - 1]! >= from) first--;
+    if (first === this.to.length) {
+      this.from.push(from);
+      this.to.push(to);
+      return;
+    }
+    let last = first;
+    let [left, right] = [from, to];
+    for (; last < this.to.length && this.from[last]! <= to; last++) {
+      left = Math.min(left, this.from[last]!);
+      right = Math.max(right, this.to[last]!);
+    }
+    this.from.splice(first, last - first, left);
+    this.to.splice(first, last - first, right);
+  }
 }
 
 /** Adds one line's part of each pixel that it goes through. */
