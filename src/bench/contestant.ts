@@ -90,6 +90,8 @@ function threadLimits(threads: number): Record<string, string> {
     TF_NUM_INTEROP_THREADS: count,
     // XLA's thread pool for the processor.
     NPROC: count,
-    ...(threads === 1 && { XLA_FLAGS: '--xla_cpu_multi_thread_eigen=false' }),
+    ...(threads === 1 && {
+      XLA_FLAGS: `${process.env.XLA_FLAGS ?? ''} --xla_cpu_multi_thread_eigen=false`.trimStart(),
+    }),
   };
 }
