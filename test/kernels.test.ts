@@ -22,10 +22,11 @@ import { categoricalKl, mixedLogProbabilities, sampleCategorical } from '../src/
 import { gruStep } from '../src/nn/gru.ts';
 import { zeros } from '../src/nn/initialisers.ts';
 import { adaptiveClip, laprop } from '../src/nn/laprop.ts';
+import { type LayerNormActivation, layerNormDense } from '../src/nn/layer-norm-dense.ts';
 import { type Activation, dense } from '../src/nn/linear.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
 import { blockLinear, type NormActivation, normDense } from '../src/nn/norm-dense.ts';
-import { ParameterLayout } from '../src/nn/parameters.ts';
+import { ParameterLayout, Parameters } from '../src/nn/parameters.ts';
 import { twoHotBins, twoHotLoss, twoHotMean } from '../src/nn/two-hot.ts';
 import { meanSquaredError } from '../src/training/reduce.ts';
 import { lambdaReturn } from '../src/training/returns.ts';
@@ -410,6 +411,35 @@ describe('fat operations on our kernels equal their portable forms, gradients in
           return [blocked.reduce((x, { weight, bias }) => blockLinear(x, weight, bias), x)];
         };
         return forwardAndGradientsBy(by, f, x, parameters.flat(), seed);
+      },
+      2e-4,
+    );
+  });
+
+  test('layerNormDense', async () => {
+    const arbitrary = fc.record({
+      members,
+      // Beyond what goes through a layer at once.
+      rows: fc.oneof(extent, fc.integer({ min: 120, max: 270 })),
+      inputs: small,
+      columns: extent,
+      activation: fc.constantFrom<LayerNormActivation>('mish', 'tanh', 'none'),
+      by: differentiatedBy,
+      seed,
+    });
+    await assertEqualsPortable(
+      sample(arbitrary, 40),
+      ({ members, rows, inputs, columns, activation, by, seed }) => {
+        const ofOutputs = ['bias', 'gain', 'shift'];
+        const f = (x: tf.Tensor, own: tf.Tensor[]): tf.Tensor[] => {
+          const named = ['weight', ...ofOutputs].map((name, i) => [`l.${name}`, own[i]!] as const);
+          return [layerNormDense(new Parameters(new Map(named)), 'l', x, activation, by !== 'parameters')];
+        };
+        const parameters = [
+          normals(seed, 'weight', [members, inputs, columns]),
+          ...ofOutputs.map((name) => normals(seed, name, [members, columns])),
+        ];
+        return forwardAndGradientsBy(by, f, normals(seed, 'x', [members, rows, inputs]), parameters, seed);
       },
       2e-4,
     );

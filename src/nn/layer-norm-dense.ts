@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
 import { ones, type WeightInitialiser, zeros } from './initialisers.ts';
 import { linearSpecs } from './linear.ts';
+import { ownLayer } from './norm-dense.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
 
 /** What follows the normalisation. */
@@ -46,8 +47,21 @@ export function layerNormDense(
   const [weight, bias, gain, shift] = ['weight', 'bias', 'gain', 'shift'].map((part) =>
     parameters.get(`${name}.${part}`),
   ) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-  const own = [weight, bias, gain, shift];
-  const y = withGradient(inputGradient ? [rows, ...own] : own, () => {
+  const y =
+    ownLayer(rows, { weight, bias, scale: gain, shift }, activation, inputGradient) ??
+    portableLayer(rows, [weight, bias, gain, shift], activation, inputGradient);
+  return tf.reshape(y, [...x.shape.slice(0, -1), weight.shape.at(-1)!]);
+}
+
+/** The layer of rows, [members, rows, inputs] -> [members, rows, outputs], in tfjs's operations. */
+function portableLayer(
+  rows: tf.Tensor,
+  parameters: readonly [weight: tf.Tensor, bias: tf.Tensor, gain: tf.Tensor, shift: tf.Tensor],
+  activation: LayerNormActivation,
+  inputGradient: boolean,
+): tf.Tensor {
+  const [weight, bias, gain, shift] = parameters;
+  return withGradient(inputGradient ? [rows, ...parameters] : parameters, () => {
     const sum = tf.add(tf.matMul(rows, weight), tf.expandDims(bias, 1));
     const deviation = tf.sub(sum, tf.mean(sum, -1, true));
     const factor = tf.rsqrt(tf.add(tf.mean(tf.square(deviation), -1, true), EPSILON));
@@ -73,7 +87,6 @@ export function layerNormDense(
       },
     };
   });
-  return tf.reshape(y, [...x.shape.slice(0, -1), weight.shape.at(-1)!]);
 }
 
 /** Beyond it Mish is x itself in float32, and the exponential's square would overflow. */

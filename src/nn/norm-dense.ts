@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
-import { type OwnKernel, ownGradients, ownKernel } from '../engine/own-kernel.ts';
+import { ownGradients, ownKernel } from '../engine/own-kernel.ts';
 import { ones } from './initialisers.ts';
 import { linearSpecs } from './linear.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
@@ -123,9 +123,8 @@ function oneLayer(
   activation: NormActivation | 'none',
   inputGradient: boolean,
 ): tf.Tensor {
-  const forward = ownKernel('NormDense');
-  const backward = ownKernel('NormDenseGradient');
-  if (forward && backward) return ownLayer(forward, backward, rows, layer, activation, inputGradient);
+  const own = ownLayer(rows, layer, activation, inputGradient);
+  if (own) return own;
   const { weight, bias, scale } = layer;
   if (activation === 'none') return affineLayer(rows, weight, bias);
   if (!scale) return plainLayer(rows, weight, bias, activation, inputGradient);
@@ -133,28 +132,34 @@ function oneLayer(
 }
 
 /** What engines' own kernels know activations by. */
-const activationNumbers = { none: 0, silu: 1, elu: 2 };
+const activationNumbers = { none: 0, silu: 1, elu: 2, tanh: 3, mish: 4 };
 
-/** The layer as one call of each of the two kernels. */
-function ownLayer(
-  forward: OwnKernel,
-  backward: OwnKernel,
+/**
+ * The layer as one call of each of the engine's own two kernels; undefined where it has none.
+ *
+ * @param shift [members, outputs]: outputs are normalised by mean and variance, and shifted by this
+ */
+export function ownLayer(
   rows: tf.Tensor,
-  { weight, bias, scale }: NormLayer,
-  activation: NormActivation | 'none',
+  { weight, bias, scale, shift }: NormLayer & { shift?: tf.Tensor },
+  activation: keyof typeof activationNumbers,
   inputGradient: boolean,
-): tf.Tensor {
+): tf.Tensor | undefined {
+  const forward = ownKernel('NormDense');
+  const backward = ownKernel('NormDenseGradient');
+  if (!forward || !backward) return undefined;
   const attributes = { activation: activationNumbers[activation] };
-  const parameters = scale ? [weight, bias, scale] : [weight, bias];
+  const normalisers = { ...(scale && { scale }), ...(shift && { shift }) };
+  const parameters = [weight, bias, ...Object.values(normalisers)];
   return withGradient(inputGradient ? [rows, ...parameters] : parameters, () => {
-    const [value, ...kept] = forward({ x: rows, weight, bias, ...(scale && { scale }) }, attributes);
+    const [value, ...kept] = forward({ x: rows, weight, bias, ...normalisers }, attributes);
     return {
       value: value!,
-      keep: [rows, weight, ...(scale ? [scale] : []), ...kept],
+      keep: [rows, weight, ...Object.values(normalisers), ...kept],
       gradient: (dy, [x, weight, ...rest], wanted) => {
-        const ownScale = scale && { scale: rest.shift()! };
+        const own = Object.fromEntries(Object.keys(normalisers).map((name) => [name, rest.shift()!]));
         const [sum, factor] = rest;
-        const inputs = { dy, x, weight, ...ownScale, ...(sum && { sum }), ...(factor && { factor }) };
+        const inputs = { dy, x, weight, ...own, ...(sum && { sum }), ...(factor && { factor }) };
         return ownGradients(backward, inputs, attributes, inputGradient, wanted);
       },
     };

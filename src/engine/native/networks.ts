@@ -56,53 +56,60 @@ const mlpGradient = (name: string): Kernel => ({
   },
 });
 
-/** Of a normalised layer: members, rows, blocks, depth and columns of a block, activation, whether it is normalised. */
+const present = (...operands: (tf.TensorInfo | undefined)[]): tf.TensorInfo[] =>
+  operands.filter((operand) => operand !== undefined);
+
+/** Of a normalised layer: members, rows, blocks, depth and columns of a block, activation, how many vectors normalise it. */
 function normLayerOf(
   x: tf.TensorInfo,
   weight: tf.TensorInfo,
-  scale: tf.TensorInfo | undefined,
+  normalisers: readonly tf.TensorInfo[],
   activation: unknown,
 ): number[] {
   const { members, rows, blocks, depth, columns } = normLayerShape(x, weight);
-  return [members, rows, blocks, depth, columns, Number(activation), Number(Boolean(scale))];
+  return [members, rows, blocks, depth, columns, Number(activation), normalisers.length];
 }
 
 /**
  *   inputs   x [members, rows, inputs]; weight [members, blocks, inputs / blocks, outputs / blocks], without the axis of
- *            blocks where there is one; bias [members, outputs]; scale likewise where outputs are normalised
- *   outputs  y [members, rows, outputs]; unless that is it, the sum x W + b; factor [members, rows] of a normalised one
+ *            blocks where there is one; bias [members, outputs]; likewise scale where outputs are normalised, and shift
+ *            where that is by mean and variance
+ *   outputs  y [members, rows, outputs]; unless that is it, the sum x W + b, with a shift less its mean; factor
+ *            [members, rows] of a normalised one
  */
 const normDense: Kernel = {
   name: 'NormDense',
-  plan: ({ x, weight, bias, scale }, { activation }) => {
+  plan: ({ x, weight, bias, scale, shift }, { activation }) => {
+    const normalisers = present(scale, shift);
     const [members, rows] = x!.shape as [number, number];
     const y = floats([members, rows, bias!.shape[1]!]);
     return {
       kernel: 'NormDense',
-      operands: [x!, weight!, bias!, ...(scale ? [scale] : [])],
+      operands: [x!, weight!, bias!, ...normalisers],
       outputs: [y, ...(activation || scale ? [y] : []), ...(scale ? [floats([members, rows])] : [])],
-      parameters: normLayerOf(x!, weight!, scale, activation),
+      parameters: normLayerOf(x!, weight!, normalisers, activation),
     };
   },
 };
 
 /**
- *   inputs   dy, x, weight, perhaps scale; sum and factor as the forward kernel gives them
- *   outputs  dx if the attribute `inputGradient` is set; if `weightGradient` is, dweight, dbias, perhaps dscale
+ *   inputs   dy, x, weight, perhaps scale and shift; sum and factor as the forward kernel gives them
+ *   outputs  dx if the attribute `inputGradient` is set; if `weightGradient` is, dweight, dbias, perhaps dscale and dshift
  */
 const normDenseGradient: Kernel = {
   name: 'NormDenseGradient',
-  plan: ({ dy, x, weight, scale, sum, factor }, { activation, inputGradient, weightGradient }) => {
+  plan: ({ dy, x, weight, scale, shift, sum, factor }, { activation, inputGradient, weightGradient }) => {
+    const normalisers = present(scale, shift);
     const ofOutputs = floats([dy!.shape[0]!, dy!.shape[2]!]);
     return {
       kernel: 'NormDenseGradient',
-      operands: [dy!, x!, weight!, ...(sum ? [sum] : []), ...(scale ? [scale, factor!] : [])],
+      operands: [dy!, x!, weight!, ...present(sum, scale, factor, shift)],
       outputs: [
         ...(inputGradient ? [floats(x!.shape)] : []),
-        ...(weightGradient ? [floats(weight!.shape), ofOutputs, ...(scale ? [ofOutputs] : [])] : []),
+        ...(weightGradient ? [floats(weight!.shape), ofOutputs, ...normalisers.map(() => ofOutputs)] : []),
       ],
       parameters: [
-        ...normLayerOf(x!, weight!, scale, activation),
+        ...normLayerOf(x!, weight!, normalisers, activation),
         ...[Number(inputGradient), Number(weightGradient)],
       ],
     };

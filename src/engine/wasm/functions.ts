@@ -114,6 +114,7 @@ export interface Functions {
     activation: number,
     sums: number,
     scale: number,
+    shift: number,
     factors: number,
     y: number,
   ): void;
@@ -124,8 +125,10 @@ export interface Functions {
     dy: number,
     sums: number,
     scale: number,
+    shift: number,
     factors: number,
     dScale: number,
+    dShift: number,
     dSums: number,
   ): void;
   gruForward(rows: number, units: number, gates: number, hidden: number, next: number): void;

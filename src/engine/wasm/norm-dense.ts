@@ -21,17 +21,17 @@ const weightOf = (
 ): Matrix => rowMajor(heap.at(weight, member) + 4 * block * depth * columns, columns);
 
 /**
- * act(rms(x W + b) ⊙ scale), or without scale act(x W + b).
+ * act(rms(x W + b) ⊙ scale), with a shift act(norm(x W + b) ⊙ scale + shift), or without scale act(x W + b).
  *
  *   inputs       x [members, rows, inputs]; weight [members, inputs, outputs] or [members, blocks, inputs / blocks,
- *                outputs / blocks]; bias, and scale if there is one, [members, outputs]
+ *                outputs / blocks]; bias, and scale and shift if there are, [members, outputs]
  *   attributes   activation: its number
- *   outputs      y [members, rows, outputs]; unless y is that itself, x W + b; of a normalised layer 1 / the root of each
- *                row [members, rows]
+ *   outputs      y [members, rows, outputs]; unless y is that itself, x W + b, with a shift less each row's mean; of a
+ *                normalised layer 1 / the root of each row [members, rows]
  */
 export const normDense: Kernel = {
   name: 'NormDense',
-  run(heap, { x, weight, bias, scale }, attributes) {
+  run(heap, { x, weight, bias, scale, shift }, attributes) {
     const layer = normLayerShape(x!, weight!);
     const { members, rows, blocks, depth, columns } = layer;
     const outputs = blocks * columns;
@@ -59,6 +59,7 @@ export const normDense: Kernel = {
         activation,
         heap.at(sums, m),
         scale ? heap.at(scale, m) : 0,
+        shift ? heap.at(shift, m) : 0,
         factors ? heap.at(factors, m) : 0,
         heap.at(y, m),
       );
@@ -68,14 +69,15 @@ export const normDense: Kernel = {
 };
 
 /**
- *   inputs       dy, and of what the forward kernel was given and gave x, weight, scale, sum (absent where that is y) and
- *                factor
+ *   inputs       dy, and of what the forward kernel was given and gave x, weight, scale, shift, sum (absent where that is y)
+ *                and factor
  *   attributes   activation, inputGradient, weightGradient
- *   outputs      dx if the input's gradient is asked for; if the weights' are, dweight, dbias, and dscale if there is a scale
+ *   outputs      dx if the input's gradient is asked for; if the weights' are, dweight, dbias, and dscale and
+ *                dshift if there are scale and shift
  */
 export const normDenseGradient: Kernel = {
   name: 'NormDenseGradient',
-  run(heap, { dy, x, weight, scale, sum, factor }, attributes) {
+  run(heap, { dy, x, weight, scale, shift, sum, factor }, attributes) {
     const layer = normLayerShape(x!, weight!);
     const { members, rows, blocks, depth, columns } = layer;
     const outputs = blocks * columns;
@@ -83,8 +85,9 @@ export const normDenseGradient: Kernel = {
     const dWeight = attributes.weightGradient ? heap.output(weight!.shape) : undefined;
     const dBias = dWeight && heap.output([members, outputs]);
     const dScale = dWeight && scale && heap.output([members, outputs]);
+    const dShift = dWeight && shift && heap.output([members, outputs]);
     heap.borrow(4 * (rows + 1) * outputs, (dSums) => {
-      const unusedScale = dSums + 4 * rows * outputs;
+      const unused = dSums + 4 * rows * outputs;
       for (let m = 0; m < members; m++) {
         if (sum) {
           heap.functions.sumGradients(
@@ -94,8 +97,10 @@ export const normDenseGradient: Kernel = {
             heap.at(dy!, m),
             heap.at(sum, m),
             scale ? heap.at(scale, m) : 0,
+            shift ? heap.at(shift, m) : 0,
             factor ? heap.at(factor, m) : 0,
-            dScale ? heap.at(dScale, m) : unusedScale,
+            dScale ? heap.at(dScale, m) : unused,
+            dShift ? heap.at(dShift, m) : unused,
             dSums,
           );
         }
@@ -115,6 +120,6 @@ export const normDenseGradient: Kernel = {
         }
       }
     });
-    return [dx, dWeight, dBias, dScale].filter((gradient) => gradient !== undefined);
+    return [dx, dWeight, dBias, dScale, dShift].filter((gradient) => gradient !== undefined);
   },
 };
