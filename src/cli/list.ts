@@ -6,6 +6,7 @@ import { GrowingCsv } from '../runs/growing-csv.ts';
 import { type RunStanding, readStanding } from '../runs/status.ts';
 import { usageOf } from '../runs/usage.ts';
 import { mean } from '../statistics.ts';
+import { sizeWords } from '../words.ts';
 import { alignColumns } from './align.ts';
 
 interface ListOptions {
@@ -103,11 +104,4 @@ function ageWords(seconds: number): string {
     if (count >= 1) return `${count} ${name}${count === 1 ? '' : 's'} ago`;
   }
   return 'just now';
-}
-
-/** `12.3 MB` */
-function sizeWords(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1);
-  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }

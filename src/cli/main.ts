@@ -180,6 +180,34 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = await (await import('./film.ts')).filmCommand(dir, options);
     });
 
+  command(
+    'collect',
+    'play episodes by a mix of policies and write them as a data set, to be learnt from offline',
+  )
+    .option('--run <dir>', 'a run folder whose policies may act; repeatable', collect, [])
+    .option('--environment <name>', 'where to act, where no run says it')
+    .option(
+      '--mix <part...>',
+      'who acts in which share of the steps, [RUN/]POLICY[~NOISE]=SHARE: random, controller, last or best (sampled), last-greedy, best-greedy',
+      collect,
+      [],
+    )
+    .option('--steps <n>', 'steps of all together, at least: episodes are whole', parseSteps, 20_000)
+    .requiredOption('--out <dir>', 'the folder to make')
+    .option('--seed <n>', "the runs' seed that acts (default: the first that has a checkpoint)", parseIndex)
+    .option('--data-seed <n>', 'seed of the episodes', parseIndex, 0)
+    .option('--engine <name>', `${ENGINES} (also WM_ENGINE)`)
+    .option('--json', 'results as one JSON object')
+    .action(async (options) => {
+      code = await (await import('./collect.ts')).collectCommand(options);
+    });
+
+  command('data <dir>', 'check a data set and say what it is: its environment, who acted, returns')
+    .option('--json', 'results as one JSON object')
+    .action(async (dir, options) => {
+      code = (await import('./data.ts')).dataCommand(dir, options);
+    });
+
   command('replay-failure <seed>', 'make the update again at which a loss or weight stopped being finite')
     .option('--engine <name>', `${ENGINES} (default: the one of the run)`)
     .option('--json', 'results as one JSON object')
@@ -295,6 +323,7 @@ function parseIndex(text: string): number {
 }
 
 const parseCount = (text: string) => parseWhole(text, 1, 1_000_000);
+const parseSteps = (text: string) => parseWhole(text, 1, 100_000_000);
 const parsePort = (text: string) => parseWhole(text, 0, 65_535);
 
 function parseWhole(text: string, least: number, most: number): number {

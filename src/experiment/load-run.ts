@@ -32,6 +32,8 @@ export interface LoadedRun {
   entry: EnvironmentEntry;
   agent: MethodAgent;
   seeds: LoadedSeed[];
+  /** What computes it. */
+  engine: EngineName;
 }
 
 /**
@@ -63,5 +65,6 @@ export async function loadRun(
     ),
     agent,
     seeds: saved.map(({ seed, state, fallback }) => ({ seed, step: state.step, fallback })),
+    engine: engine.name,
   };
 }

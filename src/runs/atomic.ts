@@ -195,6 +195,27 @@ export function moveFile(from: string, to: string): void {
   });
 }
 
+/** Deletes a file, where it is there. @throws UserError when the system refuses. */
+export function removeFile(file: string): void {
+  onDisk(file, () => rmSync(file, { force: true }));
+}
+
+/** Fills arrays with the bytes of a file that is there, each from a place on. @throws UserError where it has not so many, or the system refuses. */
+export function readParts(file: string, parts: readonly { start: number; into: Uint8Array }[]): void {
+  onDisk(file, () => {
+    const handle = openSync(file, constants.O_RDONLY | O_NONBLOCK);
+    try {
+      for (const { start, into } of parts) {
+        if (readSync(handle, into, 0, into.length, start) < into.length) {
+          throw new UserError(`${file}: was cut short while it was read; restore it from a copy`, 1);
+        }
+      }
+    } finally {
+      closeSync(handle);
+    }
+  });
+}
+
 /**
  * Replaces a file's content in one step: a reader, or a rerun after a kill, finds the old content or the
  * new, never a mixture.

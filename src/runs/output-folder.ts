@@ -4,6 +4,20 @@ import { UserError } from '../errors.ts';
 import { makeFolder, onDisk, replaceFile } from './atomic.ts';
 
 /**
+ * Makes a folder to write into.
+ *
+ * @param option what the user gave it by, such as `--web`
+ * @param otherwise what else than another folder would do, where it holds something
+ * @throws UserError where it holds something, or the system refuses.
+ */
+export function openEmptyFolder(dir: string, option: string, otherwise = ''): void {
+  makeFolder(dir);
+  const [there] = onDisk(dir, () => readdirSync(dir));
+  if (there === undefined) return;
+  throw new UserError(`${option} ${dir}: holds ${there} already; choose an empty folder${otherwise}`);
+}
+
+/**
  * Writes files into a folder that is made for them.
  *
  * @param option what the user gave the folder by, such as `--web`
@@ -16,12 +30,7 @@ export function writeOutputFolder(
   option: string,
   replace: boolean,
 ): void {
-  makeFolder(dir);
-  const [there] = onDisk(dir, () => readdirSync(dir));
-  if (there !== undefined && !replace) {
-    throw new UserError(
-      `${option} ${dir}: holds ${there} already; choose an empty folder, or write into this one with --replace`,
-    );
-  }
+  if (replace) makeFolder(dir);
+  else openEmptyFolder(dir, option, ', or write into this one with --replace');
   for (const [name, content] of Object.entries(files)) replaceFile(join(dir, name), content);
 }

@@ -57,6 +57,42 @@ export function readSafetensors(
   bytes: Uint8Array,
   hash: (header: string, data: Uint8Array) => string,
 ): Safetensors {
+  const { start, header } = checkedHeader(bytes);
+  const { sha256 = '', ...metadata } = header.metadata;
+  const blank = header.text.replace(hashField(sha256), hashField(NO_HASH));
+  if (hash(blank, bytes.subarray(start)) !== sha256) {
+    throw new SafetensorsError('damaged (its checksum does not match)');
+  }
+  const arrays = header.entries.map(([name, { dtype, shape, data_offsets }]): [string, NamedArray] => {
+    const copy = new Uint8Array(bytes.subarray(start + data_offsets[0], start + data_offsets[1]));
+    return [name, { shape, data: DTYPES[dtype].view(copy.buffer) }];
+  });
+  return { arrays: Object.fromEntries(arrays), metadata };
+}
+
+/** Where an array's data stands in a file: the first byte, and what its numbers are. */
+export interface TensorPlace {
+  start: number;
+  dtype: Dtype;
+}
+
+/** The place of each array of a safetensors file, by name. @throws SafetensorsError as `readSafetensors` does, but that no checksum is tried. */
+export function tensorPlaces(bytes: Uint8Array): Record<string, TensorPlace> {
+  const { start, header } = checkedHeader(bytes);
+  return Object.fromEntries(
+    header.entries.map(([name, { dtype, data_offsets }]) => [
+      name,
+      { start: start + data_offsets[0], dtype },
+    ]),
+  );
+}
+
+/** An array of `count` numbers as they stand in a file. */
+export const arrayOf = (dtype: Dtype, count: number): Data =>
+  DTYPES[dtype].view(new ArrayBuffer(count * DTYPES[dtype].bytes));
+
+/** The header, and where the data start. @throws SafetensorsError where the bytes are not as long as it says. */
+function checkedHeader(bytes: Uint8Array): { start: number; header: Header } {
   if (bytes.length < 8) throw new SafetensorsError(`cut short (${bytes.length} of at least 8 bytes)`);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (length > LONGEST_HEADER) throw new SafetensorsError('damaged (its header has no sensible length)');
@@ -68,17 +104,7 @@ export function readSafetensors(
   const total = start + checkedLength(header.entries);
   if (bytes.length < total) throw new SafetensorsError(`cut short (${bytes.length} of ${total} bytes)`);
   if (bytes.length > total) throw new SafetensorsError(`damaged (${bytes.length - total} bytes too many)`);
-
-  const { sha256 = '', ...metadata } = header.metadata;
-  const blank = header.text.replace(hashField(sha256), hashField(NO_HASH));
-  if (hash(blank, bytes.subarray(start)) !== sha256) {
-    throw new SafetensorsError('damaged (its checksum does not match)');
-  }
-  const arrays = header.entries.map(([name, { dtype, shape, data_offsets }]): [string, NamedArray] => {
-    const copy = new Uint8Array(bytes.subarray(start + data_offsets[0], start + data_offsets[1]));
-    return [name, { shape, data: DTYPES[dtype].view(copy.buffer) }];
-  });
-  return { arrays: Object.fromEntries(arrays), metadata };
+  return { start, header };
 }
 
 interface Header {

@@ -39,6 +39,9 @@ export interface Agent extends Actor {
   /** Whether the policy that is trained is the averaged one too, and need not be evaluated twice. */
   readonly hasOnePolicy?: true;
 
+  /** Told the environment steps each member has taken before it acts in the next one; for exploration that goes by them. */
+  aboutToCollect?(step: number): void;
+
   /** Begins to learn in an environment, every member from an episode's start; the weights stay the agent's. */
   learner(environment: EnvironmentEntry): Learner;
 

@@ -32,9 +32,6 @@ export interface ReplayAgent<B = Batch> extends Agent {
    */
   update(batch: B, step: number, update: number): void | Promise<void>;
 
-  /** Told the environment steps each member has taken before it acts in the next one; for exploration that goes by them. */
-  aboutToCollect?(step: number): void;
-
   /** The parts of an update on such a batch, for `wm bench`. Absent in a method that is timed as a whole. */
   timedParts?(batch: B): TimedParts;
 }
