@@ -655,7 +655,7 @@ test('a resolved config is written with every key, in the order of the schema, l
   assert.deepEqual(
     [...text.matchAll(/^ *(\w+):(?= )/gm)].map((match) => match[1]),
     // Its text is of environment Maze alone.
-    names.filter((name) => name !== 'maze'),
+    names.filter((name) => name !== 'maze' && name !== 'data'),
   );
   assert.doesNotMatch(formatExperiment(load(method)), /stopWhen|pixels/, 'a key without a value is left out');
 });
@@ -679,7 +679,7 @@ test('every key of every method has words, a default and a description, and rule
     for (const { path, node } of leafKeys(root)) {
       assert.ok(node.description, `${path.join('.')} has no description`);
       assert.ok(
-        'default' in node || ['method', 'name', 'maze', 'stopWhen.reward'].includes(path.join('.')),
+        'default' in node || ['method', 'name', 'maze', 'data', 'stopWhen.reward'].includes(path.join('.')),
         `${path.join('.')} has no default`,
       );
     }
@@ -717,8 +717,10 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     const version = family === 'self-prediction' ? stem : stem.split('-')[0];
     const ofFamily = `${family}-${version}`;
     const ofSimple = stem === 'model-only' ? stem : 'simple';
+    const ofCloning = stem.startsWith('filtered') ? 'filtered-cloning' : 'behaviour-cloning';
     const ofFolder =
-      /^(ha-schmidhuber|deep-dyna)/.exec(file)?.[0] ?? (file.startsWith('simple') ? ofSimple : undefined);
+      /^(ha-schmidhuber|deep-dyna)/.exec(file)?.[0] ??
+      (file.startsWith('behaviour-cloning') ? ofCloning : file.startsWith('simple') ? ofSimple : undefined);
     const arm = ofGame ?? ofFolder ?? (family ? (searching[ofFamily] ?? ofFamily) : ofStem);
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
     assert.equal(

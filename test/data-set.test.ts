@@ -220,7 +220,7 @@ function aboutOf(lengths: readonly number[]): Omit<Manifest, 'dataSetVersion' | 
   };
   const actor = { name: 'random', policy: 'random', noise: 0, share: 1, run: null, ...counted } as const;
   return {
-    ...{ environment: 'Pendulum-v1', maze: null, distractors: 0, seed: 0, ...counted },
+    ...{ environment: 'Pendulum-v1', maze: null, distractors: 0, pixels: null, seed: 0, ...counted },
     ...{ actors: [actor], made: { ...made, engine: null } },
   };
 }
@@ -331,11 +331,12 @@ describe('a data set that is none', () => {
 
   test('for one of another environment', () => {
     const data = new DataSet(cartpole);
-    const own = { environment: 'CartPole-v1', maze: null, distractors: 0 } as const;
+    const own = { environment: 'CartPole-v1', maze: null, distractors: 0, pixels: null } as const;
     data.requireEnvironment(own);
     for (const [wanted, words] of [
       [{ ...own, environment: 'Acrobot-v1' as const }, 'Acrobot-v1'],
       [{ ...own, distractors: 3 }, 'CartPole-v1 with 3 distractors'],
+      [{ ...own, pixels: { size: 16, frames: 2 } }, 'CartPole-v1 with 2 pictures of 16 × 16 pixels'],
     ] as const) {
       assert.throws(() => data.requireEnvironment(wanted), {
         name: 'UserError',

@@ -15,6 +15,7 @@ import { loadSweep } from '../src/config/sweep.ts';
 import { UserError } from '../src/errors.ts';
 import { methods } from '../src/methods/index.ts';
 import { type JsonSchema, violationsOf } from './support/json-schema.ts';
+import { leastConfig } from './support/least-config.ts';
 import { runInTurn } from './support/program.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -58,7 +59,7 @@ test('wm schema prints what the build has written, and so does --help-config --j
 test('what wm writes out is valid, and each key of it dotted and swept too', () => {
   for (const method of methodNames) {
     for (const name of [method, ...Object.keys(methods[method].arms)]) {
-      const text = `method: ${name}\nstopWhen: {reward: 3}\n`;
+      const text = `${leastConfig(method).replace(method, name)}stopWhen: {reward: 3}\n`;
       const whole = formatExperiment(loadExperiment({ file: 'c.yaml', text }));
       assert.deepEqual(messages('config', whole), [], name);
     }

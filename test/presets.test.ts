@@ -12,7 +12,9 @@ import type { PresetShelf } from '../src/config/presets.ts';
 import { experimentOf, methodNames } from '../src/config/schema.ts';
 import { loadSweep } from '../src/config/sweep.ts';
 import { UserError } from '../src/errors.ts';
+import type { MethodName } from '../src/methods/index.ts';
 import { extensionOf } from '../src/runs/extension.ts';
+import { leastConfig } from './support/least-config.ts';
 import { runInTurn } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -253,10 +255,10 @@ test('the shipped presets are what they say', () => {
   }
 });
 
-const loadTrial = (method: string) =>
+const loadTrial = (method: MethodName) =>
   loadExperiment({
     ...configInput({ config: 'quick', set: [] }),
-    text: `method: ${method}\npreset: [trial]\n`,
+    text: `${leastConfig(method)}preset: [trial]\n`,
   });
 
 test('a preset beside the config comes first; a run goes on as it began, whatever becomes of its presets', async () => {

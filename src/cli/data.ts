@@ -1,4 +1,4 @@
-import { DataSet } from '../runs/data-set.ts';
+import { DataSet, environmentWords } from '../runs/data-set.ts';
 import type { Manifest, RecordedActor } from '../runs/data-set-manifest.ts';
 import { grouped, sizeWords } from '../words.ts';
 import { alignColumns } from './align.ts';
@@ -12,10 +12,10 @@ export function dataCommand(dir: string, { json }: { json?: boolean }): number {
 
 /** A data set as a line and a table of who acted. */
 export function describeDataSet(dir: string, manifest: Manifest): string {
-  const { environment, maze, distractors, seed, episodes, steps, shards, actors, returns } = manifest;
+  const { seed, episodes, steps, shards, actors, returns } = manifest;
   const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0);
-  const settings = [maze && ' with a maze of its own', distractors > 0 && ` with ${distractors} distractors`];
-  const line = `${dir}: ${environment}${settings.filter(Boolean).join('')}, ${grouped(steps)} steps of ${grouped(episodes)} episodes, seed ${seed}, ${sizeWords(bytes)} in ${shards.length} ${shards.length === 1 ? 'file' : 'files'}\n`;
+  const files = `${shards.length} ${shards.length === 1 ? 'file' : 'files'}`;
+  const line = `${dir}: ${environmentWords(manifest)}, ${grouped(steps)} steps of ${grouped(episodes)} episodes, seed ${seed}, ${sizeWords(bytes)} in ${files}\n`;
   const row = (name: string, of: Pick<RecordedActor, 'episodes' | 'steps' | 'returns'>) => [
     name,
     ((100 * of.steps) / steps).toFixed(1),

@@ -123,6 +123,7 @@ export function validate(source: ConfigSource): Experiment {
   const experiment = resolveName(parsed.data);
   requireEnvironment(source, experiment);
   requireVector(source, experiment);
+  requireData(source, experiment);
   requireRules(source, methods[method].rules, experiment);
   return experiment;
 }
@@ -162,6 +163,32 @@ function requireEnvironment(source: ConfigSource, experiment: Experiment): void 
     refuse(
       path,
       `${environment} changes with its steps, and ${method} takes those in ${experiment.environments} at once; set environments: 1`,
+    );
+  }
+}
+
+/** @throws UserError where a data set is given to a method that plays for itself, or none to one that learns from nothing else. */
+function requireData(source: ConfigSource, { method, data, environment, maze }: Experiment): void {
+  const { learnsOffline } = methods[method];
+  const refuse = (path: string[], says: string) => fail(source, [{ kind: 'rule', path, says }]);
+  if (data !== undefined && !learnsOffline) {
+    const offline = methodNames.filter((name) => methods[name].learnsOffline);
+    refuse(
+      ['data'],
+      `data: method ${method} learns from what it plays itself and takes no data set; leave data out, or choose method ${alternatives(offline)}`,
+    );
+  }
+  if (!learnsOffline) return;
+  if (data === undefined) {
+    refuse(
+      ['method'],
+      `method ${method} learns from a data set alone; name its folder in the key data, such as data: data/cartpole (wm collect makes one)`,
+    );
+  }
+  if (environmentEntry(environment, { maze }).standing) {
+    refuse(
+      source.has(['environment']) ? ['environment'] : ['method'],
+      `method ${method} learns from a data set, and ${environment} changes with the steps taken in it; choose another environment or method`,
     );
   }
 }

@@ -90,8 +90,19 @@ const commonKeys = {
     })
     .optional()
     .describe('the environment is seen as grey pictures of its drawing; unset: as numbers'),
+  data: z
+    .string()
+    .regex(/^.{1,4096}$/)
+    .meta({ title: 'the folder of a data set' })
+    .optional()
+    .describe(
+      'episodes to learn from, as wm collect writes them, for a method that acts in no environment while it learns (behaviour-cloning); its folder as seen from where wm is run',
+    ),
   seeds: seeds.default([0]).describe('seeds to train, each an independent run'),
-  steps: positiveInteger.max(1e9).default(50_000).describe('environment steps per seed'),
+  steps: positiveInteger
+    .max(1e9)
+    .default(50_000)
+    .describe('environment steps per seed; of a method that learns from a data set, updates'),
   engine: z
     .enum(['auto', ...engineNames])
     .default('auto')
@@ -101,7 +112,7 @@ const commonKeys = {
     .strictObject({
       every: positiveInteger
         .default(2000)
-        .describe('environment steps between evaluations; the end has one too'),
+        .describe('steps, as `steps` counts them, between evaluations; the end has one too'),
       episodes: positiveInteger.max(100_000).default(100).describe('episodes per evaluation'),
     })
     .prefault({})

@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Experiment } from '../config/schema.ts';
 import type { EngineName } from '../engine/names.ts';
 import { type EnvironmentEntry, environmentNames } from '../envs/index.ts';
 import type { Space } from '../envs/spaces.ts';
@@ -24,6 +23,7 @@ import {
 import { alternatives } from '../words.ts';
 import { loadRun } from './load-run.ts';
 import type { MixPart } from './mix.ts';
+import { dataSetEnvironment } from './recorded-data.ts';
 
 export interface CollectOptions {
   /** The folder to make: one that is not there, or empty. */
@@ -155,19 +155,8 @@ function withoutSettings(name: string): DataSetEnvironment {
   const environment = environmentNames.find((each) => each === name);
   if (environment === undefined)
     throw new UserError(`--environment ${name}: expected ${alternatives(environmentNames)}`);
-  return { environment, maze: null, distractors: 0 };
+  return { environment, maze: null, distractors: 0, pixels: null };
 }
-
-/** The environment that a config says. */
-export const dataSetEnvironment = ({
-  environment,
-  maze,
-  distractors,
-}: Pick<Experiment, 'environment' | 'maze' | 'distractors'>): DataSetEnvironment => ({
-  environment,
-  maze: maze ?? null,
-  distractors,
-});
 
 function environmentOfAll(
   { environment, runs }: CollectOptions,

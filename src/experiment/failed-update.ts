@@ -4,6 +4,7 @@ import type { InspectedUpdate } from '../training/agent.ts';
 import type { MemberState } from '../training/state.ts';
 import { train } from '../training/train.ts';
 import { createAgent } from './create-agent.ts';
+import { openDataOf } from './recorded-data.ts';
 
 /** A failed update, made again. */
 export interface ReplayedUpdate {
@@ -38,7 +39,8 @@ export async function replayUpdate(
   };
   inspect();
   try {
-    for await (const event of train(agent, experiment, [seed], state ? [state] : undefined)) {
+    const data = openDataOf(experiment);
+    for await (const event of train(agent, experiment, [seed], state ? [state] : undefined, data)) {
       if (await stopRequested()) return undefined;
       if (event.kind === 'failure') {
         // On another engine something else may fail before.

@@ -2,7 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import type { Experiment } from '../config/schema.ts';
 import { chooseEngine } from '../engine/engine.ts';
 import { UserError } from '../errors.ts';
+import { DataSet } from '../runs/data-set.ts';
 import type { WorkerMessage } from './messages.ts';
+import { dataSetEnvironment } from './recorded-data.ts';
 import { type HostInfo, type RunOutcome, Sitting, type UsedEngine } from './sitting.ts';
 import { supervise } from './supervisor.ts';
 
@@ -46,6 +48,7 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
   for (const { engine } of experiments) {
     if (!engines.has(engine)) engines.set(engine, await chooseEngine(engine));
   }
+  const fingerprints = fingerprintsOf(experiments);
   const parent = options.openParent?.();
   const runs: Sitting[] = [];
   try {
@@ -56,7 +59,8 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
         throw new UserError('stopped before anything was trained; the same command goes on from here', 130);
       }
       const used = engines.get(experiment.engine)!;
-      runs.push(new Sitting(runsDir, experiment, used, host, clock, parent !== undefined));
+      const data = experiment.data === undefined ? undefined : fingerprints.get(experiment.data);
+      runs.push(new Sitting(runsDir, experiment, used, host, clock, parent !== undefined, data));
     }
     options.begin(runs);
     const byDir = new Map(runs.map((run) => [run.outcome.dir, run]));
@@ -89,6 +93,19 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
     for (const run of runs) run.close();
     parent?.close();
   }
+}
+
+/** What tells each data set that some experiments learn from, by its folder. @throws UserError where one cannot be learnt from. */
+function fingerprintsOf(experiments: readonly Experiment[]): Map<string, Uint8Array> {
+  const opened = new Map<string, DataSet>();
+  for (const experiment of experiments) {
+    const { data: dir } = experiment;
+    if (dir === undefined) continue;
+    const data = opened.get(dir) ?? new DataSet(dir);
+    data.requireEnvironment(dataSetEnvironment(experiment));
+    opened.set(dir, data);
+  }
+  return new Map([...opened].map(([dir, { fingerprint }]) => [dir, fingerprint]));
 }
 
 /**

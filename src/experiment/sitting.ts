@@ -13,6 +13,7 @@ import { isFinished, type Origin, sittingsOf } from '../runs/records.ts';
 import { RunFolder } from '../runs/run-folder.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { summarise } from '../runs/summary.ts';
+import { fingerprintOf } from '../training/offline-learner.ts';
 import type { Job, WorkerMessage } from './messages.ts';
 
 /** Facts about this machine, this wm and this command that go into run.json. */
@@ -64,6 +65,7 @@ export class Sitting {
    *
    * @param late whether a folder that is not there is made when the first seed begins: to be asked for where a lock
    *   above keeps others out until then
+   * @param data what tells the data set that it learns from; undefined for one that plays for itself
    * @throws UserError when the folder is not this experiment's, in use, damaged, or cannot be written.
    */
   constructor(
@@ -73,6 +75,7 @@ export class Sitting {
     host: HostInfo,
     clock: () => number,
     late = false,
+    data?: Uint8Array,
   ) {
     const dir = path.join(runsDir, experiment.name);
     this.experiment = experiment;
@@ -85,7 +88,7 @@ export class Sitting {
       this.#extension = folder?.resumed
         ? extensionOf(dir, 'run', storedExperiment(folder), experiment)
         : null;
-      const { steps, fallbacks } = pendingSteps(dir, experiment);
+      const { steps, fallbacks } = pendingSteps(dir, experiment, data);
       this.#steps = steps;
       this.#fallbacks = fallbacks;
     } catch (error) {
@@ -308,11 +311,13 @@ function storedExperiment({ dir, configText }: RunFolder): Experiment {
  * The environment step at which each unfinished seed stands, and why it is not its newest checkpoint's, where that is so.
  * Reads every checkpoint, so that a damaged one is found now.
  *
- * @throws UserError when a seed that ended earlier than the run now does has no checkpoint to go on from.
+ * @throws UserError when a seed that ended earlier than the run now does has no checkpoint to go on from, or one learnt
+ *   from another data set.
  */
 function pendingSteps(
   dir: string,
   experiment: Experiment,
+  data: Uint8Array | undefined,
 ): { steps: Map<number, number>; fallbacks: Map<number, string> } {
   const steps = new Map<number, number>();
   const fallbacks = new Map<number, string>();
@@ -324,6 +329,12 @@ function pendingSteps(
     if (done && !checkpoint) {
       throw new UserError(
         `${seedFolder.dir} ended after ${done.steps} steps and holds no checkpoint to go on from (published runs come without); choose another --name or --runs`,
+      );
+    }
+    const learntFrom = checkpoint && fingerprintOf(checkpoint.state);
+    if (data && learntFrom && !data.every((byte, i) => byte === learntFrom[i])) {
+      throw new UserError(
+        `${seedFolder.dir} learnt from another data set than ${experiment.data} holds now; restore that one, or choose another --name or --runs`,
       );
     }
     steps.set(seed, checkpoint?.state.step ?? 0);

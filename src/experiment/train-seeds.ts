@@ -8,6 +8,7 @@ import { createAgent } from './create-agent.ts';
 import { findFailure } from './failed-update.ts';
 import { defaultDreams, type FilmPlan, makeFilm } from './make-film.ts';
 import type { Job, WorkerMessage } from './messages.ts';
+import { openDataOf } from './recorded-data.ts';
 import { SeedRecord } from './seed-record.ts';
 
 /** What surrounds the training of some seeds: a worker process, or a test. */
@@ -45,6 +46,7 @@ export async function trainSeeds(
   const { emit, stopRequested, beforeWrite, clock } = surroundings;
   const { device } = await startEngine(engine);
   const agent = await createAgent(experiment, seeds);
+  const data = openDataOf(experiment);
   const begin = clock();
   beforeWrite();
   const members = seeds.map((seed) => new SeedRecord(runDir, seed, experiment, agent, () => clock() - begin));
@@ -90,7 +92,8 @@ export async function trainSeeds(
   // Those that were killed between their last checkpoint and their mark.
   finish(enough());
   if (running.size === 0) return;
-  for await (const event of train(agent, experiment, seeds, states.length > 0 ? states : undefined)) {
+  const from = states.length > 0 ? states : undefined;
+  for await (const event of train(agent, experiment, seeds, from, data)) {
     if (event.kind === 'step' || event.kind === 'alive') {
       await lookUp(event.step);
       ended = { steps: event.step, updates: event.update };

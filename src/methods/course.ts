@@ -2,7 +2,7 @@ import type { ReplaySettings } from '../training/replay-learner.ts';
 import { grouped } from '../words.ts';
 import type { RunLength } from './rules.ts';
 
-/** What becomes of the environment steps of a run, per seed. */
+/** What becomes of the steps of a run, per seed. */
 export interface Course {
   /** Gradient updates. */
   updates: number;
@@ -21,6 +21,9 @@ export function replayCourse({
   const rounds = Math.floor((steps - randomSteps) / updateEvery);
   return { updates: pretraining + rounds * updates, leftOver: 0 };
 }
+
+/** The course of a method that learns from a data set: each step is an update. */
+export const offlineCourse = ({ steps }: RunLength): Course => ({ updates: steps, leftOver: 0 });
 
 /** What of a run's course is easily taken for something else, a sentence each. */
 export function courseRemarks(

@@ -3,7 +3,8 @@ import type { MayDream } from '../models/dreams.ts';
 import type { MayPlan } from '../planning/planning-actor.ts';
 import type { Agent, Member, Method } from '../training/agent.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
-import { type Course, replayCourse } from './course.ts';
+import { cloningArm, cloningSettings } from './behaviour-cloning/settings.ts';
+import { type Course, offlineCourse, replayCourse } from './course.ts';
 import { deepDynaArm, deepDynaRules, deepDynaSettings } from './deep-dyna/settings.ts';
 import { dqnSettings } from './dqn/settings.ts';
 import { dreamerArm, dreamerRules, dreamerSettings } from './dreamer/settings.ts';
@@ -163,6 +164,16 @@ export const methods = {
     keysOverSteps: () => [],
     load: async () => (await import('./dqn/agent.ts')).dqn,
   }),
+  'behaviour-cloning': defineMethod(cloningSettings, {
+    title: 'Behaviour cloning: a policy that imitates a data set, all of it or its best episodes',
+    arm: cloningArm,
+    takes: anyObservationAndAction,
+    learnsOffline: true,
+    rules: [],
+    course: offlineCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./behaviour-cloning/agent.ts')).behaviourCloning,
+  }),
 };
 
 export type MethodName = keyof typeof methods;
@@ -181,6 +192,8 @@ interface Definition<Settings> {
   takes: Takes;
   /** Where it acts unless a config says otherwise; default: CartPole-v1. */
   environment?: string;
+  /** Whether it learns from a data set, and from nothing else. Default: false. */
+  learnsOffline?: boolean;
   /** Whether no engine computes anything of it: its seeds then ride together in a worker on any. Default: false. */
   withoutEngine?: boolean;
   /** What must hold between its keys. */
@@ -206,6 +219,7 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
     settings,
     takes: definition.takes,
     environment: definition.environment ?? 'CartPole-v1',
+    learnsOffline: definition.learnsOffline ?? false,
     withoutEngine: definition.withoutEngine ?? false,
     arm: (config: object) => definition.arm(read(config)),
     arms: definition.arms ?? {},

@@ -2,9 +2,9 @@
 export interface RunLength {
   /** Where it acts; there in every config. */
   environment?: string;
-  /** Environment steps per seed. */
+  /** Environment steps per seed; of a method that learns from a data set, updates. */
   steps: number;
-  /** Environment steps between evaluations. */
+  /** Likewise, between evaluations. */
   evaluation: { every: number };
 }
 

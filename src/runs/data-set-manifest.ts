@@ -54,6 +54,8 @@ const manifestSchema = z.strictObject({
   environment: z.enum(environmentNames),
   maze: z.string().nullable(),
   distractors: count,
+  /** Null where observations are numbers. */
+  pixels: z.strictObject({ size: z.int().min(1), frames: z.int().min(1) }).nullable(),
   /** Of the random streams that episodes were played with. */
   seed: count,
   episodes: count,
@@ -85,7 +87,7 @@ const manifestSchema = z.strictObject({
 export type Manifest = z.infer<typeof manifestSchema>;
 export type RecordedActor = Manifest['actors'][number];
 /** The environment of some episodes, with its settings. */
-export type DataSetEnvironment = Pick<Manifest, 'environment' | 'maze' | 'distractors'>;
+export type DataSetEnvironment = Pick<Manifest, 'environment' | 'maze' | 'distractors' | 'pixels'>;
 
 export const formatManifest = (manifest: Manifest): string =>
   `${JSON.stringify(manifestSchema.parse(manifest), null, 2)}\n`;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
 import { actionSize } from '../envs/spaces.ts';
 import { UserError } from '../errors.ts';
@@ -9,6 +10,7 @@ import { emptyObservations } from '../training/observations.ts';
 import type { RecordedEpisodes } from '../training/recorded-episodes.ts';
 import type { Batch } from '../training/replay.ts';
 import type { NamedArray } from '../training/state.ts';
+import { enumeration } from '../words.ts';
 import { readBytes, readParts } from './atomic.ts';
 import { type DataSetEnvironment, MANIFEST, type Manifest, readManifest } from './data-set-manifest.ts';
 import { decodeSafetensors } from './safetensors.ts';
@@ -95,9 +97,8 @@ export class DataSet implements RecordedEpisodes {
         `${join(dir, MANIFEST)}: says ${episodes} episodes of ${steps} steps, and its shards hold ${places.length} of ${found}; ${REMEDY}`,
       );
     }
-    this.fingerprint = createHash('sha256')
-      .update(records.map(({ sha256 }) => sha256).join())
-      .digest();
+    const checksums = records.map(({ sha256 }) => sha256).join();
+    this.fingerprint = new Uint8Array(createHash('sha256').update(checksums).digest());
   }
 
   read(episode: number, start: number, batch: Batch, window: number): void {
@@ -143,23 +144,33 @@ export class DataSet implements RecordedEpisodes {
 
   /** @throws UserError unless the episodes are of that environment. */
   requireEnvironment(wanted: DataSetEnvironment): void {
-    const words = ({ environment, maze, distractors }: DataSetEnvironment) =>
-      [environment, maze && 'a maze of its own', distractors > 0 && `${distractors} distractors`]
-        .filter(Boolean)
-        .join(' with ');
-    const { environment, maze, distractors } = this.manifest;
-    if (environment === wanted.environment && maze === wanted.maze && distractors === wanted.distractors) {
-      return;
-    }
+    const { environment, maze, distractors, pixels } = this.manifest;
+    const own = { environment, maze, distractors, pixels };
+    if (isDeepStrictEqual(own, wanted)) return;
     throw new UserError(
-      `${join(this.dir, MANIFEST)}: the episodes are of ${words(this.manifest)}, and the config's environment is ${words(wanted)}; choose a data set of that environment, or the environment of this one`,
+      `${join(this.dir, MANIFEST)}: the episodes are of ${environmentWords(own)}, and the config's environment is ${environmentWords(wanted)}; choose a data set of that environment, or the environment of this one`,
     );
   }
 }
 
 /** The environment that some episodes are of. @throws UserError where it is none. */
-export const environmentOf = ({ environment, maze, distractors }: DataSetEnvironment): EnvironmentEntry =>
-  environmentEntry(environment, { maze: maze ?? undefined, distractors });
+export const environmentOf = ({
+  environment,
+  maze,
+  distractors,
+  pixels,
+}: DataSetEnvironment): EnvironmentEntry =>
+  environmentEntry(environment, { maze: maze ?? undefined, distractors, pixels: pixels ?? undefined });
+
+/** `CartPole-v1 with 3 distractors` */
+export function environmentWords({ environment, maze, distractors, pixels }: DataSetEnvironment): string {
+  const settings = [
+    maze !== null && 'a maze of its own',
+    distractors > 0 && `${distractors} distractors`,
+    pixels && `${pixels.frames} pictures of ${pixels.size} × ${pixels.size} pixels`,
+  ].filter(Boolean);
+  return settings.length > 0 ? `${environment} with ${enumeration(settings)}` : environment;
+}
 
 /** @throws UserError naming the file, where it is not what the manifest says. */
 function readShard(

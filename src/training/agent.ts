@@ -3,6 +3,7 @@ import type { Actor } from './acting.ts';
 import type { AgentSpaces } from './agent-spaces.ts';
 import type { EpisodeLog } from './episode-log.ts';
 import type { Row } from './events.ts';
+import type { RecordedEpisodes } from './recorded-episodes.ts';
 import type { Sequences } from './replay.ts';
 import type { NamedArray } from './state.ts';
 import type { UpdateFlops } from './update-parts.ts';
@@ -42,8 +43,12 @@ export interface Agent extends Actor {
   /** Told the environment steps each member has taken before it acts in the next one; for exploration that goes by them. */
   aboutToCollect?(step: number): void;
 
-  /** Begins to learn in an environment, every member from an episode's start; the weights stay the agent's. */
-  learner(environment: EnvironmentEntry): Learner;
+  /**
+   * Begins to learn in an environment, every member from an episode's start; the weights stay the agent's.
+   *
+   * @param data what a method learns from that does not act while it learns; absent for all others
+   */
+  learner(environment: EnvironmentEntry, data?: RecordedEpisodes): Learner;
 
   /** The loss terms of every update since the last call, oldest first: rows[update][member]. */
   drainLosses(): Promise<Row[][]>;
@@ -73,10 +78,10 @@ export interface Agent extends Actor {
 
 /**
  * How a method gathers experience and learns from it, all members side by side: what it acts in, what it remembers, and
- * when it updates its agent.
+ * when it updates its agent. One that learns from recorded episodes acts in nothing: the steps of its run are its rounds.
  */
 export interface Learner {
-  /** Environments that each member acts in: the environment steps that a round takes. */
+  /** Environments that each member acts in: the environment steps that a round takes. 0: none, and a round is one step. */
   readonly environments: number;
   /** The episodes of training, in a method that logs them. */
   readonly episodes?: EpisodeLog;
@@ -84,7 +89,7 @@ export interface Learner {
   /**
    * One step in every environment, then the gradient updates that are due.
    *
-   * @param step environment steps each member has taken, those of this round included
+   * @param step steps each member has taken, those of this round included
    * @param update gradient updates made before this round
    * @returns gradient updates made in this round, as many for every member; mostly none
    */

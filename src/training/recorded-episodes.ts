@@ -14,6 +14,27 @@ export interface WholeEpisode {
   truncated: boolean;
 }
 
+/**
+ * The episodes of greatest return, indices in ascending order: as many as it takes to hold a share of all steps. Of equal
+ * returns the earlier episode comes first.
+ *
+ * @param share above 0, 1: all
+ */
+export function bestEpisodes(
+  { lengths, returns }: Pick<RecordedEpisodes, 'lengths' | 'returns'>,
+  share: number,
+): Int32Array {
+  // A stable sort: equal ones stay in their order.
+  const ranked = [...lengths.keys()].sort((a, b) => returns[b]! - returns[a]!);
+  const steps = share * lengths.reduce((sum, length) => sum + length, 0);
+  let held = 0;
+  const count = ranked.findIndex((episode) => {
+    held += lengths[episode]!;
+    return held >= steps;
+  });
+  return Int32Array.from(count < 0 ? ranked : ranked.slice(0, count + 1)).sort();
+}
+
 /** Episodes that somebody played before, read as they are needed: more of them than memory holds. */
 export interface RecordedEpisodes {
   /** What tells them from all others: 32 bytes, a SHA-256. */

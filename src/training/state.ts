@@ -9,7 +9,7 @@ export interface NamedArray {
  * resuming is handing it back to `train`. Arrays carry no member axis.
  */
 export interface MemberState {
-  /** Environment steps taken. */
+  /** Environment steps taken, or rounds made where the method acts in no environment. */
   step: number;
   /** Gradient updates made. */
   update: number;

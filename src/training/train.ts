@@ -5,6 +5,7 @@ import { evaluate, evaluationStreams, returnStatistics } from './evaluate.ts';
 import type { Row, TrainingEvent } from './events.ts';
 import { heldOutSet } from './held-out.ts';
 import { LossLog } from './loss-log.ts';
+import type { RecordedEpisodes } from './recorded-episodes.ts';
 import type { Sequences } from './replay.ts';
 import { roundRow } from './round-row.ts';
 import { requireFitting, whereValid } from './saved-state.ts';
@@ -12,7 +13,7 @@ import type { MemberState } from './state.ts';
 
 /**
  * The settings that every method has; `steps` and `evaluation.every` are environment steps of one member and multiples
- * of those that the method's learner takes in a round, `logEvery` is updates.
+ * of those that the method's learner takes in a round, or rounds where it acts in no environment; `logEvery` is updates.
  */
 export interface TrainingPlan {
   environment: string;
@@ -55,16 +56,19 @@ export const metricColumns = (agent: Agent): string[] => [
  *
  * @param seeds one per member, in the agent's order
  * @param states one per member, or none for a fresh start
+ * @param data recorded episodes, for a method that learns from such alone
  */
 export async function* train(
   agent: Agent,
   plan: TrainingPlan,
   seeds: readonly number[],
   states?: readonly MemberState[],
+  data?: RecordedEpisodes,
 ): AsyncGenerator<TrainingEvent, void, void> {
   const entry = environmentEntry(plan.environment, plan);
-  const learner = agent.learner(entry);
+  const learner = agent.learner(entry, data);
   const { phases } = learner;
+  const stride = Math.max(1, learner.environments);
   const heldOut = heldOutSet(entry);
   const losses = new LossLog(agent, seeds.length);
   const failed = new Set<number>();
@@ -103,7 +107,7 @@ export async function* train(
 
   for (;;) {
     if (owing.size > 0) {
-      const now = standingAt(entry, step / learner.environments);
+      const now = standingAt(entry, step / stride);
       const measuring = measure(agent, now, plan.evaluation.episodes, heldOut, seeds, step);
       let measured = await measuring.next();
       for (; !measured.done; measured = await measuring.next()) yield { kind: 'alive', step, update, save };
@@ -119,7 +123,7 @@ export async function* train(
     let updates = 1;
     if (isStill) await phases!.learn(step, update);
     else {
-      step += learner.environments;
+      step += stride;
       updates = await learner.round(step, update);
     }
     update += updates;
@@ -144,7 +148,7 @@ export async function* train(
     }
     if (evaluationDue) owing = new Set([...seeds.keys()].filter((member) => !failed.has(member)));
     else if (updates > 0) yield { kind: 'step', step, update, save };
-    else if ((step / learner.environments) % ALIVE_EVERY === 0) yield { kind: 'alive', step, update, save };
+    else if ((step / stride) % ALIVE_EVERY === 0) yield { kind: 'alive', step, update, save };
   }
 }
 

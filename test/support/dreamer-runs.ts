@@ -6,6 +6,7 @@ import { type DreamerSettings, dreamerSettings } from '../../src/methods/dreamer
 import type { MayDream } from '../../src/models/dreams.ts';
 import type { Agent, AgentState, Member } from '../../src/training/agent.ts';
 import { type AgentSpaces, agentSpaces } from '../../src/training/agent-spaces.ts';
+import type { RecordedEpisodes } from '../../src/training/recorded-episodes.ts';
 import { assertClose } from './tensors.ts';
 
 /** A Dreamer too small to learn, but with every part: keys for a config. */
@@ -42,17 +43,18 @@ export const dreamerIn = (
   settings: readonly DreamerSettings[],
 ) => agentIn<DreamerSettings, Agent & MayDream>(dreamer.create, environment, seeds, settings);
 
-/** An agent and what collects for it. */
+/** An agent and what collects for it, or what it learns from. */
 export function agentIn<Settings, Made extends Agent>(
   create: (members: readonly Member<Settings>[], spaces: AgentSpaces) => Made,
   environment: string,
   seeds: readonly number[],
   settings: readonly Settings[],
+  data?: RecordedEpisodes,
 ) {
   const entry = environmentEntry(environment);
   const members = seeds.map((seed, i) => ({ seed, settings: settings[i] ?? settings[0]! }));
   const agent = create(members, agentSpaces(entry));
-  const learner = agent.learner(entry) as ReturnType<Made['learner']>;
+  const learner = agent.learner(entry, data) as ReturnType<Made['learner']>;
   let update = 0;
   return {
     agent,
