@@ -1,6 +1,6 @@
 """
-The updates of jax_world_model.py (dream critic and baseline), jax_dreamer.py and jax_tdmpc.py, and the latter's planned
-actions, jitted and vmapped over members.
+The updates of jax_world_model.py (dream critic and baseline), jax_dreamer.py, jax_tdmpc.py and jax_muzero.py, and the
+actions that the last two plan and search for, jitted and vmapped over members.
 
   python bench/jax_peer.py                              answers `wm bench --peers` on stdin and stdout
   python bench/jax_peer.py train configs/dream.yaml     the whole run, all cores; one JSON line per evaluation
@@ -19,6 +19,7 @@ import numpy as np
 
 import dreamer_reference
 import jax_dreamer
+import jax_muzero
 import jax_tdmpc
 import peer
 from jax_world_model import (
@@ -208,7 +209,7 @@ def train(s):
 
 def prepare(setup):
     """For `peer.serve`: updates of all members in one call."""
-    known = {'vae-lstm': prepare_vae_lstm, 'dreamer': prepare_dreamer, 'tdmpc': prepare_tdmpc}
+    known = {'vae-lstm': prepare_vae_lstm, 'dreamer': prepare_dreamer, 'tdmpc': prepare_tdmpc, 'muzero': prepare_muzero}
     return known[setup['experiment']['method']](setup)
 
 
@@ -280,6 +281,53 @@ def prepare_tdmpc(setup):
     return {'update': run, 'collect': collect}
 
 
+def prepare_muzero(setup):
+    """
+    From a replay of made-up steps. `collect` and `act` are the searched actions alone, without the environment's step: of
+    one environment of every member, and of as many as are asked for.
+    """
+    s, spaces, members = setup['experiment'], setup['spaces'], setup['members']
+    jax_muzero.require_known(s, spaces)
+
+    def fill(key):
+        learner_key, replay_key = jax.random.split(key)
+        replay = jax_muzero.new_replay(replay_key, s['randomSteps'], spaces)
+        return jax_muzero.new_learner(learner_key, s, spaces), replay
+
+    def updated(learner, replay, key):
+        key, now = jax.random.split(key)
+        learner, terms = jax_muzero.update(learner, replay, s['randomSteps'], now, s, spaces)
+        return learner, key, terms
+
+    def chosen(networks, observation, key):
+        key, now = jax.random.split(key)
+        return jax_muzero.searched(networks, observation, now, s, spaces)[:3], key
+
+    update_all = jax.jit(jax.vmap(updated), donate_argnums=0)
+    choose_all = jax.jit(jax.vmap(chosen))
+    keys = jax.random.split(jax.random.PRNGKey(0), members)
+    learner, replay = jax.jit(jax.vmap(fill))(keys)
+
+    def run(repeats):
+        nonlocal learner, keys
+        for _ in range(repeats):
+            learner, keys, terms = update_all(learner, replay, keys)
+        jax.block_until_ready((learner, terms))
+
+    def acting(environments):
+        observation = jnp.zeros((members, environments, spaces['observation']))
+
+        def act(repeats):
+            nonlocal keys
+            for _ in range(repeats):
+                # Every action is waited for: an environment would do so.
+                _, keys = jax.block_until_ready(choose_all(learner['model'], observation, keys))
+
+        return act
+
+    return {'update': run, 'collect': acting(1), 'act': acting(setup.get('environments', 1))}
+
+
 def prepare_vae_lstm(setup):
     """From a replay of random steps."""
     s, members = setup['experiment'], setup['members']
@@ -331,7 +379,7 @@ def learn_reference(given, s):
 
 if __name__ == '__main__':
     if sys.argv[1:2] == ['check']:
-        sys.exit(peer.check(np, learn_reference) + dreamer_reference.check() + jax_tdmpc.check() > 0)
+        sys.exit(peer.check(np, learn_reference) + dreamer_reference.check() + jax_tdmpc.check() + jax_muzero.check() > 0)
     elif sys.argv[1:2] == ['train']:
         import yaml
 

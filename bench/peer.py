@@ -117,12 +117,15 @@ def arm(experiment):
     return 'dream-critic' if switches[0] else 'baseline'
 
 
+def schedule_at(schedule, step, minimum=min):
+    """The value after `step` environment steps of a number or of {from, to, over}."""
+    if isinstance(schedule, (int, float)):
+        return schedule
+    return schedule['from'] + (schedule['to'] - schedule['from']) * minimum(1.0, step / schedule['over'])
+
+
 def beta_at(experiment, step, minimum=min):
-    """The schedule's value after `step` environment steps."""
-    beta = experiment['beta']
-    if isinstance(beta, (int, float)):
-        return beta
-    return beta['from'] + (beta['to'] - beta['from']) * minimum(1.0, step / beta['over'])
+    return schedule_at(experiment['beta'], step, minimum)
 
 
 def average_rate_at(experiment, update, maximum=max):

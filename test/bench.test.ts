@@ -280,11 +280,11 @@ describe('in one process', () => {
 
   test('collecting and evaluating run, and leave no tensor behind', async () => {
     // Episodes of full length take long on cpu.
-    const workload = await createWorkload('wasm', setup);
+    const workload = await createWorkload('wasm', { ...setup, environments: 3 });
     // The first evaluation keeps the weights that act.
     await workload.run.evaluate!(1);
     const before = tf.memory().numTensors;
-    for (const measure of ['evaluate', 'collect', 'sgemm', ...updateParts] as const) {
+    for (const measure of ['evaluate', 'collect', 'act', 'sgemm', ...updateParts] as const) {
       await workload.run[measure]!(2);
       assert.equal(tf.memory().numTensors, before, measure);
     }

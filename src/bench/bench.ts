@@ -1,5 +1,3 @@
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { formatExperiment } from '../config/format.ts';
 import { loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
@@ -9,21 +7,17 @@ import { UserError } from '../errors.ts';
 import { type MethodName, methods } from '../methods/index.ts';
 import { type AgentSpaces, agentSpaces } from '../training/agent-spaces.ts';
 import { type UpdateFlops, updateParts } from '../training/update-parts.ts';
-import { Contestant } from './contestant.ts';
-import { type Measure, measures, type Setup, type Timed, type TimedExperiment } from './protocol.ts';
+import { type Entrant, engineProgram, enter, inTurns, type Program, peerProgram } from './entrant.ts';
+import { measures, type TimedExperiment } from './protocol.ts';
 import { type Row, rowsOf, type Series } from './report.ts';
 
 const SGEMM_SIZE = 512;
 /** An evaluation is thousands of calls, itself an average, and can take a minute: it is timed in every tenth round. */
 const EVALUATE_EVERY = 10;
 
-/** The process that times wm stands beside this file, compiled or not. */
-const probe = fileURLToPath(new URL(`./probe${extname(import.meta.url)}`, import.meta.url));
-const peerFile = (name: string) => fileURLToPath(new URL(`../../bench/${name}_peer.py`, import.meta.url));
-
 /** The peers, and the methods whose update each has. */
 const peers: Readonly<Record<string, readonly MethodName[]>> = {
-  jax: ['vae-lstm', 'dreamer', 'tdmpc'],
+  jax: ['vae-lstm', 'dreamer', 'tdmpc', 'muzero'],
   torch: ['vae-lstm'],
 };
 /** Multiplies matrices with numpy and nothing else: often the best sgemm at hand. */
@@ -78,14 +72,6 @@ async function flopsOf(experiment: TimedExperiment): Promise<UpdateFlops> {
   return updateFlops(experiment, spacesOf(experiment));
 }
 
-/** A program that can take part, and how its absence is told: null where it must not be absent. */
-interface Program {
-  by: string;
-  command: string;
-  args: readonly string[];
-  absent: (why: string) => string | null;
-}
-
 /** The peers that have an update of the method; of the others a sentence says that they have not. */
 function peersOf({ arms, peers: wanted, note }: BenchOptions): string[] {
   if (!wanted) return [];
@@ -98,44 +84,23 @@ function peersOf({ arms, peers: wanted, note }: BenchOptions): string[] {
   });
 }
 
-function programs(options: BenchOptions): Program[] {
+/** A program, and how its absence is told: null where it must not be absent. */
+interface Invited extends Program {
+  absent: (why: string) => string | null;
+}
+
+function programs(options: BenchOptions): Invited[] {
   const { engines, enginesChosen, python } = options;
   const own = engines.map((engine) => ({
-    by: engine,
-    command: process.execPath,
-    args: [...process.execArgv, probe, engine],
+    ...engineProgram(engine),
     absent: (why: string) => (enginesChosen ? null : `left out: ${why}`),
   }));
   const others = [...peersOf(options), YARDSTICK].map((by) => ({
-    by,
-    command: python,
-    args: [peerFile(by)],
+    ...peerProgram(by, python),
     absent: (why: string) =>
       `left out: ${why}; it needs a --python that has bench/requirements.txt installed`,
   }));
   return [...own, ...others];
-}
-
-interface Entrant extends Omit<Series, 'peakMegabytes'> {
-  contestant: Contestant;
-  samples: Map<Measure, Timed[]>;
-}
-
-async function enter(
-  { by, command, args }: Program,
-  arm: string,
-  threads: number,
-  setup: Setup,
-): Promise<Entrant> {
-  const contestant = new Contestant(by, command, args, threads);
-  try {
-    const prepared = await contestant.prepare(setup);
-    const samples = new Map<Measure, Timed[]>(prepared.measures.map((measure) => [measure, []]));
-    return { arm, by, prepared, samples, contestant };
-  } catch (error) {
-    contestant.kill();
-    throw error;
-  }
 }
 
 /**
@@ -150,7 +115,7 @@ export async function bench(options: BenchOptions): Promise<void> {
   for (const [arm, experiment] of arms) flops.set(arm, await flopsOf(experiment));
   const present = new Set(programs(options));
   for (const members of options.members) {
-    const entrants: Entrant[] = [];
+    const entrants: (Entrant & { arm: string })[] = [];
     try {
       note(`warming up with ${members} member${members === 1 ? '' : 's'}`);
       for (const [place, [arm, experiment]] of [...arms].entries()) {
@@ -161,7 +126,7 @@ export async function bench(options: BenchOptions): Promise<void> {
         for (const program of present) {
           if (program.by === YARDSTICK && place > 0) continue;
           try {
-            entrants.push(await enter(program, arm, threads, setup));
+            entrants.push({ arm, ...(await enter(program, threads, setup)) });
           } catch (error) {
             const left = error instanceof UserError ? program.absent(error.message) : null;
             if (left === null) throw error;
@@ -171,17 +136,9 @@ export async function bench(options: BenchOptions): Promise<void> {
         }
       }
       note(`timing ${rounds} rounds of ${entrants.length} processes in turn`);
-      for (let round = 0; round < rounds; round++) {
-        const order = [
-          ...entrants.slice(round % entrants.length),
-          ...entrants.slice(0, round % entrants.length),
-        ];
-        for (const measure of measures) {
-          if (measure === 'evaluate' && round % EVALUATE_EVERY > 0) continue;
-          for (const { samples, contestant } of order)
-            samples.get(measure)?.push(await contestant.time(measure));
-        }
-      }
+      await inTurns(entrants, rounds, (round) =>
+        measures.filter((measure) => measure !== 'evaluate' || round % EVALUATE_EVERY === 0),
+      );
       const series: Series[] = [];
       for (const { contestant, ...entrant } of entrants)
         series.push({ ...entrant, peakMegabytes: await contestant.finish() });

@@ -7,12 +7,13 @@ import { updateParts } from '../training/update-parts.ts';
 export type TimedExperiment = Extract<Experiment, ReplaySettings>;
 
 /**
- * What a contestant can be asked to time. `update` and its parts are one update of all members, `collect` one
+ * What `wm bench` asks a contestant to time. `update` and its parts are one update of all members, `collect` one
  * environment step of all members, `evaluate` one evaluation of all members whose episodes all last until the time
  * limit, `sgemm` one product of square float32 matrices.
  */
 export const measures = ['update', ...updateParts, 'collect', 'evaluate', 'sgemm'] as const;
-export type Measure = (typeof measures)[number];
+/** What a contestant can be asked besides is `act`: the actions of so many environments of every member, none stepped. */
+export type Measure = (typeof measures)[number] | 'act';
 
 /** What a contestant is to prepare for. */
 export interface Setup {
@@ -20,6 +21,8 @@ export interface Setup {
   /** Of its environment, which peers need not know. */
   spaces: AgentSpaces;
   members: number;
+  /** Of every member, that `act` is for; default: 1. */
+  environments?: number;
   /** Those to warm up. */
   measures: readonly Measure[];
   /** Rows of the matrices of `sgemm`. */

@@ -57,10 +57,14 @@ export interface Row {
   peak_megabytes: number;
 }
 
-const median = (values: readonly number[]): number => quantile(values, 0.5);
+export const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+/** Median over the rounds of one series' time over another's, each round's over its own, where both met the same noise. */
+export const medianRatio = (own: readonly Timed[], other: readonly Timed[], time: keyof Timed): number =>
+  median(own.map((sample, round) => sample[time] / other[round]![time]));
 
 /**
- * The rows of one number of members. Ratios are taken within each round, where both sides met the same noise.
+ * The rows of one number of members.
  *
  * @param flops each arm's operations per update of one member
  */
@@ -88,9 +92,7 @@ export function rowsOf(
     const over = (other: Series | undefined, time: keyof Timed) => {
       const own = samples.get('update');
       const reference = other && other !== one && other.samples.get('update');
-      return own && reference
-        ? median(own.map((sample, round) => sample[time] / reference[round]![time]))
-        : null;
+      return own && reference ? medianRatio(own, reference, time) : null;
     };
     const find = (wantedArm: string, wantedBy: string) =>
       series.find((other) => other.arm === wantedArm && other.by === wantedBy);

@@ -3,6 +3,8 @@ import { startEngine } from '../engine/engine.ts';
 import type { EngineName } from '../engine/names.ts';
 import { environmentEntry } from '../envs/index.ts';
 import { methods } from '../methods/index.ts';
+import { RandomStream } from '../random/stream.ts';
+import { ActingLoop } from '../training/acting.ts';
 import { complete } from '../training/evaluate.ts';
 import { heldOutSet } from '../training/held-out.ts';
 import type { ReplayAgent } from '../training/replay-learner.ts';
@@ -27,7 +29,7 @@ export interface Workload {
 /** Everything that can be timed of one arm on one engine, with a replay of random steps. */
 export async function createWorkload(
   engineName: EngineName,
-  { experiment, spaces, members, sgemmSize }: Setup,
+  { experiment, spaces, members, environments = 1, sgemmSize }: Setup,
 ): Promise<Workload> {
   const engine = await startEngine(engineName);
   const entry = environmentEntry(experiment.environment, experiment);
@@ -46,6 +48,9 @@ export async function createWorkload(
 
   const heldOut = heldOutSet(entry);
   const endless = fullLength(entry, EPISODE_STEPS);
+  const loop = new ActingLoop(agent, 'online', 'sampled', members, environments);
+  const observations = new Float32Array(members * environments * spaces.observation);
+  const streams = seeds.map((seed) => RandomStream.named(seed, 'acting'));
   const square = tf.randomNormal([sgemmSize, sgemmSize]);
 
   await update();
@@ -68,6 +73,9 @@ export async function createWorkload(
       ...Object.fromEntries(parts),
       collect: async (times) => {
         for (let i = 0; i < times; i++) await learner.collect();
+      },
+      act: async (times) => {
+        for (let i = 0; i < times; i++) await loop.act(observations, streams);
       },
       evaluate: async (times) => {
         for (let i = 0; i < times; i++)
