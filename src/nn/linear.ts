@@ -117,6 +117,24 @@ export function affine(
   return tf.reshape(y, [...x.shape.slice(0, -1), outputs]);
 }
 
+/**
+ * y = x W, a layer without a bias.
+ *
+ * @param x [members, …, inputs]
+ * @param weight [members, inputs, outputs]
+ * @returns [members, …, outputs]; differentiable by both
+ */
+export function product(x: tf.Tensor, weight: tf.Tensor): tf.Tensor {
+  const [members, inputs] = [x.shape[0]!, x.shape.at(-1)!];
+  const rows = tf.reshape(x, [members, x.size / (members * inputs), inputs]);
+  const y = withGradient([rows, weight], () => ({
+    value: tf.matMul(rows, weight),
+    keep: [rows, weight],
+    gradient: (dy, [rows, weight]) => [tf.matMul(dy, weight, false, true), tf.matMul(rows, dy, true)],
+  }));
+  return tf.reshape(y, [...x.shape.slice(0, -1), weight.shape.at(-1)!]);
+}
+
 /** The gradient of the sum, from the activation's value and the gradient of that: d tanh(x) = 1 − tanh²(x). */
 function activationGradient(activation: Activation | 'none', value: tf.Tensor, dy: tf.Tensor): tf.Tensor {
   if (activation === 'none') return dy;

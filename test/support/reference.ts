@@ -7,7 +7,7 @@ import { normals } from './tensors.ts';
 export type Nested = number | Nested[];
 
 /** Folders of test/fixtures. */
-type Folder = 'planning' | 'rssm' | 'muzero' | 'simple' | 'ha-schmidhuber';
+type Folder = 'planning' | 'rssm' | 'muzero' | 'simple' | 'ha-schmidhuber' | 'dreamer4';
 
 /** Values computed in float64 from the equations, and checked against the authors' code: the folder's README.md says how. */
 export function reference<T>(name: string, folder: Folder = 'rssm'): T {

@@ -1,0 +1,71 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { withGradient } from '../engine/custom-gradient.ts';
+import type { AttentionMask } from './attention-mask.ts';
+
+/** Added to the score of what may not be seen: its weight is 0 in float32. */
+const UNSEEN = -1e9;
+
+/**
+ * Attention with grouped heads and scores that are softly capped, as one step on the tape:
+ *
+ *   s = q kᵀ / √n      l = cap tanh(s / cap)      w = softmax(l where the mask allows it)      y = w v
+ *
+ * Query head h looks at key and value head ⌊h · kvHeads / heads⌋ (Ainslie et al. 2023).
+ *
+ * @param q [members, batch, heads, queries, n]
+ * @param k [members, batch, kvHeads, keys, n], kvHeads a divisor of heads
+ * @param v of k's shape
+ * @param mask over queries and keys, the same for all
+ * @param cap of the scores; undefined: none
+ * @returns of q's shape; differentiable by q, k and v
+ */
+export function attention(
+  q: tf.Tensor,
+  k: tf.Tensor,
+  v: tf.Tensor,
+  mask: AttentionMask,
+  cap?: number,
+): tf.Tensor {
+  const [members, batch, heads, queries, n] = q.shape as [number, number, number, number, number];
+  const [kvHeads, keys] = [k.shape[2]!, k.shape[3]!];
+  const group = heads / kvHeads;
+  if (!Number.isInteger(group))
+    throw new RangeError(`${heads} heads cannot share ${kvHeads} of keys and values`);
+  if (mask.queries !== queries || mask.keys !== keys) {
+    throw new RangeError(`a mask of ${mask.queries} × ${mask.keys} for ${queries} queries and ${keys} keys`);
+  }
+  // The queries of the heads that share keys are rows of one product.
+  const rows: [number, number, number] = [members * batch * kvHeads, group * queries, n];
+  const shared: [number, number, number] = [rows[0], keys, n];
+  const scale = 1 / Math.sqrt(n);
+  const operands = [tf.reshape(q, rows), tf.reshape(k, shared), tf.reshape(v, shared)] as const;
+  const y = withGradient(operands, () => {
+    const [queriesOf, keysOf, valuesOf] = operands;
+    const scores = tf.mul(tf.matMul(queriesOf, keysOf, false, true), scale);
+    const bent = cap === undefined ? undefined : tf.tanh(tf.div(scores, cap));
+    const logits = bent ? tf.mul(bent, cap!) : scores;
+    const weights = tf.softmax(tf.add(logits, biasOf(mask, group)));
+    return {
+      value: tf.matMul(weights, valuesOf),
+      keep: [queriesOf, keysOf, valuesOf, weights, ...(bent ? [bent] : [])],
+      gradient: (dy, [queriesOf, keysOf, valuesOf, weights, bent]) => {
+        const dWeights = tf.matMul(dy, valuesOf!, false, true);
+        const weighted = tf.mul(dWeights, weights!);
+        const dLogits = tf.sub(weighted, tf.mul(weights!, tf.sum(weighted, -1, true)));
+        // d cap tanh(s / cap) = 1 − tanh²(s / cap)
+        const dScores = bent ? tf.mul(dLogits, tf.sub(1, tf.square(bent))) : dLogits;
+        const d = tf.mul(dScores, scale);
+        return [tf.matMul(d, keysOf!), tf.matMul(d, queriesOf!, true), tf.matMul(weights!, dy, true)];
+      },
+    };
+  });
+  return tf.reshape(y, q.shape);
+}
+
+/** 0 where a score counts and −10⁹ where not, for a group of heads: [group · queries, keys]. */
+function biasOf({ queries, keys, allowed }: AttentionMask, group: number): tf.Tensor2D {
+  const bias = Float32Array.from({ length: group * allowed.length }, (_, i) =>
+    allowed[i % allowed.length] ? 0 : UNSEEN,
+  );
+  return tf.tensor2d(bias, [group * queries, keys]);
+}
