@@ -63,10 +63,13 @@ export const diagnosticColumns = (
   ]),
 ];
 
-/** Members whose models are measured in one batch: a VAE + LSTM needs some 700 MB for its long sequences. */
+/** Members whose models are measured in one batch: their memory adds up. */
 const MEASURED_AT_ONCE = 4;
-/** Numbers of observations that a model follows at once: images make ten times as many of each on the way. */
-const FOLLOWED_AT_ONCE = 2 ** 20;
+/**
+ * Steps that models follow at once, of all members together, and numbers of observations in them: images make ten times
+ * as many of each on the way.
+ */
+const FOLLOWED_AT_ONCE = { steps: 2 ** 12, numbers: 2 ** 20 };
 
 /** Models to be measured, and what their agents make of imagination. */
 export interface MeasuredModel<State extends States> extends Omit<Measures, 'decodes'> {
@@ -224,8 +227,9 @@ function followInParts<State extends States>(
   spaces: AgentSpaces,
 ): Followed<State> {
   const { batch } = each[0]!;
-  const row = each.length * Math.max(...each.map(({ time }) => time)) * spaces.observation;
-  const rows = Math.max(1, Math.floor(FOLLOWED_AT_ONCE / row));
+  const steps = each.length * Math.max(...each.map(({ time }) => time));
+  const { steps: most, numbers } = FOLLOWED_AT_ONCE;
+  const rows = Math.max(1, Math.floor(Math.min(most / steps, numbers / (steps * spaces.observation))));
   const parts = Array.from({ length: Math.ceil(batch / rows) }, (_, i) =>
     tf.tidy(() => {
       const part = each.map((sequences) => rowsOf(sequences, i * rows, Math.min((i + 1) * rows, batch)));
@@ -241,13 +245,13 @@ function followInParts<State extends States>(
       parts.map(({ followed }) => of(followed)),
       1,
     );
-  const steps = tf.addN(parts.map((part) => part.steps));
+  const taken = tf.addN(parts.map((part) => part.steps));
   /** A mean over the steps taken: [members, …]. */
   const mean = <T extends tf.Tensor>(of: (part: Followed<State>) => T | undefined) =>
     tf.addN(
       parts.map((part) => {
         const x = of(part.followed)!;
-        return tf.mul(x, perMember(tf.div(part.steps, steps), x.rank));
+        return tf.mul(x, perMember(tf.div(part.steps, taken), x.rank));
       }),
     ) as T;
   return {

@@ -83,7 +83,7 @@ export const images: readonly Group[] = [
     file: source.diagnostics,
     by: tests.imageModels('in parts'),
     changes: [
-      ['tf.div(part.steps, steps)', 'tf.div(part.steps, part.steps)', 'the errors of parts added up'],
+      ['tf.div(part.steps, taken)', 'tf.div(part.steps, part.steps)', 'the errors of parts added up'],
     ],
   },
   {
