@@ -386,6 +386,16 @@ test('a method is refused in an environment that it cannot act in', () => {
       '3:14: distractors: ',
       'distractors are appended to vectors, and pixels show images; leave one of them out',
     ],
+    [
+      'method: dream-critic\nencoder: {channels: [4, 4], strides: [4]}',
+      '2:38: ',
+      'encoder.strides lists one for each of several encoder.channels, or is one number for all (encoder.strides is 4, encoder.channels is 4,4)',
+    ],
+    [
+      'method: ppo\npixels: {size: 48}\nencoder: {channels: [4, 4, 4, 4, 4]}',
+      '3:21: ',
+      'encoder.channels and encoder.strides divide the sides of an image by 32, and 48 × 48 cannot be divided so (encoder.channels is 4,4,4,4,4, encoder.strides is 2, environment is CartPole-v1)',
+    ],
   ]) {
     assert.equal(complaint(text!), `c.yaml:${place}${says}`);
   }

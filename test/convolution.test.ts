@@ -6,148 +6,165 @@ import { startEngine } from '../src/engine/engine.ts';
 import {
   convolution,
   convolutionSpecs,
-  convolvedShape,
+  dividing,
+  patchSize,
+  stagesOf,
+  THREE_BY_THREE,
   transposedConvolution,
   transposedConvolutionSpecs,
 } from '../src/nn/convolution.ts';
-import { ParameterLayout } from '../src/nn/parameters.ts';
+import type { ParameterSpec } from '../src/nn/parameters.ts';
 import { engineHere, processorEngines } from './support/engine-here.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';
 
-const [members, batch, rows, columns, channels, outputs] = [2, 3, 6, 5, 4, 7] as const;
-const [down, across] = [rows - 2, columns - 2];
-const operands = [
-  normals(1, 'x', [members, batch, rows, columns, channels]),
-  normals(1, 'weight', [members, 9 * channels, outputs]),
-  normals(1, 'bias', [members, outputs]),
-];
-const dy = normals(1, 'dy', [members, batch, down, across, outputs]);
-
-/** y and the gradients of x, weight and bias of a convolution with ReLU. */
-function results(f: (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) => tf.Tensor): tf.Tensor[] {
-  const inputs = operands.map(upload) as [tf.Tensor, tf.Tensor, tf.Tensor];
-  const loss = (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) =>
-    tf.sum(tf.mul(f(x, weight, bias), upload(dy))) as tf.Scalar;
-  return [f(...inputs), ...tf.grads(loss as (...x: tf.Tensor[]) => tf.Scalar)(inputs)];
-}
+const [members, batch, channels, outputs] = [2, 3, 4, 7] as const;
+/** A kernel, how tfjs pads for it, an image and what becomes of that. */
+const kernels = [
+  { title: 'of 3 × 3', kernel: THREE_BY_THREE, pad: 'valid', image: [6, 5], planes: [4, 3] },
+  { title: 'that halves', kernel: dividing(2), pad: 'same', image: [6, 4], planes: [3, 2] },
+  { title: 'that quarters', kernel: dividing(4), pad: 'same', image: [8, 12], planes: [2, 3] },
+] as const;
 
 const read = (f: () => tf.Tensor[]) => tf.tidy(() => f().map((x) => x.dataSync<'float32'>().slice()));
-
-/** tfjs's own convolution, one member after the other. */
-function stock(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-  const parts = [x, weight, bias].map((tensor) => tf.unstack(tensor));
-  return tf.stack(
-    Array.from({ length: members }, (_, member) => {
-      const [image, matrix, shift] = parts.map((each) => each[member]!) as [
-        tf.Tensor4D,
-        tf.Tensor,
-        tf.Tensor,
-      ];
-      const kernel = tf.reshape(matrix, [3, 3, channels, outputs]) as tf.Tensor4D;
-      return tf.relu(tf.add(tf.conv2d(image, kernel, 1, 'valid'), shift));
-    }),
-  );
-}
 
 const engines = [
   ...processorEngines,
   ...(typeof (await engineHere('tensorflow')) === 'string' ? [] : (['tensorflow'] as const)),
 ];
 
-test(`a convolution and its gradients are tfjs's on ${engines.join(', ')}, recorded or not`, async () => {
-  await startEngine('cpu');
-  const wanted = read(() => results(stock));
-  for (const engine of engines) {
-    await startEngine(engine);
-    const before = tf.memory().numTensors;
-    const ours = (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) =>
-      convolution(x, { weight, bias }, 'relu');
-    const found = read(() => results(ours));
-    for (const [i, values] of wanted.entries()) assertClose(found[i]!, values, 1e-4, `${engine}, ${i}`);
+type Inputs = Record<'x' | 'weight' | 'bias' | 'dy', tf.Tensor>;
+type Layer = (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) => tf.Tensor;
 
-    // As PPO calls it: images are data, and the update is recorded.
-    const program = new Compiled(({ x, weight, bias }: Record<'x' | 'weight' | 'bias', tf.Tensor>) => {
-      const loss = (weight: tf.Tensor, bias: tf.Tensor) =>
-        tf.sum(tf.mul(convolution(x, { weight, bias }, 'relu', false), upload(dy))) as tf.Scalar;
-      const [dWeight, dBias] = tf.grads(loss as (...x: tf.Tensor[]) => tf.Scalar)([weight, bias]);
-      return { y: convolution(x, { weight, bias }, 'relu', false), dWeight: dWeight!, dBias: dBias! };
-    });
-    for (let time = 0; time < 2; time++) {
-      const [y, dWeight, dBias] = read(() => {
-        const [x, weight, bias] = operands.map(upload) as [tf.Tensor, tf.Tensor, tf.Tensor];
-        return Object.values(program.run({ x, weight, bias }));
-      });
-      for (const [i, values] of [y, undefined, dWeight, dBias].entries()) {
-        if (values) assertClose(values, wanted[i]!, 1e-4, `${engine}, recorded, ${i}`);
-      }
-    }
-    program.dispose();
-    assert.equal(tf.memory().numTensors, before);
-  }
-});
+/** y and the gradients of what it is made of; without that of x where x is data. */
+const differentiated =
+  (f: Layer, isData = false) =>
+  ({ x, weight, bias, dy }: Inputs) => {
+    const y = f(x, weight, bias);
+    const loss = (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) => tf.sum(tf.mul(f(x, weight, bias), dy));
+    const gradients = isData
+      ? tf.grads(((...of: tf.Tensor[]) => loss(x, of[0]!, of[1]!)) as () => tf.Scalar)([weight, bias])
+      : tf.grads(loss as () => tf.Scalar)([x, weight, bias]);
+    return Object.fromEntries([y, ...gradients].map((tensor, i) => [`${i}`, tensor]));
+  };
 
-test(`a transposed convolution and its gradients are tfjs's on ${engines.join(', ')}, recorded or not`, async () => {
-  const given = [
-    operands[0]!,
-    normals(2, 'weight', [members, channels, 9 * outputs]),
-    normals(2, 'bias', [members, outputs]),
-    normals(2, 'dy', [members, batch, rows + 2, columns + 2, outputs]),
-  ];
-  type Inputs = Record<'x' | 'weight' | 'bias' | 'dy', tf.Tensor>;
-  const differentiated =
-    (f: (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) => tf.Tensor) =>
-    ({ x, weight, bias, dy }: Inputs) => {
-      const loss = (...inputs: tf.Tensor[]) =>
-        tf.sum(tf.mul(f(...(inputs as [tf.Tensor, tf.Tensor, tf.Tensor])), dy)) as tf.Scalar;
-      const [dx, dWeight, dBias] = tf.grads(loss)([x, weight, bias]);
-      return { y: f(x, weight, bias), dx: dx!, dWeight: dWeight!, dBias: dBias! };
-    };
+/** One member after the other. */
+const byMembers =
+  (f: (x: tf.Tensor4D, weight: tf.Tensor2D, bias: tf.Tensor1D) => tf.Tensor): Layer =>
+  (...operands) => {
+    const parts = operands.map((tensor) => tf.unstack(tensor));
+    const one = (member: number) => parts.map((each) => each[member]!) as Parameters<typeof f>;
+    return tf.stack(Array.from({ length: members }, (_, member) => f(...one(member))));
+  };
+
+/** Holds a layer to tfjs's on every engine, recorded or not. */
+async function assertStock(
+  given: readonly ReturnType<typeof normals>[],
+  stock: Layer,
+  ours: Layer,
+  ourData?: Layer,
+): Promise<void> {
   const uploaded = (): Inputs => {
     const [x, weight, bias, dy] = given.map(upload) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
     return { x, weight, bias, dy };
   };
-  const stockMember = (image: tf.Tensor, matrix: tf.Tensor, shift: tf.Tensor) => {
-    const kernel = tf.transpose(tf.reshape(matrix, [channels, 3, 3, outputs]), [1, 2, 3, 0]) as tf.Tensor4D;
-    const shape: [number, number, number, number] = [batch, rows + 2, columns + 2, outputs];
-    return tf.add(tf.conv2dTranspose(image as tf.Tensor4D, kernel, shape, 1, 'valid'), shift);
-  };
-  const stockTransposed = (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) => {
-    const parts = [x, weight, bias].map((tensor) => tf.unstack(tensor));
-    return tf.stack(parts[0]!.map((image, i) => stockMember(image, parts[1]![i]!, parts[2]![i]!)));
-  };
   await startEngine('cpu');
-  const wanted = read(() => Object.values(differentiated(stockTransposed)(uploaded())));
+  const wanted = read(() => Object.values(differentiated(stock)(uploaded())));
   for (const engine of engines) {
     await startEngine(engine);
     const before = tf.memory().numTensors;
-    const ours = differentiated((x, weight, bias) => transposedConvolution(x, { weight, bias }));
-    const program = new Compiled(ours);
-    for (const how of [
-      ours,
-      (inputs: Inputs) => program.run(inputs),
-      (inputs: Inputs) => program.run(inputs),
-    ]) {
-      const found = read(() => Object.values(how(uploaded())));
+    const program = new Compiled(differentiated(ours));
+    const ofData = ourData && new Compiled(differentiated(ourData, true));
+    const ways = [differentiated(ours), program.run.bind(program), program.run.bind(program)];
+    for (const way of ways) {
+      const found = read(() => Object.values(way(uploaded())));
       for (const [i, values] of wanted.entries()) assertClose(found[i]!, values, 1e-4, `${engine}, ${i}`);
+    }
+    if (ofData) {
+      for (let time = 0; time < 2; time++) {
+        const found = read(() => Object.values(ofData.run(uploaded())));
+        for (const [i, values] of wanted.toSpliced(1, 1).entries()) {
+          assertClose(found[i]!, values, 1e-4, `${engine}, of data, ${i}`);
+        }
+      }
+      ofData.dispose();
     }
     program.dispose();
     assert.equal(tf.memory().numTensors, before);
   }
-});
+}
 
-test('its parameters are a matrix and a vector, drawn as those of a layer of nine times the channels', () => {
-  const layout = new ParameterLayout(convolutionSpecs('net', channels, outputs));
+for (const { title, kernel, pad, image, planes } of kernels) {
+  const { size, stride } = kernel;
+
+  test(`a convolution ${title} and its gradients are tfjs's on ${engines.join(', ')}`, async () => {
+    const stock = byMembers((x, weight, bias) => {
+      const filter = tf.reshape(weight, [size, size, channels, outputs]) as tf.Tensor4D;
+      return tf.relu(tf.add(tf.conv2d(x, filter, stride, pad), bias));
+    });
+    const given = [
+      normals(1, 'x', [members, batch, ...image, channels]),
+      normals(1, 'weight', [members, patchSize(kernel, channels), outputs]),
+      normals(1, 'bias', [members, outputs]),
+      normals(1, 'dy', [members, batch, ...planes, outputs]),
+    ];
+    const ours =
+      (inputGradient: boolean): Layer =>
+      (x, weight, bias) =>
+        convolution(x, { weight, bias }, kernel, 'relu', inputGradient);
+    await assertStock(given, stock, ours(true), ours(false));
+  });
+
+  test(`a transposed convolution ${title} and its gradients are tfjs's on ${engines.join(', ')}`, async () => {
+    const stock = byMembers((x, weight, bias) => {
+      const matrix = tf.reshape(weight, [channels, size, size, outputs]);
+      const filter = tf.transpose(matrix, [1, 2, 3, 0]) as tf.Tensor4D;
+      return tf.add(tf.conv2dTranspose(x, filter, [batch, ...image, outputs], stride, pad), bias);
+    });
+    const given = [
+      normals(2, 'x', [members, batch, ...planes, channels]),
+      normals(2, 'weight', [members, channels, patchSize(kernel, outputs)]),
+      normals(2, 'bias', [members, outputs]),
+      normals(2, 'dy', [members, batch, ...image, outputs]),
+    ];
+    await assertStock(given, stock, (x, weight, bias) => transposedConvolution(x, { weight, bias }, kernel));
+  });
+}
+
+test('stages are one convolution of 3 × 3, or several with strides, and parameters a matrix and a vector each', () => {
+  const shapes = (specs: readonly ParameterSpec[]) =>
+    specs.map(({ name, shape, uses }) => [name, shape, uses]);
+  const [single] = stagesOf([6, 5, channels], { channels: outputs });
+  assert.deepEqual(single!.planes, [4, 3, outputs]);
+  assert.deepEqual(shapes(convolutionSpecs('net', single!)), [
+    ['net.weight', [9 * channels, outputs], 12],
+    ['net.bias', [outputs], 12],
+  ]);
+  assert.deepEqual(shapes(transposedConvolutionSpecs('net', single!)), [
+    ['net.weight', [outputs, 9 * channels], 12],
+    ['net.bias', [channels], 12],
+  ]);
+  const stages = stagesOf([64, 32, 1], { channels: [4, 8, 16], strides: [4, 2, 2] });
   assert.deepEqual(
-    layout.specs.map(({ name, shape }) => [name, shape]),
+    stages.map(({ image, planes }) => [image, planes]),
     [
-      ['net.weight', [9 * channels, outputs]],
-      ['net.bias', [outputs]],
+      [
+        [64, 32, 1],
+        [16, 8, 4],
+      ],
+      [
+        [16, 8, 4],
+        [8, 4, 8],
+      ],
+      [
+        [8, 4, 8],
+        [4, 2, 16],
+      ],
     ],
   );
-  assert.deepEqual(convolvedShape([rows, columns, channels], outputs), [down, across, outputs]);
-
-  assert.deepEqual(
-    new ParameterLayout(transposedConvolutionSpecs('net', channels, outputs)).specs.map(({ shape }) => shape),
-    [[channels, 9 * outputs], [outputs]],
-  );
+  assert.deepEqual(shapes(convolutionSpecs('net', stages[1]!)), [
+    ['net.weight', [64, 8], 32],
+    ['net.bias', [8], 32],
+  ]);
+  assert.throws(() => stagesOf([10, 10, 4], { channels: [8, 8] }), /5 × 5 has no convolution/);
+  assert.throws(() => stagesOf([2, 10, 4], { channels: 8 }), RangeError);
 });

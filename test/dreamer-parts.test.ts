@@ -16,6 +16,7 @@ import {
   blockLinear,
   type NormActivation,
   type NormLayer,
+  normActivation,
   normDense,
   normLayer,
   normLayerSpecs,
@@ -208,6 +209,14 @@ const differentiable: Record<string, { f: (...x: tf.Tensor[]) => tf.Tensor; oper
       ...[normals(1, 'w1', [2, 6, 3]), normals(1, 'b1', [2, 3])],
     ],
   },
+  'normActivation with norm': {
+    f: (x, scale) => normActivation(x!, scale!, 'silu'),
+    operands: [normals(1, 'x', [2, 3, 2, 4]), positive(1, 'scale', [2, 4])],
+  },
+  'normActivation without norm': {
+    f: (x) => normActivation(x!, undefined, 'elu'),
+    operands: [normals(1, 'x', [2, 3, 4])],
+  },
   blockLinear: {
     f: (x, weight, bias) => blockLinear(x!, weight!, bias!),
     operands: [normals(1, 'x', [2, 3, 6]), normals(1, 'w', [2, 3, 2, 4]), normals(1, 'b', [2, 12])],
@@ -257,6 +266,26 @@ function portableNormDense(
   }
   return tf.reshape(rows, [...x.shape.slice(0, -1), rows.shape[2]!]);
 }
+
+test('what follows a sum is what follows that of a layer that changes nothing', async () => {
+  await startEngine('cpu');
+  const operands = [normals(3, 'x', [2, 5, 4]), positive(3, 'scale', [2, 4])];
+  const identity = () => tf.stack([tf.eye(4), tf.eye(4)]);
+  for (const activation of ['silu', 'elu'] as const) {
+    for (const count of [1, 2]) {
+      const given = operands.slice(0, count);
+      const own = gradients((x, scale) => normActivation(x!, scale, activation), given);
+      const layer = gradients(
+        (x, scale) => normDense(x!, [{ weight: identity(), bias: tf.zeros([2, 4]), scale }], activation),
+        given,
+      );
+      assertClose(own.value, layer.value, 1e-5, activation);
+      for (const [i, values] of layer.byOperand.entries()) {
+        assertClose(own.byOperand[i]!, values, 1e-5, `${activation}, ${i}`);
+      }
+    }
+  }
+});
 
 test('normDense and its gradients equal the portable form', async () => {
   const operands = {

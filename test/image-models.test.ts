@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
 import { startEngine } from '../src/engine/engine.ts';
-import { environmentEntry } from '../src/envs/index.ts';
+import { type EnvironmentEntry, environmentEntry } from '../src/envs/index.ts';
 import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
 import { networks } from '../src/methods/vae-lstm/networks.ts';
 import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
@@ -12,7 +12,7 @@ import { observationNetworks } from '../src/models/rssm/observations.ts';
 import { decode, decoderSpecs } from '../src/models/vae-lstm/decoder.ts';
 import { encode, encoderSpecs } from '../src/models/vae-lstm/encoder.ts';
 import { vaeShape } from '../src/models/vae-lstm/vae.ts';
-import type { ImageShape } from '../src/nn/convolution.ts';
+import { cellsOf, type ImageEncoder, type ImageShape } from '../src/nn/convolution.ts';
 import { ParameterLayout, type ParameterSpec, type Parameters } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import type { Agent } from '../src/training/agent.ts';
@@ -25,6 +25,7 @@ import {
   assertGoesOn,
   assertLeavesNothing,
   dreamerIn,
+  type Keys,
   tinyDreamer,
 } from './support/dreamer-runs.ts';
 import { processorEngines } from './support/engine-here.ts';
@@ -32,6 +33,9 @@ import { read } from './support/reference.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';
 
 const breakout = 'MinAtar/Breakout-v0';
+/** CartPole as pictures, and what they go through. */
+const pixels = environmentEntry('CartPole-v1', { pixels: { size: 16, frames: 2 } });
+const strided = { encoder: { channels: [2, 3], strides: [4, 2] } };
 const held = heldOutSet(environmentEntry(breakout));
 
 const tinyVae = (changes: object = {}): VaeLstmSettings =>
@@ -42,10 +46,16 @@ const tinyVae = (changes: object = {}): VaeLstmSettings =>
     ...{ encoder: { channels: 2 }, critic: { hidden: [8] }, actor: { hidden: [8] } },
     ...changes,
   });
-const vaeIn = (environment: string, seeds: readonly number[], ...settings: VaeLstmSettings[]) =>
-  agentIn(vaeLstm.create, environment, seeds, settings);
-const dreamerOn = (environment: string, seeds: readonly number[]) =>
-  dreamerIn(environment, seeds, [tinyDreamer({ encoder: { channels: 2 } })]);
+const vaeIn = (
+  environment: string | EnvironmentEntry,
+  seeds: readonly number[],
+  ...settings: VaeLstmSettings[]
+) => agentIn(vaeLstm.create, environment, seeds, settings);
+const dreamerOn = (
+  environment: string | EnvironmentEntry,
+  seeds: readonly number[],
+  changes: Keys = { encoder: { channels: 2 } },
+) => dreamerIn(environment, seeds, [tinyDreamer(changes)]);
 
 describe('models of images', () => {
   before(async () => {
@@ -90,7 +100,7 @@ describe('models of images', () => {
       const flat = (x: tf.Tensor) => tf.reshape(x, [rows, -1]);
 
       const { model } = tinyDreamer({ model: { units } });
-      const ofRssm = observationNetworks({ ...model, channels }, { observation: size, image });
+      const ofRssm = observationNetworks({ ...model, encoder: { channels } }, { observation: size, image });
       const there = parametersOf(ofRssm.encoderSpecs());
       const convolved = normalised(there, 'encoder.convolution', seen(there, tf.sub(x, 0.5)));
       const encoded = normalised(there, 'encoder.0', dense(there, 'encoder.0', flat(convolved)));
@@ -100,7 +110,7 @@ describe('models of images', () => {
       const made = normalised(back, 'decoder.planes', dense(back, 'decoder.planes', hidden));
       assertClose(read(ofRssm.decode(back, features)), read(shown(back, made)), 1e-4, 'RSSM, x̂');
 
-      const vae = vaeShape({ hidden: [units], latent }, { observation: size, image }, channels);
+      const vae = vaeShape({ hidden: [units], latent }, { observation: size, image }, { channels });
       const to = parametersOf(encoderSpecs(vae));
       const layer = tf.relu(dense(to, 'encoder.0', flat(tf.relu(seen(to, x)))));
       const mean = tf.slice(dense(to, 'encoder.1', layer), [0, 0], [rows, latent]);
@@ -114,20 +124,30 @@ describe('models of images', () => {
     await startEngine('wasm');
   });
 
-  test('the gradient of a VAE + LSTM is the slope of its loss, by every kind of parameter', () => {
+  for (const [image, encoder] of [
+    [[5, 4, 2], { channels: 3 }],
+    [[8, 8, 1], strided.encoder],
+  ] as const) {
+    test(`the gradient of a VAE + LSTM is the slope of its loss: images of ${image.join(' × ')}`, () => {
+      assertSlopes(image, encoder);
+    });
+  }
+
+  /** By every parameter of encoder and decoder. */
+  const assertSlopes = (image: ImageShape, encoder: ImageEncoder) => {
     tf.tidy(() => {
-      const image = [5, 4, 2] as const;
+      const cells = cellsOf(image);
       const spaces: AgentSpaces = {
-        ...{ image, observation: 40, observationScale: Array(40).fill(1), actions: 3 },
+        ...{ image, observation: cells, observationScale: Array(cells).fill(1), actions: 3 },
         ...{ rewardRange: [0, 1], rewardScale: 1, actionSpace: { kind: 'discrete', n: 3 } },
       };
-      const settings = tinyVae({ encoder: { channels: 3 } });
+      const settings = tinyVae({ encoder });
       const layouts = networks(settings, spaces);
       const layout = layouts.model;
       const [members, batch, time] = [2, 2, 3];
       const steps = (name: string) => upload(normals(1, name, [members, batch, time])) as tf.Tensor3D;
       const images = (name: string) =>
-        tf.sigmoid(upload(normals(1, name, [members, batch, time, 40]))) as tf.Tensor4D;
+        tf.sigmoid(upload(normals(1, name, [members, batch, time, cells]))) as tf.Tensor4D;
       const bits = (every: number) =>
         tf.tensor3d(
           Array.from({ length: members * batch * time }, (_, i) => Number(i % every === 0)),
@@ -170,7 +190,7 @@ describe('models of images', () => {
         offset += size;
       }
     });
-  });
+  };
 
   test('a VAE + LSTM goes on to the byte, learns beside another what it learns alone, and leaves nothing', async () => {
     const settings = tinyVae();
@@ -179,6 +199,7 @@ describe('models of images', () => {
     await assertAlone((seeds, of) => vaeIn(breakout, seeds, ...of), [5, 6], [settings, faster]);
     await assertLeavesNothing(() => vaeIn(breakout, [5], settings));
     await assertLeavesNothing(() => dreamerOn(breakout, [5]));
+    await assertLeavesNothing(() => dreamerOn(pixels, [5], strided));
   });
 
   /** Its weights after an update, and with a held-out set what is measured of it. */
@@ -195,12 +216,20 @@ describe('models of images', () => {
     return { rows, states };
   };
 
+  // Errors of 512 cells, times 50, would make differences of rounding large.
+  const ofPixels = tinyVae({
+    ...strided,
+    model: { latent: 4, hidden: [8], lstm: 8, reconstructionWeight: 0.1 },
+  });
+
   test(`updates and metrics are the same on ${processorEngines.join(', ')}`, async () => {
     // An episode that goes on for long enough.
     const heldOut = firstOf(rowsOf(held, 1, 2), 1, 26, agentSpaces(environmentEntry(breakout)));
     const cases = [
       () => measured(vaeIn(breakout, [1], tinyVae()), heldOut, [heldOut]),
       () => measured(dreamerOn(breakout, [1])),
+      () => measured(vaeIn(pixels, [1], ofPixels)),
+      () => measured(dreamerOn(pixels, [1], strided)),
     ];
     for (const result of cases) {
       let wanted: Awaited<ReturnType<typeof measured>> | undefined;

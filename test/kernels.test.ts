@@ -19,6 +19,13 @@ import { vaeShape } from '../src/models/vae-lstm/vae.ts';
 import type { Behaviour } from '../src/models/world-model.ts';
 import { adam, biasCorrection, globalNorm, zeroMoments } from '../src/nn/adam.ts';
 import { categoricalKl, mixedLogProbabilities, sampleCategorical } from '../src/nn/categorical.ts';
+import {
+  convolution,
+  dividing,
+  patchSize,
+  THREE_BY_THREE,
+  transposedConvolution,
+} from '../src/nn/convolution.ts';
 import { gruStep } from '../src/nn/gru.ts';
 import { zeros } from '../src/nn/initialisers.ts';
 import { adaptiveClip, laprop } from '../src/nn/laprop.ts';
@@ -442,6 +449,40 @@ describe('fat operations on our kernels equal their portable forms, gradients in
         return forwardAndGradientsBy(by, f, normals(seed, 'x', [members, rows, inputs]), parameters, seed);
       },
       2e-4,
+    );
+  });
+
+  test('convolution, transposedConvolution', async () => {
+    const kernels = fc.constantFrom(THREE_BY_THREE, dividing(2), dividing(4));
+    const sides = fc.integer({ min: 1, max: 3 });
+    const arbitrary = fc.record({
+      ...{ members, batch: small, kernel: kernels, down: sides, across: sides },
+      ...{ inputs: fc.integer({ min: 1, max: 5 }), outputs: extent, seed },
+    });
+    await assertEqualsPortable(
+      sample(arbitrary, 20),
+      ({ members, batch, kernel, down, across, inputs, outputs, seed }) => {
+        const cells = (count: number) => (count - 1) * kernel.stride + kernel.size - 2 * kernel.padding;
+        const image = normals(seed, 'image', [members, batch, cells(down), cells(across), inputs]);
+        const there = [
+          normals(seed, 'weight', [members, patchSize(kernel, inputs), outputs]),
+          normals(seed, 'bias', [members, outputs]),
+        ];
+        const planes = normals(seed, 'planes', [members, batch, down, across, outputs]);
+        const back = [
+          normals(seed, 'back', [members, outputs, patchSize(kernel, inputs)]),
+          normals(seed, 'shift', [members, inputs]),
+        ];
+        const f = (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) =>
+          convolution(x, { weight, bias }, kernel, 'relu');
+        const g = (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) =>
+          transposedConvolution(x, { weight, bias }, kernel);
+        return [
+          ...forwardAndGradients((...x) => [f(x[0]!, x[1]!, x[2]!)], [image, ...there], seed),
+          ...forwardAndGradients((...x) => [g(x[0]!, x[1]!, x[2]!)], [planes, ...back], seed),
+        ];
+      },
+      1e-4,
     );
   });
 

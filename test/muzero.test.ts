@@ -116,7 +116,7 @@ describe('MuZero', () => {
     tf.tidy(() => {
       const { model, encoder } = tiny();
       const extra = { self: false, continue: false, observation: false };
-      const networks = valueEquivalentNetworks(model, extra, encoder.channels, agentSpaces(entry));
+      const networks = valueEquivalentNetworks(model, extra, encoder, agentSpaces(entry));
       const flat = tf.tensor2d(policy as Float32Array, [1, policy.length]);
       const own = valueEquivalentModel(networks, networks.layout.unpack(flat));
       const observed = tf.tensor3d(situation.observations, [1, rows, observation]);
@@ -248,7 +248,7 @@ describe('MuZero', () => {
       tf.tidy(() => {
         const { model, encoder } = settings;
         const extra = { self: true, continue: true, observation: true };
-        const networks = valueEquivalentNetworks(model, extra, encoder.channels, spaces);
+        const networks = valueEquivalentNetworks(model, extra, encoder, spaces);
         const context = { networks, settings, spaces };
         const batch = uploadUnrolled(learner.sample(), settings, spaces);
         const { learnt, average } = initialWeights(networks.layout, [RandomStream.named(3, 'weights')]);
@@ -302,7 +302,7 @@ describe('MuZero', () => {
         for (let step = 0; step < 30; step++) learner.collectRandomly();
         tf.tidy(() => {
           const extra = extraHeads(settings);
-          const networks = valueEquivalentNetworks(settings.model, extra, 1, spaces);
+          const networks = valueEquivalentNetworks(settings.model, extra, { channels: 1 }, spaces);
           const { layout } = networks;
           const weights = initialWeights(layout, [RandomStream.named(3, 'weights')]);
           const noise = upload(normals(4, 'heads', weights.average.shape));
@@ -336,7 +336,7 @@ describe('MuZero', () => {
     );
     assert.ok(shares[0]! > 0 && shares[1]! > 0, `${shares}`);
     tf.tidy(() => {
-      const networks = valueEquivalentNetworks(settings.model, extraHeads(settings), 1, spaces);
+      const networks = valueEquivalentNetworks(settings.model, extraHeads(settings), { channels: 1 }, spaces);
       const { layout } = networks;
       const weights = initialWeights(layout, [RandomStream.named(3, 'weights')]);
       const logit = 1.5;
@@ -370,7 +370,12 @@ describe('MuZero', () => {
         const settings = tiny({ predict, selfTarget, shapesModel, model: { ...model, projection } });
         const { learner, agent } = muzeroIn('CartPole-v1', [6], settings);
         for (let step = 0; step < 30; step++) learner.collectRandomly();
-        const networks = valueEquivalentNetworks(settings.model, extraHeads(settings), 1, spaces);
+        const networks = valueEquivalentNetworks(
+          settings.model,
+          extraHeads(settings),
+          { channels: 1 },
+          spaces,
+        );
         const weights = initialWeights(networks.layout, [RandomStream.named(3, 'weights')]);
         const batch = uploadUnrolled(learner.sample(), settings, spaces);
         const { gradient, terms } = lossGradient({ networks, settings, spaces }, weights, batch);

@@ -39,6 +39,42 @@ export const gruShape = ({ shape }: tf.TensorInfo, blocks: number): [number, num
   shape.at(-1)! / blocks,
 ];
 
+/** How a kernel goes over images [images, rows, columns, channels]: patches [images, down, across, size² channels]. */
+export interface SweepShape {
+  images: [images: number, rows: number, columns: number, channels: number];
+  patches: [images: number, down: number, across: number, numbers: number];
+  /** Size, stride and padding. */
+  kernel: [size: number, stride: number, padding: number];
+}
+
+const kernelOf = ({ size, stride, padding }: tf.NamedAttrMap): SweepShape['kernel'] => [
+  Number(size),
+  Number(stride),
+  Number(padding),
+];
+
+/** That over images. */
+export function sweepOf({ shape }: tf.TensorInfo, attributes: tf.NamedAttrMap): SweepShape {
+  const images = shape as SweepShape['images'];
+  const kernel = kernelOf(attributes);
+  const [size, stride, padding] = kernel;
+  const [down, across] = [images[1], images[2]].map(
+    (extent) => (extent + 2 * padding - size) / stride + 1,
+  ) as [number, number];
+  return { images, patches: [images[0], down, across, size * size * images[3]], kernel };
+}
+
+/** That which gives such patches. */
+export function sweepTo({ shape }: tf.TensorInfo, attributes: tf.NamedAttrMap): SweepShape {
+  const patches = shape as SweepShape['patches'];
+  const kernel = kernelOf(attributes);
+  const [size, stride, padding] = kernel;
+  const [rows, columns] = [patches[1], patches[2]].map(
+    (count) => (count - 1) * stride + size - 2 * padding,
+  ) as [number, number];
+  return { images: [patches[0], rows, columns, patches[3] / (size * size)], patches, kernel };
+}
+
 /** A dense or block-diagonal layer of rows. */
 export interface NormLayerShape {
   members: number;

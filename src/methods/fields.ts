@@ -85,12 +85,23 @@ export const endWeightKey = positive
   .default(1)
   .describe("of a step that ends an episode in the continue head's loss; more where ends are rare");
 
+const channels = positiveInteger.max(1024);
+const stride = z.int().min(2).max(8).multipleOf(2).meta({ title: 'an even number from 2 to 8' });
+
 /** What images go through before a network's hidden layers. */
 export const imageEncoder = z
   .strictObject({
-    channels: positiveInteger
-      .max(1024)
+    channels: z
+      .union([channels, z.array(channels).min(1).max(6)])
       .default(16)
-      .describe('channels of the 3 × 3 convolution that images go through; vectors have none'),
+      .describe(
+        'channels of the 3 × 3 convolution that images go through (MinAtar: 16), or a list: of several with strides; vectors have none',
+      ),
+    strides: z
+      .union([stride, z.array(stride).min(1).max(6)])
+      .default(2)
+      .describe(
+        'by how much each of several convolutions divides the sides of an image, its kernel being twice as large; a list, or one number for all',
+      ),
   })
   .prefault({});

@@ -21,7 +21,7 @@ import { petsRules, petsSettings } from './pets/settings.ts';
 import { planetRules, planetSettings } from './planet/settings.ts';
 import { ppoCourse, ppoRules, ppoSettings } from './ppo/settings.ts';
 import { rssmRules } from './rssm-keys.ts';
-import { type Rule, type RunLength, replayRules, transitionRules } from './rules.ts';
+import { imageRules, type Rule, type RunLength, replayRules, transitionRules } from './rules.ts';
 import { sacSettings } from './sac/settings.ts';
 import { simpleArm, simpleCourse, simpleRules, simpleSettings } from './simple/settings.ts';
 import { anyObservationAndAction, type Takes, vectorsAndAnyAction } from './takes.ts';
@@ -35,7 +35,7 @@ export const methods = {
     arm,
     arms,
     takes: anyObservationAndAction,
-    rules: replayRules,
+    rules: [...replayRules, ...imageRules],
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./vae-lstm/agent.ts')).vaeLstm,
@@ -44,7 +44,7 @@ export const methods = {
     title: 'Dreamer v1 to v3: an actor-critic in the imagination of a recurrent state-space model',
     arm: dreamerArm,
     takes: anyObservationAndAction,
-    rules: [...dreamerRules, ...rssmRules],
+    rules: [...dreamerRules, ...rssmRules, ...imageRules],
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./dreamer/agent.ts')).dreamer,
@@ -72,7 +72,7 @@ export const methods = {
       'MuZero and Gumbel MuZero: tree search in a model of rewards, values and policies, EfficientZero by a key',
     arm: muzeroArm,
     takes: { ...anyObservationAndAction, actions: ['discrete'] },
-    rules: muzeroRules,
+    rules: [...muzeroRules, ...imageRules],
     course: replayCourse,
     // Its schedules have a length of their own, `over`.
     keysOverSteps: () => [],
@@ -139,7 +139,7 @@ export const methods = {
     title: 'PPO, proximal policy optimisation: the model-free yardstick',
     arm: () => 'ppo',
     takes: anyObservationAndAction,
-    rules: ppoRules,
+    rules: [...ppoRules, ...imageRules],
     course: ppoCourse,
     // Its schedules have a length of their own, `over`.
     keysOverSteps: () => [],
@@ -159,7 +159,7 @@ export const methods = {
     title: 'DQN, deep Q-learning: the model-free yardstick off-policy, for choices',
     arm: () => 'dqn',
     takes: { ...anyObservationAndAction, actions: ['discrete'] },
-    rules: transitionRules,
+    rules: [...transitionRules, ...imageRules],
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./dqn/agent.ts')).dqn,
@@ -169,7 +169,7 @@ export const methods = {
     arm: cloningArm,
     takes: anyObservationAndAction,
     learnsOffline: true,
-    rules: [],
+    rules: imageRules,
     course: offlineCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./behaviour-cloning/agent.ts')).behaviourCloning,

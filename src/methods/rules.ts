@@ -1,3 +1,7 @@
+import { environmentEntry } from '../envs/index.ts';
+import type { PixelSettings } from '../envs/pixels.ts';
+import { isImage } from '../envs/spaces.ts';
+
 /** What rules may read of every config, besides the method's own settings. */
 export interface RunLength {
   /** Where it acts; there in every config. */
@@ -40,6 +44,44 @@ export const replayRules: readonly Rule<ReplayConfig>[] = [
     keys: ['steps', 'randomSteps'],
     holds: ({ steps, randomSteps }) => steps > randomSteps,
     says: 'steps must exceed randomSteps, or nothing is learnt',
+  },
+];
+
+/** What images go through, and where they are from. */
+interface ImageConfig extends Pick<RunLength, 'environment'> {
+  encoder: { channels: number | readonly number[]; strides: number | readonly number[] };
+  pixels?: PixelSettings | undefined;
+}
+
+/** The sides of the images that a method sees; none where it sees vectors. */
+const sidesOf = ({ environment, pixels }: ImageConfig): number[] => {
+  const { observationSpace } = environmentEntry(environment!, { pixels }).make();
+  return isImage(observationSpace) ? observationSpace.shape.slice(0, 2) : [];
+};
+
+/** By how much several convolutions divide the sides of an image; one alone does not. */
+const divisorOf = ({ channels, strides }: ImageConfig['encoder']): number => {
+  if (typeof channels === 'number') return 1;
+  return channels.reduce(
+    (divisor, _, i) => divisor * (typeof strides === 'number' ? strides : strides[i]!),
+    1,
+  );
+};
+
+/** What must hold between the keys of a method whose networks see images through convolutions. */
+export const imageRules: readonly Rule<ImageConfig>[] = [
+  {
+    keys: ['encoder.strides', 'encoder.channels'],
+    holds: ({ encoder: { channels, strides } }) =>
+      typeof strides === 'number' || strides.length === (typeof channels === 'number' ? 0 : channels.length),
+    says: 'encoder.strides lists one for each of several encoder.channels, or is one number for all',
+  },
+  {
+    keys: ['encoder.channels', 'encoder.strides', 'environment'],
+    // Without a stride for each there is nothing to divide by, which the rule above says.
+    holds: (config) => sidesOf(config).every((side) => !(side % divisorOf(config.encoder) > 0)),
+    says: (config) =>
+      `encoder.channels and encoder.strides divide the sides of an image by ${divisorOf(config.encoder)}, and ${sidesOf(config).join(' × ')} cannot be divided so`,
   },
 ];
 

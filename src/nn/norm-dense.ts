@@ -56,7 +56,8 @@ export function blockLayerSpecs(
   return [{ ...weight, shape }, bias, ...normSpecs(name, outputs, norm)];
 }
 
-const normSpecs = (name: string, outputs: number, norm: boolean): ParameterSpec[] =>
+/** The scale of normalised outputs, ones, where they are normalised. */
+export const normSpecs = (name: string, outputs: number, norm: boolean): ParameterSpec[] =>
   norm ? [{ name: `${name}.scale`, shape: [outputs], initialise: ones }] : [];
 
 /** The parameters of one layer. */
@@ -200,6 +201,64 @@ function plainLayer(
   });
 }
 
+/**
+ * What follows a layer's sum, where that is made by other means: act(rms(x) ⊙ scale), without scale act(x).
+ *
+ * @param x [members, …, outputs]
+ * @param scale [members, outputs]
+ */
+export function normActivation(
+  x: tf.Tensor,
+  scale: tf.Tensor | undefined,
+  activation: NormActivation,
+): tf.Tensor {
+  const rows = toRows(x);
+  const y = scale ? normalisedRows(rows, scale, activation) : activatedRows(rows, activation);
+  return tf.reshape(y, x.shape);
+}
+
+/** act(x) of rows. */
+const activatedRows = (rows: tf.Tensor, activation: NormActivation): tf.Tensor =>
+  withGradient([rows], () => ({
+    value: activations[activation].value(rows),
+    keep: [rows],
+    gradient: (dy, [rows]) => [tf.mul(dy, activations[activation].slope(rows!))],
+  }));
+
+/** act(rms(x) ⊙ scale) of rows. */
+const normalisedRows = (rows: tf.Tensor, scale: tf.Tensor, activation: NormActivation): tf.Tensor =>
+  withGradient([rows, scale], () => {
+    const { value, keep } = normalisation(rows, scale, activation);
+    return { value, keep, gradient: (dy, kept) => normalisationGradients(dy, kept, activation) };
+  });
+
+/** act(rms(x) ⊙ scale) of rows, and what the gradient needs. */
+function normalisation(
+  sum: tf.Tensor,
+  scale: tf.Tensor,
+  activation: NormActivation,
+): { value: tf.Tensor; keep: tf.Tensor[] } {
+  const factor = tf.rsqrt(tf.add(tf.mean(tf.square(sum), -1, true), RMS_EPSILON));
+  const normalised = tf.mul(sum, factor);
+  const scaled = tf.mul(normalised, tf.expandDims(scale, 1));
+  return { value: activations[activation].value(scaled), keep: [scale, factor, normalised, scaled] };
+}
+
+/** The gradients of x and scale. @param kept as `normalisation` gives it */
+function normalisationGradients(
+  dy: tf.Tensor,
+  kept: readonly tf.Tensor[],
+  activation: NormActivation,
+): [dx: tf.Tensor, dScale: tf.Tensor] {
+  const [scale, factor, normalised, scaled] = kept as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+  const dScaled = tf.mul(dy, activations[activation].slope(scaled));
+  const dNormalised = tf.mul(dScaled, tf.expandDims(scale, 1));
+  // y is divided by its own length: what changes nothing but that is taken out.
+  const along = tf.mean(tf.mul(dNormalised, normalised), -1, true);
+  const dSum = tf.mul(tf.sub(dNormalised, tf.mul(normalised, along)), factor);
+  return [dSum, tf.sum(tf.mul(dScaled, normalised), 1)];
+}
+
 /** act(rms(x W + b) ⊙ scale) of rows. */
 function normalisedLayer(
   rows: tf.Tensor,
@@ -213,19 +272,12 @@ function normalisedLayer(
   return withGradient(operands, () => {
     const inputs = toBlocks(rows, weight);
     const sum = affineSum(inputs, weight, bias);
-    const factor = tf.rsqrt(tf.add(tf.mean(tf.square(sum), -1, true), RMS_EPSILON));
-    const normalised = tf.mul(sum, factor);
-    const scaled = tf.mul(normalised, tf.expandDims(scale, 1));
+    const { value, keep } = normalisation(sum, scale, activation);
     return {
-      value: activations[activation].value(scaled),
-      keep: [inputs, weight, scale, factor, normalised, scaled],
-      gradient: (dy, [inputs, weight, scale, factor, normalised, scaled]) => {
-        const dScaled = tf.mul(dy, activations[activation].slope(scaled));
-        const dNormalised = tf.mul(dScaled, tf.expandDims(scale, 1));
-        // y is divided by its own length: what changes nothing but that is taken out.
-        const along = tf.mean(tf.mul(dNormalised, normalised), -1, true);
-        const dSum = tf.mul(tf.sub(dNormalised, tf.mul(normalised, along)), factor);
-        const dScale = tf.sum(tf.mul(dScaled, normalised), 1);
+      value,
+      keep: [inputs, weight, ...keep],
+      gradient: (dy, [inputs, weight, ...kept]) => {
+        const [dSum, dScale] = normalisationGradients(dy, kept, activation);
         return [...affineGradients(dSum, inputs, weight, inputGradient), dScale];
       },
     };

@@ -3,11 +3,12 @@ import {
   cellsOf,
   convolution,
   convolutionSpecs,
-  convolvedShape,
+  type ImageEncoder,
   type ImageShape,
+  type Stage,
+  stagesOf,
   transposedConvolution,
   transposedConvolutionSpecs,
-  usedByCells,
 } from './convolution.ts';
 import { type Activation, layer } from './linear.ts';
 import { forRelu, type HiddenLayers, mlp, mlpSpecs } from './mlp.ts';
@@ -28,28 +29,35 @@ export const vectorTower = (size: number, activation: Activation, layers: Hidden
     mlp(parameters, name, hiddenLayers, observation, false, activation),
 });
 
+/** Convolutions between images and layers, by name: `${name}`, or of several `${name}.0`, `${name}.1`, … */
+export function namedStages(
+  name: string,
+  image: ImageShape,
+  encoder: ImageEncoder,
+): (Stage & { name: string })[] {
+  const isOne = typeof encoder.channels === 'number';
+  return stagesOf(image, encoder).map((stage, i) => ({ ...stage, name: isOne ? name : `${name}.${i}` }));
+}
+
 /**
  * The network of MinAtar (Young and Tian, 2019): a 3 × 3 convolution, `${name}.convolution`, then the hidden layers, all
- * with ReLU. An image comes as it is kept, flat.
- *
- * @param channels that the convolution gives
+ * with ReLU; or several convolutions with strides, `${name}.convolution.0` and so on. An image comes as it is kept, flat.
  */
-export function imageTower(image: ImageShape, channels: number, layers: HiddenLayers): Tower {
-  const planes = convolvedShape(image, channels);
-  const encoded = cellsOf(planes);
+export function imageTower(image: ImageShape, encoder: ImageEncoder, layers: HiddenLayers): Tower {
+  const stages = (name: string) => namedStages(`${name}.convolution`, image, encoder);
+  const encoded = cellsOf(stages('').at(-1)!.planes);
   const { scale, weights, biases } = layers;
   return {
     specs: (name, hidden, outputs, lastScale) => [
-      ...usedByCells(
-        convolutionSpecs(`${name}.convolution`, image[2], channels, scale, weights, biases),
-        planes,
-      ),
+      ...stages(name).flatMap((stage) => convolutionSpecs(stage.name, stage, scale, weights, biases)),
       ...mlpSpecs(name, encoded, hidden, outputs, lastScale, layers),
     ],
     apply: (parameters, name, hiddenLayers, observation) => {
       const leading = observation.shape.slice(0, -1);
-      const images = tf.reshape(observation, [...leading, ...image]);
-      const seen = convolution(images, layer(parameters, `${name}.convolution`), 'relu', false);
+      const seen = stages(name).reduce(
+        (x, { name, kernel }, i) => convolution(x, layer(parameters, name), kernel, 'relu', i > 0),
+        tf.reshape(observation, [...leading, ...image]) as tf.Tensor,
+      );
       return mlp(parameters, name, hiddenLayers, tf.reshape(seen, [...leading, encoded]));
     },
   };
@@ -61,9 +69,9 @@ export interface Observed {
   image?: ImageShape;
 }
 
-/** A tower with ReLU over either. @param channels that the convolution gives; vectors have none */
-export const reluTower = ({ observation, image }: Observed, channels?: number): Tower =>
-  image ? imageTower(image, channels!, forRelu) : vectorTower(observation, 'relu', forRelu);
+/** A tower with ReLU over either. @param encoder of images; vectors have none */
+export const reluTower = ({ observation, image }: Observed, encoder?: ImageEncoder): Tower =>
+  image ? imageTower(image, encoder!, forRelu) : vectorTower(observation, 'relu', forRelu);
 
 /** The layers from what a network knows to the observation that it stands for: a tower's way back. */
 export interface Decoder {
@@ -74,31 +82,43 @@ export interface Decoder {
 
 /**
  * The way back of `reluTower`: a multi-layer perceptron to vectors; to images, whose cells lie in [0, 1], one whose last
- * layer gives as many planes as the convolution did, then a transposed convolution, `${name}.image`, and the logistic
- * function.
+ * layer gives as many planes as the convolutions did, then a transposed convolution for each, `${name}.image`, or of several
+ * `${name}.image.0` for the last one and so on, with ReLU between them, and the logistic function.
  */
-export function reluDecoder({ observation, image }: Observed, channels?: number): Decoder {
+export function reluDecoder({ observation, image }: Observed, encoder?: ImageEncoder): Decoder {
   if (!image) {
     return {
       specs: (name, inputs, hidden) => mlpSpecs(name, inputs, hidden, observation),
       apply: (parameters, name, hiddenLayers, x) => mlp(parameters, name, hiddenLayers, x),
     };
   }
-  const planes = convolvedShape(image, channels!);
-  const size = cellsOf(planes);
+  const stages = (name: string) => stagesBack(`${name}.image`, image, encoder!);
+  const { planes } = stages('')[0]!;
   return {
     specs: (name, inputs, hidden) => [
-      ...mlpSpecs(name, inputs, hidden, size, forRelu.scale),
-      ...usedByCells(transposedConvolutionSpecs(`${name}.image`, planes[2], image[2]), planes),
+      ...mlpSpecs(name, inputs, hidden, cellsOf(planes), forRelu.scale),
+      ...stages(name).flatMap((stage, i, { length }) =>
+        transposedConvolutionSpecs(stage.name, stage, i < length - 1 ? forRelu.scale : 1),
+      ),
     ],
     apply: (parameters, name, hiddenLayers, x) => {
       const leading = x.shape.slice(0, -1);
-      const seen = tf.relu(mlp(parameters, name, hiddenLayers, x));
-      const cells = transposedConvolution(
-        tf.reshape(seen, [...leading, ...planes]),
-        layer(parameters, `${name}.image`),
+      const first = tf.reshape(mlp(parameters, name, hiddenLayers, x), [...leading, ...planes]);
+      const cells = stages(name).reduce<tf.Tensor>(
+        (made, { name, kernel }) => transposedConvolution(tf.relu(made), layer(parameters, name), kernel),
+        first,
       );
       return tf.reshape(tf.sigmoid(cells), [...leading, observation]);
     },
   };
+}
+
+/** The transposed convolutions of `namedStages`, from the last planes back to the image. */
+export function stagesBack(
+  name: string,
+  image: ImageShape,
+  encoder: ImageEncoder,
+): (Stage & { name: string })[] {
+  const stages = namedStages(name, image, encoder);
+  return stages.map(({ name }, i) => ({ ...stages.at(-1 - i)!, name }));
 }

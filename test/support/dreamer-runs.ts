@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as tf from '@tensorflow/tfjs-core';
-import { environmentEntry } from '../../src/envs/index.ts';
+import { type EnvironmentEntry, environmentEntry } from '../../src/envs/index.ts';
 import { dreamer } from '../../src/methods/dreamer/agent.ts';
 import { type DreamerSettings, dreamerSettings } from '../../src/methods/dreamer/settings.ts';
 import type { MayDream } from '../../src/models/dreams.ts';
@@ -23,7 +23,8 @@ const tinyDreamerKeys = {
   optimizer: { warmUp: 3 },
 };
 
-type Keys = Record<string, object | number | boolean>;
+/** Keys of a config, or changes of some. */
+export type Keys = Record<string, object | number | boolean>;
 
 /** Its keys, some of them changed. */
 export function tinyKeys(changes: Keys = {}): Keys {
@@ -38,7 +39,7 @@ export const tinyDreamer = (changes?: Keys): DreamerSettings => dreamerSettings.
 
 /** A Dreamer and what collects for it. */
 export const dreamerIn = (
-  environment: string,
+  environment: string | EnvironmentEntry,
   seeds: readonly number[],
   settings: readonly DreamerSettings[],
 ) => agentIn<DreamerSettings, Agent & MayDream>(dreamer.create, environment, seeds, settings);
@@ -46,12 +47,12 @@ export const dreamerIn = (
 /** An agent and what collects for it, or what it learns from. */
 export function agentIn<Settings, Made extends Agent>(
   create: (members: readonly Member<Settings>[], spaces: AgentSpaces) => Made,
-  environment: string,
+  environment: string | EnvironmentEntry,
   seeds: readonly number[],
   settings: readonly Settings[],
   data?: RecordedEpisodes,
 ) {
-  const entry = environmentEntry(environment);
+  const entry = typeof environment === 'string' ? environmentEntry(environment) : environment;
   const members = seeds.map((seed, i) => ({ seed, settings: settings[i] ?? settings[0]! }));
   const agent = create(members, agentSpaces(entry));
   const learner = agent.learner(entry, data) as ReturnType<Made['learner']>;

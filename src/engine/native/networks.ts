@@ -1,5 +1,14 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { gruShape, matMulShape, normLayerShape, numberedInputs, rowsOf } from '../kernel-inputs.ts';
+import {
+  gruShape,
+  matMulShape,
+  normLayerShape,
+  numberedInputs,
+  rowsOf,
+  type SweepShape,
+  sweepOf,
+  sweepTo,
+} from '../kernel-inputs.ts';
 import { floats, type Kernel } from './kernel.ts';
 
 /** Extents of what goes into the layers, and of what comes out of the last one. */
@@ -116,7 +125,34 @@ const normDenseGradient: Kernel = {
   },
 };
 
+/** A kernel's way over images, as the addon reads it. */
+const sweepParameters = ({ images, patches, kernel }: SweepShape): number[] => [
+  ...images,
+  ...kernel,
+  ...patches.slice(1, 3),
+];
+
 export const networks: readonly Kernel[] = [
+  {
+    name: 'Patches',
+    plan: ({ x }, attributes) => {
+      const sweep = sweepOf(x!, attributes);
+      return {
+        ...{ kernel: 'Patches', operands: [x!], outputs: [floats(sweep.patches)] },
+        parameters: sweepParameters(sweep),
+      };
+    },
+  },
+  {
+    name: 'OverlaidPatches',
+    plan: ({ x }, attributes) => {
+      const sweep = sweepTo(x!, attributes);
+      return {
+        ...{ kernel: 'OverlaidPatches', operands: [x!], outputs: [floats(sweep.images)] },
+        parameters: sweepParameters(sweep),
+      };
+    },
+  },
   normDense,
   normDenseGradient,
   mlp('Mlp'),

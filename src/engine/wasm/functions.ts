@@ -11,6 +11,32 @@ export interface Functions {
     target: number,
     targetRow: number,
   ): void;
+  takePatches(
+    images: number,
+    rows: number,
+    columns: number,
+    channels: number,
+    size: number,
+    stride: number,
+    padding: number,
+    down: number,
+    across: number,
+    x: number,
+    y: number,
+  ): void;
+  layPatches(
+    images: number,
+    rows: number,
+    columns: number,
+    channels: number,
+    size: number,
+    stride: number,
+    padding: number,
+    down: number,
+    across: number,
+    x: number,
+    y: number,
+  ): void;
   sumRows(groups: number, rows: number, columns: number, x: number, sums: number): void;
   reluGradient(count: number, y: number, dy: number): void;
   lstmCell(

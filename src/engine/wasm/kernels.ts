@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { adam, globalNorm } from './adam.ts';
 import { batchMatMul } from './batch-matmul.ts';
 import { distributions } from './categorical.ts';
+import { overlaidPatches, patches } from './convolution.ts';
 import { copies } from './copies.ts';
 import { exp } from './exp.ts';
 import { gruStep, gruStepGradient } from './gru.ts';
@@ -26,6 +27,8 @@ const kernels = [
   lstmSequenceGradient,
   normDense,
   normDenseGradient,
+  patches,
+  overlaidPatches,
   gruStep,
   gruStepGradient,
   ...distributions,

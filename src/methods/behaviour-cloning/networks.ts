@@ -26,7 +26,7 @@ export function imitator(
 ): Imitator {
   const { actionSpace, observationScale } = spaces;
   const head = policyHead(actionSpace, { box: 'clipped' });
-  const tower = reluTower(spaces, encoder.channels);
+  const tower = reluTower(spaces, encoder);
   const layout = new ParameterLayout(tower.specs('actor', hidden, head.outputs, LAST_SCALE));
   return {
     layout,

@@ -20,9 +20,7 @@ export function actionValues(
   { critic: { hidden }, encoder }: Pick<DqnUpdateSettings, 'critic' | 'encoder'>,
   { observation, image, actions }: Pick<AgentSpaces, 'observation' | 'image' | 'actions'>,
 ): ActionValues {
-  const tower = image
-    ? imageTower(image, encoder!.channels, asPyTorch)
-    : vectorTower(observation, 'relu', asPyTorch);
+  const tower = image ? imageTower(image, encoder!, asPyTorch) : vectorTower(observation, 'relu', asPyTorch);
   const layout = new ParameterLayout(tower.specs('critic', hidden, actions, 1));
   return {
     layout,

@@ -65,10 +65,7 @@ export function worldModel(
 }
 
 /** What of the world model its parameters do not say. */
-const rssmOf = ({ model, encoder }: DreamerSettings): RssmSettings => ({
-  ...model,
-  channels: encoder.channels,
-});
+const rssmOf = ({ model, encoder }: DreamerSettings): RssmSettings => ({ ...model, encoder });
 
 /** What rewards are in the model's units, in units of `rewardScale`. */
 const rewardUnits = ({ model }: DreamerSettings, { rewardScale }: AgentSpaces): number =>

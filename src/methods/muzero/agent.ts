@@ -105,7 +105,7 @@ class MuzeroAgent
     super(members, spaces);
     const { model, encoder, search } = this.settings;
     const extra = extraHeads(this.settings);
-    this.#networks = valueEquivalentNetworks(model, extra, encoder.channels, spaces);
+    this.#networks = valueEquivalentNetworks(model, extra, encoder, spaces);
     this.diagnostics = diagnosticColumns(spaces, { decodes: extra.observation, ...MEASURED });
     this.carrySize = spaces.actions + 1;
     this.noise = { sampled: searchNoise(search, spaces.actions), greedy: [] };

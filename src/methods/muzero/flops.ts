@@ -8,7 +8,7 @@ import { extraHeads, type MuzeroSettings } from './settings.ts';
 export function updateFlops(settings: MuzeroSettings, spaces: AgentSpaces): UpdateFlops {
   const { model, encoder, replay, unroll, returns } = settings;
   const extra = extraHeads(settings);
-  const { layout } = valueEquivalentNetworks(model, extra, encoder.channels, spaces);
+  const { layout } = valueEquivalentNetworks(model, extra, encoder, spaces);
   const of = (name: string) => perRow(layout, name);
   const states = unroll + 1;
   const along = states * (of('value') + of('policy')) + unroll * (of('dynamics') + of('reward'));

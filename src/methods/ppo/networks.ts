@@ -43,7 +43,7 @@ export function networks(
 ): Networks {
   const policy = policyOver(actionSpace, actor.logStd);
   const tower = image
-    ? imageTower(image, encoder!.channels, hiddenLayers)
+    ? imageTower(image, encoder!, hiddenLayers)
     : vectorTower(observation, 'tanh', hiddenLayers);
   const policyOutput = (parameters: Parameters, observation: tf.Tensor) =>
     tower.apply(parameters, 'actor', actor.hidden.length, observation);

@@ -35,7 +35,7 @@ export function hasCritic({ critic }: VaeLstmSettings): boolean {
 /** The critic comes last, so that arms with and without it start from the same other weights. */
 export function networks(settings: VaeLstmSettings, spaces: AgentSpaces): Networks {
   const { model, critic, actor, encoder } = settings;
-  const vae = vaeShape(model, spaces, encoder.channels);
+  const vae = vaeShape(model, spaces, encoder);
   const head = policyHead(spaces.actionSpace);
   return {
     model: new ParameterLayout([

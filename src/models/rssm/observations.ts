@@ -1,17 +1,25 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   cellsOf,
-  convolvedShape,
   type ImageShape,
   patches,
+  patchSize,
   transposedConvolution,
   transposedConvolutionSpecs,
   usedByCells,
 } from '../../nn/convolution.ts';
 import { layer } from '../../nn/linear.ts';
-import { normDense, normLayer, normLayerSpecs, TRUNCATED_NORMAL_GAIN } from '../../nn/norm-dense.ts';
+import {
+  normActivation,
+  normDense,
+  normLayer,
+  normLayerSpecs,
+  normSpecs,
+  TRUNCATED_NORMAL_GAIN,
+} from '../../nn/norm-dense.ts';
 import { hiddenLayers, hiddenSpecs, normMlp, normMlpSpecs } from '../../nn/norm-mlp.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
+import { namedStages, stagesBack } from '../../nn/tower.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { RssmSettings } from './settings.ts';
 
@@ -46,43 +54,55 @@ function ofVectors(settings: RssmSettings, size: number): ObservationNetworks {
 const MIDDLE = 0.5;
 
 /**
- * Images, whose cells lie in [0, 1], flat as they are kept: a 3 × 3 convolution of x − ½, its channels normalised in each
- * cell, stands before the encoder's layers, and behind the decoder's one that gives as many planes, then a transposed
- * convolution and the logistic function (DreamerV3, with one stage where its images of 64 × 64 pixels ask for four).
+ * Images, whose cells lie in [0, 1], flat as they are kept: convolutions of x − ½, their channels normalised in each cell,
+ * stand before the encoder's layers, and behind the decoder's one that gives as many planes, then as many transposed
+ * convolutions, normalised likewise but for the last one, and the logistic function (DreamerV3, whose images of 64 × 64
+ * pixels go through four stages).
  */
 function ofImages(settings: RssmSettings, image: ImageShape): ObservationNetworks {
   const { units, encoderLayers, decoderLayers, norm, activation } = settings;
-  const channels = settings.channels!;
-  const planes = convolvedShape(image, channels);
+  const encoder = settings.encoder!;
+  const stages = namedStages('encoder.convolution', image, encoder);
+  const back = stagesBack('decoder.image', image, encoder);
+  const { planes } = back[0]!;
   const cells = cellsOf(planes);
   const reshaped = (x: tf.Tensor, ...shape: number[]) => tf.reshape(x, [...x.shape.slice(0, -1), ...shape]);
   const flat = (x: tf.Tensor, size: number) => tf.reshape(x, [...x.shape.slice(0, -3), size]);
-  const applied = (parameters: Parameters, name: string, x: tf.Tensor, inputGradient = true) =>
-    normDense(x, [normLayer(parameters, name, norm)], activation, inputGradient);
   return {
     encoderSpecs: () => [
-      ...usedByCells(normLayerSpecs('encoder.convolution', 9 * image[2], channels, norm), planes),
+      ...stages.flatMap(({ name, kernel, image, planes }) =>
+        usedByCells(normLayerSpecs(name, patchSize(kernel, image[2]), planes[2], norm), planes),
+      ),
       ...hiddenSpecs('encoder', cells, { layers: encoderLayers, units }, norm),
     ],
     encode: (parameters, x) => {
-      const seen = patches(tf.sub(reshaped(x, ...image), MIDDLE), false);
-      const planes = applied(parameters, 'encoder.convolution', seen, false);
-      return hiddenLayers(parameters, 'encoder', encoderLayers, flat(planes, cells), settings);
+      const seen = stages.reduce(
+        (planes, { name, kernel }, i) =>
+          normDense(patches(planes, kernel, i > 0), [normLayer(parameters, name, norm)], activation, i > 0),
+        tf.sub(reshaped(x, ...image), MIDDLE) as tf.Tensor,
+      );
+      return hiddenLayers(parameters, 'encoder', encoderLayers, flat(seen, cells), settings);
     },
     decoderSpecs: (features) => [
       ...hiddenSpecs('decoder', features, { layers: decoderLayers, units }, norm),
       ...normLayerSpecs('decoder.planes', units, cells, norm),
-      ...usedByCells(
-        transposedConvolutionSpecs('decoder.image', channels, image[2], TRUNCATED_NORMAL_GAIN),
-        planes,
-      ),
+      ...back.flatMap((stage, i) => [
+        ...transposedConvolutionSpecs(stage.name, stage, TRUNCATED_NORMAL_GAIN),
+        ...(i < back.length - 1 ? normSpecs(stage.name, stage.image[2], norm) : []),
+      ]),
     ],
     decode: (parameters, features) => {
       const hidden = hiddenLayers(parameters, 'decoder', decoderLayers, features, settings);
-      const made = reshaped(applied(parameters, 'decoder.planes', hidden), ...planes);
-      return tf.sigmoid(
-        flat(transposedConvolution(made, layer(parameters, 'decoder.image')), cellsOf(image)),
+      const first = normDense(hidden, [normLayer(parameters, 'decoder.planes', norm)], activation);
+      const made = back.reduce<tf.Tensor>(
+        (planes, { name, kernel }, i) => {
+          const sum = transposedConvolution(planes, layer(parameters, name), kernel);
+          if (i === back.length - 1) return sum;
+          return normActivation(sum, norm ? parameters.get(`${name}.scale`) : undefined, activation);
+        },
+        reshaped(first, ...planes),
       );
+      return tf.sigmoid(flat(made, cellsOf(image)));
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { ImageEncoder } from '../../nn/convolution.ts';
 import type { LayerStyle } from '../../nn/norm-mlp.ts';
 
 /** What of an RSSM its parameters do not say; the config keys of the same names describe them. */
@@ -19,7 +20,7 @@ export interface RssmSettings extends LayerStyle {
   encoderLayers: number;
   decoderLayers: number;
   /** Of the convolutions next to images; absent where observations are vectors. */
-  channels?: number;
+  encoder?: ImageEncoder;
   headLayers: number;
   symlog: boolean;
   scaledObservations: boolean;

@@ -1,3 +1,4 @@
+import type { ImageEncoder } from '../../nn/convolution.ts';
 import { type Decoder, type Observed, reluDecoder, reluTower, type Tower } from '../../nn/tower.ts';
 
 /** What of a variational autoencoder its parameters do not say. */
@@ -10,14 +11,14 @@ export interface VaeShape {
   latent: number;
 }
 
-/** @param channels of the convolutions next to images; vectors have none */
+/** @param encoder of images; vectors have none */
 export const vaeShape = (
   { hidden, latent }: Pick<VaeShape, 'hidden' | 'latent'>,
   observed: Observed,
-  channels?: number,
+  encoder?: ImageEncoder,
 ): VaeShape => ({
-  tower: reluTower(observed, channels),
-  decoder: reluDecoder(observed, channels),
+  tower: reluTower(observed, encoder),
+  decoder: reluDecoder(observed, encoder),
   hidden,
   latent,
 });

@@ -1,3 +1,4 @@
+import type { ImageEncoder } from '../../nn/convolution.ts';
 import { mlpSpecs } from '../../nn/mlp.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
 import { reluTower, type Tower } from '../../nn/tower.ts';
@@ -17,17 +18,17 @@ export interface ValueEquivalentNetworks {
   code: ScalarCode;
 }
 
-/** @param channels of the convolution that images go through */
+/** @param encoder what images go through */
 export function valueEquivalentNetworks(
   settings: ValueEquivalentSettings,
   extra: ExtraHeads,
-  channels: number,
+  encoder: ImageEncoder,
   spaces: AgentSpaces,
 ): ValueEquivalentNetworks {
   const { latent, hidden, encoderHidden, support, projection } = settings;
   const code = transformedCode(support);
   const { observation, actions } = spaces;
-  const tower = reluTower(spaces, channels);
+  const tower = reluTower(spaces, encoder);
   // Heads begin at 0: the first searches see uniform policies, neither rewards nor values, and ends as likely as not.
   const head = (name: string, outputs: number) => mlpSpecs(name, latent, hidden, outputs, 0);
   return {

@@ -34,7 +34,12 @@ export const images: readonly Group[] = [
     file: source.convolution,
     by: tests.convolution('gradients'),
     changes: [
-      ['[offset, KERNEL - 1 - offset]', '[KERNEL - 1 - offset, offset]', "a patch's gradient put elsewhere"],
+      [
+        'along(axis, block, blocks - 1 - block, 5)',
+        'along(axis, blocks - 1 - block, block, 5)',
+        "a patch's gradient put elsewhere",
+      ],
+      ['.with(axis + 1, offset % stride)', '', 'every cell between two strides seen as the one before'],
     ],
   },
   {
@@ -42,7 +47,11 @@ export const images: readonly Group[] = [
     file: source.convolution,
     by: tests.convolution('transposed'),
     changes: [
-      ['overlaid(overlaid(images, 1), 2)', 'overlaid(overlaid(images, 2), 1)', 'patches turned over'],
+      [
+        'scattered(scattered(patches, 1, kernel), 2, kernel)',
+        'scattered(scattered(patches, 2, kernel), 1, kernel)',
+        'patches turned over',
+      ],
     ],
   },
   {
@@ -59,11 +68,7 @@ export const images: readonly Group[] = [
     file: source.tower,
     by: tests.imageModels('encoded and decoded'),
     changes: [
-      [
-        'tf.relu(mlp(parameters, name, hiddenLayers, x))',
-        'mlp(parameters, name, hiddenLayers, x)',
-        'planes without ReLU',
-      ],
+      ['transposedConvolution(tf.relu(made), ', 'transposedConvolution(made, ', 'planes without ReLU'],
       ['tf.sigmoid(cells)', 'cells', 'cells of any size'],
     ],
   },

@@ -1,4 +1,5 @@
 #include "categorical.h"
+#include "convolution.h"
 #include "elementwise.h"
 #include "gru.h"
 #include "lstm.h"
@@ -81,6 +82,8 @@ const NamedKernel kernels[] = {
     {"TanhMlpGradient", mlpGradient<Activation::tanh>},
     {"NormDense", normDense},
     {"NormDenseGradient", normDenseGradient},
+    {"Patches", patches},
+    {"OverlaidPatches", overlaidPatches},
     {"GruStep", gruStep},
     {"GruStepGradient", gruStepGradient},
     {"LstmSequence", lstmSequence},

@@ -10,6 +10,7 @@ export {
   twoHotMean,
 } from './categorical';
 export { oneHotArgMax } from './choice';
+export { layPatches, takePatches } from './convolution';
 export { copyRows, gatherRows } from './copy';
 export { gruBackward, gruForward } from './gru';
 export { adaptiveClip, laprop } from './laprop';
