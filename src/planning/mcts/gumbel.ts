@@ -39,6 +39,9 @@ export class Gumbel implements Rule {
   readonly #completed: Float64Array;
   readonly #sigma: Float64Array;
   readonly #scores: Float64Array;
+  /** Of the node looked at: Σ N and max N of its actions. */
+  #sum = 0;
+  #most = 0;
 
   constructor(roots: number, actions: number, settings: GumbelSettings) {
     this.#settings = settings;
@@ -66,7 +69,7 @@ export class Gumbel implements Rule {
       return firstLargest(this.#scores, this.#actions);
     }
     this.#improve(tree, root, node);
-    const sum = this.#tried.reduce((a, b) => a + b, 0);
+    const sum = this.#sum;
     for (let a = 0; a < this.#actions; a++) this.#scores[a]! -= this.#tried[a]! / (1 + sum);
     return firstLargest(this.#scores, this.#actions);
   }
@@ -76,8 +79,7 @@ export class Gumbel implements Rule {
   conclude(tree: SearchTree, root: number, _noise: Float32Array, _temperature: number, found: Found): void {
     const base = root * tree.nodes;
     this.#lookAt(tree, root, 0);
-    const most = this.#tried.reduce((a, b) => Math.max(a, b), 0);
-    this.#score(tree, root, most);
+    this.#score(tree, root, this.#most);
     found.action[root] = firstLargest(this.#scores, this.#actions);
     this.#improve(tree, root, 0);
     found.policy.set(this.#scores, root * this.#actions);
@@ -106,7 +108,7 @@ export class Gumbel implements Rule {
     softmax(this.#scores, 0, this.#actions, this.#scores, 0);
   }
 
-  /** N, q̂ and σ(q̂) of a node's actions. */
+  /** N, q̂ and σ(q̂) of a node's actions, Σ N and max N. */
   #lookAt(tree: SearchTree, root: number, node: number): void {
     const base = root * tree.nodes;
     const edges = (base + node) * this.#actions;
@@ -116,16 +118,19 @@ export class Gumbel implements Rule {
     let weighted = 0;
     for (let a = 0; a < this.#actions; a++) {
       const child = tree.child[edges + a]!;
-      this.#tried[a] = child < 0 ? 0 : tree.visits[base + child]!;
+      const tried = child < 0 ? 0 : tree.visits[base + child]!;
+      this.#tried[a] = tried;
       if (child < 0) continue;
       const value = tree.edgeValue(base + child);
       this.#completed[a] = value;
-      sum += this.#tried[a]!;
-      most = Math.max(most, this.#tried[a]!);
+      sum += tried;
+      most = Math.max(most, tried);
       const prior = Math.max(tree.prior[edges + a]!, LEAST_PROBABILITY);
       weight += prior;
       weighted += prior * value;
     }
+    this.#sum = sum;
+    this.#most = most;
     const ofTried = weight > 0 ? weighted / weight : 0;
     const mixed = (tree.raw[base + node]! + sum * ofTried) / (1 + sum);
     let least = Number.POSITIVE_INFINITY;

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
-import { oneHot } from '../../engine/one-hot.ts';
 import type { States, WorldModel } from '../../models/world-model.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Found } from './rule.ts';
@@ -31,7 +30,7 @@ export class ModelSearch<Weights extends object, State extends States> {
   readonly #search: Search;
   readonly #roots: Compiled<{ weights: Weights; observations: tf.Tensor3D }, { rows: tf.Tensor }>;
   readonly #step: Compiled<
-    { weights: Weights; latents: tf.Tensor3D; actions: tf.Tensor2D },
+    { weights: Weights; latents: tf.Tensor3D; action: tf.Tensor3D },
     { rows: tf.Tensor }
   >;
 
@@ -44,15 +43,16 @@ export class ModelSearch<Weights extends object, State extends States> {
       const nothing = tf.zeros([...observations.shape.slice(0, 2)]);
       return { rows: rowsOf(model, state, nothing, nothing) };
     });
-    this.#step = new Compiled(({ weights, latents, actions }) => {
+    this.#step = new Compiled(({ weights, latents, action }) => {
       const model = within.model(weights);
       const before = unpacked(model, latents);
-      const action = oneHot(actions, within.spaces.actions);
       const after = model.stepper()(before, action);
       const [features, nextFeatures] = [model.features(before), model.features(after)];
       const reward = model.reward({ features, action, nextFeatures });
-      const goesOn = model.continues ? tf.sigmoid(model.continues(nextFeatures)) : tf.onesLike(reward);
-      return { rows: rowsOf(model, after, reward, tf.mul(goesOn, within.gamma)) };
+      const discount = model.continues
+        ? tf.mul(tf.sigmoid(model.continues(nextFeatures)), within.gamma)
+        : tf.fill(reward.shape, within.gamma);
+      return { rows: rowsOf(model, after, reward, discount) };
     });
   }
 
@@ -81,7 +81,7 @@ export class ModelSearch<Weights extends object, State extends States> {
             weights,
             // A copy: an engine may read the array later, when the next simulation has overwritten it.
             latents: tf.tensor3d(latents.slice(), [members, each, latentSize]),
-            actions: tf.tensor2d(actions.slice(), [members, each], 'int32'),
+            action: tf.tensor3d(oneHot(actions, spaces.actions), [members, each, spaces.actions]),
           }),
         ),
     };
@@ -112,14 +112,23 @@ function rowsOf<State extends States>(
 ): tf.Tensor {
   const features = model.features(state);
   const parts = Object.keys(model.stateSizes).map((name) => state[name]!);
-  const value = tf.div(model.value(features), model.valueScale);
+  const raw = model.value(features);
+  const value = model.valueScale === 1 ? raw : tf.div(raw, model.valueScale);
   const scalars = [value, reward, discount].map((x) => tf.expandDims(x, 2));
   return tf.concat([...parts, model.policy(features), ...scalars], 2);
+}
+
+/** One-hot vectors of choices: [roots] -> [roots, choices]. Made here, since the engine would take two kernels for them. */
+function oneHot(choices: Int32Array, count: number): Float32Array {
+  const vectors = new Float32Array(choices.length * count);
+  for (const [i, choice] of choices.entries()) vectors[i * count + choice] = 1;
+  return vectors;
 }
 
 /** The state that the numbers of a row stand for. */
 function unpacked<State extends States>({ stateSizes }: SearchableModel<State>, latents: tf.Tensor3D): State {
   const names = Object.keys(stateSizes);
-  const parts = tf.split(latents, Object.values<number>(stateSizes), 2);
+  const parts =
+    names.length === 1 ? [latents] : tf.split(latents, Object.values<number>(stateSizes), 2);
   return Object.fromEntries(names.map((name, i) => [name, parts[i]!])) as State;
 }

@@ -135,8 +135,10 @@ function descend(
     if (child < 0) {
       leaving[root] = node;
       actions[root] = action;
-      const from = (base + node) * tree.latentSize;
-      latents.set(tree.latent.subarray(from, from + tree.latentSize), root * tree.latentSize);
+      const { latent, latentSize } = tree;
+      const [from, to] = [(base + node) * latentSize, root * latentSize];
+      // A view of each to copy costs more than the few numbers that a latent often is.
+      for (let i = 0; i < latentSize; i++) latents[to + i] = latent[from + i]!;
       return;
     }
     node = child;

@@ -85,16 +85,21 @@ export class SearchTree {
   #write(at: number, parent: number, action: number, rows: Rows, row: number): void {
     const { actions, latentSize } = this;
     const from = row * rowSize(latentSize, actions);
-    this.latent.set(rows.subarray(from, from + latentSize), at * latentSize);
-    const scalars = from + latentSize + actions;
+    const policy = from + latentSize;
+    const scalars = policy + actions;
+    const to = at * latentSize;
+    // A view of each to copy costs more than the few numbers that a latent often is.
+    for (let i = 0; i < latentSize; i++) this.latent[to + i] = rows[from + i]!;
     this.value[at] = this.raw[at] = rows[scalars]!;
     this.reward[at] = rows[scalars + 1]!;
     this.discount[at] = rows[scalars + 2]!;
     this.parent[at] = parent;
     this.action[at] = action;
     const edges = at * actions;
-    this.child.fill(-1, edges, edges + actions);
-    this.logits.set(rows.subarray(from + latentSize, scalars), edges);
+    for (let a = 0; a < actions; a++) {
+      this.child[edges + a] = -1;
+      this.logits[edges + a] = rows[policy + a]!;
+    }
     softmax(this.logits, edges, actions, this.prior, edges);
   }
 
