@@ -29,12 +29,14 @@ import {
 import { gruStep } from '../src/nn/gru.ts';
 import { zeros } from '../src/nn/initialisers.ts';
 import { adaptiveClip, laprop } from '../src/nn/laprop.ts';
+import { normaliseLatent } from '../src/nn/latent-norm.ts';
 import { type LayerNormActivation, layerNormDense } from '../src/nn/layer-norm-dense.ts';
 import { type Activation, dense } from '../src/nn/linear.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
 import { blockLinear, type NormActivation, normDense } from '../src/nn/norm-dense.ts';
 import { ParameterLayout, Parameters } from '../src/nn/parameters.ts';
 import { twoHotBins, twoHotLoss, twoHotMean } from '../src/nn/two-hot.ts';
+import { inverseTransformed } from '../src/nn/value-transform.ts';
 import { meanSquaredError } from '../src/training/reduce.ts';
 import { lambdaReturn } from '../src/training/returns.ts';
 import { testCompiledFunctions } from './support/compiled-functions.ts';
@@ -578,6 +580,19 @@ describe('fat operations on our kernels equal their portable forms, gradients in
         return [clipped, first.parameters, second.parameters, second.moments.mean, second.moments.square];
       },
       2e-5,
+    );
+  });
+
+  test('standardised latents and the inverse value transform', async () => {
+    const arbitrary = fc.record({ members, rows: extent, size: fc.integer({ min: 2, max: 40 }), seed });
+    await assertEqualsPortable(
+      sample(arbitrary, 30),
+      ({ members, rows, size, seed }) => {
+        const x = normals(seed, 'x', [members, rows, size]);
+        const standardised = forwardAndGradients((y) => [normaliseLatent(y!, 'layer')], [x], seed);
+        return [...standardised, inverseTransformed(tf.mul(upload(x), 9))];
+      },
+      1e-5,
     );
   });
 

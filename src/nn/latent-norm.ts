@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
 import { oneHot } from '../engine/one-hot.ts';
+import { ownKernel } from '../engine/own-kernel.ts';
 
 /** How the numbers of a latent are brought to one scale. */
 export type LatentNorm = 'layer' | 'min-max';
@@ -15,9 +16,7 @@ export const normaliseLatent = (x: tf.Tensor, norm: LatentNorm): tf.Tensor =>
 /** (x − mean(x)) / √(variance(x) + 10⁻⁵): LayerNorm without gain and shift. */
 function standardised(x: tf.Tensor): tf.Tensor {
   return withGradient([x], () => {
-    const deviation = tf.sub(x, tf.mean(x, -1, true));
-    const factor = tf.rsqrt(tf.add(tf.mean(tf.square(deviation), -1, true), EPSILON));
-    const value = tf.mul(deviation, factor);
+    const { value, factor } = standardisedBy(x);
     return {
       value,
       keep: [value, factor],
@@ -29,6 +28,18 @@ function standardised(x: tf.Tensor): tf.Tensor {
       },
     };
   });
+}
+
+/** The value, and what deviations were multiplied by: [members, …, 1]. */
+function standardisedBy(x: tf.Tensor): Record<'value' | 'factor', tf.Tensor> {
+  const own = ownKernel('Standardise');
+  if (own) {
+    const [value, factor] = own({ x }, { epsilon: EPSILON }) as [tf.Tensor, tf.Tensor];
+    return { value, factor };
+  }
+  const deviation = tf.sub(x, tf.mean(x, -1, true));
+  const factor = tf.rsqrt(tf.add(tf.mean(tf.square(deviation), -1, true), EPSILON));
+  return { value: tf.mul(deviation, factor), factor };
 }
 
 /** (x − min x) / max(max x − min x, 10⁻⁵): MuZero's scaling to [0, 1], whose gradient jumps where another number is least or largest. */

@@ -72,6 +72,23 @@ export function testCompiledFunctions(tolerance: number): void {
     );
   });
 
+  test('what is cut out of an input is of the one that a call is given, however often it was the same', () => {
+    const stored = tf.backend().numDataIds();
+    tf.tidy(() => {
+      const compiled = new Compiled(({ x, y }: { x: tf.Tensor; y: tf.Tensor }) => {
+        const [a, b] = tf.split(x, 2) as [tf.Tensor, tf.Tensor];
+        return { z: tf.add(tf.mul(a, y), b) };
+      });
+      const inputs = [tf.tensor1d([1, 2]), tf.tensor1d([3, 5])] as const;
+      for (const [call, at] of ([0, 0, 0, 1, 0, 1, 1, 1] as const).entries()) {
+        const { z } = compiled.run({ x: inputs[at], y: tf.tensor1d([call]) });
+        assert.deepEqual([...z.dataSync()], at === 0 ? [call + 2] : [3 * call + 5], `call ${call}`);
+      }
+      compiled.dispose();
+    });
+    assert.equal(tf.backend().numDataIds(), stored, 'memory leaked');
+  });
+
   test('inputs that were one tensor at first are told apart', () => {
     tf.tidy(() => {
       const compiled = new Compiled(({ x, y }: { x: tf.Tensor; y: tf.Tensor }) => ({ z: tf.sub(x, y) }));

@@ -1,11 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Compile } from '../compiled.ts';
-import { record } from '../record.ts';
+import { record, type Step } from '../record.ts';
 import type { WasmBackend } from './heap.ts';
 
 /**
  * Runs `f` once, writes down the kernels that it calls, and then calls these alone: without tensors, tape and scopes,
  * which cost more than a small kernel. The bytes are those that `f` gives.
+ *
+ * What is cut out of an input, as layers are out of all parameters, is kept where call after call is given the same one:
+ * tensors never change.
  */
 export const compile: Compile = (f, inputs) => {
   const backend = tf.backend() as tf.KernelBackend & WasmBackend;
@@ -14,17 +17,38 @@ export const compile: Compile = (f, inputs) => {
   const owned = new Set<number>(steps.flatMap(({ makes }) => makes));
   const shared = results.map(({ value }) => !owned.delete(value));
   const held: object[] = new Array(count);
+  const asked = new Set(results.map(({ value }) => value));
+  const cuts = steps.filter((step) => isCut(step, inputs.length, asked));
+  /** Of each value whether it is kept for the next call. */
+  const kept: boolean[] = new Array(count).fill(false);
+  const drop = ({ makes }: Step) => {
+    for (const value of makes) {
+      if (kept[value]) backend.disposeData(held[value]!);
+      kept[value] = false;
+    }
+  };
   for (const [value, dataId] of constants) held[value] = dataId;
+  // Looked up and put together once: a name's look-up and a new object cost as much as some kernels.
+  const calls = steps.map((step) => {
+    const { name, inputs, attributes } = step;
+    const { kernelFunc } = tf.getKernel(name, 'wasm');
+    return { step, kernelFunc, call: { inputs, backend, ...(attributes && { attrs: attributes }) } };
+  });
   return {
     run: (given) => {
+      const changed = given.map(({ dataId }, value) => dataId !== held[value]);
       for (const [value, { dataId }] of given.entries()) held[value] = dataId;
-      for (const { name, inputs, operands, attributes, makes, frees } of steps) {
+      const toKeep = new Set(cuts.filter(({ operands }) => !operands.some(({ value }) => changed[value])));
+      for (const cut of cuts) if (!toKeep.has(cut)) drop(cut);
+      for (const { step, kernelFunc, call } of calls) {
+        const { operands, makes, frees } = step;
+        if (kept[makes[0]!]) continue;
         for (const { value, info } of operands) info.dataId = held[value]!;
-        const { kernelFunc } = tf.getKernel(name, 'wasm');
-        const made = kernelFunc({ inputs, backend, ...(attributes && { attrs: attributes }) });
+        const made = kernelFunc(call);
         if (Array.isArray(made)) for (const [i, { dataId }] of made.entries()) held[makes[i]!] = dataId;
         else held[makes[0]!] = made.dataId;
-        for (const value of frees) backend.disposeData(held[value]!);
+        if (toKeep.has(step)) for (const value of makes) kept[value] = true;
+        for (const value of frees) if (!kept[value]) backend.disposeData(held[value]!);
       }
       return results.map(({ value, info: { shape, dtype } }, i) => {
         const dataId = held[value]!;
@@ -33,7 +57,14 @@ export const compile: Compile = (f, inputs) => {
       });
     },
     dispose: () => {
+      for (const cut of cuts) drop(cut);
       for (const dataId of constants.values()) backend.disposeData(dataId);
     },
   };
 };
+
+/** Whether a step cuts an input into values that are no results. */
+const isCut = ({ name, operands, makes }: Step, inputs: number, results: ReadonlySet<number>): boolean =>
+  (name === 'Slice' || name === 'SplitV') &&
+  operands.every(({ value }) => value < inputs) &&
+  !makes.some((value) => results.has(value));

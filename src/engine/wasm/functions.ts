@@ -106,6 +106,8 @@ export interface Functions {
     out: number,
     outRow: number,
   ): void;
+  standardise(rows: number, columns: number, epsilon: number, x: number, y: number, factors: number): void;
+  inverseTransform(count: number, epsilon: number, x: number, y: number): void;
   lambdaReturn(
     rows: number,
     horizon: number,

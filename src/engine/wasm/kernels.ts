@@ -8,6 +8,7 @@ import { exp } from './exp.ts';
 import { gruStep, gruStepGradient } from './gru.ts';
 import { type Build, Heap } from './heap.ts';
 import { adaptiveClip, laprop } from './laprop.ts';
+import { inverseTransform, standardise } from './latent.ts';
 import { lstmSequence, lstmSequenceGradient } from './lstm.ts';
 import { mlps } from './mlp.ts';
 import { normDense, normDenseGradient } from './norm-dense.ts';
@@ -32,6 +33,8 @@ const kernels = [
   gruStep,
   gruStepGradient,
   ...distributions,
+  standardise,
+  inverseTransform,
   rollOut,
   lambdaReturn,
   meanSquaredError,

@@ -128,7 +128,6 @@ function oneHot(choices: Int32Array, count: number): Float32Array {
 /** The state that the numbers of a row stand for. */
 function unpacked<State extends States>({ stateSizes }: SearchableModel<State>, latents: tf.Tensor3D): State {
   const names = Object.keys(stateSizes);
-  const parts =
-    names.length === 1 ? [latents] : tf.split(latents, Object.values<number>(stateSizes), 2);
+  const parts = names.length === 1 ? [latents] : tf.split(latents, Object.values<number>(stateSizes), 2);
   return Object.fromEntries(names.map((name, i) => [name, parts[i]!])) as State;
 }

@@ -14,6 +14,7 @@ export { layPatches, takePatches } from './convolution';
 export { copyRows, gatherRows } from './copy';
 export { gruBackward, gruForward } from './gru';
 export { adaptiveClip, laprop } from './laprop';
+export { inverseTransform, standardise } from './latent';
 export { lstmBackward, lstmCell, lstmForward } from './lstm';
 export { multiply, pack, packedBytes, workspaceBytes } from './matmul';
 export { activateRows, sumGradients } from './norm-dense';
