@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { RandomStream } from '../../src/random/stream.ts';
 import { readRun } from '../../src/runs/read.ts';
-import { type Ended, launch, wmBriefly } from '../support/program.ts';
+import { type Ended, installedEngines, launch, wmBriefly } from '../support/program.ts';
 import { events, tinyDreamCritic } from '../support/tiny-run.ts';
 import { differingBytes, growing, linesSoFar, type Results, resultsOf } from './results.ts';
 
@@ -203,7 +203,11 @@ export class Ground {
     const { WM_ENGINE } = process.env;
     const engine = WM_ENGINE ? ['--engine', WM_ENGINE] : [];
     const command = wrap([...wmBriefly, 'train', '--config', config, ...this.#run.args, ...engine]);
-    const { child, ended } = launch(command, { cwd: this.cwd, detached: true, env });
+    const { child, ended } = launch(command, {
+      cwd: this.cwd,
+      detached: true,
+      env: { ...(WM_ENGINE && installedEngines), ...env },
+    });
     this.#running.add(child);
     void ended.then(() => this.#running.delete(child));
     return { child, ended };
