@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { environmentEntry, environmentNames } from '../src/envs/index.ts';
+import { type EnvironmentEntry, environmentEntry, environmentNames } from '../src/envs/index.ts';
 import { RandomStream } from '../src/random/stream.ts';
-import { agentSpaces } from '../src/training/agent-spaces.ts';
+import { type AgentSpaces, agentSpaces } from '../src/training/agent-spaces.ts';
 import { Collector } from '../src/training/collector.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
 import type { NamedArray } from '../src/training/state.ts';
@@ -12,15 +12,22 @@ import { Transitions } from '../src/training/transitions.ts';
 import { memoryless } from './support/agents.ts';
 
 const games = environmentNames.filter((name) => name.startsWith('MinAtar/'));
+const pixels = (size: number, frames: number) =>
+  environmentEntry('CartPole-v1', { pixels: { size, frames } });
+/** What shows images, by name. */
+const shows = new Map([
+  ...games.map((name) => [name, environmentEntry(name)] as const),
+  ['pixels', pixels(16, 2)],
+]);
 const settings = { capacity: 50, batch: 3, length: 4 };
 const memory = { from: 0, size: 0 };
 
 /** Steps of random actions of two members, each told to all that remember. */
-function play(name: string, steps: number, remembering: readonly Pick<Steps, 'remember'>[]): void {
+function play(entry: EnvironmentEntry, steps: number, remembering: readonly Pick<Steps, 'remember'>[]): void {
   const actor = memoryless(() => {
     throw new Error('nobody acts');
   });
-  const collector = new Collector(actor, environmentEntry(name), [1, 2], 1);
+  const collector = new Collector(actor, entry, [1, 2], 1);
   for (let i = 0; i < steps; i++) {
     const step = collector.stepRandomly();
     for (const each of remembering) each.remember(step);
@@ -33,11 +40,12 @@ const bytesOf = (arrays: Record<string, NamedArray>) =>
 test('images kept as bytes are replayed as those kept as numbers, before and after a checkpoint', () => {
   fc.assert(
     fc.property(
-      fc.constantFrom(...games),
+      fc.constantFrom(...shows.keys()),
       fc.integer({ min: 10, max: 120 }),
       fc.nat(),
       (name, steps, seed) => {
-        const spaces = agentSpaces(environmentEntry(name));
+        const entry = shows.get(name)!;
+        const spaces = agentSpaces(entry);
         assert.equal(spaces.bytes, true);
         const make = [
           (bytes: boolean) => new Transitions(2, settings, { ...spaces, bytes }),
@@ -45,7 +53,7 @@ test('images kept as bytes are replayed as those kept as numbers, before and aft
         ];
         for (const kind of make) {
           const [compact, plain] = [kind(true), kind(false)];
-          play(name, steps, [compact, plain]);
+          play(entry, steps, [compact, plain]);
           const sampled = (from: Transitions | Steps) =>
             structuredClone(from.sample([1, 2].map((member) => RandomStream.named(seed, `${member}`))));
           const wanted = sampled(plain);
@@ -57,6 +65,8 @@ test('images kept as bytes are replayed as those kept as numbers, before and aft
             again.load(member, structuredClone(saved));
           }
           assert.deepEqual(sampled(again), wanted);
+          play(entry, 3, [compact, plain, again]);
+          assert.deepEqual(sampled(compact), sampled(plain), 'as it goes on');
         }
       },
     ),
@@ -64,13 +74,30 @@ test('images kept as bytes are replayed as those kept as numbers, before and aft
   );
 });
 
-test('100,000 transitions of every game take less than 250 MB', () => {
-  for (const name of games) {
+test('100,000 transitions of every game take less than 125 MB, 50,000 of 64 × 64 pixels less than 250', () => {
+  const kept = (
+    entry: EnvironmentEntry,
+    make: (spaces: AgentSpaces, capacity: number) => Transitions | Steps,
+  ) => {
     const capacity = 200;
-    const transitions = new Transitions(2, { ...settings, capacity }, agentSpaces(environmentEntry(name)));
-    play(name, capacity, [transitions]);
-    const each = bytesOf(transitions.save(0)) / capacity;
-    assert.ok(each * 100_000 < 250e6, `${name}: ${each} bytes each`);
+    const experience = make(agentSpaces(entry), capacity);
+    play(entry, 2 * capacity, [experience]);
+    return bytesOf(experience.save(0)) / capacity;
+  };
+  const transitions = (spaces: AgentSpaces, capacity: number) =>
+    new Transitions(2, { ...settings, capacity }, spaces);
+  for (const name of games) {
+    const each = kept(environmentEntry(name), transitions);
+    assert.ok(each * 100_000 < 125e6, `${name}: ${each} bytes each`);
+  }
+  // Numbers of a Dreamer's state, h and z, at the default size.
+  const remembered = { from: 0, size: 64 + 8 * 8 };
+  for (const make of [
+    transitions,
+    (spaces: AgentSpaces, capacity: number) => new Steps(2, { ...settings, capacity }, spaces, remembered),
+  ]) {
+    const each = kept(pixels(64, 1), make);
+    assert.ok(each * 50_000 < 250e6, `${each} bytes each`);
   }
 });
 

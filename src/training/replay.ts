@@ -9,6 +9,7 @@ import {
 } from './observations.ts';
 import { flags, numbers, Ring } from './ring.ts';
 import type { NamedArray } from './state.ts';
+import { Successors } from './successors.ts';
 
 /** What fixes the arrays of a step. */
 export interface StepSpaces extends ObservationForm {
@@ -168,20 +169,23 @@ type ColumnName = keyof typeof COLUMNS;
 
 /**
  * The experience of one member: a flat stream of transitions in the order they happened, the oldest overwritten once
- * `capacity` is reached. Windows may cross episodes; `first` says where.
+ * `capacity` is reached. Windows may cross episodes; `first` says where. Images are kept once each (see `Successors`).
  */
 export class Replay {
   readonly observationSize: number;
   readonly actionSize: number;
   readonly #ring: Ring<ColumnName>;
+  /** Where observations are bytes, in place of the column of the next ones. */
+  readonly #successors: Successors | undefined;
 
   constructor(capacity: number, spaces: StepSpaces) {
-    const { observation, actionSpace } = spaces;
+    const { observation, actionSpace, bytes } = spaces;
     this.observationSize = observation;
     this.actionSize = actionSize(actionSpace);
-    this.#ring = new Ring(capacity, {
+    this.#successors = bytes ? new Successors(observation) : undefined;
+    this.#ring = new Ring<ColumnName>(capacity, {
       observation: observationColumn(spaces),
-      next_observation: observationColumn(spaces),
+      ...(!bytes && { next_observation: observationColumn(spaces) }),
       action: actionColumn(actionSpace),
       reward: numbers,
       terminated: flags,
@@ -195,14 +199,16 @@ export class Replay {
   }
 
   add(transition: Transition): void {
+    const { observation, nextObservation } = transition;
     this.#ring.add({
-      observation: transition.observation,
-      next_observation: transition.nextObservation,
+      observation,
+      next_observation: nextObservation,
       action: transition.action,
       reward: transition.reward,
       terminated: Number(transition.terminated),
       first: Number(transition.first),
     });
+    this.#successors?.add(this.#ring.newest, this.#ring.oldest, observation, nextObservation);
   }
 
   /**
@@ -224,22 +230,36 @@ export class Replay {
   /** Writes the consecutive steps from one on, by its number, into a window of the batch: an index into members × windows. */
   read(start: number, batch: Batch, window: number): void {
     const { time } = batch;
-    for (const [column, field] of FILLED) this.#ring.read(column, start, time, batch[field], window * time);
+    for (const [column, field] of FILLED) {
+      if (field === 'nextObservation' && this.#successors) {
+        this.#readNext(this.#successors, start, batch, window * time);
+      } else this.#ring.read(column, start, time, batch[field], window * time);
+    }
   }
 
-  /** One field of all transitions held, raw units, in no particular order: a view of [size, numbers]. */
+  /** Writes the observations after so many consecutive steps into the batch's rows from one on. */
+  #readNext(successors: Successors, start: number, { time, nextObservation }: Batch, to: number): void {
+    for (let t = 0; t < time; t++) {
+      const kept = successors.of(start + t);
+      if (kept) nextObservation.set(kept, (to + t) * this.observationSize);
+      else this.#ring.read('observation', start + t + 1, 1, nextObservation, to + t);
+    }
+  }
+
+  /** One field of all transitions held, raw units, in no particular order: a view of [size, numbers]. Next images have none. */
   values(field: (typeof BATCH_FIELDS)[number]): ArrayLike<number> {
     return this.#ring.values(COLUMN_OF[field]);
   }
 
   /** The part in use, for a checkpoint. The arrays are views: write them before the replay changes. */
   save(): Record<string, NamedArray> {
-    return this.#ring.save();
+    return { ...this.#ring.save(), ...this.#successors?.save() };
   }
 
   /** Takes over what `save` gave. Throws a RangeError where its values contradict each other. */
   load(arrays: Record<string, NamedArray>): void {
     this.#ring.load(arrays);
+    this.#successors?.load(arrays, this.#ring.oldest, this.#ring.newest);
   }
 }
 

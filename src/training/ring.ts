@@ -30,12 +30,13 @@ export class Ring<Name extends string> {
   readonly #names: readonly Name[];
   readonly #values: Record<Name, Values>;
 
-  constructor(capacity: number, columns: Readonly<Record<Name, Column>>) {
+  /** @param columns by name; those left out are not kept, and must not be asked for */
+  constructor(capacity: number, columns: Readonly<Partial<Record<Name, Column>>>) {
     this.capacity = capacity;
-    this.#columns = columns;
+    this.#columns = columns as Readonly<Record<Name, Column>>;
     this.#names = Object.keys(columns) as Name[];
     this.#values = Object.fromEntries(
-      this.#names.map((name) => [name, columns[name].make(capacity)]),
+      this.#names.map((name) => [name, this.#columns[name].make(capacity)]),
     ) as Record<Name, Values>;
   }
 
@@ -47,6 +48,11 @@ export class Ring<Name extends string> {
   /** Number of the oldest row held, counted from the first one ever added. */
   get oldest(): number {
     return this.#added - this.size;
+  }
+
+  /** Number of the newest row held; below the oldest where there is none. */
+  get newest(): number {
+    return this.#added - 1;
   }
 
   /** All rows held of one name, in no particular order: a view. */
