@@ -665,14 +665,14 @@ const published: Published[] = [
     pages: ['docs/results.md'],
   })),
   ...Object.entries({
-    cartpole: ['v1', 'v2', 'v3'],
-    pendulum: ['v1', 'v2', 'v3'],
-    acrobot: ['v3'],
-    'mountain-car-continuous': ['v3'],
-    'mountain-car': ['v3'],
-  }).map(([task, versions]) => ({
+    cartpole: ['dreamer-v1', 'dreamer-v2', 'dreamer-v3'],
+    pendulum: ['dreamer-v1', 'dreamer-v2', 'dreamer-v3', 'planet'],
+    acrobot: ['dreamer-v3'],
+    'mountain-car-continuous': ['dreamer-v3'],
+    'mountain-car': ['dreamer-v3'],
+  }).map(([task, runs]) => ({
     folder: `rssm/${task}`,
-    runs: versions.map((version) => `dreamer-${version}`),
+    runs,
     paper: false,
     pages: ['docs/dreamer.md'],
   })),
