@@ -134,3 +134,25 @@ test('the held-out set is that of the numbers behind the pictures, in bytes', ()
   }
   assert.throws(() => entry.controller(observation), /no picture/);
 });
+
+test('what is seen is drawn as its own pixels, in sixteen greys, and so is what is no number', () => {
+  const { make, drawing } = environmentEntry('CartPole-v1', { pixels: { size: 16, frames: 2 } });
+  const environment = make();
+  const first = environment.reset(RandomStream.named(2, 'start'));
+  const shapes = drawing!.draw(first);
+  const drawn = new Float32Array(256);
+  for (const { form, ink } of shapes) {
+    if (form.kind !== 'cells') assert.equal(ink, 0);
+    else for (const [x, y] of form.cells) drawn[(15 - y) * 16 + x] = ink as number;
+  }
+  for (const [i, brightness] of drawn.entries()) {
+    const seen = first[2 * i + 1]!;
+    assert.ok(seen < 16 ? brightness === 0 : Math.abs(brightness - seen) <= 8, `${brightness}, not ${seen}`);
+  }
+  const broken = drawing!.draw(first.fill(NaN));
+  assert.deepEqual(
+    broken.map(({ form, ink }) => [form.kind, ink]),
+    shapes.map(({ form, ink }) => [form.kind, ink]),
+  );
+  assert.ok(broken.every(({ form }) => form.kind !== 'cells' || form.cells.length === 0));
+});

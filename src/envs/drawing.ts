@@ -16,6 +16,9 @@ export type Ink =
   /** Where the agent is to get to. */
   | 'goal';
 
+/** A brightness, 0 (black) to 255: of what shows pictures. */
+export type Grey = number;
+
 /** A shape's outline, in coordinates of its own. */
 export type Form =
   /** A line through the points, so wide, with round ends. */
@@ -30,7 +33,7 @@ export type Form =
 /** A form laid into the world: turned about its own origin, then moved so that the origin lies at a position. */
 export interface Shape {
   readonly form: Form;
-  readonly ink: Ink;
+  readonly ink: Ink | Grey;
   /** Where the form's origin lies; absent: at the world's. */
   readonly at?: Position;
   /** Radians, counter-clockwise; absent: 0. */

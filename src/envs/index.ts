@@ -14,7 +14,7 @@ import {
   mountainCarContinuousDrawing,
 } from './mountain-car-continuous.ts';
 import { Pendulum, pendulumDrawing, swingUp } from './pendulum.ts';
-import { BRIGHTEST, Camera, type PixelSettings, Pixels, pixelSpace } from './pixels.ts';
+import { BRIGHTEST, Camera, type PixelSettings, Pixels, pictureDrawing, pixelSpace } from './pixels.ts';
 import { isImage, spaceSize } from './spaces.ts';
 import { TimeLimit } from './time-limit.ts';
 
@@ -195,9 +195,8 @@ function withPixels(entry: EnvironmentEntry, settings: PixelSettings): Environme
   if (!drawing) throw new Error('an environment without a drawing has no pictures');
   const camera = new Camera(drawing, settings.size);
   const space = pixelSpace(settings);
-  const { drawing: _, ...others } = entry;
   return {
-    ...others,
+    ...entry,
     make: () => new Pixels(make(), camera, space),
     observationNames: Array.from({ length: settings.frames }, (_, i) => `frame_${i}`),
     observationScale: new Array<number>(spaceSize(space)).fill(BRIGHTEST),
@@ -206,6 +205,7 @@ function withPixels(entry: EnvironmentEntry, settings: PixelSettings): Environme
       return controller(environment.shown, environment);
     },
     terminationCause: () => 'end',
+    drawing: pictureDrawing(settings, drawing.stepsPerSecond),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { RandomStream } from '../random/stream.ts';
-import type { Drawing, Ink, Shape } from './drawing.ts';
+import { type Drawing, type Ink, rectangle, type Shape } from './drawing.ts';
 import type { Action, Environment, StepResult } from './environment.ts';
 import { cover, stretched } from './raster.ts';
 import { shapeRegion } from './shape-region.ts';
@@ -71,13 +71,42 @@ export class Camera {
     const { left, bottom, width, height } = this.#drawing.view;
     const inView = shapeRegion(shape, { left: -left, top: bottom + height, scale: 1 });
     const region = stretched(inView, size / width, size / height);
-    const brightness = BRIGHTNESS[shape.ink];
+    const brightness = typeof shape.ink === 'number' ? shape.ink : BRIGHTNESS[shape.ink];
     cover(region, { left: 0, top: 0, right: size, bottom: size }, (column, row, share) => {
       const at = row * size + column;
       pixels[at]! += share * (brightness - pixels[at]!);
     });
   }
 }
+
+/** Brightnesses that a picture is drawn with; each stands for as many that lie around it. */
+const GREYS = 16;
+
+/**
+ * How such observations are drawn, a dream's too: the cells of the newest picture, in 16 shades of grey.
+ *
+ * @param stepsPerSecond as the environment's own drawing has it
+ */
+export const pictureDrawing = ({ size, frames }: PixelSettings, stepsPerSecond: number): Drawing => {
+  const width = (BRIGHTEST + 1) / GREYS;
+  return {
+    view: { left: 0, bottom: 0, width: size, height: size },
+    stepsPerSecond,
+    draw: (observation) => {
+      const cells = Array.from({ length: GREYS }, (): [number, number][] => []);
+      for (let i = 0; i < size * size; i++) {
+        const grey = Math.floor(observation[i * frames + frames - 1]! / width);
+        // A dream of a broken model is no number; it is as dark as the ground.
+        cells[grey]?.push([i % size, size - 1 - Math.floor(i / size)]);
+      }
+      return cells.map((own, grey) =>
+        grey === 0
+          ? { form: rectangle([0, 0], [size, size]), ink: 0 }
+          : { form: { kind: 'cells', cells: own }, ink: Math.floor(width * (grey + 0.5)) },
+      );
+    },
+  };
+};
 
 /** The space of such observations. */
 export function pixelSpace({ size, frames }: PixelSettings): BoxSpace {

@@ -1,4 +1,4 @@
-import type { Ink } from '../envs/drawing.ts';
+import type { Grey, Ink } from '../envs/drawing.ts';
 import type { Ground } from './scene.ts';
 
 /** Colours that are told apart by every kind of colour vision and in grey. */
@@ -10,6 +10,10 @@ export const INK_COLOURS: Record<Ink, string> = {
   danger: '#b3344d',
   goal: '#1a9169',
 };
+
+/** Of what a shape is drawn with, as #rrggbb. */
+export const inkColour = (ink: Ink | Grey): string =>
+  typeof ink === 'number' ? `#${ink.toString(16).padStart(2, '0').repeat(3)}` : INK_COLOURS[ink];
 
 /** Of a picture's paper and of its text. */
 export const PAPER = '#fff';

@@ -7,7 +7,7 @@ import {
   FAINT_TEXT,
   GHOST,
   GROUND_COLOURS,
-  INK_COLOURS,
+  inkColour,
   PAPER,
   TEXT,
 } from './colours.ts';
@@ -98,7 +98,7 @@ function paintLayer(pixels: Pixels, { frames, faint }: Layer, view: View, box: P
   const rows = [4 * pixels.width * box.y, 4 * pixels.width * (box.y + box.height)] as const;
   const before = faint ? pixels.data.slice(...rows) : null;
   for (const shape of frames[frame]!) {
-    fillRegion(pixels, shapeRegion(shape, world), clip, colourOf(INK_COLOURS[shape.ink]));
+    fillRegion(pixels, shapeRegion(shape, world), clip, colourOf(inkColour(shape.ink)));
   }
   if (!before) return;
   const painted = pixels.data.subarray(...rows);

@@ -1,7 +1,7 @@
-import type { Form, Ink, Position, Shape } from '../envs/drawing.ts';
+import type { Form, Position, Shape } from '../envs/drawing.ts';
 import { html, type Markup } from '../markup.ts';
 import { type Clock, isStill, valuesOverTime } from './animation.ts';
-import { INK_COLOURS } from './colours.ts';
+import { inkColour } from './colours.ts';
 import { short } from './numbers.ts';
 
 /** Decimals of lengths in the world's units: an environment's view is a few units wide, some hundred pixels. */
@@ -15,8 +15,8 @@ const place = ([x, y]: Position) => `${length(x)} ${length(-y)}`;
 const degrees = (angle: number) => short((-angle * 180) / Math.PI, DEGREE_DECIMALS);
 
 /** @param frames a shape's form in every frame: the same, unless it consists of cells */
-function formMarkup(frames: readonly Form[], ink: Ink, clock: Clock): Markup {
-  const colour = INK_COLOURS[ink];
+function formMarkup(frames: readonly Form[], ink: Shape['ink'], clock: Clock): Markup {
+  const colour = inkColour(ink);
   const form = frames[0]!;
   if (form.kind === 'cells') {
     const paths = frames.map((each) => cellsPath(each));

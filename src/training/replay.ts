@@ -202,7 +202,7 @@ export class Replay {
     const { observation, nextObservation } = transition;
     this.#ring.add({
       observation,
-      next_observation: nextObservation,
+      next_observation: transition.nextObservation,
       action: transition.action,
       reward: transition.reward,
       terminated: Number(transition.terminated),

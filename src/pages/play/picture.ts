@@ -1,5 +1,5 @@
 import type { Drawing, Form, Shape } from '../../envs/drawing.ts';
-import { INK_COLOURS } from '../../pictures/colours.ts';
+import { inkColour } from '../../pictures/colours.ts';
 
 /**
  * Draws an observation on a canvas, as large as the page has room for and in its middle. Shapes whose place is not finite
@@ -36,8 +36,8 @@ function drawShape(context: CanvasRenderingContext2D, { form, ink, at = [0, 0], 
   if (![...at, angle].every(Number.isFinite)) return;
   context.translate(...(at as [number, number]));
   context.rotate(angle);
-  context.fillStyle = INK_COLOURS[ink];
-  context.strokeStyle = INK_COLOURS[ink];
+  context.fillStyle = inkColour(ink);
+  context.strokeStyle = context.fillStyle;
   context.beginPath();
   outline(context, form);
   if (form.kind === 'line') {
