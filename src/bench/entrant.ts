@@ -1,11 +1,10 @@
-import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EngineName } from '../engine/names.ts';
 import { Contestant } from './contestant.ts';
 import type { Measure, Prepared, Setup, Timed } from './protocol.ts';
 
-/** The process that times wm stands beside this file, compiled or not. */
-const probe = fileURLToPath(new URL(`./probe${extname(import.meta.url)}`, import.meta.url));
+/** The process that times wm, compiled, since that is what runs; the path holds from src and from dist. */
+const probe = fileURLToPath(new URL('../../dist/bench/probe.js', import.meta.url));
 const peerFile = (name: string) => fileURLToPath(new URL(`../../bench/${name}_peer.py`, import.meta.url));
 
 /** A program that can take part. */

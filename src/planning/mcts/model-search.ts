@@ -29,10 +29,8 @@ export class ModelSearch<Weights extends object, State extends States> {
   readonly #within: SearchesIn<Weights, State>;
   readonly #search: Search;
   readonly #roots: Compiled<{ weights: Weights; observations: tf.Tensor3D }, { rows: tf.Tensor }>;
-  readonly #step: Compiled<
-    { weights: Weights; latents: tf.Tensor3D; action: tf.Tensor3D },
-    { rows: tf.Tensor }
-  >;
+  /** `given`: states with the actions taken there, [members, roots, latent + choices] */
+  readonly #step: Compiled<{ weights: Weights; given: tf.Tensor3D }, { rows: tf.Tensor }>;
 
   constructor(within: SearchesIn<Weights, State>, settings: SearchSettings) {
     this.#within = within;
@@ -43,9 +41,9 @@ export class ModelSearch<Weights extends object, State extends States> {
       const nothing = tf.zeros([...observations.shape.slice(0, 2)]);
       return { rows: rowsOf(model, state, nothing, nothing) };
     });
-    this.#step = new Compiled(({ weights, latents, action }) => {
+    this.#step = new Compiled(({ weights, given }) => {
       const model = within.model(weights);
-      const before = unpacked(model, latents);
+      const { before, action } = unpacked(model, given, within.spaces.actions);
       const after = model.stepper()(before, action);
       const [features, nextFeatures] = [model.features(before), model.features(after)];
       const reward = model.reward({ features, action, nextFeatures });
@@ -79,9 +77,11 @@ export class ModelSearch<Weights extends object, State extends States> {
         read(() =>
           this.#step.run({
             weights,
-            // A copy: an engine may read the array later, when the next simulation has overwritten it.
-            latents: tf.tensor3d(latents.slice(), [members, each, latentSize]),
-            action: tf.tensor3d(oneHot(actions, spaces.actions), [members, each, spaces.actions]),
+            given: tf.tensor3d(withActions(latents, latentSize, actions, spaces.actions), [
+              members,
+              each,
+              latentSize + spaces.actions,
+            ]),
           }),
         ),
     };
@@ -118,16 +118,34 @@ function rowsOf<State extends States>(
   return tf.concat([...parts, model.policy(features), ...scalars], 2);
 }
 
-/** One-hot vectors of choices: [roots] -> [roots, choices]. Made here, since the engine would take two kernels for them. */
-function oneHot(choices: Int32Array, count: number): Float32Array {
-  const vectors = new Float32Array(choices.length * count);
-  for (const [i, choice] of choices.entries()) vectors[i * count + choice] = 1;
-  return vectors;
+/**
+ * Rows of latents, each with its choice as a one-hot vector behind it: one upload for both, and no kernels for the vectors.
+ * A new array: an engine may read it later, when the next simulation has overwritten the others.
+ */
+function withActions(
+  latents: Float32Array,
+  latentSize: number,
+  choices: Int32Array,
+  count: number,
+): Float32Array {
+  const size = latentSize + count;
+  const rows = new Float32Array(choices.length * size);
+  for (let row = 0; row < choices.length; row++) {
+    const [from, to] = [row * latentSize, row * size];
+    for (let i = 0; i < latentSize; i++) rows[to + i] = latents[from + i]!;
+    rows[to + latentSize + choices[row]!] = 1;
+  }
+  return rows;
 }
 
-/** The state that the numbers of a row stand for. */
-function unpacked<State extends States>({ stateSizes }: SearchableModel<State>, latents: tf.Tensor3D): State {
+/** The states that rows of `withActions` stand for, and the actions. */
+function unpacked<State extends States>(
+  { stateSizes }: SearchableModel<State>,
+  given: tf.Tensor3D,
+  actions: number,
+): { before: State; action: tf.Tensor } {
   const names = Object.keys(stateSizes);
-  const parts = names.length === 1 ? [latents] : tf.split(latents, Object.values<number>(stateSizes), 2);
-  return Object.fromEntries(names.map((name, i) => [name, parts[i]!])) as State;
+  const parts = tf.split(given, [...Object.values<number>(stateSizes), actions], 2);
+  const state = Object.fromEntries(names.map((name, i) => [name, parts[i]!])) as State;
+  return { before: state, action: parts.at(-1)! };
 }
