@@ -28,11 +28,10 @@ export const compile: Compile = (f, inputs) => {
     }
   };
   for (const [value, dataId] of constants) held[value] = dataId;
-  // Looked up and put together once: a name's look-up and a new object cost as much as some kernels.
+  // Put together once; who observes kernels registers others, so these are looked up call by call.
   const calls = steps.map((step) => {
-    const { name, inputs, attributes } = step;
-    const { kernelFunc } = tf.getKernel(name, 'wasm');
-    return { step, kernelFunc, call: { inputs, backend, ...(attributes && { attrs: attributes }) } };
+    const { inputs, attributes } = step;
+    return { step, call: { inputs, backend, ...(attributes && { attrs: attributes }) } };
   });
   return {
     run: (given) => {
@@ -40,11 +39,11 @@ export const compile: Compile = (f, inputs) => {
       for (const [value, { dataId }] of given.entries()) held[value] = dataId;
       const toKeep = new Set(cuts.filter(({ operands }) => !operands.some(({ value }) => changed[value])));
       for (const cut of cuts) if (!toKeep.has(cut)) drop(cut);
-      for (const { step, kernelFunc, call } of calls) {
-        const { operands, makes, frees } = step;
+      for (const { step, call } of calls) {
+        const { name, operands, makes, frees } = step;
         if (kept[makes[0]!]) continue;
         for (const { value, info } of operands) info.dataId = held[value]!;
-        const made = kernelFunc(call);
+        const made = tf.getKernel(name, 'wasm').kernelFunc(call);
         if (Array.isArray(made)) for (const [i, { dataId }] of made.entries()) held[makes[i]!] = dataId;
         else held[makes[0]!] = made.dataId;
         if (toKeep.has(step)) for (const value of makes) kept[value] = true;
