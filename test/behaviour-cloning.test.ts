@@ -89,6 +89,9 @@ describe('the loss', () => {
 });
 
 test('the best episodes are those of greatest return, no more than hold the share', () => {
+  const [lengths, returns] = [Int32Array.of(2, 2, 2, 2), Float64Array.of(1, 3, 2, 3)];
+  assert.deepEqual([...bestEpisodes({ lengths, returns }, 0.5)], [1, 3]);
+  assert.deepEqual([...bestEpisodes({ lengths, returns }, 0.51)], [1, 2, 3]);
   const episodes = fc.array(fc.record({ length: fc.integer({ min: 1, max: 9 }), return: fc.nat(5) }), {
     minLength: 1,
     maxLength: 12,
@@ -150,6 +153,7 @@ describe('a run', () => {
   test('takes an update for a step, with evaluations, losses and a checkpoint where it says', () => {
     const { state, steps, updates } = result(whole, 1);
     assert.deepEqual([state.step, state.update, steps, updates], [12, 12, 12, 12]);
+    assert.notDeepEqual(result(whole, 2).state.streams, state.streams);
     const column = (file: string, name: string) =>
       readCsv(path.join(whole, 'seed-1', file))!.rows.map((row) => row[name]);
     assert.deepEqual(column('metrics.csv', 'env_step'), [6, 12]);

@@ -6,10 +6,12 @@ import fc from 'fast-check';
 import { environmentEntry } from '../src/envs/index.ts';
 import { type CollectOptions, collectData } from '../src/experiment/collect-data.ts';
 import { parseMix } from '../src/experiment/mix.ts';
+import { RandomStream } from '../src/random/stream.ts';
 import { DataSet } from '../src/runs/data-set.ts';
 import type { Manifest } from '../src/runs/data-set-manifest.ts';
 import { DataSetWriter } from '../src/runs/data-set-writer.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
+import { EpisodePlayer, functionPlayer, noisyPlayer } from '../src/training/play-episodes.ts';
 import type { WholeEpisode } from '../src/training/recorded-episodes.ts';
 import { BATCH_FIELDS, emptyBatch } from '../src/training/replay.ts';
 import { type CommandLine, runInTurn } from './support/program.ts';
@@ -150,6 +152,23 @@ describe('a data set', () => {
   });
 });
 
+test('a player acts within the bounds of a box, with as much noise as was asked for', async () => {
+  const entry = environmentEntry('Pendulum-v1');
+  const { actionSpace } = entry.make();
+  const stream = (name: string) => RandomStream.named(1, name);
+  const beyond = noisyPlayer(
+    functionPlayer(() => Float32Array.of(5)),
+    0.25,
+    actionSpace,
+    stream('noise'),
+  );
+  const { actions, rewards } = await new EpisodePlayer(entry, beyond, stream('starts')).play();
+  assert.equal(rewards.length, 200);
+  const own = actions.filter((torque) => torque === 2).length;
+  assert.ok(own > 130 && own < 170, `${own} of 200 actions are its own`);
+  assert.ok(actions.every((torque) => torque >= -2 && torque <= 2));
+});
+
 describe('windows', () => {
   const spaces = agentSpaces(environmentEntry('Pendulum-v1'));
   const lengths = [3, 1, 5, 2, 4];
@@ -184,6 +203,8 @@ describe('windows', () => {
         const written = episode(index, lengths[index]!);
         for (const data of sets) {
           const batch = emptyBatch(2, 1, time, spaces);
+          // As the window before may leave them.
+          for (const flags of [batch.terminated, batch.first]) flags.fill(1, time);
           data.read(index, start, batch, 1);
           const rows = (values: ArrayLike<number>, width: number, from = 0) =>
             Array.from(values).slice((start + from) * width, (start + from + time) * width);

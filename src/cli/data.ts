@@ -5,7 +5,7 @@ import { alignColumns } from './align.ts';
 
 /** `wm data`: checks a data set from end to end and says what it is. Returns the exit code. */
 export function dataCommand(dir: string, { json }: { json?: boolean }): number {
-  const { manifest } = new DataSet(dir);
+  const { manifest } = new DataSet(dir, 0);
   process.stdout.write(json ? `${JSON.stringify({ dir, ...manifest })}\n` : describeDataSet(dir, manifest));
   return 0;
 }

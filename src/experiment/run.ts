@@ -101,7 +101,8 @@ function fingerprintsOf(experiments: readonly Experiment[]): Map<string, Uint8Ar
   for (const experiment of experiments) {
     const { data: dir } = experiment;
     if (dir === undefined) continue;
-    const data = opened.get(dir) ?? new DataSet(dir);
+    // Only looked at: nothing of it is kept.
+    const data = opened.get(dir) ?? new DataSet(dir, 0);
     data.requireEnvironment(dataSetEnvironment(experiment));
     opened.set(dir, data);
   }

@@ -221,7 +221,7 @@ function readShard(
     refuse(`an episode is of an actor that ${MANIFEST} does not name`);
   }
   const rewards = array<Float32Array>('rewards');
-  if (![array('observations'), rewards].every((values) => values.every(Number.isFinite))) {
+  if (![array('observations'), rewards].every(isFiniteThroughout)) {
     refuse('an observation or a reward is not finite');
   }
   try {
@@ -247,6 +247,9 @@ function arraysOf(bytes: Uint8Array, refuse: (why: string) => never): Record<str
     return refuse(error.message);
   }
 }
+
+/** Whether no value is infinite or NaN; bytes cannot be. */
+const isFiniteThroughout = (values: Values) => values instanceof Uint8Array || values.every(Number.isFinite);
 
 /** Σ r over each episode, in float64 and in the order of the steps. */
 function returnsOf(rewards: Float32Array, lengths: Int32Array): Float64Array {

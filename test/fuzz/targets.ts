@@ -31,6 +31,7 @@ import type { MemberState } from '../../src/training/state.ts';
 import { train } from '../../src/training/train.ts';
 import { runSync, wm } from '../support/program.ts';
 import { anyValue, assignment, configChecks, configs, jsonText, text } from './configs.ts';
+import { dataSets } from './data-sets.ts';
 import { mutationsOf } from './mutations.ts';
 import { attempt, type Check, prepare, type Target } from './target.ts';
 
@@ -482,6 +483,7 @@ export const checks: readonly Check[] = [
   prepare(foldersOfRuns),
   prepare(checkpoints),
   prepare(states),
+  prepare(dataSets),
   prepare(commands),
   prepare(places),
 ];
