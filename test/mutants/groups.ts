@@ -3,6 +3,7 @@ import { images } from './lists/images.ts';
 import { learning } from './lists/learning.ts';
 import { metrics } from './lists/metrics.ts';
 import { treeSearch } from './lists/muzero.ts';
+import { offline } from './lists/offline.ts';
 import { planning } from './lists/planning.ts';
 import { policyOptimisation } from './lists/ppo.ts';
 import { resuming } from './lists/resuming.ts';
@@ -22,6 +23,7 @@ export const groups: readonly Group[] = [
   ...offPolicy,
   ...images,
   ...experience,
+  ...offline,
   ...statistics,
   ...resuming,
 ];

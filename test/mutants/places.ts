@@ -18,6 +18,7 @@ export const source = {
   ppoAgent: `${ppo}/agent.ts`,
   sacUpdate: 'src/models/soft-actor-critic/update.ts',
   sacPolicy: 'src/models/soft-actor-critic/policy.ts',
+  cloningUpdate: 'src/methods/behaviour-cloning/update.ts',
   dqnUpdate: 'src/methods/dqn/update.ts',
   dqnLearner: 'src/methods/dqn/value-learner.ts',
   tdmpcLosses: 'src/methods/tdmpc/losses.ts',
@@ -36,6 +37,10 @@ export const source = {
   minatarGame: 'src/envs/minatar/game.ts',
   breakout: 'src/envs/minatar/breakout.ts',
   seaquest: 'src/envs/minatar/seaquest.ts',
+  attention: 'src/nn/attention.ts',
+  attentionMask: 'src/nn/attention-mask.ts',
+  rmsNorm: 'src/nn/rms-norm.ts',
+  rotary: 'src/nn/rotary.ts',
   convolution: 'src/nn/convolution.ts',
   tower: 'src/nn/tower.ts',
   observations: `${training}/observations.ts`,
@@ -45,6 +50,9 @@ export const source = {
   replay: `${training}/replay.ts`,
   ring: `${training}/ring.ts`,
   transitions: `${training}/transitions.ts`,
+  offlineLearner: `${training}/offline-learner.ts`,
+  playEpisodes: `${training}/play-episodes.ts`,
+  recordedEpisodes: `${training}/recorded-episodes.ts`,
   replayLearner: `${training}/replay-learner.ts`,
   collector: `${training}/collector.ts`,
   evaluate: `${training}/evaluate.ts`,
@@ -85,6 +93,7 @@ export const source = {
   seedRecord: 'src/experiment/seed-record.ts',
   checkpoint: 'src/runs/checkpoint.ts',
   csv: 'src/runs/csv.ts',
+  dataSet: 'src/runs/data-set.ts',
   summary: 'src/runs/summary.ts',
 } as const;
 
@@ -95,7 +104,9 @@ const test = (file: string) => (names?: string) => ({
 
 export const tests = {
   vaeLstm: test('vae-lstm'),
+  cloning: test('behaviour-cloning'),
   compare: test('compare'),
+  dataSet: test('data-set'),
   diagnostics: test('diagnostics'),
   convolution: test('convolution'),
   dqn: test('dqn'),
@@ -121,5 +132,6 @@ export const tests = {
   selfPrediction: test('self-prediction'),
   statistics: test('statistics'),
   training: test('training'),
+  transformer: test('transformer'),
   update: test('update'),
 };
