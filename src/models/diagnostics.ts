@@ -344,10 +344,11 @@ function openLoop<State extends States>(
   return Object.fromEntries(
     steps.flatMap((k) => {
       const predicted = all ? after(all, k) : decoded(after(nextFeatures as tf.Tensor4D, k));
-      const actual = starts.flatMap((at) => {
+      const actual = new Float32Array(starts.length * observation);
+      for (const [i, at] of starts.entries()) {
         const row = (at + k - 1) * observation;
-        return [...sequences.nextObservation.subarray(row, row + observation)];
-      });
+        actual.set(sequences.nextObservation.subarray(row, row + observation), i * observation);
+      }
       const observed = tf.tensor4d(actual, [1, starts.length, 1, observation]);
       const ofEach = () => tf.tile(observed, [members, 1, 1, 1]);
       const error = tf.squaredDifference(predicted, observed);
