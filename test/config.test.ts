@@ -722,7 +722,9 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     const ofStem = dreams.includes(stem)
       ? 'dream-critic'
       : stem.replace(/^(planet|pets|mbpo|ppo|sac|dqn)-.*/, '$1');
-    const ofGame = /^minatar\/(dreamer-v3|dream)-/.exec(file)?.[1]?.replace(/^dream$/, 'dream-critic');
+    const ofGame = /^(?:minatar|pixels)\/(dreamer-v3|dream)-/
+      .exec(file)?.[1]
+      ?.replace(/^dream$/, 'dream-critic');
     const family = /^(dreamer|tdmpc|self-prediction|muzero)/.exec(file)?.[1];
     const version = family === 'self-prediction' ? stem : stem.split('-')[0];
     const ofFamily = `${family}-${version}`;
