@@ -665,7 +665,7 @@ const published: Published[] = [
     pages: ['docs/results.md'],
   })),
   ...Object.entries({
-    cartpole: ['dreamer-v1', 'dreamer-v2', 'dreamer-v3'],
+    cartpole: ['dreamer-v1', 'dreamer-v2', 'dreamer-v3', 'planet'],
     pendulum: ['dreamer-v1', 'dreamer-v2', 'dreamer-v3', 'planet'],
     acrobot: ['dreamer-v3'],
     'mountain-car-continuous': ['dreamer-v3'],
