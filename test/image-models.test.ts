@@ -17,6 +17,7 @@ import { ParameterLayout, type ParameterSpec, type Parameters } from '../src/nn/
 import { RandomStream } from '../src/random/stream.ts';
 import type { Agent } from '../src/training/agent.ts';
 import { type AgentSpaces, agentSpaces } from '../src/training/agent-spaces.ts';
+import type { Row } from '../src/training/events.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
 import { firstOf, rowsOf, type Sequences } from '../src/training/replay.ts';
 import {
@@ -238,7 +239,9 @@ describe('models of images', () => {
         const found = await result();
         wanted ??= found;
         for (const [name, { data }] of Object.entries(wanted.states[0]!.arrays)) {
-          assertClose(found.states[0]!.arrays[name]!.data, data, 1e-3, `${name} on ${engine}`);
+          // A squared gradient is twice as far off as the gradient.
+          const tolerance = name.endsWith('.square') ? 1e-2 : 1e-3;
+          assertClose(found.states[0]!.arrays[name]!.data, data, tolerance, `${name} on ${engine}`);
         }
         for (const [column, value] of Object.entries(wanted.rows[0] ?? {})) {
           assertClose([found.rows[0]![column]!], [value!], 1e-3, `${column} on ${engine}`);
@@ -249,17 +252,19 @@ describe('models of images', () => {
   });
 
   test('a model that follows its sequences in parts is measured as one that follows them at once', async () => {
-    // Two of these are more numbers than are followed at once.
-    const [heldOut, own] = [rowsOf(held, 8, 13), [rowsOf(held, 0, 1), rowsOf(held, 20, 21)]];
-    const both = await measured(vaeIn(breakout, [1, 2], tinyVae()), heldOut, own);
-    for (const [member, seed] of [1, 2].entries()) {
-      const alone = await measured(vaeIn(breakout, [seed], tinyVae()), heldOut, [own[member]!]);
-      assert.deepEqual(Object.keys(alone.rows[0]!), [...IMAGE_DIAGNOSTICS]);
-      for (const [column, value] of Object.entries(alone.rows[0]!)) {
-        assert.ok(Number.isFinite(value), column);
-        assertClose([both.rows[member]![column]!], [value!], 1e-4, `${column} of ${seed}`);
-      }
-    }
+    // Five of Breakout's are followed at once; the last two of these end early.
+    const sequences = rowsOf(held, 8, 20);
+    const mask = sequences.mask.map((taken, i) => (i < 10 * sequences.time || i % 3 ? taken : 0));
+    const heldOut = { ...sequences, mask };
+    const of = (part: Sequences) => measured(vaeIn(breakout, [1], tinyVae()), part, [rowsOf(held, 0, 1)]);
+    const [whole] = (await of(heldOut)).rows;
+    assert.deepEqual(Object.keys(whole!), [...IMAGE_DIAGNOSTICS]);
+    const parts = [rowsOf(heldOut, 0, 5), rowsOf(heldOut, 5, 10), rowsOf(heldOut, 10, 12)];
+    const steps = parts.map(({ mask }) => mask.reduce((sum, taken) => sum + taken, 0));
+    const rows: Row[] = [];
+    for (const part of parts) rows.push((await of(part)).rows[0]!);
+    const sum = rows.reduce((sum, { prediction_mse }, i) => sum + steps[i]! * prediction_mse!, 0);
+    assertClose([whole!.prediction_mse!], [sum / steps.reduce((a, b) => a + b)], 1e-4);
   });
 
   test('F1 is the mean over channels, of those where anything is lit or predicted so', () => {

@@ -66,10 +66,11 @@ export const diagnosticColumns = (
 /** Members whose models are measured in one batch: their memory adds up. */
 const MEASURED_AT_ONCE = 4;
 /**
- * Steps that models follow at once, of all members together, and numbers of observations in them: images make ten times
- * as many of each on the way.
+ * Sequences that each member's model follows at once: so many, or as many as have so many numbers in an observation of
+ * each, since images make ten times as many of them on the way. How many members there are, and how long sequences are,
+ * does not count: a sum's parts are the same for a seed alone as beside others.
  */
-const FOLLOWED_AT_ONCE = { steps: 2 ** 12, numbers: 2 ** 20 };
+const FOLLOWED_AT_ONCE = { sequences: 8, numbers: 2 ** 11 };
 
 /** Models to be measured, and what their agents make of imagination. */
 export interface MeasuredModel<State extends States> extends Omit<Measures, 'decodes'> {
@@ -227,9 +228,8 @@ function followInParts<State extends States>(
   spaces: AgentSpaces,
 ): Followed<State> {
   const { batch } = each[0]!;
-  const steps = each.length * Math.max(...each.map(({ time }) => time));
-  const { steps: most, numbers } = FOLLOWED_AT_ONCE;
-  const rows = Math.max(1, Math.floor(Math.min(most / steps, numbers / (steps * spaces.observation))));
+  const { sequences, numbers } = FOLLOWED_AT_ONCE;
+  const rows = Math.max(1, Math.min(sequences, Math.floor(numbers / spaces.observation)));
   const parts = Array.from({ length: Math.ceil(batch / rows) }, (_, i) =>
     tf.tidy(() => {
       const part = each.map((sequences) => rowsOf(sequences, i * rows, Math.min((i + 1) * rows, batch)));
