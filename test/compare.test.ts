@@ -676,6 +676,15 @@ const published: Published[] = [
     paper: false,
     pages: ['docs/dreamer.md'],
   })),
+  ...['cartpole', 'pendulum'].map((task) => ({
+    folder: `self-prediction/${task}`,
+    runs: [
+      ...['averaged', 'averaged-predictor', 'averaged-predictor-cosine', 'shaped', 'shaped-unstopped'],
+      ...['stopped', 'unstopped'],
+    ],
+    paper: false,
+    pages: [],
+  })),
   { folder: 'simple/cartpole', runs: ['simple'], paper: false, pages: ['docs/simple.md'] },
   { folder: 'yardsticks/cartpole', runs: ['dqn'], paper: false, pages: ['docs/results.md'] },
   ...['targets', 'targets-unstopped'].map((name) => ({
