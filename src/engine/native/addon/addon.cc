@@ -251,7 +251,6 @@ napi_value instructionSets(napi_env env) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
-  keepNothingLarge();
   State* state = new State;
   napi_set_instance_data(env, state, [](napi_env, void* data, void*) { delete static_cast<State*>(data); }, nullptr);
   const auto define = [&](const char* name, napi_callback function) {

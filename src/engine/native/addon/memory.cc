@@ -3,10 +3,6 @@
 #include <cstdlib>
 #include <new>
 
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
 namespace wm {
 
 namespace {
@@ -34,14 +30,6 @@ void* allocate(int64_t bytes) {
 }
 
 void release(void* memory) { std::free(memory); }
-
-void keepNothingLarge() {
-#if defined(__GLIBC__)
-  // glibc raises both by itself with each piece that is freed: what one evaluation needs would stay for good.
-  mallopt(M_MMAP_THRESHOLD, 256 << 10);
-  mallopt(M_TRIM_THRESHOLD, 128 << 10);
-#endif
-}
 
 ScratchMemory::ScratchMemory() : blockBytes_(BLOCK) {}
 

@@ -10,8 +10,6 @@ namespace wm {
 /** Memory on cache lines of its own; nullptr where there is none. */
 void* allocate(int64_t bytes);
 void release(void* memory);
-/** Has large pieces go back to the system as soon as they are released, where the C library would keep them for itself. */
-void keepNothingLarge();
 
 /** What kernels borrow, kept for the next call. */
 class ScratchMemory final : public Scratch {
