@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { type AdamMoments, adam, type BiasCorrection, clipToNorm, globalNorm } from '../nn/adam.ts';
 import { adaptiveClip, laprop } from '../nn/laprop.ts';
 import type { ParameterLayout } from '../nn/parameters.ts';
@@ -45,4 +45,33 @@ export function optimise(
   const largest = gradientClip > 0 ? gradientClip : Number.MAX_VALUE;
   const norm = globalNorm(clipped);
   return adam(parameters, clipped, norm, moments, correction, learningRate, largest, epsilon);
+}
+
+/** What losses.csv tells of a step: the gradient's norm before clipping, the parameters' after the step; [members] each. */
+export type DescentTerms = Record<'gradient_norm' | 'weight_norm', tf.Tensor1D>;
+
+/**
+ * One step of Adam along a gradient that is clipped to a global norm, for a method with a single network.
+ *
+ * @param gradient [members, size]
+ * @param learningRate [members, 1]
+ * @param epsilon Adam's, default: its own
+ */
+export function descend(
+  { parameters, moments }: Optimised,
+  gradient: tf.Tensor2D,
+  correction: BiasCorrection,
+  learningRate: tf.Tensor2D,
+  gradientClip: number,
+  epsilon?: number,
+): { learnt: Optimised; terms: DescentTerms } {
+  const norm = globalNorm(gradient);
+  const learnt = adam(parameters, gradient, norm, moments, correction, learningRate, gradientClip, epsilon);
+  return {
+    learnt,
+    terms: {
+      gradient_norm: tf.squeeze(norm, [1]),
+      weight_norm: tf.squeeze(globalNorm(learnt.parameters), [1]),
+    },
+  };
 }

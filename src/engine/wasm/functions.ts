@@ -1,3 +1,18 @@
+/** Goes over the patches that a kernel makes of images. */
+type OverPatches = (
+  images: number,
+  rows: number,
+  columns: number,
+  channels: number,
+  size: number,
+  stride: number,
+  padding: number,
+  down: number,
+  across: number,
+  x: number,
+  y: number,
+) => void;
+
 /** The exports of src/engine/wasm/assembly, documented there. Pointers and strides are in bytes. */
 export interface Functions {
   exponential(count: number, x: number, y: number): void;
@@ -11,32 +26,8 @@ export interface Functions {
     target: number,
     targetRow: number,
   ): void;
-  takePatches(
-    images: number,
-    rows: number,
-    columns: number,
-    channels: number,
-    size: number,
-    stride: number,
-    padding: number,
-    down: number,
-    across: number,
-    x: number,
-    y: number,
-  ): void;
-  layPatches(
-    images: number,
-    rows: number,
-    columns: number,
-    channels: number,
-    size: number,
-    stride: number,
-    padding: number,
-    down: number,
-    across: number,
-    x: number,
-    y: number,
-  ): void;
+  takePatches: OverPatches;
+  layPatches: OverPatches;
   sumRows(groups: number, rows: number, columns: number, x: number, sums: number): void;
   reluGradient(count: number, y: number, dy: number): void;
   lstmCell(

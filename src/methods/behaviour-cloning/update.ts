@@ -3,9 +3,10 @@ import { oneHot } from '../../engine/one-hot.ts';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import type { Space } from '../../envs/spaces.ts';
 import { boundedGaussian } from '../../models/box-gaussian.ts';
-import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
+import type { BiasCorrection } from '../../nn/adam.ts';
 import { normalLogProbability } from '../../nn/gaussian.ts';
 import { gradientOf } from '../../training/gradient.ts';
+import { descend } from '../../training/optimise.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
 import type { Imitator, Weights } from './networks.ts';
 import type { CloningSettings } from './settings.ts';
@@ -70,22 +71,10 @@ export function imitate(
     const loss = imitationLoss(head.space, outputs, action);
     return { loss, terms: { loss, ...stopGradient(() => agreement(head.space, outputs, action)) } };
   });
-  const norm = globalNorm(gradient);
-  const { parameters, moments } = adam(
-    before.policy,
-    gradient,
-    norm,
-    before.moments,
-    correction,
-    learningRate,
-    gradientClip,
-  );
+  const { policy: parameters, moments } = before;
+  const step = descend({ parameters, moments }, gradient, correction, learningRate, gradientClip);
   return {
-    weights: { policy: parameters, moments },
-    terms: {
-      ...terms,
-      gradient_norm: tf.squeeze(norm, [1]),
-      weight_norm: tf.squeeze(globalNorm(parameters), [1]),
-    },
+    weights: { policy: step.learnt.parameters, moments: step.learnt.moments },
+    terms: { ...terms, ...step.terms },
   };
 }

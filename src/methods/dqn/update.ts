@@ -3,9 +3,10 @@ import { withGradient } from '../../engine/custom-gradient.ts';
 import { oneHot } from '../../engine/one-hot.ts';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { bootstrapped, type TransitionTensors } from '../../models/transitions.ts';
-import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
+import type { BiasCorrection } from '../../nn/adam.ts';
 import { clip } from '../../nn/distributions.ts';
 import { gradientOf } from '../../training/gradient.ts';
+import { descend } from '../../training/optimise.ts';
 import { memberMean, perMember } from '../../training/reduce.ts';
 import type { ActionValues, Weights } from './networks.ts';
 import type { DqnUpdateSettings } from './settings.ts';
@@ -100,23 +101,20 @@ export function learn(
     const q = stopGradient(() => memberMean(tf.mul(values, transitions.action), values.shape.at(-1)));
     return { loss, terms: { loss, q } };
   });
-  const norm = globalNorm(gradient);
-  const { parameters, moments } = adam(
-    before.critic,
-    gradient,
-    norm,
-    before.moments,
-    correction,
-    learningRate,
-    settings.gradientClip,
-  );
+  const { critic, moments } = before;
+  const online = { parameters: critic, moments };
+  const step = descend(online, gradient, correction, learningRate, settings.gradientClip);
+  const { parameters } = step.learnt;
   return {
-    weights: { critic: parameters, moments, target: stepTarget(before.target, parameters, targetRate) },
+    weights: {
+      critic: parameters,
+      moments: step.learnt.moments,
+      target: stepTarget(before.target, parameters, targetRate),
+    },
     terms: {
       ...terms,
       target: memberMean(target),
-      gradient_norm: tf.squeeze(norm, [1]),
-      weight_norm: tf.squeeze(globalNorm(parameters), [1]),
+      ...step.terms,
     },
   };
 }

@@ -20,6 +20,7 @@ import type { AgentState, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberPart } from '../../training/member-part.ts';
+import type { Optimised } from '../../training/optimise.ts';
 import { type StackedTerms, stackTerms } from '../../training/pending-terms.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import { TrainingState } from '../../training/training-state.ts';
@@ -31,15 +32,7 @@ import { Fitting } from './fitting.ts';
 import { HaSchmidhuberLearner } from './learner.ts';
 import { type Networks, networks, seenBy } from './networks.ts';
 import type { HaSchmidhuberSettings } from './settings.ts';
-import {
-  fresh,
-  type Learnt,
-  LOSS_TERMS,
-  type LossTerm,
-  namedWeights,
-  type Weights,
-  weightsFrom,
-} from './update.ts';
+import { fresh, LOSS_TERMS, type LossTerm, namedWeights, type Weights, weightsFrom } from './update.ts';
 
 /** World Models of Ha and Schmidhuber: the registry's entry. */
 export const haSchmidhuber = {
@@ -348,7 +341,7 @@ const cloned = ({ vae, rnn, controller }: Weights): Weights => ({
   controller: tf.clone(controller),
 });
 
-const clonedLearnt = ({ parameters, moments: { mean, square } }: Learnt): Learnt => ({
+const clonedLearnt = ({ parameters, moments: { mean, square } }: Optimised): Optimised => ({
   parameters: tf.clone(parameters),
   moments: { mean: tf.clone(mean), square: tf.clone(square) },
 });

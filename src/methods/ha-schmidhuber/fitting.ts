@@ -5,15 +5,16 @@ import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import type { Optimised } from '../../training/optimise.ts';
 import { compiledUpdate, type Stacked } from '../../training/pending-terms.ts';
 import type { Batch } from '../../training/replay.ts';
 import type { Networks } from './networks.ts';
 import type { HaSchmidhuberSettings } from './settings.ts';
-import { type Learnt, learnRnn, learnVae, type Updated, type Weights } from './update.ts';
+import { learnRnn, learnVae, type Updated, type Weights } from './update.ts';
 
 /** Everything that an update is computed from, V or M being what learns. */
 interface Inputs {
-  learnt: Learnt;
+  learnt: Optimised;
   /** V, where M learns. */
   vae: tf.Tensor2D | undefined;
   batch: BatchTensors;
@@ -63,7 +64,7 @@ export class Fitting {
    * @param noise of z: [members, batch, latent]
    * @param update number of this update of V, from 1
    */
-  vae(learnt: Learnt, batch: Batch, noise: tf.Tensor, update: number): Stacked<Updated> {
+  vae(learnt: Optimised, batch: Batch, noise: tf.Tensor, update: number): Stacked<Updated> {
     return this.#vae.run({
       ...this.#common(batch, update),
       learnt,

@@ -1,10 +1,11 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { rnnTerms, vaeTerms } from '../../models/mdn-rnn/losses.ts';
 import type { Windows } from '../../models/windows.ts';
-import { type AdamMoments, adam, type BiasCorrection, globalNorm, zeroMoments } from '../../nn/adam.ts';
+import { type BiasCorrection, zeroMoments } from '../../nn/adam.ts';
 import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { gradientOf } from '../../training/gradient.ts';
+import { descend, type Optimised } from '../../training/optimise.ts';
 import { weightedSum } from '../../training/reduce.ts';
 import { weightsNamed } from '../../training/weights.ts';
 import type { HaSchmidhuberSettings } from './settings.ts';
@@ -24,28 +25,22 @@ export const LOSS_TERMS = [
 
 export type LossTerm = (typeof LOSS_TERMS)[number];
 
-/** A network that is learnt, each tensor `[members, size]`. */
-export interface Learnt {
-  parameters: tf.Tensor2D;
-  moments: AdamMoments;
-}
-
 /** Everything that updates change. */
 export interface Weights {
   /** V; undefined where z is the observation. */
-  vae: Learnt | undefined;
+  vae: Optimised | undefined;
   /** M */
-  rnn: Learnt;
+  rnn: Optimised;
   /** C: [members, numbers] */
   controller: tf.Tensor2D;
 }
 
-export const fresh = (parameters: tf.Tensor2D): Learnt => ({
+export const fresh = (parameters: tf.Tensor2D): Optimised => ({
   parameters,
   moments: zeroMoments(...parameters.shape),
 });
 
-const namedLearnt = (name: string, { parameters, moments }: Learnt): [string, tf.Tensor2D][] => [
+const namedLearnt = (name: string, { parameters, moments }: Optimised): [string, tf.Tensor2D][] => [
   [name, parameters],
   [`${name}.adam_mean`, moments.mean],
   [`${name}.adam_square`, moments.square],
@@ -61,7 +56,7 @@ export const namedWeights = ({ vae, rnn, controller }: Weights): [string, tf.Ten
 /** The inverse of `namedWeights`. */
 export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
   const get = (name: string) => weightsNamed(tensors, name);
-  const learnt = (name: string): Learnt => ({
+  const learnt = (name: string): Optimised => ({
     parameters: get(name),
     moments: { mean: get(`${name}.adam_mean`), square: get(`${name}.adam_square`) },
   });
@@ -74,7 +69,7 @@ export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
 
 /** What an update gives. */
 export interface Updated {
-  learnt: Learnt;
+  learnt: Optimised;
   terms: Partial<Record<LossTerm, tf.Tensor>>;
 }
 
@@ -88,7 +83,7 @@ export interface Updated {
 export function learnVae(
   layout: ParameterLayout,
   { model, vae }: HaSchmidhuberSettings,
-  before: Learnt,
+  before: Optimised,
   observation: tf.Tensor,
   noise: tf.Tensor,
   correction: BiasCorrection,
@@ -102,7 +97,8 @@ export function learnVae(
     ]);
     return { loss, terms };
   });
-  return descend(before, gradient, terms, correction, learningRate, Number.MAX_VALUE);
+  const step = descend(before, gradient, correction, learningRate, Number.MAX_VALUE);
+  return { learnt: step.learnt, terms: { ...terms, ...step.terms } };
 }
 
 /**
@@ -115,7 +111,7 @@ export function learnRnn(
   layout: ParameterLayout,
   { model, rnn }: HaSchmidhuberSettings,
   spaces: AgentSpaces,
-  before: Learnt,
+  before: Optimised,
   vae: Parameters | undefined,
   windows: Windows,
   noise: tf.Tensor | undefined,
@@ -131,26 +127,6 @@ export function learnRnn(
     ]);
     return { loss, terms };
   });
-  return descend(before, gradient, terms, correction, learningRate, rnn.gradientClip);
-}
-
-/** One step of Adam. */
-function descend(
-  { parameters: before, moments: averages }: Learnt,
-  gradient: tf.Tensor2D,
-  terms: Updated['terms'],
-  correction: BiasCorrection,
-  learningRate: tf.Tensor2D,
-  clip: number,
-): Updated {
-  const norm = globalNorm(gradient);
-  const { parameters, moments } = adam(before, gradient, norm, averages, correction, learningRate, clip);
-  return {
-    learnt: { parameters, moments },
-    terms: {
-      ...terms,
-      gradient_norm: tf.squeeze(norm, [1]),
-      weight_norm: tf.squeeze(globalNorm(parameters), [1]),
-    },
-  };
+  const step = descend(before, gradient, correction, learningRate, rnn.gradientClip);
+  return { learnt: step.learnt, terms: { ...terms, ...step.terms } };
 }

@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { uploadObservations } from '../../models/windows.ts';
-import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
+import type { BiasCorrection } from '../../nn/adam.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { gradientOf } from '../../training/gradient.ts';
 import type { Observations } from '../../training/observations.ts';
+import { descend } from '../../training/optimise.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
 import type { Batch } from '../../training/replay.ts';
 import { generalisedAdvantage, type RolloutSteps } from './advantage.ts';
@@ -169,20 +170,6 @@ export function applyGradients(
   { learningRate }: MemberScalars,
   { gradientClip, adamEpsilon }: Pick<PpoUpdateSettings, 'gradientClip' | 'adamEpsilon'>,
 ): { weights: Weights; terms: LossTerms } {
-  const norm = globalNorm(gradient);
-  const next = adam(
-    weights.parameters,
-    gradient,
-    norm,
-    weights.moments,
-    correction,
-    learningRate,
-    gradientClip,
-    adamEpsilon,
-  );
-  const squeeze = (x: tf.Tensor) => tf.squeeze(x, [1]);
-  return {
-    weights: next,
-    terms: { ...parts, gradient_norm: squeeze(norm), weight_norm: squeeze(globalNorm(next.parameters)) },
-  };
+  const { learnt, terms } = descend(weights, gradient, correction, learningRate, gradientClip, adamEpsilon);
+  return { weights: learnt, terms: { ...parts, ...terms } };
 }

@@ -3,9 +3,10 @@ import { stopGradient } from '../../engine/stop-gradient.ts';
 import { discreteLatentLoss, discreteLatentTerms } from '../../models/discrete-latent/losses.ts';
 import type { LearntModel } from '../../models/fitted-weights.ts';
 import type { Windows } from '../../models/windows.ts';
-import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
+import type { BiasCorrection } from '../../nn/adam.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { descend } from '../../training/optimise.ts';
 import { LOSS_TERMS as POLICY_TERMS } from '../ppo/update.ts';
 import type { SimpleSettings } from './settings.ts';
 
@@ -61,22 +62,14 @@ export function fit(
   const { value, grads } = tf.valueAndGrads(loss)(split);
   value.dispose();
   const gradient = layout.join(grads);
-  const norm = globalNorm(gradient);
-  const { parameters, moments } = adam(
-    before.model,
-    gradient,
-    norm,
-    before.moments,
-    correction,
-    learningRate,
-    gradientClip,
-  );
+  const { model: old, moments } = before;
+  const step = descend({ parameters: old, moments }, gradient, correction, learningRate, gradientClip);
   return {
-    weights: { model: parameters, moments },
+    weights: { model: step.learnt.parameters, moments: step.learnt.moments },
     terms: {
       ...terms,
-      model_gradient_norm: tf.squeeze(norm, [1]),
-      model_weight_norm: tf.squeeze(globalNorm(parameters), [1]),
+      model_gradient_norm: step.terms.gradient_norm,
+      model_weight_norm: step.terms.weight_norm,
     },
   };
 }

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
+import type { BiasCorrection } from '../../nn/adam.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { descend } from '../../training/optimise.ts';
 import type { LearntModel } from '../fitted-weights.ts';
 import type { Windows } from '../windows.ts';
 import { ensembleLoss, ensembleTerms } from './losses.ts';
@@ -58,24 +59,12 @@ export function fitEnsemble(
   const { value, grads } = tf.valueAndGrads(loss)(split);
   value.dispose();
   const gradient: tf.Tensor2D = tf.add(layout.join(grads), decayed);
-  const norm = globalNorm(gradient);
-  const { parameters, moments } = adam(
-    before.model,
-    gradient,
-    norm,
-    before.moments,
-    correction,
-    scalars.learningRate,
-    Number.MAX_VALUE,
-  );
+  const { model: parameters, moments } = before;
+  const { learningRate } = scalars;
+  const step = descend({ parameters, moments }, gradient, correction, learningRate, Number.MAX_VALUE);
   return {
-    weights: { model: parameters, moments },
-    terms: {
-      ...terms,
-      weight_decay: decay,
-      gradient_norm: tf.squeeze(norm, [1]),
-      weight_norm: tf.squeeze(globalNorm(parameters), [1]),
-    },
+    weights: { model: step.learnt.parameters, moments: step.learnt.moments },
+    terms: { ...terms, weight_decay: decay, ...step.terms },
   };
 }
 

@@ -85,7 +85,7 @@ export const images: readonly Group[] = [
   },
   {
     area: 'Images',
-    file: source.diagnostics,
+    file: source.followedSequences,
     by: tests.imageModels('in parts'),
     changes: [
       ['tf.div(part.steps, taken)', 'tf.div(part.steps, part.steps)', 'the errors of parts added up'],

@@ -23,6 +23,24 @@ export const metrics: readonly Group[] = [
   },
   {
     area: 'Metrics of the model',
+    file: source.followedSequences,
+    by: measurement,
+    changes: [
+      [
+        'model.decode(predicted), tf.tensor1d([...spaces.observationScale])',
+        'model.decode(predicted), 1',
+        'scale dropped',
+      ],
+      [
+        'model.decode(predicted)',
+        'model.decode(model.features(states))',
+        'the reconstruction for the prediction',
+      ],
+      ['tf.sum(mask, 1)', 'steps', 'padding counted as steps'],
+    ],
+  },
+  {
+    area: 'Metrics of the model',
     file: source.diagnostics,
     by: measurement,
     changes: [
@@ -38,17 +56,6 @@ export const metrics: readonly Group[] = [
         'variances(own[0]!.observation,',
         'standardised by the own episodes',
       ],
-      [
-        'model.decode(predicted), tf.tensor1d([...spaces.observationScale])',
-        'model.decode(predicted), 1',
-        'scale dropped',
-      ],
-      [
-        'model.decode(predicted)',
-        'model.decode(model.features(states))',
-        'the reconstruction for the prediction',
-      ],
-      ['tf.sum(mask, 1)', 'steps', 'padding counted as steps'],
       ['(at + k - 1) * observation', '(at + k) * observation', 'open loop compared a step late'],
       ['[0, 0, k - 1, 0]', '[0, 0, k, 0]', 'open loop a step too long'],
       [
