@@ -57,6 +57,7 @@ try {
   await trainSeeds(
     {
       runDir,
+      locks: [],
       experiment,
       engine: engine.name,
       seeds: [0],

@@ -199,7 +199,7 @@ describe('a run', () => {
     const experiment = load(config(data));
     const host = { ...runInfo('behaviour-cloning', 'wasm'), gitChanges: null };
     const sit = (fingerprint: Uint8Array, steps: number) =>
-      new Sitting(root, { ...experiment, steps }, used, host, () => 0, false, fingerprint).close();
+      new Sitting(root, { ...experiment, steps }, used, host, () => 0, { data: fingerprint }).close();
     sit(new DataSet(data).fingerprint, 18);
     assert.throws(() => sit(new DataSet(other).fingerprint, 18), {
       name: 'UserError',

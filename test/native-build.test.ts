@@ -275,19 +275,31 @@ describe('with a compiler', { skip: !isMade && 'skipped: engine native is not bu
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '', stderr: '' });
   });
 
-  test('auto takes it, and a run that began with wasm says that it goes on with another engine', async () => {
+  test('auto takes it but for a run that began with wasm, which keeps it until another is asked for', async () => {
     const config = path.join(dir, 'on.yaml');
     writeFileSync(config, `${tinyDreamCritic.replace('engine: wasm\n', '')}seeds: [0]\nsteps: 60\n`);
     const train = (env: NodeJS.ProcessEnv, ...more: string[]) =>
       start([...wmBriefly, 'train', '--config', config, '--name', 'on', ...more], env).ended;
     const first = await train({}, '--engine', 'wasm');
     assert.equal(first.code, 0, first.stderr);
-    const { code, stderr } = await train({}, '--steps', '90');
+    const used = () => JSON.parse(readFileSync(path.join(dir, 'runs/on/run.json'), 'utf8')).engine;
+    const kept = await train({}, '--steps', '90');
+    assert.equal(kept.code, 0, kept.stderr);
+    assert.match(
+      kept.stderr,
+      / on wasm .*; the run's own, where auto would take (native|tensorflow|webgpu)$/m,
+    );
+    assert.equal(used().name, 'wasm');
+    const { code, stderr } = await train({}, '--steps', '120', '--engine', 'native');
     assert.equal(code, 0, stderr);
-    const taken = JSON.parse(readFileSync(path.join(dir, 'runs/on/run.json'), 'utf8')).engine;
+    assert.match(stderr, /runs\/on goes on with engine native .* instead of wasm /);
+    // Without a compiled one, it cannot.
+    const lost = await train({ WM_CACHE: path.join(dir, 'empty') }, '--steps', '150');
+    assert.equal(lost.code, 2, lost.stderr);
+    assert.match(lost.stderr, /^wm: runs\/on was begun on native, and auto keeps to that: engine native: /m);
+    const fresh = await train({}, '--name', 'fresh');
     // A machine with a GPU takes that.
-    if (!/GPU/.test(taken.device)) assert.equal(taken.name, 'native');
-    assert.match(stderr, new RegExp(`runs/on goes on with engine ${taken.name} .* instead of wasm `));
+    if (!/GPU/.test(fresh.stderr)) assert.match(fresh.stderr, /^training runs\/fresh .* on native /);
     const changes = events(path.join(dir, 'runs/on')).filter(({ kind }) => kind === 'engine-changed');
     assert.equal(changes.length, 1);
   });

@@ -21,7 +21,8 @@ import { temporaryFolder } from './support/temporary-folder.ts';
 
 const windows = process.platform === 'win32' && 'there are no such links and pipes on Windows';
 
-type Seven = [Answered, Answered, Answered, Answered, Answered, Answered, Answered];
+type Five = [Answered, Answered, Answered, Answered, Answered];
+type Eleven = [...Five, ...Five, Answered];
 
 /** Changes a run's run.json. */
 function record(dir: string, changes: object): void {
@@ -67,9 +68,13 @@ test('wm list tells running, interrupted, failed, waiting and done runs apart, a
     ['list', 'runs/x-linked/seed-3'],
     ['watch', 'nowhere'],
     ['watch', '--port', '70000'],
+    ['status', 'runs/failed', '--json'],
+    ['status', 'runs/sweep'],
+    ['status', 'runs/running'],
+    ['status', 'nowhere'],
   ];
   const answers = await runInTurn(lines.map((args) => ({ cwd, args })));
-  const [json, table, nowhere, some, none, unwatched, port] = answers as Seven;
+  const [json, table, nowhere, some, none, unwatched, port, broke, cells, going, gone] = answers as Eleven;
   lock.release();
 
   const { runs, faults } = JSON.parse(json.stdout);
@@ -117,6 +122,18 @@ test('wm list tells running, interrupted, failed, waiting and done runs apart, a
   assert.deepEqual([port.code, port.stdout], [2, '']);
   assert.deepEqual(some.stdout.match(/runs\/\S+/g), ['runs/deep/down/killed', 'runs/failed']);
   assert.deepEqual([none.code, none.stdout], [0, 'no runs in runs/x-linked/seed-3\n']);
+
+  const told = JSON.parse(broke.stdout);
+  assert.deepEqual(told.seeds, { done: 1, running: 0, waiting: 0, interrupted: 0, failed: 1 });
+  assert.deepEqual(told.runs[0].seeds[1], {
+    ...{ seed: 4, status: 'failed', reason: 'the loss is NaN', holder: null, step: 0, since: null },
+  });
+  const [head, , begun, unbegun] = cells.stdout.split('\n');
+  assert.equal(head, 'runs/sweep: 2 cells; seeds: 1 done, 1 waiting');
+  assert.match(begun!, /^lambda=0\.5 +waiting +1 *$/);
+  assert.match(unbegun!, /^lambda=0\.1 +done +1 *$/);
+  assert.match(going.stdout, /^running +running +1 done, 1 running +0 of 50000 +process \d+ on \S+$/m);
+  assert.deepEqual(gone, nowhere);
 });
 
 describe('a CSV that grows', () => {

@@ -510,6 +510,39 @@ describe('wm sweep', () => {
     assertSameCurves(sweepDir(cwd), wanted, [0, 1]);
   });
 
+  test('cells and shares of their seeds are trained at once by processes of their own, to the same results', async () => {
+    const wanted = sweepDir(await referenceSweep());
+    const cwd = workplace();
+    const command = ['sweep', '--config', 'cells.yaml', '--workers', '1', '--cell'];
+    const tasks = [['0', '--seed-share', '0/2'], ['0', '--seed-share', '1/2'], ['1']];
+    const ended = await Promise.all(tasks.map((task) => run(cwd, ...command, ...task)));
+    for (const { code, stderr } of ended) assert.equal(code, 0, stderr);
+    assert.match(ended[2]!.stderr, /training runs\/sweeps\/tiny \(1 of 1 cells left, 2 seeds: /);
+    assertSameCurves(sweepDir(cwd), wanted, [0, 1]);
+    for (const cell of CELLS) {
+      const [actual, other] = [cwd, wanted].map((place) =>
+        ['metrics.csv', 'summary.csv'].map((name) =>
+          linesWithoutTime(text(place === cwd ? sweepDir(cwd) : wanted, cell, name)),
+        ),
+      );
+      assert.deepEqual(actual, other);
+      const names = readdirSync(path.join(sweepDir(cwd), cell));
+      assert.ok(!names.some((name) => name.startsWith('run.') && name !== 'run.json'), `${names}`);
+      const { status, end, sittings } = JSON.parse(text(sweepDir(cwd), cell, 'run.json'));
+      assert.deepEqual(status, { 0: 'done', 1: 'done' });
+      assert.notEqual(end, null);
+      assert.equal(sittings.length, cell === 'horizon=10' ? 2 : 1);
+    }
+    assert.equal(text(sweepDir(cwd), 'sweep.yaml'), text(wanted, 'sweep.yaml'));
+    const whole = ['sweep', '--config', 'cells.yaml'];
+    const lines = [whole, [...command, '0', '--seed-share', '1/2'], [...command, '1', '--steps', '300']];
+    const [again, share, longer] = await runInTurn(lines.map((args) => ({ cwd, args })));
+    assert.match(again!.stderr, /is finished: nothing to do$/m);
+    assert.match(share!.stderr, /is finished: nothing to do$/m);
+    assert.deepEqual([longer!.code, longer!.stdout], [2, '']);
+    assert.match(longer!.stderr, /sweep\.yaml is of another sweep than the one given, or of fewer/);
+  });
+
   test('a wrong config or folder writes nothing', async () => {
     const cwd = workplace();
     writeFileSync(path.join(cwd, 'notes.txt'), 'precious');
@@ -519,6 +552,13 @@ describe('wm sweep', () => {
       [['--config', 'tiny.yaml'], /^wm: tiny\.yaml: sweep: missing, /],
       [[...cells, '--set', 'sweep=[]'], /^wm: --set sweep=\[\]: sweep: expected /],
       [[...cells, '--engine', 'cuda'], /^wm: --engine: /],
+      [[...cells, '--cell', '2'], /^wm: --cell 2: there is no such cell; this sweep has cells 0 to 1\n/],
+      [[...cells, '--cell', '-1'], /--cell <n>' argument '-1' is invalid/],
+      [[...cells, '--seed-share', '2/2'], /expected i\/n, a share from 0 to n - 1/],
+      [
+        [...cells, '--cell', '0', '--seed-share', '3/4'],
+        /^wm: --seed-share 3\/4: horizon=10 has 2 seeds?, and/,
+      ],
       [[...cells, '--runs', '..', '--name', path.basename(cwd)], /is no sweep folder: it holds /],
     ];
     const before = readdirSync(cwd, { recursive: true });

@@ -4,19 +4,22 @@ import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, hostname } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { coresOf, jobOf } from '../cluster/job.ts';
 import type { HostInfo } from '../experiment/sitting.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Facts about this machine, this wm and this command. */
 export function hostInfo(): Omit<HostInfo, 'gitCommit' | 'gitChanges'> {
+  const job = jobOf(process.env);
   return {
     wmVersion: JSON.parse(readFileSync(`${root}package.json`, 'utf8')).version,
     node: process.version,
     host: hostname(),
     platform: `${process.platform} ${process.arch}`,
     processor: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: availableParallelism(),
+    cores: coresOf(process.env, availableParallelism()),
+    ...(job && { job }),
     command: ['wm', ...process.argv.slice(2)],
   };
 }

@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
+import type { SeedShare } from '../experiment/seed-share.ts';
 import { plannerNames } from '../planning/names.ts';
 import { alternatives } from '../words.ts';
 import { hostInfo } from './host.ts';
@@ -49,6 +50,11 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       .option('--runs <dir>', `folder of ${kind} folders`, kind === 'sweep' ? 'runs/sweeps' : 'runs')
       .option('--engine <name>', `${ENGINES} (also WM_ENGINE)`)
       .option('--workers <n>', 'worker processes at once (default: one per core)', parseCount)
+      .option(
+        '--seed-share <i/n>',
+        `train one of n shares of the seeds${scope}, 0/n the first, beside others in the same folder`,
+        parseShare,
+      )
       .option('--quiet', 'no progress, only cautions and failures')
       .option('--json', 'results as one JSON object');
   };
@@ -69,15 +75,27 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     'sweep',
     'train the cells of a sweep into runs/sweeps/<name>; the same command again resumes it',
     'YAML config with a key sweep, a file or one of wm configs, e.g. lambda.yaml',
-  ).action(async (options, { args }) => {
-    code = await (await import('./sweep.ts')).sweepCommand(options, args);
-  });
+  )
+    .option(
+      '--cell <n>',
+      'train one cell alone, the first is 0, beside others in the same folder',
+      parseIndex,
+    )
+    .action(async (options, { args }) => {
+      code = await (await import('./sweep.ts')).sweepCommand(options, args);
+    });
 
   command('list', 'how runs stand: running, interrupted, failed or done')
     .argument('[runs...]', 'run folders, or folders of them at any depth', ['runs'])
     .option('--json', 'results as one JSON object')
     .action(async (dirs, options) => {
       code = await (await import('./list.ts')).listCommand(dirs, options);
+    });
+
+  command('status <dir>', 'how every cell and seed of a sweep or run stands, who trains it and why it failed')
+    .option('--json', 'results as one JSON object')
+    .action(async (dir, options) => {
+      code = (await import('./status.ts')).statusCommand(dir, options);
     });
 
   command('watch', 'follow runs in a browser as they are written: their curves, status and pictures')
@@ -320,6 +338,15 @@ function parseIndex(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value < 2 ** 31) return value;
   throw new InvalidArgumentError('expected a whole number from 0 on.');
+}
+
+/** `0/2`, the first of two shares. */
+function parseShare(text: string): SeedShare {
+  const [index, count] = /^\d{1,5}\/\d{1,5}$/.test(text) ? text.split('/').map(Number) : [];
+  if (index !== undefined && count !== undefined && index < count) return { index, count };
+  throw new InvalidArgumentError(
+    'expected i/n, a share from 0 to n - 1 and how many there are, such as 0/2.',
+  );
 }
 
 const parseCount = (text: string) => parseWhole(text, 1, 1_000_000);

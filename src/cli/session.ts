@@ -2,8 +2,10 @@ import { constants } from 'node:os';
 import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
 import { runExperiments } from '../experiment/run.ts';
+import { type SeedShare, shareOf } from '../experiment/seed-share.ts';
 import { GROUP_SIGNALS } from '../experiment/signals.ts';
 import type { RunOutcome, Sitting } from '../experiment/sitting.ts';
+import type { LapsedLocks } from '../runs/lock.ts';
 import { hostInfo, sourceVersion } from './host.ts';
 import { createProgress, type Progress } from './progress.ts';
 
@@ -13,6 +15,7 @@ export interface SessionOptions {
   workers?: number;
   quiet?: boolean;
   json?: boolean;
+  seedShare?: SeedShare;
 }
 
 /** What a command shows of its own while it trains. */
@@ -30,8 +33,8 @@ export interface SessionPlan {
   experiments: readonly Experiment[];
   /** The folder of run folders. */
   runsDir: string;
-  /** Opens what keeps the runs together; what it gives is closed in the end. */
-  openParent?: () => { close(): void };
+  /** Opens what keeps the runs together; what it gives is closed in the end, null where others may work there too. */
+  openParent?: (lapsed: LapsedLocks) => { close(): void } | null;
 }
 
 const SAVED_AND_STOPPED = 130;
@@ -43,11 +46,14 @@ const SAVED_AND_STOPPED = 130;
  */
 export async function trainSession(
   { experiments, runsDir, openParent }: SessionPlan,
-  { workers, quiet = false }: SessionOptions,
+  { workers, quiet = false, seedShare }: SessionOptions,
   { seedLabel, opening, runEnded }: SessionNarration,
 ): Promise<RunOutcome[]> {
   const clock = () => performance.now() / 1000;
-  const members = experiments.flatMap((experiment) => experiment.seeds.map((seed) => ({ experiment, seed })));
+  const members = experiments.flatMap((experiment) => {
+    const seeds = seedShare ? shareOf(seedShare, experiment) : experiment.seeds;
+    return seeds.map((seed) => ({ experiment, seed }));
+  });
   const progress = createProgress({
     seeds: members.map(({ experiment, seed }) => ({
       label: seedLabel(experiment, seed),
@@ -74,15 +80,17 @@ export async function trainSession(
       experiments,
       runsDir,
       openParent,
+      share: seedShare,
       workers,
       hangSeconds: hangSeconds(process.env.WM_HANG_SECONDS),
       host: { ...hostInfo(), ...sourceVersion() },
       clock,
       signal: stopping.signal,
+      waiting: progress.note,
       begin: (runs) => {
         for (const run of runs) {
           const pending = new Set(run.pending);
-          const finished = run.experiment.seeds.filter((seed) => !pending.has(seed));
+          const finished = run.own.filter((seed) => !pending.has(seed));
           for (const seed of finished) progress.status(indexOf(run, seed), 'done');
         }
         progress.note(opening(runs));

@@ -1,7 +1,9 @@
 import path from 'node:path';
-import { loadSweep } from '../config/sweep.ts';
+import { type Cell, loadSweep, type Sweep } from '../config/sweep.ts';
+import { UserError } from '../errors.ts';
 import type { Sitting } from '../experiment/sitting.ts';
-import { openSweepFolder } from '../runs/sweep-folder.ts';
+import type { LapsedLocks } from '../runs/lock.ts';
+import { joinSweepFolder, openSweepFolder } from '../runs/sweep-folder.ts';
 import { formatEstimate } from '../statistics.ts';
 import { seedWords } from '../words.ts';
 import { alignColumns } from './align.ts';
@@ -10,21 +12,28 @@ import { blamingVariable, engineOfVariable } from './requested-engine.ts';
 import { type RunResult, rewardWords, runResult } from './run-result.ts';
 import { engineWords, finishedWords, type SessionOptions, sessionExitCode, trainSession } from './session.ts';
 
+interface SweepOptions extends ConfigOptions, SessionOptions {
+  /** The only cell to train, the first is 0. */
+  cell?: number;
+}
+
 /** `wm sweep`; `words` are those that stand by themselves. Returns the exit code. */
-export async function sweepCommand(
-  options: ConfigOptions & SessionOptions,
-  words: readonly string[],
-): Promise<number> {
+export async function sweepCommand(options: SweepOptions, words: readonly string[]): Promise<number> {
   refuseWords(words);
   const input = configInput(options);
   const sweep = loadSweep(input);
-  const { cells } = sweep;
+  const cells = chosenCells(sweep, options.cell);
   const dir = path.join(options.runs, sweep.base.name);
+  const isWhole = options.cell === undefined && options.seedShare === undefined;
   let ended = 0;
   const plan = {
     experiments: cells.map(({ experiment }) => experiment),
     runsDir: dir,
-    openParent: () => openSweepFolder(dir, sweep),
+    openParent: (lapsed: LapsedLocks) => {
+      if (isWhole) return openSweepFolder(dir, sweep, lapsed);
+      joinSweepFolder(dir, sweep);
+      return null;
+    },
   };
   const outcomes = await blamingVariable(engineOfVariable(input), () =>
     trainSession(plan, options, {
@@ -56,6 +65,15 @@ export async function sweepCommand(
     process.stdout.write(alignColumns([['cell', 'final reward', 'seeds'], ...lines]));
   }
   return sessionExitCode(outcomes);
+}
+
+/** All cells of a sweep, or the one asked for. @throws UserError where there is no such cell. */
+function chosenCells({ cells }: Sweep, index: number | undefined): Cell[] {
+  if (index === undefined) return cells;
+  const cell = cells[index];
+  if (cell) return [cell];
+  const there = cells.length === 1 ? 'one cell, 0' : `cells 0 to ${cells.length - 1}`;
+  throw new UserError(`--cell ${index}: there is no such cell; this sweep has ${there}`);
 }
 
 /** `training runs/sweeps/lambda (6 of 6 cells left, 30 seeds: in each cell seeds 0 to 4) on wasm …` */

@@ -5,6 +5,8 @@ import type { Row } from '../training/events.ts';
 /** What a worker process is to do: train some seeds of a run, side by side. */
 export interface Job {
   runDir: string;
+  /** The names of the lock files that the parent holds there while this job trains. */
+  locks: readonly string[];
   experiment: Experiment;
   engine: EngineName;
   /** Seeds that stand at the same environment step. */

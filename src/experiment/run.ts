@@ -1,11 +1,15 @@
-import { setImmediate } from 'node:timers/promises';
+import path from 'node:path';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Experiment } from '../config/schema.ts';
-import { chooseEngine } from '../engine/engine.ts';
 import { UserError } from '../errors.ts';
 import { DataSet } from '../runs/data-set.ts';
+import { lapsedLocks } from '../runs/lease.ts';
+import type { LapsedLocks } from '../runs/lock.ts';
+import { type ChosenEngine, engineChooser } from './kept-engine.ts';
 import type { WorkerMessage } from './messages.ts';
 import { dataSetEnvironment } from './recorded-data.ts';
-import { type HostInfo, type RunOutcome, Sitting, type UsedEngine } from './sitting.ts';
+import { type SeedShare, shareOf } from './seed-share.ts';
+import { type HostInfo, type RunOutcome, Sitting, sumUpShares } from './sitting.ts';
 import { supervise } from './supervisor.ts';
 
 export interface RunOptions {
@@ -15,9 +19,12 @@ export interface RunOptions {
   runsDir: string;
   /**
    * Opens what keeps the runs together, once every engine is known to load, and others out of their folder; what it
-   * gives is closed in the end. A run in it has no folder until its first seed begins: a thousand take long to make.
+   * gives is closed in the end. A run in it has no folder until its first seed begins: a thousand take long to make. It
+   * gives null where others may work in that folder too.
    */
-  openParent?: (() => { close(): void }) | undefined;
+  openParent?: ((lapsed: LapsedLocks) => { close(): void } | null) | undefined;
+  /** Which share of each run's seeds to train, beside others; undefined for all of them. */
+  share?: SeedShare | undefined;
   /** Worker processes at once; undefined: one per core, or one in all on a GPU. */
   workers: number | undefined;
   /** Seconds of silence after which a worker counts as hanging. */
@@ -25,6 +32,8 @@ export interface RunOptions {
   host: HostInfo;
   /** Seconds from any origin, never going back. */
   clock: () => number;
+  /** Told of a wait before anything begins. */
+  waiting: (words: string) => void;
   /** Told once what is about to happen, before any training. */
   begin: (runs: readonly Sitting[]) => void;
   /** Told when a seed's training begins in this sitting, and at which step. */
@@ -44,12 +53,13 @@ export interface RunOptions {
  */
 export async function runExperiments(options: RunOptions): Promise<RunOutcome[]> {
   const { experiments, runsDir, host, clock } = options;
-  const engines = new Map<Experiment['engine'], UsedEngine>();
-  for (const { engine } of experiments) {
-    if (!engines.has(engine)) engines.set(engine, await chooseEngine(engine));
-  }
+  const engines = new Map<Experiment, ChosenEngine>();
+  const engineOf = engineChooser(runsDir);
+  for (const experiment of experiments) engines.set(experiment, await engineOf(experiment));
   const fingerprints = fingerprintsOf(experiments);
-  const parent = options.openParent?.();
+  const shares = new Map(experiments.map((each) => [each, options.share && shareOf(options.share, each)]));
+  const lapsed = await lapsedLocks(foldersOf(options), sleep, options.signal, options.waiting);
+  const parent = options.openParent?.(lapsed) ?? null;
   const runs: Sitting[] = [];
   try {
     for (const experiment of experiments) {
@@ -58,9 +68,12 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
       if (options.signal.aborted) {
         throw new UserError('stopped before anything was trained; the same command goes on from here', 130);
       }
-      const used = engines.get(experiment.engine)!;
+      const { lost, ...used } = engines.get(experiment)!;
       const data = experiment.data === undefined ? undefined : fingerprints.get(experiment.data);
-      runs.push(new Sitting(runsDir, experiment, used, host, clock, parent !== undefined, data));
+      const plan = { late: parent !== null, data, share: shares.get(experiment), lapsed };
+      const run = new Sitting(runsDir, experiment, used, host, clock, plan);
+      runs.push(run);
+      if (lost && run.pending.length > 0) throw lost;
     }
     options.begin(runs);
     const byDir = new Map(runs.map((run) => [run.outcome.dir, run]));
@@ -88,11 +101,31 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
       options.signal,
       options.hangSeconds,
     );
-    return runs.map(({ outcome }) => outcome);
   } finally {
     for (const run of runs) run.close();
     parent?.close();
   }
+  if (options.share) for (const { outcome } of runs) await sumUpTogether(outcome, options.signal);
+  return runs.map(({ outcome }) => outcome);
+}
+
+/** Tries of the last process of a run, and seconds between two, to find nobody else at its end. */
+const END_TRIES = 20;
+const END_PAUSE = 0.25;
+
+/** Processes that end at once keep each other from summing up: each tries again. */
+async function sumUpTogether(outcome: RunOutcome, signal: AbortSignal): Promise<void> {
+  for (let tries = 0; tries < END_TRIES && !sumUpShares(outcome); tries++) await sleep(END_PAUSE, signal);
+}
+
+/** The folders that are about to be locked. */
+function foldersOf({ experiments, runsDir, openParent }: RunOptions): string[] {
+  return [...(openParent ? [runsDir] : []), ...experiments.map(({ name }) => path.join(runsDir, name))];
+}
+
+/** Waits so many seconds, or until the wait is aborted. */
+async function sleep(seconds: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(seconds * 1000, undefined, { signal }).catch(() => {});
 }
 
 /** What tells each data set that some experiments learn from, by its folder. @throws UserError where one cannot be learnt from. */

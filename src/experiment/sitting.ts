@@ -7,6 +7,7 @@ import { UserError } from '../errors.ts';
 import { courseRemarks } from '../methods/course.ts';
 import { methods } from '../methods/index.ts';
 import { type Extension, extensionOf, extensionWords } from '../runs/extension.ts';
+import { type LapsedLocks, locksOf } from '../runs/lock.ts';
 import { type OriginChange, originChanges } from '../runs/provenance.ts';
 import { readRun } from '../runs/read.ts';
 import { isFinished, type Origin, sittingsOf } from '../runs/records.ts';
@@ -23,6 +24,20 @@ export type HostInfo = Omit<Origin, 'engine'>;
 export interface UsedEngine {
   engine: Engine;
   reason: string | null;
+}
+
+/** How a run's folder is to be opened. */
+export interface SittingPlan {
+  /**
+   * Whether a folder that is not there is made when the first seed begins: to be asked for where a lock above keeps
+   * others out until then.
+   */
+  late?: boolean;
+  /** What tells the data set that it learns from; undefined for one that plays for itself. */
+  data?: Uint8Array | undefined;
+  /** The seeds that are this sitting's to train, beside others'; undefined for the whole run. */
+  share?: readonly number[] | undefined;
+  lapsed?: LapsedLocks | undefined;
 }
 
 /** How a run ended; `failed` by seed. */
@@ -49,6 +64,7 @@ export class Sitting {
   /** Why a seed does not stand at its newest checkpoint, where that is so. */
   readonly #fallbacks: ReadonlyMap<number, string>;
   readonly #extension: Extension | null;
+  readonly #plan: SittingPlan;
   /** Undefined until it is made. */
   #folder: RunFolder | undefined;
   readonly #origin: Origin;
@@ -63,9 +79,6 @@ export class Sitting {
   /**
    * Opens a run's folder in `runsDir`, or makes it.
    *
-   * @param late whether a folder that is not there is made when the first seed begins: to be asked for where a lock
-   *   above keeps others out until then
-   * @param data what tells the data set that it learns from; undefined for one that plays for itself
    * @throws UserError when the folder is not this experiment's, in use, damaged, or cannot be written.
    */
   constructor(
@@ -74,21 +87,23 @@ export class Sitting {
     used: UsedEngine,
     host: HostInfo,
     clock: () => number,
-    late = false,
-    data?: Uint8Array,
+    plan: SittingPlan = {},
   ) {
     const dir = path.join(runsDir, experiment.name);
+    const own = plan.share ?? experiment.seeds;
     this.experiment = experiment;
+    this.#plan = plan;
     this.used = used;
     this.#clock = clock;
     this.#origin = { ...host, engine: engineRecord(used) };
     this.outcome = { dir, experiment, done: [], failed: new Map(), interrupted: [] };
-    const folder = late && !RunFolder.isThere(dir) ? undefined : this.#openFolder();
+    const folder = plan.late && !RunFolder.isThere(dir) ? undefined : this.#openFolder();
     try {
       this.#extension = folder?.resumed
         ? extensionOf(dir, 'run', storedExperiment(folder), experiment)
         : null;
-      const { steps, fallbacks } = pendingSteps(dir, experiment, data);
+      if (this.#extension !== null && plan.share) throw new UserError(whyNotByShare(dir));
+      const { steps, fallbacks } = pendingSteps(dir, experiment, own, plan.data);
       this.#steps = steps;
       this.#fallbacks = fallbacks;
     } catch (error) {
@@ -98,22 +113,28 @@ export class Sitting {
     this.#folder = folder;
     this.resumed = folder?.resumed ?? false;
     this.#open = new Set(this.#steps.keys());
-    this.outcome.done.push(...experiment.seeds.filter((seed) => !this.#steps.has(seed)));
+    this.outcome.done.push(...own.filter((seed) => !this.#steps.has(seed)));
     const before = folder && sittingsOf(folder.info).at(-1);
     this.#changes = before && this.pending.length > 0 ? originChanges(before, this.#origin) : [];
   }
 
   #openFolder(): RunFolder {
     const { experiment } = this;
-    return RunFolder.open(this.outcome.dir, {
+    const run = {
       configText: formatExperiment(experiment),
       info: {
         ...this.#origin,
-        status: Object.fromEntries(experiment.seeds.map((seed) => [seed, 'waiting'])),
+        status: Object.fromEntries(experiment.seeds.map((seed) => [seed, 'waiting' as const])),
         method: experiment.method,
         arm: methods[experiment.method].arm(experiment),
       },
-    });
+    };
+    return RunFolder.open(this.outcome.dir, run, this.#plan);
+  }
+
+  /** The seeds that are this sitting's to train. */
+  get own(): readonly number[] {
+    return this.#plan.share ?? this.experiment.seeds;
   }
 
   /** The folder, to write into: made now, where it is not there. */
@@ -140,7 +161,8 @@ export class Sitting {
   get finished(): boolean {
     if (!this.#folder) return false;
     const { end, status } = this.#folder.info;
-    return this.#steps.size === 0 && end !== null && Object.values(status).every((each) => each === 'done');
+    const isSummedUp = end !== null && Object.values(status).every((each) => each === 'done');
+    return this.#steps.size === 0 && (isSummedUp || this.#plan.share !== undefined);
   }
 
   /** That the folder becomes a longer run's, or one's with more seeds, in words; null where it does not. */
@@ -187,7 +209,8 @@ export class Sitting {
       const left = experiment.steps - this.stepOf(seeds[0]!);
       // A turn ends where a checkpoint is due anyway.
       const turn = Math.ceil(left / turns / every) * every;
-      return { runDir: this.outcome.dir, experiment, engine: engine.name, seeds, turn };
+      const locks = this.#plan.share ? locksOf(seeds) : locksOf();
+      return { runDir: this.outcome.dir, locks, experiment, engine: engine.name, seeds, turn };
     });
   }
 
@@ -197,7 +220,7 @@ export class Sitting {
    * not depend on what is done, so a resumed run stacks the seeds that the first sitting stacked.
    */
   rides(workers: number): number[][] {
-    const { seeds } = this.experiment;
+    const seeds = this.own;
     const together = this.used.engine.stacksMembers || methods[this.experiment.method].withoutEngine;
     const shares = together ? Math.min(workers, seeds.length) : seeds.length;
     const rides = new Map<string, number[]>();
@@ -284,8 +307,10 @@ export class Sitting {
     if (this.#begin === undefined) return;
     const { dir, done, failed, interrupted } = this.outcome;
     const folder = this.#made();
-    folder.joinMetrics();
-    folder.writeSummary(summaryRows(dir));
+    if (!this.#plan.share) {
+      folder.joinMetrics();
+      folder.writeSummary(summaryRows(dir));
+    }
     folder.markEnd(this.#clock() - this.#begin);
     folder.logEvent({ kind: 'end', done, failed: [...failed.keys()], interrupted });
   }
@@ -293,6 +318,34 @@ export class Sitting {
   /** Gives the folder back to other processes. */
   close(): void {
     this.#folder?.close();
+  }
+}
+
+const whyNotByShare = (dir: string) =>
+  `${dir} is of fewer steps or seeds, and a share of the seeds cannot make it longer; train it once without --seed-share`;
+
+/**
+ * Sums up a run whose seeds were trained by several processes, where all have ended and nobody else has the run: the last
+ * of them does.
+ *
+ * @returns false where another process has the run or a share of it
+ * @throws UserError when the folder is damaged or cannot be written.
+ */
+export function sumUpShares({ dir, experiment }: RunOutcome): boolean {
+  const isDone = (seed: number) => {
+    const done = new SeedFolder(dir, seed).done();
+    return done !== undefined && isFinished(done, experiment);
+  };
+  if (!experiment.seeds.every(isDone)) return true;
+  const folder = RunFolder.openUnlessHeld(dir);
+  if (folder === null) return false;
+  try {
+    folder.joinMetrics();
+    folder.writeSummary(summaryRows(dir));
+    folder.markDone();
+    return true;
+  } finally {
+    folder.close();
   }
 }
 
@@ -308,7 +361,7 @@ function storedExperiment({ dir, configText }: RunFolder): Experiment {
 }
 
 /**
- * The environment step at which each unfinished seed stands, and why it is not its newest checkpoint's, where that is so.
+ * The environment step at which each unfinished one of some seeds stands, and why it is not its newest checkpoint's, where that is so.
  * Reads every checkpoint, so that a damaged one is found now.
  *
  * @throws UserError when a seed that ended earlier than the run now does has no checkpoint to go on from, or one learnt
@@ -317,11 +370,12 @@ function storedExperiment({ dir, configText }: RunFolder): Experiment {
 function pendingSteps(
   dir: string,
   experiment: Experiment,
+  seeds: readonly number[],
   data: Uint8Array | undefined,
 ): { steps: Map<number, number>; fallbacks: Map<number, string> } {
   const steps = new Map<number, number>();
   const fallbacks = new Map<number, string>();
-  for (const seed of experiment.seeds) {
+  for (const seed of seeds) {
     const seedFolder = new SeedFolder(dir, seed);
     const done = seedFolder.done();
     if (done && isFinished(done, experiment)) continue;

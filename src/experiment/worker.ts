@@ -57,7 +57,7 @@ async function work(job: Job): Promise<void> {
       stopRequested: () => stop,
       beforeWrite: () => {
         requireParent();
-        checkLockOf(job.runDir, parent);
+        checkLockOf(job.runDir, parent, job.locks);
       },
       clock: () => performance.now() / 1000,
     });

@@ -4,6 +4,7 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -14,7 +15,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, isAbsolute } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { UserError } from '../errors.ts';
 
 /** Writes that happen whole or not at all, also when the process is killed or the disk fills up on the way. */
@@ -241,6 +242,55 @@ export function replaceFile(file: string, content: string | Uint8Array, last?: (
   });
 }
 
+/** What file systems without hard links say. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
+
+/**
+ * Makes a file with its content in one step, where there is none of that name: of several processes that try, on
+ * whatever hosts, one does. Where there are no hard links, the file is there for an instant without its content.
+ *
+ * @param maker some letters that no other process tries with
+ * @returns false where there is a file already
+ * @throws UserError when the operating system refuses.
+ */
+export function createFile(file: string, content: string, maker: string): boolean {
+  const own = `${file}.${maker}.tmp`;
+  return onDisk(file, () => {
+    try {
+      rmSync(own, { force: true });
+      writeFileSync(own, content, { flag: 'wx', flush: true });
+      linkSync(own, file);
+      return true;
+    } catch (error) {
+      // Over a network the answer to a link that was made can be lost, and the second request finds the first one's.
+      if (isSystemError(error, 'EEXIST')) return statSync(own, { throwIfNoEntry: false })?.nlink === 2;
+      if (isSystemError(error) && NO_LINKS.includes(error.code ?? '')) return createInPlace(file, content);
+      throw error;
+    } finally {
+      rmSync(own, { force: true });
+    }
+  });
+}
+
+function createInPlace(file: string, content: string): boolean {
+  let handle: number;
+  try {
+    handle = openSync(file, 'wx');
+  } catch (error) {
+    if (isSystemError(error, 'EEXIST')) return false;
+    throw error;
+  }
+  try {
+    writeFileSync(handle, content);
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
+  } finally {
+    closeSync(handle);
+  }
+  return true;
+}
+
 /** Puts a rename on the disk itself; Windows neither needs nor allows it. */
 function syncFolder(dir: string): void {
   if (process.platform === 'win32') return;
@@ -288,4 +338,18 @@ function wholeLength(handle: number, size: number, file: string): number {
     if (newline >= 0 || length === size) return size - length + newline + 1;
   }
   throw new UserError(`${file}: its last line has no end; restore this file`);
+}
+
+/** The time of the disk that a folder lies on, in milliseconds since 1970: over a network, of the machine that serves it. */
+export function timeOfDisk(dir: string): number {
+  const probe = join(dir, `run.time-${process.pid}.tmp`);
+  return onDisk(dir, () => {
+    try {
+      rmSync(probe, { force: true });
+      writeFileSync(probe, '', { flag: 'wx' });
+      return statSync(probe).mtimeMs;
+    } finally {
+      rmSync(probe, { force: true });
+    }
+  });
 }

@@ -1,14 +1,16 @@
-import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import { jobWords } from '../cluster/job.ts';
 import { UserError } from '../errors.ts';
-import { isSystemError, onDisk, readText, replaceFile } from './atomic.ts';
+import { createFile, onDisk, readText, replaceFile, timeOfDisk } from './atomic.ts';
+import { fateOf, type LockOwner, ownerWords, parseOwner, signatureOf, thisOwner } from './lock-owner.ts';
 
 /**
- * `run.lock` keeps two processes out of one run folder. It is made by exclusive creation and names its owner.
- * A lock whose owner is gone may be replaced, but only by who holds the lock on replacing it
- * (`run.takeover.lock`, by the same rules): so of two processes that find the same stale lock, one gets it.
+ * `run.lock` keeps two processes out of one run folder, `run.seed-N.lock` out of one seed of it: some processes may each
+ * train a share of a run's seeds, and then nobody has the whole. A lock comes into being whole, by a hard link, and names
+ * its owner, who signs it anew from time to time. One whose owner is gone may be replaced, but only by who holds the lock
+ * on replacing it (`run.takeover.lock`, by the same rules): so of two processes that find the same stale lock, one gets it.
  */
 export interface RunLock {
   /** Whose stale lock this one replaced, e.g. "process 1234"; null where there was none. */
@@ -19,53 +21,146 @@ export interface RunLock {
    * @throws UserError when the lock is no longer ours: the folder was deleted or replaced, or the lock removed by hand.
    */
   check(): void;
-  /** Removes the lock, if it is still ours. */
+  /** Removes the lock, as far as it is still ours. */
   release(): void;
 }
 
-const ownerSchema = z.object({
-  pid: z.int().min(1),
-  host: z.string(),
-  /** Tells this process from a later one with the same id; null where the system does not say. */
-  started: z.string().nullable(),
-});
-type Owner = z.infer<typeof ownerSchema>;
+/** Locks that gave no sign for as long as their owners promised one, and what stood in each: see `lapsedLocks`. */
+export type LapsedLocks = ReadonlyMap<string, string>;
 
-/** Bytes; ours have a hundred. */
-const LARGEST_LOCK = 2 ** 16;
+/** What is to be locked. */
+export interface LockClaim {
+  /** Some seeds alone; undefined for the whole folder. */
+  share?: readonly number[] | undefined;
+  lapsed?: LapsedLocks | undefined;
+}
+
+/** What a process writes into its locks. */
+interface Mine {
+  owner: LockOwner;
+  /** All but the signs. */
+  text: string;
+  lapsed: LapsedLocks;
+}
+
+/** Another process has what is to be locked. */
+export class LockHeldError extends UserError {}
+
+/** Bytes; ours have some hundred. */
+export const LARGEST_LOCK = 2 ** 16;
 
 /** A lock without readable content this old is not being written any more: its maker was killed. */
 const UNREADABLE_SECONDS = 5;
 
+/** Signs that are given in the time without one after which a lock is lost. */
+export const SIGNS = 10;
+
+/** Digits of a sign, so that one takes the place of another. */
+const SIGN_DIGITS = 9;
+
+const WHOLE = 'run.lock';
+const SEED_LOCK = /^run\.seed-(\d+)\.lock$/;
+
+/** The names of the locks of a run folder or, where it is shared, of some of its seeds. */
+export const locksOf = (share?: readonly number[]): string[] =>
+  share?.map((seed) => `run.seed-${seed}.lock`) ?? [WHOLE];
+
+/** Whether a file is a lock on replacing another one: held for an instant only, and never signed anew. */
+export const isTakeover = (file: string): boolean => file.endsWith('.takeover.lock');
+
 /**
- * Locks a run folder for this process.
+ * Locks a run folder for this process, or some seeds of it.
  *
- * @throws UserError when another process holds it, or the folder cannot be written.
+ * @throws UserError when another process holds it or one of its seeds, or the folder cannot be written.
  */
-export function acquireLock(dir: string): RunLock {
-  const file = join(dir, 'run.lock');
-  const mine = JSON.stringify({ pid: process.pid, host: hostname(), started: startOf(process.pid) });
-  const takenOver = take(file, dir, mine);
-  return {
-    takenOver,
-    check: () => {
-      if (readText(file) !== mine) throw lockLost(dir);
-    },
-    release: () => {
-      if (readText(file) === mine) onDisk(file, () => rmSync(file, { force: true }));
-    },
+export function acquireLock(dir: string, { share, lapsed = new Map() }: LockClaim = {}): RunLock {
+  const owner = thisOwner();
+  const mine: Mine = { owner, text: JSON.stringify(owner).slice(0, -1), lapsed };
+  const files = locksOf(share);
+  const taken: string[] = [];
+  const over: string[] = [];
+  const release = () => {
+    clearInterval(signing);
+    for (const file of taken) removeOurs(file, mine);
   };
+  let sign = 1;
+  const signing = setInterval(
+    () => {
+      sign++;
+      for (const file of taken) signAnew(file, mine, sign);
+    },
+    (1000 * owner.lease!) / SIGNS,
+  ).unref();
+  try {
+    for (const name of files) {
+      const stale = take(join(dir, name), dir, mine);
+      taken.push(join(dir, name));
+      if (stale !== null) over.push(stale);
+    }
+    // Only now: of two that want a part and the whole at once, at least one sees the other's lock.
+    const others = share === undefined ? seedLocks(dir) : [WHOLE];
+    for (const name of others) {
+      const file = join(dir, name);
+      if (staleOwner(file, dir, mine) !== undefined && share === undefined) rmSync(file, { force: true });
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return {
+    takenOver: over[0] ?? null,
+    check: () => {
+      if (!taken.every((file) => isOurs(file, mine))) throw lockLost(dir);
+    },
+    release,
+  };
+}
+
+/** The names of the locks of seeds in a folder. */
+function seedLocks(dir: string): string[] {
+  return onDisk(dir, () => readdirSync(dir)).filter((name) => SEED_LOCK.test(name));
+}
+
+const isOurs = (file: string, { text }: Mine): boolean =>
+  readText(file, LARGEST_LOCK)?.startsWith(text) ?? false;
+
+function removeOurs(file: string, mine: Mine): void {
+  if (isOurs(file, mine)) onDisk(file, () => rmSync(file, { force: true }));
+}
+
+const signed = ({ text }: Mine, sign: number) =>
+  `${text},"sign":"${String(sign).padStart(SIGN_DIGITS, '0')}"}`;
+
+/**
+ * Gives a sign of life in a lock, in place: where another process has replaced the lock meanwhile, what is written goes
+ * into the file that was ours, which no name leads to any more.
+ */
+function signAnew(file: string, mine: Mine, sign: number): void {
+  try {
+    const handle = openSync(file, 'r+');
+    try {
+      const text = signed(mine, sign);
+      if (isOurs(file, mine)) writeSync(handle, text, 0);
+    } finally {
+      closeSync(handle);
+    }
+  } catch {
+    // Whoever writes next looks at the lock itself.
+  }
 }
 
 /**
  * The same check for a process that writes on behalf of the one that holds the lock.
  *
  * @param holder that one's process id
+ * @param files their names, as `locksOf` gives them
  * @throws UserError when it no longer holds the lock.
  */
-export function checkLockOf(dir: string, holder: number): void {
-  const owner = parseOwner(readText(join(dir, 'run.lock')) ?? '');
-  if (owner?.pid !== holder || owner.host !== hostname()) throw lockLost(dir);
+export function checkLockOf(dir: string, holder: number, files: readonly string[] = [WHOLE]): void {
+  for (const name of files) {
+    const owner = parseOwner(readText(join(dir, name), LARGEST_LOCK) ?? '');
+    if (owner?.pid !== holder || owner.host !== hostname()) throw lockLost(dir);
+  }
 }
 
 function lockLost(dir: string): UserError {
@@ -79,115 +174,106 @@ function lockLost(dir: string): UserError {
 export interface LockHolder {
   pid: number;
   host: string;
+  /** The job of a batch system that it is a part of; null where it is of none. */
+  job: string | null;
 }
 
 /** Who writes to a folder now, as far as can be seen: of a process on another machine, that it left its lock. */
-export function lockHolder(dir: string): LockHolder | null {
-  const owner = parseOwner(readText(join(dir, 'run.lock'), LARGEST_LOCK) ?? '');
-  return owner !== undefined && isRunning(owner) ? { pid: owner.pid, host: owner.host } : null;
+export interface LockHolders {
+  whole: LockHolder | null;
+  /** By seed, where only some seeds are written. */
+  seeds: ReadonlyMap<number, LockHolder>;
 }
 
+/** @param names what stands in the folder, where that is known */
+export function lockHolders(dir: string, names?: readonly string[]): LockHolders {
+  const seeds = new Map<number, LockHolder>();
+  for (const name of names ?? namesIn(dir)) {
+    const seed = SEED_LOCK.exec(name)?.[1];
+    const holder = seed === undefined ? null : holderOf(join(dir, name));
+    if (holder) seeds.set(Number(seed), holder);
+  }
+  return { whole: holderOf(join(dir, WHOLE)), seeds };
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
+
+function holderOf(file: string): LockHolder | null {
+  const owner = parseOwner(readText(file, LARGEST_LOCK) ?? '');
+  if (owner === undefined || fateOf(owner) === 'gone') return null;
+  return { pid: owner.pid, host: owner.host, job: owner.job?.id ?? null };
+}
+
+/** Who writes to a folder now, or to some seed of it. */
+export function lockHolder(dir: string): LockHolder | null {
+  const { whole, seeds } = lockHolders(dir);
+  return whole ?? [...seeds.values()][0] ?? null;
+}
+
+/** `process 12 on node3`, `Slurm job 1234_5 on node3` */
+export const holderWords = ({ pid, host, job }: LockHolder): string =>
+  `${job === null ? `process ${pid}` : jobWords({ id: job })} on ${host}`;
+
 /** Makes `file` ours and returns whose stale lock it was, if any. */
-function take(file: string, dir: string, mine: string): string | null {
+function take(file: string, dir: string, mine: Mine): string | null {
   for (;;) {
-    if (createExclusively(file, mine)) return null;
-    if (staleOwner(file, dir) === undefined) continue;
+    if (createFile(file, signed(mine, 0), signatureOf(mine.owner))) return null;
+    if (staleOwner(file, dir, mine) === undefined) continue;
     const takeover = file.replace(/\.lock$/, '.takeover.lock');
     take(takeover, dir, mine);
     try {
       // Looked at again: it may have been replaced before we got the right to.
-      const stale = staleOwner(file, dir);
+      const stale = staleOwner(file, dir, mine);
       if (stale === undefined) continue;
-      replaceFile(file, mine);
+      replaceFile(file, signed(mine, 0), () => {
+        // This process may have been stopped for so long that it counted as gone.
+        if (!isOurs(takeover, mine)) throw justOpened(dir);
+      });
       return stale;
     } finally {
-      rmSync(takeover, { force: true });
+      removeOurs(takeover, mine);
     }
   }
-}
-
-/** @returns false where the file exists already. */
-function createExclusively(file: string, content: string): boolean {
-  return onDisk(file, () => {
-    let handle: number;
-    try {
-      handle = openSync(file, 'wx');
-    } catch (error) {
-      if (isSystemError(error, 'EEXIST')) return false;
-      throw error;
-    }
-    try {
-      writeFileSync(handle, content);
-    } catch (error) {
-      rmSync(file, { force: true });
-      throw error;
-    } finally {
-      closeSync(handle);
-    }
-    return true;
-  });
 }
 
 /**
  * Whose the lock was, when its owner is gone; undefined when the lock itself is gone by now.
  *
- * @throws UserError when its owner is running.
+ * @throws UserError when its owner is running, or may be.
  */
-function staleOwner(file: string, dir: string): string | undefined {
+function staleOwner(file: string, dir: string, { lapsed }: Mine): string | undefined {
   const text = readText(file, LARGEST_LOCK);
   if (text === undefined) return undefined;
   const owner = parseOwner(text);
   if (owner === undefined) {
     const written = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
     if (written === undefined) return undefined;
-    // A time to come is no recent one either: the clock was set back since.
-    if (Math.abs(Date.now() - written) > UNREADABLE_SECONDS * 1000) return 'an unknown process';
-    throw new UserError(`${dir} is just being opened by another process; wait for it or use another --name`);
+    // By the disk's clock, which may be another machine's. A time to come is no recent one either: it was set back.
+    if (Math.abs(timeOfDisk(dir) - written) > UNREADABLE_SECONDS * 1000) return 'an unknown process';
+    throw justOpened(dir);
   }
-  if (!isRunning(owner)) return `process ${owner.pid}`;
-  if (owner.host === hostname()) {
-    throw new UserError(`${dir} is in use by process ${owner.pid}; wait for it or use another --name`);
-  }
-  throw new UserError(
-    `${dir} is in use by process ${owner.pid} on ${owner.host}; wait for it, use another --name, ` +
-      `or delete ${file} if that process is gone`,
+  if (lapsed.get(file) === text) return ownerWords(owner);
+  const fate = fateOf(owner);
+  if (fate === 'gone') return ownerWords(owner);
+  throw new LockHeldError(
+    `${dir} is in use by ${ownerWords(owner)}; ${whatToDo(file, owner, fate === 'running')}`,
   );
 }
 
-function parseOwner(text: string): Owner | undefined {
-  try {
-    return ownerSchema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
+const justOpened = (dir: string) =>
+  new LockHeldError(`${dir} is just being opened by another process; wait for it or use another --name`);
 
-/** Whether a lock's owner still runs; one on another machine, of which nothing is known, counts as running. */
-function isRunning({ pid, host, started }: Owner): boolean {
-  if (host !== hostname()) return true;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // Otherwise it runs and belongs to another user.
-    if (isSystemError(error, 'ESRCH')) return false;
-  }
-  const now = startOf(pid);
-  return now === null || started === null || now === started;
-}
-
-/**
- * What tells a process from a later one with the same id: on Linux the boot and the clock tick at which it
- * started (proc_pid_stat(5), field 22), or "ended" for one that is dead and only waits to be collected.
- * Null where unknown.
- */
-function startOf(pid: number): string | null {
-  try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the program's name in brackets and may hold spaces: count from its end.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? 'ended' : `${boot}:${fields[19]}`;
-  } catch {
-    return null;
-  }
+function whatToDo(file: string, { job, lease }: LockOwner, isHere: boolean): string {
+  if (isHere) return 'wait for it or use another --name';
+  if (job)
+    return `wait for it, use another --name, or delete ${file} if that job has ended and is not requeued`;
+  return lease === undefined
+    ? `wait for it, use another --name, or delete ${file} if that process is gone`
+    : `wait for it or use another --name; it counts as gone once it gives no sign for ${lease} s`;
 }

@@ -1,9 +1,13 @@
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
-import { readText, replaceFile } from './atomic.ts';
+import { readText, removeFile, replaceFile } from './atomic.ts';
 
-/** The two small JSON records of a run: `run.json` (the run) and `seed-N/done.json` (a finished seed). */
+/**
+ * The small JSON records of a run: `run.json` (the run), `seed-N/done.json` (a finished seed), and `run.seed-N.json` of
+ * each seed that a process trains which has not the whole run: several may do so at once, and none can write run.json.
+ */
 
 /** The version of the run folder's layout and columns that this wm writes. It reads this and older ones. */
 export const SCHEMA_VERSION = 1;
@@ -32,6 +36,8 @@ const origin = {
   /** Model of the processor. Absent before it was recorded. */
   processor: z.string().optional(),
   cores: z.int().min(1),
+  /** The job of a batch system that it was a part of, and how often that was begun anew; absent where there was none. */
+  job: z.object({ id: z.string(), restarts: z.int().min(0) }).optional(),
   /** The words of the command line. */
   command: z.array(z.string()),
 };
@@ -70,6 +76,22 @@ export function sittingsOf(info: RunInfo): SittingRecord[] {
   return info.sittings ?? [sittingRecord.parse(info)];
 }
 
+const seedRecord = z.object({
+  schemaVersion: z.literal(SCHEMA_VERSION),
+  status: seedStatus,
+  /** Why it failed; null where it did not. */
+  failure: z.string().nullable(),
+  /** Seconds of its sittings; 0 in all records but one of seeds that were trained together. */
+  seconds: z.number().min(0),
+  end: z.string().nullable(),
+  /** Those in which it was trained alone or with some others. */
+  sittings: z.array(sittingRecord),
+});
+export type SeedRecordInfo = z.infer<typeof seedRecord>;
+
+const SEED_RECORD = /^run\.seed-(\d+)\.json$/;
+const seedRecordOf = (dir: string, seed: number) => join(dir, `run.seed-${seed}.json`);
+
 const doneInfo = z.object({
   /** Environment steps and gradient updates that the seed made. */
   steps: z.int().min(0),
@@ -102,11 +124,73 @@ export function isFinished(
 const versionOnly = z.object({ schemaVersion: z.int() });
 
 /**
- * A run folder's run.json, or undefined where there is none.
+ * What run.json and the records of seeds say of a run, or undefined where there is no run.json.
  *
+ * @param names what stands in the folder, where that is known
  * @throws UserError when it is damaged, made by a newer wm, or by another program: run.json is a common name.
  */
-export function readRunInfo(dir: string): RunInfo | undefined {
+export function readRunInfo(dir: string, names?: readonly string[]): RunInfo | undefined {
+  const info = readWholeInfo(dir);
+  return info && withSeedRecords(info, readSeedRecords(dir, names));
+}
+
+/** The records of seeds that are trained, or were, by processes that did not have the whole run. */
+export function readSeedRecords(dir: string, names?: readonly string[]): Map<number, SeedRecordInfo> {
+  const records = new Map<number, SeedRecordInfo>();
+  for (const name of names ?? namesIn(dir)) {
+    const seed = SEED_RECORD.exec(name)?.[1];
+    const file = join(dir, name);
+    const value = seed === undefined ? undefined : readJson(file);
+    if (value !== undefined) records.set(Number(seed), checked(value, seedRecord, file));
+  }
+  return records;
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
+
+/** Replaces the record of a seed in one step. @throws UserError when the operating system refuses. */
+export function writeSeedRecord(dir: string, seed: number, record: SeedRecordInfo): void {
+  writeRecord(seedRecordOf(dir, seed), record);
+}
+
+/** Deletes the record of a seed: run.json holds what it said. @throws UserError when the operating system refuses. */
+export function removeSeedRecord(dir: string, seed: number): void {
+  removeFile(seedRecordOf(dir, seed));
+}
+
+/** The run as the records of its seeds have it too. */
+function withSeedRecords(info: RunInfo, records: ReadonlyMap<number, SeedRecordInfo>): RunInfo {
+  if (records.size === 0) return info;
+  const status = { ...info.status };
+  const failures = { ...info.failures };
+  // Seeds that are trained together have the same sittings.
+  const sittings = new Map((info.sittings ?? []).map((sitting) => [identityOf(sitting), sitting]));
+  const known = new Set(sittings.keys());
+  let { seconds } = info;
+  for (const [seed, record] of records) {
+    status[seed] = record.status;
+    delete failures[seed];
+    if (record.failure !== null) failures[seed] = record.failure;
+    // A kill can come between writing run.json and deleting what went into it.
+    if (record.sittings.some((sitting) => !known.has(identityOf(sitting)))) seconds += record.seconds;
+    for (const sitting of record.sittings) sittings.set(identityOf(sitting), sitting);
+  }
+  const all = [...sittings.values()].sort((a, b) => Date.parse(a.start) - Date.parse(b.start));
+  const { start: _, end: __, ...origin } = all.at(-1) ?? sittingRecord.parse(info);
+  const ends = [...records.values()].map(({ end }) => end);
+  const end = ends.includes(null) ? null : ends.toSorted().at(-1)!;
+  return { ...info, ...origin, end, seconds, status, failures, sittings: all };
+}
+
+const identityOf = (sitting: SittingRecord) => JSON.stringify({ ...sitting, end: null });
+
+function readWholeInfo(dir: string): RunInfo | undefined {
   const file = join(dir, 'run.json');
   const value = readJson(file);
   if (value === undefined) return undefined;
@@ -145,9 +229,13 @@ export function writeDoneInfo(seedDir: string, info: DoneInfo): void {
   writeRecord(join(seedDir, 'done.json'), info);
 }
 
-function writeRecord(file: string, record: RunInfo | DoneInfo): void {
-  replaceFile(file, `${JSON.stringify(record, null, 2)}\n`);
+function writeRecord(file: string, record: RunInfo | SeedRecordInfo | DoneInfo): void {
+  replaceFile(file, recordText(record));
 }
+
+/** A record as its file holds it. */
+export const recordText = (record: RunInfo | SeedRecordInfo | DoneInfo): string =>
+  `${JSON.stringify(record, null, 2)}\n`;
 
 /** Bytes of a record: room for 10,000 seeds that failed, each with its reason. */
 const LARGEST_RECORD = 2 ** 24;

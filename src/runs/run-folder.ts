@@ -1,17 +1,25 @@
 import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../errors.ts';
-import { appendLines, makeFolder, onDisk, readText, replaceFile } from './atomic.ts';
+import { appendLines, createFile, makeFolder, onDisk, readText, replaceFile } from './atomic.ts';
 import { type CsvRow, wholeLines, writeCsv } from './csv.ts';
-import { acquireLock, type RunLock } from './lock.ts';
+import { acquireLock, type LockClaim, LockHeldError, type RunLock } from './lock.ts';
+import { signatureOf, thisOwner } from './lock-owner.ts';
 import {
   type Origin,
   type RunInfo,
   readRunInfo,
+  readSeedRecords,
+  recordText,
+  removeSeedRecord,
   SCHEMA_VERSION,
+  type SeedRecordInfo,
   type SeedStatus,
+  type SittingRecord,
   sittingsOf,
   writeRunInfo,
+  writeSeedRecord,
 } from './records.ts';
 import { SeedFolder } from './seed-folder.ts';
 import { summaryColumns } from './summary.ts';
@@ -29,9 +37,13 @@ export interface RunEvent {
 }
 
 /** A folder without its record that holds nothing but these was left by a start that was killed. */
-const LEFT_BY_A_START = /^(run\..*(lock|tmp)|config\.yaml(\.tmp)?|sweep\.yaml\.tmp)$/;
+const LEFT_BY_A_START =
+  /^(run\..*(lock|tmp)|config\.yaml(\..*tmp)?|sweep\.yaml\..*tmp|sweep\.yaml\.tmp|slurm)$/;
 
-/** A run folder that this process may write to, until `close`. */
+/**
+ * A run folder that this process may write to, until `close`: the whole run or, with others beside it, a share of its
+ * seeds. Who has a share writes into the folders and records of those seeds and nowhere else.
+ */
 export class RunFolder {
   readonly dir: string;
   /** Whether the folder held a run before. */
@@ -40,6 +52,15 @@ export class RunFolder {
   readonly configText: string;
   #info: RunInfo;
   readonly #lock: RunLock;
+  /** The seeds of which it has the records; undefined where it has the whole run. */
+  readonly #share: readonly number[] | undefined;
+  /** The records of seeds that stood here when it was opened and are in no run.json. */
+  readonly #records: Map<number, SeedRecordInfo>;
+  readonly #written = new Map<number, SeedRecordInfo>();
+  /** This process's own. */
+  #sitting: SittingRecord[] = [];
+  /** Of the run, when it was opened. */
+  readonly #secondsBefore: number;
 
   /** Whether there is something of that name, a run folder or not. */
   static isThere(dir: string): boolean {
@@ -50,28 +71,50 @@ export class RunFolder {
    * Opens the run folder `dir`, or makes it with config.yaml and run.json. In an existing one nothing but
    * the lock is written, so that the caller can still refuse it.
    *
+   * @param claim the share of its seeds that is asked for; the whole run, unless said
    * @throws UserError when the folder is of another kind, made by a newer wm, damaged, in use by another
    *   process, or not writable.
    */
-  static open(dir: string, run: { configText: string; info: NewRunInfo }): RunFolder {
+  static open(dir: string, run: { configText: string; info: NewRunInfo }, claim: LockClaim = {}): RunFolder {
     refuseOtherFolders(dir, 'run', 'run.json');
     makeFolder(dir);
-    const lock = acquireLock(dir);
+    const lock = acquireLock(dir, claim);
     try {
-      return new RunFolder(dir, lock, run);
+      return new RunFolder(dir, lock, run, claim.share);
     } catch (error) {
       lock.release();
       throw error;
     }
   }
 
-  private constructor(dir: string, lock: RunLock, run: { configText: string; info: NewRunInfo }) {
+  /** Opens a run folder that is there; null where another process has it, or a share of it. */
+  static openUnlessHeld(dir: string): RunFolder | null {
+    const info = readRunInfo(dir);
+    const configText = readText(join(dir, 'config.yaml'));
+    if (info === undefined || configText === undefined) return null;
+    try {
+      return RunFolder.open(dir, { configText, info });
+    } catch (error) {
+      if (error instanceof LockHeldError) return null;
+      throw error;
+    }
+  }
+
+  private constructor(
+    dir: string,
+    lock: RunLock,
+    run: { configText: string; info: NewRunInfo },
+    share: readonly number[] | undefined,
+  ) {
     this.dir = dir;
     this.#lock = lock;
+    this.#share = share;
+    this.#records = readSeedRecords(dir);
     const info = readRunInfo(dir);
     const configFile = join(dir, 'config.yaml');
     const configText = readText(configFile);
     this.resumed = info !== undefined;
+    this.#secondsBefore = info?.seconds ?? 0;
     if (info !== undefined) {
       if (configText === undefined) {
         throw new UserError(`${configFile}: missing; restore it or use another --name`);
@@ -85,15 +128,24 @@ export class RunFolder {
     if (configText !== undefined && configText !== run.configText) {
       throw new UserError(`${configFile} is of another run or your own; move it away or use another --name`);
     }
-    replaceFile(configFile, run.configText);
     this.configText = run.configText;
     const start = new Date().toISOString();
     const empty = { start, end: null, seconds: 0, failures: {}, sittings: [] };
-    this.#info = { schemaVersion: SCHEMA_VERSION, ...run.info, ...empty };
-    writeRunInfo(dir, this.#info);
+    const fresh: RunInfo = { schemaVersion: SCHEMA_VERSION, ...run.info, ...empty };
+    if (share === undefined) {
+      replaceFile(configFile, run.configText);
+      writeRunInfo(dir, fresh);
+      this.#info = fresh;
+      return;
+    }
+    // Who has another share may be making the folder too.
+    const maker = signatureOf(thisOwner());
+    createFile(configFile, run.configText, maker);
+    createFile(join(dir, 'run.json'), recordText(fresh), maker);
+    this.#info = readRunInfo(dir) ?? fresh;
   }
 
-  /** What run.json says. */
+  /** What run.json says, and the records of seeds. */
   get info(): RunInfo {
     return this.#info;
   }
@@ -120,6 +172,7 @@ export class RunFolder {
   /** Notes in run.json that a sitting begins, and what it is made by. */
   markStart(origin: Origin): void {
     const sitting = { start: new Date().toISOString(), end: null, ...origin };
+    this.#sitting = [sitting];
     this.#writeInfo({ ...this.#info, ...origin, end: null, sittings: [...sittingsOf(this.#info), sitting] });
   }
 
@@ -128,7 +181,14 @@ export class RunFolder {
     const end = new Date().toISOString();
     const sittings = sittingsOf(this.#info);
     const ended = sittings.map((each, i) => (i === sittings.length - 1 ? { ...each, end } : each));
+    this.#sitting = ended.slice(-1);
     this.#writeInfo({ ...this.#info, end, seconds: this.#info.seconds + seconds, sittings: ended });
+  }
+
+  /** Notes in run.json that every seed is done, as their own records have it. */
+  markDone(): void {
+    const status = Object.fromEntries(Object.keys(this.#info.status).map((seed) => [seed, 'done' as const]));
+    this.#writeInfo({ ...this.#info, status, end: this.#info.end ?? new Date().toISOString() });
   }
 
   /** Sets the status of one seed in run.json; `reason` says why a failed one failed. */
@@ -143,15 +203,41 @@ export class RunFolder {
 
   #writeInfo(info: RunInfo): void {
     this.#lock.check();
-    writeRunInfo(this.dir, info);
+    if (this.#share !== undefined) this.#writeRecords(this.#share, info);
+    else {
+      writeRunInfo(this.dir, info);
+      for (const seed of this.#records.keys()) removeSeedRecord(this.dir, seed);
+      this.#records.clear();
+    }
     this.#info = info;
   }
 
-  /** Appends an event with the present time to events.jsonl. */
+  /** Writes what of `info` is not in the records of the share's seeds. */
+  #writeRecords(share: readonly number[], info: RunInfo): void {
+    for (const [i, seed] of share.entries()) {
+      const { sittings = [], seconds = 0 } = this.#records.get(seed) ?? {};
+      const record: SeedRecordInfo = {
+        schemaVersion: SCHEMA_VERSION,
+        status: info.status[seed] ?? 'waiting',
+        failure: info.failures[seed] ?? null,
+        // The share's time is one, and stands in one of its records.
+        seconds: seconds + (i === 0 ? info.seconds - this.#secondsBefore : 0),
+        end: info.end,
+        sittings: [...sittings, ...this.#sitting],
+      };
+      if (isDeepStrictEqual(this.#written.get(seed), record)) continue;
+      writeSeedRecord(this.dir, seed, record);
+      this.#written.set(seed, record);
+    }
+  }
+
+  /** Appends an event with the present time to events.jsonl, or to that of the share's first seed. */
   logEvent(event: RunEvent): void {
     this.#lock.check();
     const line = JSON.stringify({ time: new Date().toISOString(), ...event });
-    appendLines(join(this.dir, 'events.jsonl'), `${line}\n`);
+    // No two processes append to one file.
+    const name = this.#share === undefined ? 'events.jsonl' : `events.seed-${this.#share[0]}.jsonl`;
+    appendLines(join(this.dir, name), `${line}\n`);
   }
 
   /** The folder of one seed. */

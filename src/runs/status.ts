@@ -5,7 +5,7 @@ import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
 import { readText } from './atomic.ts';
 import type { FoundRun } from './find.ts';
-import { type LockHolder, lockHolder } from './lock.ts';
+import { type LockHolder, lockHolders } from './lock.ts';
 import type { Run } from './read.ts';
 import { type DoneInfo, isFinished, type RunInfo, readRunInfo, type SeedStatus } from './records.ts';
 import { entriesWithoutLinks } from './run-folder.ts';
@@ -20,6 +20,8 @@ export interface SeedStanding {
   reason: string | null;
   /** What it ended with; null while it is not finished. */
   done: DoneInfo | null;
+  /** Who trains it; null where nobody does. */
+  holder: LockHolder | null;
 }
 
 /** How a run stands: what its small records say, and whether anybody writes to it. Its curves are not read. */
@@ -38,8 +40,8 @@ export interface RunStanding extends Pick<Run, 'dir' | 'name' | 'info' | 'experi
  */
 export function readStanding({ dir, cell, likely }: FoundRun): RunStanding {
   // What a folder from elsewhere links to is not its own to show.
-  entriesWithoutLinks(dir);
-  const info = readRunInfo(dir);
+  const names = entriesWithoutLinks(dir).map(({ name }) => name);
+  const info = readRunInfo(dir, names);
   const file = join(dir, 'config.yaml');
   const text = readText(file);
   if (info === undefined || text === undefined) {
@@ -47,8 +49,11 @@ export function readStanding({ dir, cell, likely }: FoundRun): RunStanding {
     throw new UserError(`${missing}: missing; restore it from a copy, or give another folder`);
   }
   const experiment = likely && formatExperiment(likely) === text ? likely : loadExperiment({ file, text });
-  const holder = lockHolder(dir);
-  const seeds = experiment.seeds.map((seed) => seedStanding(dir, seed, info, experiment, holder !== null));
+  const holders = lockHolders(dir, names);
+  const holder = holders.whole ?? [...holders.seeds.values()][0] ?? null;
+  const seeds = experiment.seeds.map((seed) =>
+    seedStanding(dir, seed, info, experiment, holders.whole ?? holders.seeds.get(seed) ?? null),
+  );
   return {
     dir,
     name: basename(resolve(dir)),
@@ -66,19 +71,22 @@ function seedStanding(
   seed: number,
   { status, failures }: RunInfo,
   experiment: Experiment,
-  isWritten: boolean,
+  holder: LockHolder | null,
 ): SeedStanding {
   const done = new SeedFolder(dir, seed).done();
   if (done !== undefined && isFinished(done, experiment)) {
-    return { seed, status: 'done', reason: null, done };
+    return { seed, status: 'done', reason: null, done, holder: null };
   }
   const recorded = status[seed] ?? 'waiting';
-  if (recorded === 'failed') return { seed, status: 'failed', reason: failures[seed] ?? null, done: null };
+  const standing = (status: SeedStatus, reason: string | null = null): SeedStanding => ({
+    ...{ seed, status, reason, done: null },
+    holder: status === 'running' ? holder : null,
+  });
+  if (recorded === 'failed') return standing('failed', failures[seed] ?? null);
   // Nobody was left to write that it ended.
-  if (recorded === 'running' && !isWritten) return { seed, status: 'interrupted', reason: null, done: null };
+  if (recorded === 'running' && holder === null) return standing('interrupted');
   // Marked as done in a shorter run.
-  if (recorded === 'done') return { seed, status: 'waiting', reason: null, done: null };
-  return { seed, status: recorded, reason: null, done: null };
+  return standing(recorded === 'done' ? 'waiting' : recorded);
 }
 
 /** A run that nobody writes to stands as its seeds do: one that failed counts before one that was interrupted. */

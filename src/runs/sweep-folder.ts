@@ -4,9 +4,10 @@ import { valueAt } from '../config/key-path.ts';
 import type { Experiment } from '../config/schema.ts';
 import { type CellSettings, loadSweep, type Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
-import { makeFolder, readText, replaceFile } from './atomic.ts';
+import { createFile, makeFolder, readText, replaceFile } from './atomic.ts';
 import { extensionOf } from './extension.ts';
-import { acquireLock } from './lock.ts';
+import { acquireLock, holderWords, type LapsedLocks, lockHolder } from './lock.ts';
+import { signatureOf, thisOwner } from './lock-owner.ts';
 import { refuseOtherFolders } from './run-folder.ts';
 
 /** A sweep folder is a folder of run folders, one per cell and named as the cell, with sweep.yaml beside them. */
@@ -41,10 +42,10 @@ export function settingsOf(experiment: Experiment, sweep: Sweep): CellSettings {
  *
  * @throws UserError, before anything is written, when the folder holds something else, is in use, or not writable.
  */
-export function openSweepFolder(dir: string, sweep: Sweep): { close(): void } {
+export function openSweepFolder(dir: string, sweep: Sweep, lapsed?: LapsedLocks): { close(): void } {
   refuseOtherFolders(dir, 'sweep', RECORD);
   makeFolder(dir);
-  const lock = acquireLock(dir);
+  const lock = acquireLock(dir, { lapsed });
   try {
     const stored = readSweep(dir);
     if (stored) requireExtension(dir, stored, sweep);
@@ -54,6 +55,30 @@ export function openSweepFolder(dir: string, sweep: Sweep): { close(): void } {
     throw error;
   }
   return { close: lock.release };
+}
+
+/**
+ * Makes sure that the sweep folder `dir` is this sweep's, for a process that trains one cell of it: others may be doing
+ * the same, and nobody has the folder for itself.
+ *
+ * @throws UserError when the folder holds something else, or a process trains the sweep as a whole.
+ */
+export function joinSweepFolder(dir: string, sweep: Sweep): void {
+  refuseOtherFolders(dir, 'sweep', RECORD);
+  makeFolder(dir);
+  const holder = lockHolder(dir);
+  if (holder !== null) {
+    throw new UserError(
+      `${dir} is trained as a whole by ${holderWords(holder)}, and a cell alone cannot be meanwhile; wait for it`,
+    );
+  }
+  const file = join(dir, RECORD);
+  createFile(file, sweep.text, signatureOf(thisOwner()));
+  if (readText(file) !== sweep.text) {
+    throw new UserError(
+      `${file} is of another sweep than the one given, or of fewer cells, steps or seeds; submit the sweep again, or choose another --name or --runs`,
+    );
+  }
 }
 
 function requireExtension(dir: string, stored: Sweep, sweep: Sweep): void {
