@@ -55,6 +55,16 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
         `train one of n shares of the seeds${scope}, 0/n the first, beside others in the same folder`,
         parseShare,
       )
+      .addOption(
+        new Option(
+          '--submit <system>',
+          `submit it as an array of jobs${kind === 'sweep' ? ', a cell each' : ''}, and return`,
+        ).choices(['slurm']),
+      )
+      .option('--dry-run', 'write what would be submitted into the folder, and submit nothing')
+      .option('--slurm <key=value>', 'an option of sbatch, e.g. partition=gpu; repeatable', collect, [])
+      .option('--array-limit <n>', 'tasks of the array at once', parseCount)
+      .option('--seed-shares <n>', `tasks among which the seeds${scope} are shared (default: 1)`, parseCount)
       .option('--quiet', 'no progress, only cautions and failures')
       .option('--json', 'results as one JSON object');
   };

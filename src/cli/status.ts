@@ -8,6 +8,7 @@ import { holderWords, type LockHolder } from '../runs/lock.ts';
 import { type RunInfo, type SeedStatus, sittingsOf } from '../runs/records.ts';
 import { type RunStanding, readStanding } from '../runs/status.ts';
 import { stepReached } from '../runs/step-reached.ts';
+import { submittedExperiment } from '../runs/submission.ts';
 import { readSweep, settingsOf } from '../runs/sweep-folder.ts';
 import { alignColumns } from './align.ts';
 
@@ -80,7 +81,11 @@ function viewsOf(dir: string, faults: { dir: string; fault: string }[]): RunView
   faults.push(...found.faults);
   const sweep = readSweep(dir);
   const there = new Map(found.runs.map((run) => [run.dir, run]));
-  if (sweep === undefined) return found.runs.flatMap((run) => attempt(run, null, faults));
+  if (sweep === undefined) {
+    const submitted = found.runs.length === 0 ? submittedExperiment(dir) : undefined;
+    if (submitted) return [waitingView(dir, submitted, null, null)];
+    return found.runs.flatMap((run) => attempt(run, null, faults));
+  }
   return sweep.cells.flatMap(({ experiment }, index) => {
     const cell = path.join(dir, experiment.name);
     const run = there.get(cell);
@@ -99,10 +104,16 @@ function attempt(run: FoundRun, cell: number | null, faults: { dir: string; faul
 }
 
 /** Of a run that nobody has begun. */
-function waitingView(run: string, experiment: Experiment, cell: number, sweep: Sweep): RunView {
+function waitingView(run: string, experiment: Experiment, cell: number | null, sweep: Sweep | null): RunView {
   const view = { status: 'waiting' as const, step: 0, reason: null, holder: null, since: null };
   return {
-    ...{ run, cell, settings: settingsOf(experiment, sweep), status: 'waiting', steps: experiment.steps },
+    ...{
+      run,
+      cell,
+      settings: sweep && settingsOf(experiment, sweep),
+      status: 'waiting',
+      steps: experiment.steps,
+    },
     seeds: experiment.seeds.map((seed) => ({ seed, ...view })),
   };
 }

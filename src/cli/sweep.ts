@@ -1,9 +1,10 @@
 import path from 'node:path';
 import { type Cell, loadSweep, type Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
-import type { Sitting } from '../experiment/sitting.ts';
+import type { SeedShare } from '../experiment/seed-share.ts';
+import { type Sitting, whyNoShares } from '../experiment/sitting.ts';
 import type { LapsedLocks } from '../runs/lock.ts';
-import { joinSweepFolder, openSweepFolder } from '../runs/sweep-folder.ts';
+import { checkSweepFolder, joinSweepFolder, openSweepFolder } from '../runs/sweep-folder.ts';
 import { formatEstimate } from '../statistics.ts';
 import { seedWords } from '../words.ts';
 import { alignColumns } from './align.ts';
@@ -11,17 +12,21 @@ import { type ConfigOptions, configInput, refuseWords } from './config-file.ts';
 import { blamingVariable, engineOfVariable } from './requested-engine.ts';
 import { type RunResult, rewardWords, runResult } from './run-result.ts';
 import { engineWords, finishedWords, type SessionOptions, sessionExitCode, trainSession } from './session.ts';
+import { refuseMisplacedOptions, type SubmitOptions, submit, type ToSubmit } from './submit.ts';
 
-interface SweepOptions extends ConfigOptions, SessionOptions {
+interface SweepOptions extends ConfigOptions, SessionOptions, SubmitOptions {
   /** The only cell to train, the first is 0. */
   cell?: number;
+  seedShare?: SeedShare;
 }
 
 /** `wm sweep`; `words` are those that stand by themselves. Returns the exit code. */
 export async function sweepCommand(options: SweepOptions, words: readonly string[]): Promise<number> {
   refuseWords(words);
+  refuseMisplacedOptions(options);
   const input = configInput(options);
   const sweep = loadSweep(input);
+  if (options.submit) return submit(sweepToSubmit(path.join(options.runs, sweep.base.name), sweep), options);
   const cells = chosenCells(sweep, options.cell);
   const dir = path.join(options.runs, sweep.base.name);
   const isWhole = options.cell === undefined && options.seedShare === undefined;
@@ -67,6 +72,18 @@ export async function sweepCommand(options: SweepOptions, words: readonly string
   return sessionExitCode(outcomes);
 }
 
+function sweepToSubmit(dir: string, sweep: Sweep): ToSubmit {
+  return {
+    ...{ command: 'sweep', name: sweep.base.name, dir, config: path.join(dir, 'sweep.yaml') },
+    experiments: sweep.cells.map(({ experiment }) => experiment),
+    check: (shares) => {
+      const isLonger = checkSweepFolder(dir, sweep);
+      if (isLonger && shares > 1) throw new UserError(whyNoShares(dir));
+    },
+    write: (lapsed) => openSweepFolder(dir, sweep, lapsed).close(),
+  };
+}
+
 /** All cells of a sweep, or the one asked for. @throws UserError where there is no such cell. */
 function chosenCells({ cells }: Sweep, index: number | undefined): Cell[] {
   if (index === undefined) return cells;
@@ -82,7 +99,7 @@ function openingWords(dir: string, runs: readonly Sitting[], finished: number, c
   if (!next) return finishedWords(dir, runs) + config;
   const verb = runs.some(({ resumed }) => resumed) ? 'resuming' : 'training';
   const count = runs.reduce((sum, { pending }) => sum + pending.length, 0);
-  const seedsOf = new Set(runs.map(({ experiment }) => seedWords(experiment.seeds)));
+  const seedsOf = new Set(runs.map(({ own }) => seedWords(own)));
   const each = seedsOf.size === 1 ? `: in each cell ${[...seedsOf]}` : '';
   const left = `${runs.length - finished} of ${runs.length} cells left, ${count} seed${count === 1 ? '' : 's'}${each}`;
   return `${verb} ${dir} (${left}${config}) on ${engineWords(next)}`;

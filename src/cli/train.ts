@@ -1,16 +1,26 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describeConfig } from '../config/describe.ts';
+import { formatExperiment } from '../config/format.ts';
 import { loadExperiment } from '../config/load.ts';
-import type { Sitting } from '../experiment/sitting.ts';
+import type { Experiment } from '../config/schema.ts';
+import { UserError } from '../errors.ts';
+import type { SeedShare } from '../experiment/seed-share.ts';
+import { type Sitting, whyNoShares } from '../experiment/sitting.ts';
+import { makeFolder } from '../runs/atomic.ts';
+import { extensionOf } from '../runs/extension.ts';
+import { refuseOtherFolders } from '../runs/run-folder.ts';
+import { readSubmission, requireSameClock, submittedConfig } from '../runs/submission.ts';
 import { seedWords } from '../words.ts';
 import { type ConfigOptions, configInput, refuseWords } from './config-file.ts';
 import { blamingVariable, engineOfVariable } from './requested-engine.ts';
 import { finalRewards, rewardWords, runResult } from './run-result.ts';
 import { schemaCommand } from './schema.ts';
 import { engineWords, finishedWords, type SessionOptions, sessionExitCode, trainSession } from './session.ts';
+import { refuseMisplacedOptions, type SubmitOptions, submit, type ToSubmit } from './submit.ts';
 
-interface TrainOptions extends ConfigOptions, SessionOptions {
+interface TrainOptions extends ConfigOptions, SessionOptions, SubmitOptions {
+  seedShare?: SeedShare;
   helpConfig?: boolean;
 }
 
@@ -22,8 +32,16 @@ export async function trainCommand(options: TrainOptions, words: readonly string
     process.stdout.write(describeConfig());
     return 0;
   }
+  refuseMisplacedOptions(options);
   const input = configInput({ ...runHolding(options), ...options });
-  const plan = { experiments: [loadExperiment(input)], runsDir: options.runs };
+  const experiment = loadExperiment(input);
+  const dir = path.join(options.runs, experiment.name);
+  if (options.submit) return submit(runToSubmit(dir, experiment), options);
+  const openParent = () => {
+    if (readSubmission(dir) !== undefined) requireSameClock(dir);
+    return null;
+  };
+  const plan = { experiments: [experiment], runsDir: options.runs, openParent };
   const outcomes = await blamingVariable(engineOfVariable(input), () =>
     trainSession(plan, options, {
       seedLabel: (_, seed) => `seed ${seed}`,
@@ -38,6 +56,29 @@ export async function trainCommand(options: TrainOptions, words: readonly string
     process.stdout.write(`${result.arm}: final reward ${rewardWords(result)}${each}\n`);
   }
   return sessionExitCode(outcomes);
+}
+
+function runToSubmit(dir: string, experiment: Experiment): ToSubmit {
+  return {
+    ...{
+      command: 'train',
+      name: experiment.name,
+      dir,
+      config: submittedConfig(dir),
+      experiments: [experiment],
+    },
+    check: (shares) => {
+      refuseOtherFolders(dir, 'run', 'run.json');
+      const file = path.join(dir, 'config.yaml');
+      const stored = existsSync(file)
+        ? loadExperiment({ file, text: readFileSync(file, 'utf8') })
+        : undefined;
+      const extension = stored ? extensionOf(dir, 'run', stored, experiment) : null;
+      if (extension !== null && shares > 1) throw new UserError(whyNoShares(dir));
+    },
+    write: () => makeFolder(dir),
+    configText: formatExperiment(experiment),
+  };
 }
 
 /** A config that stands in a run folder of `--runs` is that run's, whatever name it was made under. */

@@ -55,7 +55,7 @@ function difference(name: string, values: readonly { label: string; value: strin
 
 /** The seeds and numbers of a run that no row or mean holds, and why. */
 function seedNotes(
-  { unfinished, faulty, experiment, seeds: finished }: Run,
+  { info, unfinished, faulty, experiment, seeds: finished }: Run,
   { label, seeds }: Sample,
 ): string[] {
   const partly = measures.flatMap(({ key, column }) => {
@@ -66,8 +66,16 @@ function seedNotes(
   });
   const early = finished.filter(({ done }) => done.metStopWhen && done.steps < experiment.steps);
   const unknown = seeds.filter(({ seedsPerWorker }) => seedsPerWorker === null).map(({ seed }) => seed);
+  const reasons = new Map<string, number[]>();
+  for (const seed of unfinished) {
+    const why =
+      info.status[seed] === 'failed'
+        ? `failed (${printable(info.failures[seed] ?? 'why is not recorded')})`
+        : 'not finished';
+    reasons.set(why, [...(reasons.get(why) ?? []), seed]);
+  }
   return [
-    ...(unfinished.length > 0 ? [`left out, not finished: ${listedSeeds(unfinished)}`] : []),
+    ...[...reasons].map(([why, seeds]) => `left out, ${why}: ${listedSeeds(seeds)}`),
     ...faulty.map(({ seed, fault }) => `left out, ${fault}: ${listedSeeds([seed])}`),
     ...partly,
     ...(early.length > 0

@@ -102,7 +102,7 @@ export class Sitting {
       this.#extension = folder?.resumed
         ? extensionOf(dir, 'run', storedExperiment(folder), experiment)
         : null;
-      if (this.#extension !== null && plan.share) throw new UserError(whyNotByShare(dir));
+      if (this.#extension !== null && plan.share) throw new UserError(whyNoShares(dir));
       const { steps, fallbacks } = pendingSteps(dir, experiment, own, plan.data);
       this.#steps = steps;
       this.#fallbacks = fallbacks;
@@ -321,8 +321,9 @@ export class Sitting {
   }
 }
 
-const whyNotByShare = (dir: string) =>
-  `${dir} is of fewer steps or seeds, and a share of the seeds cannot make it longer; train it once without --seed-share`;
+/** Why a run, or a sweep, that is to become longer is not trained in shares: its config is replaced first, by one process. */
+export const whyNoShares = (dir: string): string =>
+  `${dir} holds fewer steps or seeds, and a share of the seeds cannot make it longer; train it once without shares`;
 
 /**
  * Sums up a run whose seeds were trained by several processes, where all have ended and nobody else has the run: the last

@@ -196,6 +196,30 @@ export function lockHolders(dir: string, names?: readonly string[]): LockHolders
   return { whole: holderOf(join(dir, WHOLE)), seeds };
 }
 
+/** A lock that a job of a batch system has left in a folder, or holds, as far as can be seen. */
+export interface JobLock {
+  dir: string;
+  file: string;
+  text: string;
+  /** As `jobOf` names it. */
+  job: string;
+}
+
+/** The locks in some folders that only a batch system can tell the owners of: those of jobs on other machines. */
+export function jobLocks(dirs: readonly string[]): JobLock[] {
+  return dirs.flatMap((dir) =>
+    namesIn(dir)
+      .filter((name) => name === WHOLE || SEED_LOCK.test(name))
+      .flatMap((name) => {
+        const file = join(dir, name);
+        const text = readText(file, LARGEST_LOCK) ?? '';
+        const owner = parseOwner(text);
+        if (!owner?.job || fateOf(owner) !== 'elsewhere') return [];
+        return [{ dir, file, text, job: owner.job.id }];
+      }),
+  );
+}
+
 function namesIn(dir: string): string[] {
   try {
     return readdirSync(dir);

@@ -5,10 +5,11 @@ import type { Experiment } from '../config/schema.ts';
 import { type CellSettings, loadSweep, type Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
 import { createFile, makeFolder, readText, replaceFile } from './atomic.ts';
-import { extensionOf } from './extension.ts';
+import { type Extension, extensionOf } from './extension.ts';
 import { acquireLock, holderWords, type LapsedLocks, lockHolder } from './lock.ts';
 import { signatureOf, thisOwner } from './lock-owner.ts';
 import { refuseOtherFolders } from './run-folder.ts';
+import { requireSameClock } from './submission.ts';
 
 /** A sweep folder is a folder of run folders, one per cell and named as the cell, with sweep.yaml beside them. */
 const RECORD = 'sweep.yaml';
@@ -58,6 +59,19 @@ export function openSweepFolder(dir: string, sweep: Sweep, lapsed?: LapsedLocks)
 }
 
 /**
+ * Whether the sweep would make cells longer that are in the folder `dir`. Nothing is written.
+ *
+ * @throws UserError when the folder holds something else, or the sweep cannot take the place of the one in it.
+ */
+export function checkSweepFolder(dir: string, sweep: Sweep): boolean {
+  refuseOtherFolders(dir, 'sweep', RECORD);
+  const stored = readSweep(dir);
+  if (stored === undefined) return false;
+  const extension = requireExtension(dir, stored, sweep);
+  return extension !== null && sweep.cells.some(({ experiment }) => existsSync(join(dir, experiment.name)));
+}
+
+/**
  * Makes sure that the sweep folder `dir` is this sweep's, for a process that trains one cell of it: others may be doing
  * the same, and nobody has the folder for itself.
  *
@@ -66,6 +80,7 @@ export function openSweepFolder(dir: string, sweep: Sweep, lapsed?: LapsedLocks)
 export function joinSweepFolder(dir: string, sweep: Sweep): void {
   refuseOtherFolders(dir, 'sweep', RECORD);
   makeFolder(dir);
+  requireSameClock(dir);
   const holder = lockHolder(dir);
   if (holder !== null) {
     throw new UserError(
@@ -81,8 +96,8 @@ export function joinSweepFolder(dir: string, sweep: Sweep): void {
   }
 }
 
-function requireExtension(dir: string, stored: Sweep, sweep: Sweep): void {
-  extensionOf(dir, 'sweep', stored.base, sweep.base);
+function requireExtension(dir: string, stored: Sweep, sweep: Sweep): Extension | null {
+  const extension = extensionOf(dir, 'sweep', stored.base, sweep.base);
   const names = new Set(sweep.cells.map(({ experiment }) => experiment.name));
   for (const { experiment } of stored.cells) {
     const cell = join(dir, experiment.name);
@@ -91,4 +106,5 @@ function requireExtension(dir: string, stored: Sweep, sweep: Sweep): void {
       `${dir} holds the cell ${experiment.name}, which this sweep lacks; move ${cell} away to take it out, or choose another --name or --runs`,
     );
   }
+  return extension;
 }

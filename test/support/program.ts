@@ -71,9 +71,13 @@ export interface CommandLine {
  * Runs command lines of `wm` one after the other in one process, for which it starts once: for those that are refused
  * before they begin. What ends a process otherwise than by returning needs `run`.
  */
-export async function runInTurn(lines: readonly CommandLine[]): Promise<Answered[]> {
+export async function runInTurn(
+  lines: readonly CommandLine[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Answered[]> {
   const script = fileURLToPath(new URL('in-turn.js', import.meta.url));
-  const { code, stdout, stderr } = await launch([process.execPath, script, JSON.stringify(lines)], {}).ended;
+  const command = [process.execPath, script, JSON.stringify(lines)];
+  const { code, stdout, stderr } = await launch(command, { env }).ended;
   if (code !== 0) throw new Error(stderr);
   return JSON.parse(stdout);
 }

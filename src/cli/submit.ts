@@ -1,0 +1,271 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { jobWords } from '../cluster/job.ts';
+import {
+  type ArrayPlan,
+  arrayScript,
+  compareScript,
+  mostArrayTasks,
+  parseSbatchOption,
+  refusalOf,
+  SUBMISSION,
+  submittedJob,
+} from '../cluster/slurm.ts';
+import type { Experiment } from '../config/schema.ts';
+import { UserError } from '../errors.ts';
+import { acquireLock, jobLocks, type LapsedLocks, lockHolder } from '../runs/lock.ts';
+import { isFinished } from '../runs/records.ts';
+import { SeedFolder } from '../runs/seed-folder.ts';
+import { readSubmission, type SubmissionRecord, writeSubmission } from '../runs/submission.ts';
+import { type Ran, runProgram } from './run-program.ts';
+
+/** The options of the command line that say how to submit what would else be trained here. */
+export interface SubmitOptions {
+  submit?: 'slurm';
+  dryRun?: boolean;
+  slurm: string[];
+  arrayLimit?: number;
+  seedShares?: number;
+  seedShare?: unknown;
+  cell?: number;
+  workers?: number;
+  quiet?: boolean;
+  json?: boolean;
+}
+
+/** What is to be submitted. */
+export interface ToSubmit {
+  command: ArrayPlan['command'];
+  name: string;
+  /** Its folder, and its config's file once `write` is done. */
+  dir: string;
+  config: string;
+  /** The runs that it is made of, a cell each. */
+  experiments: readonly Experiment[];
+  /** Throws where the folder holds something else; called before anything is submitted or written. */
+  check: (shares: number) => void;
+  /** Writes what the folder needs before any task begins. @param lapsed locks of jobs that are gone */
+  write: (lapsed: LapsedLocks) => void;
+  /** The config's text, where it is written with the scripts. */
+  configText?: string;
+}
+
+/** Refuses options of a submission where there is none, and those of a task where there is one. @throws UserError */
+export function refuseMisplacedOptions(options: SubmitOptions): void {
+  const { submit, dryRun, slurm, arrayLimit, seedShares, seedShare, cell } = options;
+  const given = (names: readonly (readonly [string, boolean])[]) => names.find(([, isGiven]) => isGiven)?.[0];
+  const ofSubmission = given([
+    ['--dry-run', dryRun === true],
+    ['--slurm', slurm.length > 0],
+    ['--array-limit', arrayLimit !== undefined],
+    ['--seed-shares', seedShares !== undefined],
+  ]);
+  if (submit === undefined && ofSubmission) {
+    throw new UserError(`${ofSubmission}: goes with --submit slurm alone; add that, or leave it out`);
+  }
+  const ofTask = given([
+    ['--cell', cell !== undefined],
+    ['--seed-share', seedShare !== undefined],
+  ]);
+  if (submit !== undefined && ofTask) {
+    throw new UserError(`${ofTask}: is for one task, and --submit makes them all; leave one of the two out`);
+  }
+}
+
+/**
+ * Submits an array of what is unfinished and, to come after it, a job that compares. Both are in Slurm's hands before the
+ * first task may begin, or neither is. Returns the exit code.
+ *
+ * @throws UserError where Slurm refuses, or is not there; nothing is submitted then.
+ */
+export async function submit(what: ToSubmit, options: SubmitOptions): Promise<number> {
+  const { dryRun = false, seedShares: shares = 1 } = options;
+  const plan = planOf(what, options, shares);
+  const { dir } = what;
+  const say = (text: string) => {
+    if (!options.quiet) process.stderr.write(`${text}\n`);
+  };
+  if (plan.tasks.length === 0) {
+    say(`${dir} is finished: nothing to submit`);
+    if (options.json)
+      process.stdout.write(`${JSON.stringify({ folder: dir, array: null, compare: null, tasks: 0 })}\n`);
+    return 0;
+  }
+  what.check(shares);
+  const scripts = { array: arrayScript(plan), compare: compareScript(plan) };
+  const write = (record: Pick<SubmissionRecord, 'array' | 'compare'>, lapsed: LapsedLocks) => {
+    what.write(lapsed);
+    const files = { ...scripts, probe: plan.probe, config: what.configText };
+    writeSubmission(dir, files, { ...record, tasks: plan.tasks.length });
+  };
+  let jobs: Pick<SubmissionRecord, 'array' | 'compare'> = { array: null, compare: null };
+  if (dryRun) write(jobs, new Map());
+  else {
+    await requireRoom(plan);
+    await refuseSubmitted(dir);
+    const lapsed = await goneLocks(foldersOf(what));
+    jobs = await submitHeld(scripts, plan, (held) => write(held, lapsed));
+  }
+  const script = (name: string) => path.join(dir, SUBMISSION.folder, name);
+  const files = { array: script(SUBMISSION.array), compare: script(SUBMISSION.compare) };
+  const count = `${plan.tasks.length} task${plan.tasks.length === 1 ? '' : 's'}`;
+  say(`wrote ${files.array} (${count}) and ${files.compare}`);
+  if (options.json) {
+    process.stdout.write(
+      `${JSON.stringify({ folder: dir, ...jobs, tasks: plan.tasks.length, scripts: files })}\n`,
+    );
+  } else if (!dryRun) {
+    process.stdout.write(
+      `submitted array ${jobs.array} and, to come after it, compare ${jobs.compare}; wm status ${dir} says how they stand\n`,
+    );
+  }
+  return 0;
+}
+
+function planOf(
+  { command, name, dir, config, experiments }: ToSubmit,
+  options: SubmitOptions,
+  shares: number,
+): ArrayPlan {
+  const folder = path.resolve(dir);
+  return {
+    ...{ command, name, folder, shares, parent: path.dirname(folder), config: path.resolve(config) },
+    tasks: experiments.flatMap((experiment, cell) =>
+      unfinishedShares(folder, command, experiment, cell, shares),
+    ),
+    limit: options.arrayLimit,
+    workers: options.workers,
+    quiet: options.quiet ?? false,
+    options: options.slurm.map(parseSbatchOption),
+    node: process.execPath,
+    wm: fileURLToPath(new URL('../../bin/wm.js', import.meta.url)),
+    probe: randomUUID(),
+    host: hostname(),
+  };
+}
+
+/** The tasks of a cell in which something is left to do. */
+function unfinishedShares(
+  folder: string,
+  command: ArrayPlan['command'],
+  experiment: Experiment,
+  cell: number,
+  shares: number,
+): number[] {
+  const { seeds, name } = experiment;
+  const run = command === 'sweep' ? path.join(folder, name) : folder;
+  const left = new Set<number>();
+  for (const [i, seed] of seeds.entries()) {
+    const done = new SeedFolder(run, seed).done();
+    if (done === undefined || !isFinished(done, experiment)) {
+      left.add(cell * shares + Math.floor((i * shares) / seeds.length));
+    }
+  }
+  return [...left];
+}
+
+/** The folders in which a lock may stand. */
+const foldersOf = ({ command, dir, experiments }: ToSubmit): string[] =>
+  [dir, ...(command === 'sweep' ? experiments.map(({ name }) => path.join(dir, name)) : [])].filter(
+    existsSync,
+  );
+
+/** @throws UserError where Slurm is not there, or takes no array of that many tasks. */
+async function requireRoom({ tasks, folder }: ArrayPlan): Promise<void> {
+  const { error, stdout } = await runProgram('scontrol', ['show', 'config']);
+  if (error) throw noSlurm('scontrol');
+  const most = mostArrayTasks(stdout);
+  const last = tasks.at(-1)!;
+  if (most !== undefined && last >= most) {
+    throw new UserError(
+      `${folder}: task ${last} is beyond the arrays of this cluster, which have tasks 0 to ${most - 1} (MaxArraySize); take fewer cells or --seed-shares`,
+    );
+  }
+}
+
+const noSlurm = (program: string) =>
+  new UserError(
+    `${program}: not found; submit on a host of a Slurm cluster, or write the scripts alone with --dry-run`,
+  );
+
+/** @throws UserError where the array of the last submission is still in the queue. */
+async function refuseSubmitted(dir: string): Promise<void> {
+  const array = readSubmission(dir)?.array;
+  if (!array || !(await isQueued(array))) return;
+  throw new UserError(
+    `${dir} was submitted as job ${array}, which still waits or runs; wait for it, or cancel it with scancel ${array}`,
+  );
+}
+
+async function isQueued(job: string): Promise<boolean> {
+  const { status, stdout } = await runProgram('squeue', ['--noheader', '--jobs', job, '--format', '%i']);
+  return status === 0 && stdout.trim() !== '';
+}
+
+/** The locks of jobs that Slurm no longer has. @throws UserError where another process, or a job that it has, holds one. */
+async function goneLocks(dirs: readonly string[]): Promise<LapsedLocks> {
+  const queued = new Map<string, boolean>();
+  const held = jobLocks(dirs);
+  for (const { job } of held) {
+    const number = numberOf(job);
+    if (!queued.has(number)) queued.set(number, await isQueued(number));
+  }
+  const gone = new Map<string, string>();
+  for (const { dir, file, text, job } of held) {
+    if (queued.get(numberOf(job))) {
+      throw new UserError(
+        `${dir} is in use by ${jobWords({ id: job })}; wait for it, or cancel it with scancel`,
+      );
+    }
+    gone.set(file, text);
+  }
+  // Whoever else holds one is named.
+  for (const dir of dirs) if (lockHolder(dir) !== null) acquireLock(dir, { lapsed: gone }).release();
+  return gone;
+}
+
+/** `12` of `slurm:cluster:12_5` */
+const numberOf = (job: string): string => job.slice(job.lastIndexOf(':') + 1).split('_')[0]!;
+
+/**
+ * Submits both jobs, the array held, has the folder written, and only then lets the array begin: whatever fails, nothing
+ * of it stays submitted.
+ */
+async function submitHeld(
+  scripts: { array: string; compare: string },
+  plan: ArrayPlan,
+  write: (jobs: { array: string; compare: string }) => void,
+): Promise<{ array: string; compare: string }> {
+  const array = await sbatch(scripts.array, ['--hold'], plan);
+  const taken = [array];
+  try {
+    const compare = await sbatch(scripts.compare, [`--dependency=afterany:${array}`], plan);
+    taken.push(compare);
+    write({ array, compare });
+    const released = await runProgram('scontrol', ['release', array]);
+    if (released.status !== 0) throw refused('scontrol release', released, plan);
+    return { array, compare };
+  } catch (error) {
+    await runProgram('scancel', taken);
+    throw error;
+  }
+}
+
+/** Submits a script and gives the job's number. */
+async function sbatch(script: string, args: readonly string[], plan: ArrayPlan): Promise<string> {
+  const ran = await runProgram('sbatch', ['--parsable', ...args], { input: [Buffer.from(script)] });
+  if (ran.error) throw noSlurm('sbatch');
+  const job = ran.status === 0 ? submittedJob(ran.stdout) : undefined;
+  if (job === undefined) throw refused('sbatch', ran, plan);
+  return job;
+}
+
+function refused(program: string, { stderr }: Ran, { folder, options }: ArrayPlan): UserError {
+  const given = options.map(({ key, value }) => (value === null ? key : `${key}=${value}`)).join(' ');
+  return new UserError(
+    `${folder}: ${program} refuses to take it: ${refusalOf(stderr)}; nothing was submitted, ${given === '' ? 'give what the cluster asks for with --slurm key=value' : `look at --slurm ${given}`}`,
+  );
+}

@@ -1,0 +1,246 @@
+import { UserError } from '../errors.ts';
+import { seedRanges } from '../words.ts';
+
+/** What is written for Slurm and what it answers, as text: nothing here runs a program or touches a disk. */
+
+/** An option of sbatch(1): `--key=value`, or `--key` alone. */
+export interface SbatchOption {
+  key: string;
+  value: string | null;
+}
+
+/** Options by which tasks find their cells, go on after an interruption and are followed: theirs is to stay. */
+const FIXED = [
+  ...[
+    'array',
+    'dependency',
+    'requeue',
+    'no-requeue',
+    'open-mode',
+    'output',
+    'error',
+    'input',
+    'wrap',
+    'hold',
+  ],
+  ...['parsable', 'test-only', 'wait', 'help', 'usage', 'version'],
+];
+
+/** Where a job may run and who pays for it: as true of the job that compares as of the array. */
+const COMMON = ['partition', 'account', 'qos', 'reservation', 'cluster', 'clusters'];
+
+/** @throws UserError where `text` is no `key=value` that sbatch could take from a script. */
+export function parseSbatchOption(text: string): SbatchOption {
+  const [, key, value] = /^(?:--)?([a-z][a-z0-9-]*)(?:=(.+))?$/s.exec(text) ?? [];
+  if (key === undefined) {
+    throw new UserError(
+      `--slurm ${text}: expected key=value, a long option of sbatch such as partition=gpu, time=04:00:00 or mem=4G`,
+    );
+  }
+  if (FIXED.includes(key)) {
+    throw new UserError(`--slurm ${text}: ${key} is wm's to set in the scripts; leave it out`);
+  }
+  // In a script sbatch ends an option at a space and a line at a number sign.
+  if (value !== undefined && /[\s"'\\#]/.test(value)) {
+    throw new UserError(`--slurm ${text}: a value without spaces, quotes, backslashes and # is expected`);
+  }
+  return { key, value: value ?? null };
+}
+
+/** What the tasks of an array train. */
+export interface ArrayPlan {
+  /** `sweep`, whose cells tasks train, or `train`. */
+  command: 'sweep' | 'train';
+  name: string;
+  /** Absolute: what is trained, the folder above it, and the config's file. */
+  folder: string;
+  parent: string;
+  config: string;
+  /** The tasks to run, in ascending order: task t trains share t % shares of cell t / shares. */
+  tasks: readonly number[];
+  shares: number;
+  /** Most tasks at once; undefined: as many as there is room for. */
+  limit: number | undefined;
+  workers: number | undefined;
+  quiet: boolean;
+  options: readonly SbatchOption[];
+  /** Programs, absolute. */
+  node: string;
+  wm: string;
+  /** What stands in the folder's probe file, and the host that it was written on. */
+  probe: string;
+  host: string;
+}
+
+/** Files of a submission, in the folder `slurm` of what is trained. */
+export const SUBMISSION = {
+  folder: 'slurm',
+  array: 'array.sbatch',
+  compare: 'compare.sbatch',
+  probe: 'probe',
+  logs: 'logs',
+} as const;
+
+/** How often a task requeues itself: one that never gets far enough to save would go on for ever. */
+const MOST_RESTARTS = 20;
+
+/** Seconds ahead of a time limit at which the script is told: room to save. */
+const NOTICE_SECONDS = 120;
+
+/** The array script: one task a cell, or a share of a cell's seeds. */
+export function arrayScript(plan: ArrayPlan): string {
+  const { command, name, folder, shares, limit, workers, options } = plan;
+  const { logs } = pathsOf(folder);
+  const own = new Set(options.map(({ key }) => key));
+  const defaults: SbatchOption[] = [
+    { key: 'job-name', value: `wm-${name}` },
+    { key: 'cpus-per-task', value: `${workers ?? 1}` },
+    { key: 'signal', value: `B:TERM@${NOTICE_SECONDS}` },
+  ];
+  const directives = [
+    ...defaults.filter(({ key }) => !own.has(key)),
+    { key: 'array', value: `${indexRanges(plan.tasks)}${limit === undefined ? '' : `%${limit}`}` },
+    { key: 'requeue', value: null },
+    { key: 'open-mode', value: 'append' },
+    { key: 'output', value: `"${outputPattern(`${logs}/`)}%A_%a.out"` },
+    ...options,
+  ];
+  const trained =
+    command === 'sweep'
+      ? `task t trains ${shares > 1 ? `share t % ${shares} of the seeds of cell t / ${shares}` : 'cell t'} of the sweep`
+      : `task t trains ${shares > 1 ? `share t of ${shares} of the seeds` : 'all seeds'}`;
+  return `#!/bin/bash
+# By \`wm ${command} --submit slurm\`: ${trained}
+# and takes no lock but its own. It may be edited and submitted again: sbatch FILE.
+${directives.map(directive).join('\n')}
+
+${variables(plan)}
+task=\${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+restarts=\${SLURM_RESTART_COUNT:-0}
+echo "task $task, restart $restarts, on \${SLURMD_NODENAME:-$(hostname)}, $(date -u +%FT%TZ)"
+
+# Written where this was submitted. Where it is not to be seen, the folder is this machine's own.
+if [ "$(cat "$folder/${SUBMISSION.folder}/${SUBMISSION.probe}" 2>/dev/null)" != ${quoted(plan.probe)} ]; then
+  says="wm: $folder is not shared: what "${quoted(plan.host)}" wrote there is not to be seen on $(hostname); submit from a folder on a shared disk"
+  echo "$says" >&2
+  scontrol update JobId="$task" Comment="$says" 2>/dev/null
+  exit 2
+fi
+
+${trainWords(plan)} &
+child=$!
+# Ahead of a time limit the signal comes to this script alone.
+signalled=
+trap 'signalled=1; kill -TERM "$child" 2>/dev/null' TERM
+wait "$child"
+code=$?
+# A signal ends a wait early.
+while [ -n "$signalled" ]; do
+  signalled=
+  wait "$child"
+  again=$?
+  [ "$again" = 127 ] || code=$again
+done
+echo "task $task ended with code $code, $(date -u +%FT%TZ)"
+
+# Saved and stopped: this task, not its array, is to go on later. One that was cancelled, or that Slurm requeues by
+# itself, does not run any more; 1 (a seed failed) and 2 (the command is wrong) would come again.
+if [ "$code" = 130 ]; then
+  if [ "$restarts" -ge ${MOST_RESTARTS} ]; then
+    echo "task $task was restarted $restarts times and is not requeued again" >&2
+  elif scontrol -o show job "$task" | grep -q ' JobState=RUNNING '; then
+    for try in 1 2 3; do
+      if scontrol requeue "$task"; then
+        # Which ends this script.
+        sleep 60
+        break
+      fi
+      sleep 5
+    done
+  fi
+fi
+exit "$code"
+`;
+}
+
+/** The script of the job that comes after the array, whatever became of its tasks. */
+export function compareScript(plan: ArrayPlan): string {
+  const { logs, compared } = pathsOf(plan.folder);
+  const common = plan.options.filter(({ key }) => COMMON.includes(key));
+  const directives = [
+    { key: 'job-name', value: `wm-${plan.name}-compare` },
+    { key: 'open-mode', value: 'append' },
+    { key: 'output', value: `"${outputPattern(`${logs}/`)}compare-%j.out"` },
+    ...common,
+  ];
+  return `#!/bin/bash
+# By \`wm ${plan.command} --submit slurm\`: how every seed stands, and the table of those that are finished.
+# Submitted to come after the array, however that ends: sbatch --dependency=afterany:ARRAY FILE.
+${directives.map(directive).join('\n')}
+
+${variables(plan)}
+"$node" "$wm" status "$folder"
+echo
+exec "$node" "$wm" compare "$folder" --out ${quoted(compared)}
+`;
+}
+
+const pathsOf = (folder: string) => ({
+  logs: `${folder}/${SUBMISSION.folder}/${SUBMISSION.logs}`,
+  compared: `${folder}/${SUBMISSION.folder}/compare`,
+});
+
+const directive = ({ key, value }: SbatchOption) => `#SBATCH --${key}${value === null ? '' : `=${value}`}`;
+
+/** A path in which sbatch finds no symbols of its own. */
+const outputPattern = (path: string) =>
+  path.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%');
+
+const variables = ({ folder, node, wm }: ArrayPlan) =>
+  `folder=${quoted(folder)}\nnode=${quoted(node)}\nwm=${quoted(wm)}`;
+
+/** A word of the shell that says `text` and nothing else. */
+const quoted = (text: string) => (/^[\w./=,:@+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+function trainWords({ command, config, parent, name, shares, workers, quiet }: ArrayPlan): string {
+  const task = '$SLURM_ARRAY_TASK_ID';
+  const ofSweep = command === 'sweep';
+  const cell = shares > 1 ? `$((SLURM_ARRAY_TASK_ID / ${shares}))` : `"${task}"`;
+  const share = ofSweep ? `$((SLURM_ARRAY_TASK_ID % ${shares}))` : `"${task}"`;
+  return [
+    `"$node" "$wm" ${command} --config ${quoted(config)} --runs ${quoted(parent)} --name ${quoted(name)}`,
+    ...(ofSweep ? [`--cell ${cell}`] : []),
+    ...(shares > 1 ? [`--seed-share ${share}/${shares}`] : []),
+    ...(workers === undefined ? [] : [`--workers ${workers}`]),
+    ...(quiet ? ['--quiet'] : []),
+  ].join(' ');
+}
+
+/** `0-3,7,9-12` */
+export const indexRanges = (indices: readonly number[]): string =>
+  seedRanges(indices)
+    .map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`))
+    .join(',');
+
+/** The number of a job that `sbatch --parsable` has submitted, which may name the cluster too; undefined where it says none. */
+export const submittedJob = (stdout: string): string | undefined => /^(\d+)(?:;|$)/.exec(stdout.trim())?.[1];
+
+/** Tasks that an array can have at most, as `scontrol show config` tells; undefined where it does not. */
+export function mostArrayTasks(stdout: string): number | undefined {
+  const size = /^MaxArraySize\s*=\s*(\d+)/m.exec(stdout)?.[1];
+  // The greatest index is one less.
+  return size === undefined ? undefined : Number(size);
+}
+
+/** Why a program of Slurm refuses, without the names of programs before it. */
+export function refusalOf(stderr: string): string {
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.replace(/^(sbatch|scontrol|squeue|slurm_\w+)?: ?(error|fatal): /, '').trim())
+    .filter((line) => line !== '' && !line.startsWith('Try "'));
+  const verdict = lines.find((line) => /^(Batch job submission failed|allocation failure): /.test(line));
+  return (verdict ?? lines[0] ?? 'it does not say why').replace(
+    /^(Batch job submission failed|allocation failure): /,
+    '',
+  );
+}
