@@ -161,8 +161,8 @@ function columns<State extends States>(
   const { model, imagined, isLatent = !model.decode, isProbed } = measured;
   const toReward = model.valueScale / spaces.rewardScale;
   const heldOutOfEach = own.map(() => heldOut);
-  const onHeldOut = followInParts(model, heldOutOfEach, spaces);
-  const onOwn = followInParts(model, own, spaces);
+  const onHeldOut = tf.tidy(() => followInParts(model, heldOutOfEach, spaces));
+  const onOwn = tf.tidy(() => followInParts(model, own, spaces));
   const images = imagesOf(spaces);
   // Of images many cells never change, and there are thousands.
   const variance = !images && tf.tensor1d(variances(heldOut.observation, spaces.observation));
@@ -174,20 +174,23 @@ function columns<State extends States>(
       }),
     ...(lit && { [`prediction_f1${suffix}`]: meanF1(lit) }),
   });
+  // What a roll-out leaves behind is many times what it gives.
+  const inOpenLoop = (steps: readonly number[]) =>
+    tf.tidy(() => openLoop(model, onHeldOut, heldOut, spaces, steps));
   const ofLatents = isLatent ? selfPrediction(model, onHeldOut, heldOut, spaces, measured.gamma) : undefined;
   const found: Columns = {
     ...errors(onHeldOut, ''),
     ...errors(onOwn, '_own'),
-    ...(model.decode && openLoop(model, onHeldOut, heldOut, spaces, OPEN_LOOP_STEPS)),
-    ...(model.decode &&
-      measured.openLoopSteps &&
-      openLoop(model, onHeldOut, heldOut, spaces, measured.openLoopSteps)),
+    ...(model.decode && inOpenLoop(OPEN_LOOP_STEPS)),
+    ...(model.decode && measured.openLoopSteps && inOpenLoop(measured.openLoopSteps)),
     ...(model.decode && images && { standstill_f1: tf.fill([own.length], standstillF1(heldOut, images)) }),
     ...ofLatents?.columns,
     ...(onHeldOut.rewardError && { reward_mse: onHeldOut.rewardError }),
     ...(onOwn.rewardError && { reward_mse_own: onOwn.rewardError }),
     ...(imagined && {
-      dream_return: tf.div(dreamReturn(model, imagined, onHeldOut, heldOut, randoms), toReward),
+      dream_return: tf.tidy(() =>
+        tf.div(dreamReturn(model, imagined, onHeldOut, heldOut, randoms), toReward),
+      ),
     }),
     ...(model.value && { value_bias: valueBias(measured, toReward, onOwn, own) }),
     ...(model.continues &&

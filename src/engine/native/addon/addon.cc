@@ -30,19 +30,20 @@ const KernelTable* const tables[] = {WM_SETS(WM_TABLE_OF)};
 struct State {
   /** Those of the instruction set in use, then the plain ones. */
   std::vector<NamedKernel> kernels;
+  TensorMemory memory;
   ScratchMemory scratch;
   std::vector<std::unique_ptr<Program>> programs;
   char* arena = nullptr;
   int64_t arenaBytes = 0;
 
-  ~State() { release(arena); }
+  ~State() { memory.release(arena); }
 
   /** The arena, with at least so many bytes. */
   char* arenaOf(int64_t bytes) {
     if (bytes > arenaBytes) {
-      release(arena);
+      memory.release(arena);
       arenaBytes = 0;
-      arena = static_cast<char*>(allocate(bytes));
+      arena = static_cast<char*>(memory.allocate(bytes));
       if (!arena) throw std::bad_alloc();
       arenaBytes = bytes;
     }
@@ -128,13 +129,13 @@ napi_value guarded(napi_env env, Function f) {
 /** allocate(bytes): an address, 0 where there is no memory */
 napi_value allocateMemory(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
-  return number(env, static_cast<double>(reinterpret_cast<intptr_t>(allocate(integer(env, arguments[0])))));
+  return number(env, static_cast<double>(reinterpret_cast<intptr_t>(stateOf(env).memory.allocate(integer(env, arguments[0])))));
 }
 
 /** release(address) */
 napi_value releaseMemory(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
-  release(reinterpret_cast<void*>(integer(env, arguments[0])));
+  stateOf(env).memory.release(reinterpret_cast<void*>(integer(env, arguments[0])));
   return nullptr;
 }
 
@@ -213,6 +214,7 @@ napi_value compile(napi_env env, napi_callback_info info) {
     State& state = stateOf(env);
     const double* words = static_cast<const double*>(viewOf(env, arguments[0]).data);
     state.programs.push_back(std::make_unique<Program>(state.kernels, words));
+    state.memory.keepFor(state.programs.back()->resultBytes());
     return number(env, static_cast<double>(state.programs.size() - 1));
   });
 }

@@ -1,5 +1,7 @@
 #include "memory.h"
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <new>
 
@@ -30,6 +32,81 @@ void* allocate(int64_t bytes) {
 }
 
 void release(void* memory) { std::free(memory); }
+
+#if defined(__SANITIZE_ADDRESS__)
+
+TensorMemory::~TensorMemory() = default;
+
+void TensorMemory::keepFor(int64_t) {}
+
+void* TensorMemory::allocate(int64_t bytes) { return wm::allocate(bytes); }
+
+void TensorMemory::release(void* memory) { wm::release(memory); }
+
+#else
+
+namespace {
+
+/** From so many bytes on a piece has pages of its own. */
+constexpr int64_t LARGE = int64_t{256} << 10;
+constexpr int64_t PAGE = int64_t{16} << 10;
+/** Kept beside room for results. */
+constexpr int64_t KEPT = int64_t{16} << 20;
+
+}  // namespace
+
+TensorMemory::~TensorMemory() {
+  giveBack(0);
+  for (const auto& [memory, bytes] : large_) munmap(memory, bytes);
+}
+
+void* TensorMemory::allocate(int64_t bytes) {
+  if (bytes < LARGE) return wm::allocate(bytes);
+  const int64_t size = (bytes + PAGE - 1) / PAGE * PAGE;
+  void* memory;
+  if (const auto found = bySize_.find(size); found != bySize_.end()) {
+    memory = found->second->memory;
+    kept_.erase(found->second);
+    bySize_.erase(found);
+    keptBytes_ -= size;
+  } else {
+    const auto map = [size] { return mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); };
+    memory = map();
+    if (memory == MAP_FAILED) {
+      giveBack(0);
+      memory = map();
+    }
+    if (memory == MAP_FAILED) return nullptr;
+  }
+  large_.emplace(memory, size);
+  return memory;
+}
+
+void TensorMemory::release(void* memory) {
+  const auto found = large_.find(memory);
+  if (found == large_.end()) return wm::release(memory);
+  const int64_t size = found->second;
+  large_.erase(found);
+  bySize_.emplace(size, kept_.insert(kept_.end(), {memory, size}));
+  keptBytes_ += size;
+  giveBack(KEPT + resultBytes_);
+}
+
+void TensorMemory::keepFor(int64_t bytes) { resultBytes_ += bytes; }
+
+void TensorMemory::giveBack(int64_t kept) {
+  while (keptBytes_ > kept) {
+    const auto oldest = kept_.begin();
+    auto [at, end] = bySize_.equal_range(oldest->bytes);
+    while (at->second != oldest) ++at;
+    bySize_.erase(at);
+    munmap(oldest->memory, oldest->bytes);
+    keptBytes_ -= oldest->bytes;
+    kept_.erase(oldest);
+  }
+}
+
+#endif
 
 ScratchMemory::ScratchMemory() : blockBytes_(BLOCK) {}
 

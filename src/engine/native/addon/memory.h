@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
+#include <unordered_map>
 #include <vector>
 
 #include "call.h"
@@ -10,6 +12,39 @@ namespace wm {
 /** Memory on cache lines of its own; nullptr where there is none. */
 void* allocate(int64_t bytes);
 void release(void* memory);
+
+/**
+ * The memory of tensors. Large pieces that are freed are kept for the next one of their size, the oldest going first: as
+ * much as all programs give, whose results the next runs replace, and a little more. So an update finds the pages of the
+ * update before, and what an evaluation needed goes back to the system. The C library keeps all of it, in holes of many
+ * sizes, or, told to give it back, has every update make its pages anew.
+ */
+class TensorMemory final {
+ public:
+  ~TensorMemory();
+  /** nullptr where there is none. */
+  void* allocate(int64_t bytes);
+  void release(void* memory);
+  /** Has room for the results of one more program, of so many bytes, that are freed and made again. */
+  void keepFor(int64_t bytes);
+
+ private:
+  struct Piece {
+    void* memory;
+    int64_t bytes;
+  };
+  /** Gives the oldest back to the system until no more than so many bytes are kept. */
+  void giveBack(int64_t kept);
+
+  /** Freed ones, the oldest first. */
+  std::list<Piece> kept_;
+  std::unordered_multimap<int64_t, std::list<Piece>::iterator> bySize_;
+  int64_t keptBytes_ = 0;
+  /** Of all programs' results. */
+  int64_t resultBytes_ = 0;
+  /** Bytes of the large ones in use. */
+  std::unordered_map<void*, int64_t> large_;
+};
 
 /** What kernels borrow, kept for the next call. */
 class ScratchMemory final : public Scratch {

@@ -29,6 +29,12 @@ Program::Program(const std::vector<NamedKernel>& kernels, const double* words) {
   operands_.resize(locations_.size());
 }
 
+int64_t Program::resultBytes() const {
+  int64_t bytes = 0;
+  for (const Buffer& buffer : buffers_) bytes += buffer.place == Place::result ? buffer.bytes : 0;
+  return bytes;
+}
+
 void Program::run(char* arena, void* const* inputs, void* const* results, Scratch* scratch) {
 #if defined(__SANITIZE_ADDRESS__)
   // Memory of its own for each buffer, so that what is written beside it is seen.

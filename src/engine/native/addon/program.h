@@ -20,6 +20,9 @@ class Program {
   /** Bytes of the arena that it computes in. */
   int64_t arenaBytes() const { return arenaBytes_; }
 
+  /** Bytes of what it gives. */
+  int64_t resultBytes() const;
+
   /** Runs every step. The arena is shared by programs that do not run at the same time. */
   void run(char* arena, void* const* inputs, void* const* results, Scratch* scratch);
 
