@@ -17,6 +17,7 @@ const UNSEEN = -1e9;
  * @param v of k's shape
  * @param mask over queries and keys, the same for all
  * @param cap of the scores; undefined: none
+ * @param seen which keys there are besides, 1 or 0, where that differs from row to row: [members, batch, keys], a constant
  * @returns of q's shape; differentiable by q, k and v
  */
 export function attention(
@@ -25,6 +26,7 @@ export function attention(
   v: tf.Tensor,
   mask: AttentionMask,
   cap?: number,
+  seen?: tf.Tensor,
 ): tf.Tensor {
   const [members, batch, heads, queries, n] = q.shape as [number, number, number, number, number];
   const [kvHeads, keys] = [k.shape[2]!, k.shape[3]!];
@@ -44,7 +46,8 @@ export function attention(
     const scores = tf.mul(tf.matMul(queriesOf, keysOf, false, true), scale);
     const bent = cap === undefined ? undefined : tf.tanh(tf.div(scores, cap));
     const logits = bent ? tf.mul(bent, cap!) : scores;
-    const weights = tf.softmax(tf.add(logits, biasOf(mask, group)));
+    const masked = tf.add(logits, biasOf(mask, group));
+    const weights = tf.softmax(seen ? tf.add(masked, biasOfRows(seen, kvHeads)) : masked);
     return {
       value: tf.matMul(weights, valuesOf),
       keep: [queriesOf, keysOf, valuesOf, weights, ...(bent ? [bent] : [])],
@@ -68,4 +71,12 @@ function biasOf({ queries, keys, allowed }: AttentionMask, group: number): tf.Te
     allowed[i % allowed.length] ? 0 : UNSEEN,
   );
   return tf.tensor2d(bias, [group * queries, keys]);
+}
+
+/** The same of each row's own keys, for every head of keys: [members, batch, keys] -> [members · batch · kvHeads, 1, keys]. */
+function biasOfRows(seen: tf.Tensor, kvHeads: number): tf.Tensor {
+  const [members, batch, keys] = seen.shape as [number, number, number];
+  const bias = tf.mul(tf.sub(1, seen), UNSEEN);
+  const each = tf.tile(tf.reshape(bias, [members * batch, 1, keys]), [1, kvHeads, 1]);
+  return tf.reshape(each, [members * batch * kvHeads, 1, keys]);
 }

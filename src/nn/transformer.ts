@@ -27,8 +27,18 @@ export interface TransformerAttention {
   mask: AttentionMask;
   /** Of the scores; undefined: none. */
   cap?: number;
-  /** Rotary positions of the tokens; undefined: they have none, as over space. */
+  /** Rotary positions of the keys, of which the queries have the last; undefined: they have none, as over space. */
   positions?: { of: readonly number[]; base: number };
+  /** What stands before the tokens, as keys; undefined: nothing. */
+  past?: LayerMemory;
+  /** Which keys there are besides the mask, 1 or 0, those of the past first: [members, batch, keys]; undefined: all. */
+  seen?: tf.Tensor;
+}
+
+/** Keys, before they are turned to their positions, and values of some tokens: [members, batch, kvHeads, tokens, head] each. */
+export interface LayerMemory {
+  keys: tf.Tensor;
+  values: tf.Tensor;
 }
 
 /**
@@ -77,29 +87,47 @@ export function transformerSpecs(
  * @param x tokens: [members, batch, tokens, width]
  * @returns shaped as x
  */
-export function transformerLayer(
+export const transformerLayer = (
+  parameters: Parameters,
+  name: string,
+  shape: TransformerShape,
+  x: tf.Tensor,
+  attends: TransformerAttention,
+): tf.Tensor => rememberingLayer(parameters, name, shape, x, attends).y;
+
+/** The same with what later tokens may look at of these, which is not differentiated. */
+export function rememberingLayer(
   parameters: Parameters,
   name: string,
   { heads, kvHeads, head }: TransformerShape,
   x: tf.Tensor,
-  { mask, cap, positions }: TransformerAttention,
-): tf.Tensor {
+  { mask, cap, positions, past, seen }: TransformerAttention,
+): { y: tf.Tensor; memory: LayerMemory } {
   const weight = (part: string) => parameters.get(`${name}.${part}.weight`);
   const norm = (part: string, y: tf.Tensor) => rmsNorm(y, parameters.get(`${name}.${part}.gain`));
   const [members, batch, tokens] = x.shape as [number, number, number];
   /** [members, batch, tokens, heads · head] -> [members, batch, heads, tokens, head] */
   const split = (y: tf.Tensor, count: number) =>
     tf.transpose(tf.reshape(y, [members, batch, tokens, count, head]), [0, 1, 3, 2, 4]);
-  const placed = (y: tf.Tensor) => (positions ? rotate(y, positions.of, positions.base) : y);
+  const placed = (y: tf.Tensor) =>
+    positions ? rotate(y, positions.of.slice(-y.shape[3]!), positions.base) : y;
+  const after = (before: tf.Tensor | undefined, y: tf.Tensor) => (before ? tf.concat([before, y], 3) : y);
 
-  const seen = norm('attention_norm', x);
-  const q = placed(norm('query_norm', split(product(seen, weight('query')), heads)));
-  const k = placed(norm('key_norm', split(product(seen, weight('key')), kvHeads)));
-  const v = split(product(seen, weight('value')), kvHeads);
-  const attended = tf.transpose(attention(q, k, v, mask, cap), [0, 1, 3, 2, 4]);
-  const merged = tf.reshape(attended, [members, batch, tokens, heads * head]);
+  const normalised = norm('attention_norm', x);
+  const q = placed(norm('query_norm', split(product(normalised, weight('query')), heads)));
+  const keys = norm('key_norm', split(product(normalised, weight('key')), kvHeads));
+  const values = split(product(normalised, weight('value')), kvHeads);
+  const attended = attention(
+    q,
+    placed(after(past?.keys, keys)),
+    after(past?.values, values),
+    mask,
+    cap,
+    seen,
+  );
+  const merged = tf.reshape(tf.transpose(attended, [0, 1, 3, 2, 4]), [members, batch, tokens, heads * head]);
   const between = tf.add(x, product(merged, weight('attended')));
   const fed = norm('feed_forward_norm', between);
   const gated = swiGlu(product(fed, weight('gate')), product(fed, weight('up')));
-  return tf.add(between, product(gated, weight('down')));
+  return { y: tf.add(between, product(gated, weight('down'))), memory: { keys, values } };
 }
