@@ -44,7 +44,7 @@ before(async () => {
 function episodeOf(data: DataSet, episode: number) {
   const spaces = agentSpaces(environmentEntry(data.manifest.environment));
   const batch = emptyBatch(1, 1, data.lengths[episode]!, spaces);
-  data.read(episode, 0, batch, 0);
+  data.read(episode, 0, batch.time, batch, 0);
   return batch;
 }
 
@@ -205,7 +205,7 @@ describe('windows', () => {
           const batch = emptyBatch(2, 1, time, spaces);
           // As the window before may leave them.
           for (const flags of [batch.terminated, batch.first]) flags.fill(1, time);
-          data.read(index, start, batch, 1);
+          data.read(index, start, time, batch, time);
           const rows = (values: ArrayLike<number>, width: number, from = 0) =>
             Array.from(values).slice((start + from) * width, (start + from + time) * width);
           const last = start + time === lengths[index];
@@ -228,7 +228,7 @@ describe('windows', () => {
       }),
       { seed: 4, numRuns: 60 },
     );
-    assert.throws(() => sets[0]!.read(1, 0, emptyBatch(1, 1, 2, spaces), 0), RangeError);
+    assert.throws(() => sets[0]!.read(1, 0, 2, emptyBatch(1, 1, 2, spaces), 0), RangeError);
   });
 });
 

@@ -14,7 +14,7 @@ import { isFinished, type Origin, sittingsOf } from '../runs/records.ts';
 import { RunFolder } from '../runs/run-folder.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { summarise } from '../runs/summary.ts';
-import { fingerprintOf } from '../training/offline-learner.ts';
+import { learntFromAnother } from '../training/offline-learner.ts';
 import type { Job, WorkerMessage } from './messages.ts';
 
 /** Facts about this machine, this wm and this command that go into run.json. */
@@ -386,8 +386,7 @@ function pendingSteps(
         `${seedFolder.dir} ended after ${done.steps} steps and holds no checkpoint to go on from (published runs come without); choose another --name or --runs`,
       );
     }
-    const learntFrom = checkpoint && fingerprintOf(checkpoint.state);
-    if (data && learntFrom && !data.every((byte, i) => byte === learntFrom[i])) {
+    if (data && checkpoint && learntFromAnother(checkpoint.state, data)) {
       throw new UserError(
         `${seedFolder.dir} learnt from another data set than ${experiment.data} holds now; restore that one, or choose another --name or --runs`,
       );

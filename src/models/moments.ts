@@ -9,5 +9,8 @@ export function standardMoments(count: number, of: (row: number) => number): { m
   let squares = 0;
   for (let row = 0; row < count; row++) squares += (of(row) - mean) ** 2;
   const std = Math.sqrt(squares / count);
-  return { mean, std: std < CONSTANT ? 1 : std };
+  return { mean, std: standardFrom(std) };
 }
+
+/** The σ by which a number is standardised: 1 where it is always the same. */
+export const standardFrom = (std: number): number => (std < CONSTANT ? 1 : std);

@@ -101,26 +101,25 @@ export class DataSet implements RecordedEpisodes {
     this.fingerprint = new Uint8Array(createHash('sha256').update(checksums).digest());
   }
 
-  read(episode: number, start: number, batch: Batch, window: number): void {
+  read(episode: number, start: number, steps: number, batch: Batch, at: number): void {
     const { shard, index, step } = this.#places[episode]!;
-    const { time } = batch;
-    const [size, width, at] = [this.#size, this.#width, window * time];
+    const [size, width] = [this.#size, this.#width];
     const length = this.lengths[episode]!;
-    if (start + time > length) throw new RangeError(`episode ${episode} has ${length} steps`);
+    if (start + steps > length) throw new RangeError(`episode ${episode} has ${length} steps`);
     const row = step + start;
     // Each episode before it has one observation more than steps.
     const rows = this.#rows(shard, [
-      ['observations', (row + index) * size, (time + 1) * size],
-      ['actions', row * width, time * width],
-      ['rewards', row, time],
+      ['observations', (row + index) * size, (steps + 1) * size],
+      ['actions', row * width, steps * width],
+      ['rewards', row, steps],
     ]);
-    batch.observation.set(rows[0]!.subarray(0, time * size), at * size);
+    batch.observation.set(rows[0]!.subarray(0, steps * size), at * size);
     batch.nextObservation.set(rows[0]!.subarray(size), at * size);
     batch.action.set(rows[1]!, at * width);
     batch.reward.set(rows[2]!, at);
-    batch.terminated.fill(0, at, at + time);
-    batch.first.fill(0, at, at + time);
-    if (start + time === length) batch.terminated[at + time - 1] = shard.terminated[index]!;
+    batch.terminated.fill(0, at, at + steps);
+    batch.first.fill(0, at, at + steps);
+    if (start + steps === length) batch.terminated[at + steps - 1] = shard.terminated[index]!;
     if (start === 0) batch.first[at] = 1;
   }
 

@@ -1,102 +1,70 @@
 import { RandomStream } from '../random/stream.ts';
-import type { Agent, AgentState, Learner } from './agent.ts';
+import type { AgentState, Learner } from './agent.ts';
 import type { RecordedEpisodes } from './recorded-episodes.ts';
-import { type Batch, emptyBatch, type StepSpaces } from './replay.ts';
 
-/** An agent that learns from recorded episodes. */
-export interface OfflineAgent extends Agent {
+/** An agent that learns from examples of recorded episodes. */
+export interface OfflineAgent<Examples> {
   /** One gradient update of every member. @param update number of this update, from 1 */
-  update(batch: Batch, update: number): void | Promise<void>;
+  update(examples: Examples, update: number): void | Promise<void>;
 }
 
-/** The steps of some episodes, each equally likely to be drawn. */
-class StepSampler {
-  readonly #episodes: Int32Array;
-  /** Steps of the episodes up to each, itself included. */
-  readonly #ends: Float64Array;
-
-  constructor(lengths: Int32Array, episodes: Int32Array) {
-    this.#episodes = episodes;
-    let end = 0;
-    this.#ends = Float64Array.from(episodes, (episode) => (end += lengths[episode]!));
-  }
-
-  draw(random: RandomStream): { episode: number; step: number } {
-    const at = random.integer(this.#ends.at(-1)!);
-    let [low, high] = [0, this.#ends.length - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#ends[middle]! > at) high = middle;
-      else low = middle + 1;
-    }
-    return { episode: this.#episodes[low]!, step: at - (this.#ends[low - 1] ?? 0) };
-  }
+/** What updates learn from, of all members side by side. */
+export interface ExampleDraw<Examples> {
+  /** Overwritten by every draw. */
+  readonly examples: Examples;
+  /** Draws one member's. */
+  draw(member: number, random: RandomStream): void;
 }
 
 /** What tells a checkpoint's data set from others. */
 const FINGERPRINT = 'data.fingerprint';
 
-/**
- * Learning from recorded episodes: nothing is acted in, and every round is one update, on single steps drawn uniformly from
- * some of the episodes.
- */
-export class OfflineLearner implements Learner {
+/** Learning from recorded episodes: nothing is acted in, and every round is one update on examples that are drawn anew. */
+export class OfflineLearner<Examples> implements Learner {
   readonly environments = 0;
-  readonly #agent: Pick<OfflineAgent, 'update'>;
+  readonly #agent: OfflineAgent<Examples>;
   readonly #data: RecordedEpisodes;
-  /** Per member: from which steps, and which are drawn. */
-  readonly #members: { steps: StepSampler; random: RandomStream }[];
-  readonly #batch: Batch;
+  readonly #drawFor: (update: number) => ExampleDraw<Examples>;
+  /** Per member: what is drawn. */
+  readonly #streams: RandomStream[];
 
-  /**
-   * @param members each with the indices of the episodes that it learns from, one at least
-   * @param steps per update of each
-   */
+  /** @param drawFor what an update learns from, by its number from 1 */
   constructor(
-    agent: Pick<OfflineAgent, 'update'>,
+    agent: OfflineAgent<Examples>,
     data: RecordedEpisodes,
-    members: readonly { seed: number; episodes: Int32Array }[],
-    steps: number,
-    spaces: StepSpaces,
+    seeds: readonly number[],
+    drawFor: (update: number) => ExampleDraw<Examples>,
   ) {
     this.#agent = agent;
     this.#data = data;
-    this.#members = members.map(({ seed, episodes }) => ({
-      steps: new StepSampler(data.lengths, episodes),
-      random: RandomStream.named(seed, 'data'),
-    }));
-    this.#batch = emptyBatch(members.length, steps, 1, spaces);
+    this.#drawFor = drawFor;
+    this.#streams = seeds.map((seed) => RandomStream.named(seed, 'data'));
   }
 
   async round(_step: number, update: number): Promise<number> {
-    const { batch } = this.#batch;
-    for (const [member, { steps, random }] of this.#members.entries()) {
-      for (let window = member * batch; window < (member + 1) * batch; window++) {
-        const { episode, step } = steps.draw(random);
-        this.#data.read(episode, step, this.#batch, window);
-      }
-    }
-    await this.#agent.update(this.#batch, update + 1);
+    const draw = this.#drawFor(update + 1);
+    for (const [member, random] of this.#streams.entries()) draw.draw(member, random);
+    await this.#agent.update(draw.examples, update + 1);
     return 1;
   }
 
   save(member: number): AgentState {
     return {
       arrays: { [FINGERPRINT]: { shape: [32], data: this.#data.fingerprint } },
-      streams: { data: this.#members[member]!.random.state() },
+      streams: { data: this.#streams[member]!.state() },
     };
   }
 
   /** Takes over what `save` gave. Throws a RangeError where it learnt from other episodes. */
-  load(member: number, { arrays, streams }: AgentState): void {
-    const { data } = arrays[FINGERPRINT]!;
-    if (!this.#data.fingerprint.every((byte, i) => byte === data[i])) {
+  load(member: number, state: AgentState): void {
+    if (learntFromAnother(state, this.#data.fingerprint))
       throw new RangeError('its data set was another one');
-    }
-    this.#members[member]!.random = RandomStream.fromState(streams.data!);
+    this.#streams[member] = RandomStream.fromState(state.streams.data!);
   }
 }
 
-/** What a saved state says of the data set that it learnt from; undefined where it learnt from none. */
-export const fingerprintOf = ({ arrays }: Pick<AgentState, 'arrays'>): ArrayLike<number> | undefined =>
-  arrays[FINGERPRINT]?.data;
+/** Whether a saved state says that it learnt from another data set than that of a fingerprint. */
+export function learntFromAnother({ arrays }: Pick<AgentState, 'arrays'>, fingerprint: Uint8Array): boolean {
+  const learntFrom = arrays[FINGERPRINT]?.data;
+  return learntFrom !== undefined && !fingerprint.every((byte, i) => byte === learntFrom[i]);
+}

@@ -35,6 +35,24 @@ export function bestEpisodes(
   return Int32Array.from(count < 0 ? ranked : ranked.slice(0, count + 1)).sort();
 }
 
+/**
+ * Which episodes are learnt from and which are kept to measure on, indices in ascending order: of each 1 / share in a row the
+ * last, so that everybody who acted has some in both.
+ *
+ * @param share that is kept, from 0 to below 1
+ */
+export function heldOutEpisodes(
+  { lengths }: Pick<RecordedEpisodes, 'lengths'>,
+  share: number,
+): { training: Int32Array; heldOut: Int32Array } {
+  const all = [...lengths.keys()];
+  const isHeldOut = (episode: number) => Math.floor((episode + 1) * share) > Math.floor(episode * share);
+  return {
+    training: Int32Array.from(all.filter((episode) => !isHeldOut(episode))),
+    heldOut: Int32Array.from(all.filter(isHeldOut)),
+  };
+}
+
 /** Episodes that somebody played before, read as they are needed: more of them than memory holds. */
 export interface RecordedEpisodes {
   /** What tells them from all others: 32 bytes, a SHA-256. */
@@ -43,6 +61,6 @@ export interface RecordedEpisodes {
   readonly lengths: Int32Array;
   /** Undiscounted return of each: [episodes] */
   readonly returns: Float64Array;
-  /** Writes the consecutive steps of an episode from one on, as many as a window has, into one: an index into members × windows. */
-  read(episode: number, start: number, batch: Batch, window: number): void;
+  /** Writes so many consecutive steps of an episode from one on into a batch's rows from `row` on, of members × windows × time. */
+  read(episode: number, start: number, steps: number, batch: Batch, row: number): void;
 }

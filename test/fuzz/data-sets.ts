@@ -90,7 +90,7 @@ export const dataSets: Target<{ manifest: Uint8Array; shard: Uint8Array }> = {
       const data = new DataSet(dir, heldBytes);
       const own = agentSpaces(environmentOf(data.manifest));
       for (const [episode, length] of data.lengths.entries()) {
-        data.read(episode, 0, emptyBatch(1, 1, length, own), 0);
+        data.read(episode, 0, length, emptyBatch(1, 1, length, own), 0);
       }
     }
   },

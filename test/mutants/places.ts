@@ -19,6 +19,7 @@ export const source = {
   sacUpdate: 'src/models/soft-actor-critic/update.ts',
   sacPolicy: 'src/models/soft-actor-critic/policy.ts',
   cloningUpdate: 'src/methods/behaviour-cloning/update.ts',
+  policyLikelihood: 'src/models/policy-likelihood.ts',
   dqnUpdate: 'src/methods/dqn/update.ts',
   dqnLearner: 'src/methods/dqn/value-learner.ts',
   tdmpcLosses: 'src/methods/tdmpc/losses.ts',

@@ -7,6 +7,7 @@ import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { Decision, Situation } from '../../training/acting.ts';
 import type { Member, Method } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { drawnSteps } from '../../training/drawn-steps.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { type OfflineAgent, OfflineLearner } from '../../training/offline-learner.ts';
 import { compiledUpdate } from '../../training/pending-terms.ts';
@@ -39,7 +40,10 @@ interface UpdateInputs {
   learningRate: tf.Tensor2D;
 }
 
-class CloningAgent extends ModelFreeAgent<CloningSettings, Weights, never, LossTerm> implements OfflineAgent {
+class CloningAgent
+  extends ModelFreeAgent<CloningSettings, Weights, never, LossTerm>
+  implements OfflineAgent<Batch>
+{
   readonly lossTerms = LOSS_TERMS;
   readonly carrySize = 0;
   readonly noise;
@@ -69,13 +73,11 @@ class CloningAgent extends ModelFreeAgent<CloningSettings, Weights, never, LossT
     return this.#acting.decide({ policy: this.state.weights.policy }, situation);
   }
 
-  learner(_environment: EnvironmentEntry, data?: RecordedEpisodes): OfflineLearner {
+  learner(_environment: EnvironmentEntry, data?: RecordedEpisodes): OfflineLearner<Batch> {
     if (!data) throw new Error('behaviour cloning learns from recorded episodes');
-    const members = this.members.map(({ seed, settings }) => ({
-      seed,
-      episodes: bestEpisodes(data, settings.bestShare),
-    }));
-    return new OfflineLearner(this, data, members, this.settings.batch, this.spaces);
+    const episodes = this.members.map(({ settings }) => bestEpisodes(data, settings.bestShare));
+    const draw = drawnSteps(data, episodes, this.settings.batch, this.spaces);
+    return new OfflineLearner(this, data, this.seeds, () => draw);
   }
 
   update(batch: Batch, update: number): void {

@@ -3,8 +3,8 @@ import { oneHot } from '../../engine/one-hot.ts';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import type { Space } from '../../envs/spaces.ts';
 import { boundedGaussian } from '../../models/box-gaussian.ts';
+import { policyLogProbability } from '../../models/policy-likelihood.ts';
 import type { BiasCorrection } from '../../nn/adam.ts';
-import { normalLogProbability } from '../../nn/gaussian.ts';
 import { gradientOf } from '../../training/gradient.ts';
 import { descend } from '../../training/optimise.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
@@ -33,11 +33,7 @@ export interface Examples {
  * @returns [members]
  */
 export function imitationLoss(space: Space, output: tf.Tensor, action: tf.Tensor): tf.Tensor1D {
-  if (space.kind === 'discrete') {
-    return memberMean(tf.sum(tf.mul(tf.logSoftmax(output), action), -1), -1);
-  }
-  const { mean, logStd } = boundedGaussian(output);
-  return memberMean(normalLogProbability(mean, logStd, action), -1);
+  return memberMean(policyLogProbability(space, output, action), -1);
 }
 
 /** How the likeliest action compares with the one that was taken: the share of equal choices, or the mean square of the difference in [−1, 1]. */

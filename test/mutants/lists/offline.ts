@@ -8,9 +8,13 @@ export const offline: readonly Group[] = [
     file: source.dataSet,
     by: tests.dataSet('are the same from memory'),
     changes: [
-      ['(row + index) * size, (time + 1)', 'row * size, (time + 1)', 'observations without the last of each'],
+      [
+        '(row + index) * size, (steps + 1)',
+        'row * size, (steps + 1)',
+        'observations without the last of each',
+      ],
       ['if (start === 0) batch.first[at] = 1;', 'batch.first[at] = 1;', 'every window a start'],
-      ['batch.terminated.fill(0, at, at + time);', '', 'ends of the window before'],
+      ['batch.terminated.fill(0, at, at + steps);', '', 'ends of the window before'],
     ],
   },
   {
@@ -37,15 +41,11 @@ export const offline: readonly Group[] = [
     by: tests.cloning('a run'),
     changes: [
       [
-        'streams: { data: this.#members[member]!.random.state() }',
+        'streams: { data: this.#streams[member]!.state() }',
         'streams: { data: RandomStream.named(0, "x").state() }',
         'a stream that begins anew',
       ],
-      [
-        "random: RandomStream.named(seed, 'data')",
-        "random: RandomStream.named(0, 'data')",
-        'the same steps for every seed',
-      ],
+      ["RandomStream.named(seed, 'data')", "RandomStream.named(0, 'data')", 'the same steps for every seed'],
     ],
   },
   {
@@ -54,10 +54,17 @@ export const offline: readonly Group[] = [
     by: tests.cloning('the loss|imitates'),
     changes: [
       [
-        'memberMean(normalLogProbability(mean, logStd, action), -1)',
-        'memberMean(normalLogProbability(mean, logStd, action))',
+        'memberMean(policyLogProbability(space, output, action), -1)',
+        'memberMean(policyLogProbability(space, output, action))',
         'a policy that flees what it sees',
       ],
+    ],
+  },
+  {
+    area: 'Learning offline',
+    file: source.policyLikelihood,
+    by: tests.cloning('the loss|imitates'),
+    changes: [
       ['tf.logSoftmax(output), action', 'tf.softmax(output), action', 'probabilities for their logarithms'],
     ],
   },
