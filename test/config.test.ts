@@ -725,13 +725,13 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     const ofGame = /^(?:minatar|pixels)\/(dreamer-v3|dream)-/
       .exec(file)?.[1]
       ?.replace(/^dream$/, 'dream-critic');
-    const family = /^(dreamer|tdmpc|self-prediction|muzero)/.exec(file)?.[1];
+    const family = /^(dreamer|tdmpc|self-prediction|muzero)\//.exec(file)?.[1];
     const version = family === 'self-prediction' ? stem : stem.split('-')[0];
     const ofFamily = `${family}-${version}`;
     const ofSimple = stem === 'model-only' ? stem : 'simple';
     const ofCloning = stem.startsWith('filtered') ? 'filtered-cloning' : 'behaviour-cloning';
     const ofFolder =
-      /^(ha-schmidhuber|deep-dyna)/.exec(file)?.[0] ??
+      /^(ha-schmidhuber|deep-dyna|dreamer4)/.exec(file)?.[0] ??
       (file.startsWith('behaviour-cloning') ? ofCloning : file.startsWith('simple') ? ofSimple : undefined);
     const arm = ofGame ?? ofFolder ?? (family ? (searching[ofFamily] ?? ofFamily) : ofStem);
     assert.equal(methods[experiment.method].arm(experiment), arm, file);

@@ -96,7 +96,7 @@ const commonKeys = {
     .meta({ title: 'the folder of a data set' })
     .optional()
     .describe(
-      'episodes to learn from, as wm collect writes them, for a method that acts in no environment while it learns (behaviour-cloning); its folder as seen from where wm is run',
+      'episodes to learn from, as wm collect writes them, for a method that acts in no environment while it learns (behaviour-cloning, dreamer4); its folder as seen from where wm is run',
     ),
   seeds: seeds.default([0]).describe('seeds to train, each an independent run'),
   steps: positiveInteger

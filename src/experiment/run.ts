@@ -7,7 +7,7 @@ import { lapsedLocks } from '../runs/lease.ts';
 import type { LapsedLocks } from '../runs/lock.ts';
 import { type ChosenEngine, engineChooser } from './kept-engine.ts';
 import type { WorkerMessage } from './messages.ts';
-import { dataSetEnvironment } from './recorded-data.ts';
+import { requireLearnable } from './recorded-data.ts';
 import { type SeedShare, shareOf } from './seed-share.ts';
 import { type HostInfo, type RunOutcome, Sitting, sumUpShares } from './sitting.ts';
 import { supervise } from './supervisor.ts';
@@ -136,7 +136,7 @@ function fingerprintsOf(experiments: readonly Experiment[]): Map<string, Uint8Ar
     if (dir === undefined) continue;
     // Only looked at: nothing of it is kept.
     const data = opened.get(dir) ?? new DataSet(dir, 0);
-    data.requireEnvironment(dataSetEnvironment(experiment));
+    requireLearnable(experiment, data);
     opened.set(dir, data);
   }
   return new Map([...opened].map(([dir, { fingerprint }]) => [dir, fingerprint]));

@@ -8,6 +8,7 @@ import { type Course, offlineCourse, replayCourse } from './course.ts';
 import { deepDynaArm, deepDynaRules, deepDynaSettings } from './deep-dyna/settings.ts';
 import { dqnSettings } from './dqn/settings.ts';
 import { dreamerArm, dreamerRules, dreamerSettings } from './dreamer/settings.ts';
+import { dreamer4DataRefusal, dreamer4Rules, dreamer4Settings } from './dreamer4/settings.ts';
 import { dynaArm, dynaCourse, dynaRules, dynaSettings } from './dyna/settings.ts';
 import {
   haSchmidhuberArm,
@@ -174,6 +175,18 @@ export const methods = {
     keysOverSteps: () => [],
     load: async () => (await import('./behaviour-cloning/agent.ts')).behaviourCloning,
   }),
+  dreamer4: defineMethod(dreamer4Settings, {
+    title:
+      'Dreamer 4: a shortcut transformer learnt from a data set, and reinforcement learning in its imagination',
+    arm: () => 'dreamer4',
+    takes: vectorsAndAnyAction,
+    learnsOffline: true,
+    dataRefusal: dreamer4DataRefusal,
+    rules: dreamer4Rules,
+    course: offlineCourse,
+    keysOverSteps: () => [],
+    load: async () => (await import('./dreamer4/agent.ts')).dreamer4,
+  }),
 };
 
 export type MethodName = keyof typeof methods;
@@ -194,6 +207,8 @@ interface Definition<Settings> {
   environment?: string;
   /** Whether it learns from a data set, and from nothing else. Default: false. */
   learnsOffline?: boolean;
+  /** Why it cannot learn from episodes of such lengths, in steps, as a phrase; undefined where it can. Default: it can. */
+  dataRefusal?: (settings: Settings, lengths: Int32Array) => string | undefined;
   /** Whether no engine computes anything of it: its seeds then ride together in a worker on any. Default: false. */
   withoutEngine?: boolean;
   /** What must hold between its keys. */
@@ -221,6 +236,7 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
     environment: definition.environment ?? 'CartPole-v1',
     learnsOffline: definition.learnsOffline ?? false,
     withoutEngine: definition.withoutEngine ?? false,
+    dataRefusal: (config: object, lengths: Int32Array) => definition.dataRefusal?.(read(config), lengths),
     arm: (config: object) => definition.arm(read(config)),
     arms: definition.arms ?? {},
     keysOverSteps: (config: object) => definition.keysOverSteps(read(config)),

@@ -1,0 +1,95 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { standardFrom } from '../../models/moments.ts';
+import type { RecordedEpisodes } from '../../training/recorded-episodes.ts';
+import { emptyBatch, type StepSpaces } from '../../training/replay.ts';
+
+/** Steps of an episode that are read at once. */
+const READ_AT_ONCE = 256;
+
+/**
+ * What makes latents of observations where those are vectors: the tokenizer is the identity, standardised over the training
+ * split, z = (o − mean) / std. [members, latent] each.
+ */
+export interface LatentScale {
+  mean: tf.Tensor;
+  std: tf.Tensor;
+  /** σ of z_{t+1} − z_t. */
+  change: tf.Tensor;
+}
+
+/** Mean, std and change of every number of an observation over some episodes, read one by one: [3 · observation]. */
+export function latentMoments(
+  data: RecordedEpisodes,
+  episodes: Int32Array,
+  spaces: StepSpaces,
+): Float32Array {
+  const size = spaces.observation;
+  const batch = emptyBatch(1, 1, READ_AT_ONCE, spaces);
+  const sums = { observed: new Sums(size), changes: new Sums(size) };
+  for (const episode of episodes) {
+    const length = data.lengths[episode]!;
+    for (let start = 0; start < length; start += READ_AT_ONCE) {
+      const steps = Math.min(READ_AT_ONCE, length - start);
+      data.read(episode, start, steps, batch, 0);
+      const { observation, nextObservation } = batch;
+      if (start === 0) sums.observed.add((i) => observation[i]!);
+      for (let row = 0; row < steps; row++) {
+        const at = (i: number) => row * size + i;
+        sums.observed.add((i) => nextObservation[at(i)]!);
+        sums.changes.add((i) => nextObservation[at(i)]! - observation[at(i)]!);
+      }
+    }
+  }
+  const [observed, changes] = [sums.observed.moments(), sums.changes.moments()];
+  return Float32Array.from([
+    ...observed.map(({ mean }) => mean),
+    ...observed.map(({ std }) => std),
+    ...changes.map(({ std }, i) => (std === 1 ? 1 : std / observed[i]!.std)),
+  ]);
+}
+
+/** Sums over rows, in float64 and about the first row, so that no digits are lost. */
+class Sums {
+  #count = 0;
+  readonly #first: Float64Array;
+  readonly #sum: Float64Array;
+  readonly #squares: Float64Array;
+
+  constructor(size: number) {
+    [this.#first, this.#sum, this.#squares] = [0, 1, 2].map(() => new Float64Array(size)) as [
+      Float64Array,
+      Float64Array,
+      Float64Array,
+    ];
+  }
+
+  add(of: (i: number) => number): void {
+    for (let i = 0; i < this.#sum.length; i++) {
+      if (this.#count === 0) this.#first[i] = of(i);
+      const x = of(i) - this.#first[i]!;
+      this.#sum[i]! += x;
+      this.#squares[i]! += x * x;
+    }
+    this.#count++;
+  }
+
+  moments(): { mean: number; std: number }[] {
+    return Array.from(this.#sum, (sum, i) => {
+      const mean = sum / this.#count;
+      const variance = Math.max(0, this.#squares[i]! / this.#count - mean * mean);
+      return { mean: this.#first[i]! + mean, std: standardFrom(Math.sqrt(variance)) };
+    });
+  }
+}
+
+/** The moments of all members as the update takes them: [members, 3 · latent] -> [members, latent] each. */
+export function latentScale(moments: tf.Tensor2D): LatentScale {
+  const [mean, std, change] = tf.split(moments, 3, 1);
+  return { mean: mean!, std: std!, change: change! };
+}
+
+/** z of observations in raw units: [members, …, observation], shaped as it came. */
+export function toLatent({ mean, std }: LatentScale, observation: tf.Tensor): tf.Tensor {
+  const extents = [mean.shape[0]!, ...Array(observation.rank - 2).fill(1), mean.shape[1]!];
+  return tf.div(tf.sub(observation, tf.reshape(mean, extents)), tf.reshape(std, extents));
+}
