@@ -284,6 +284,9 @@ describe('a run', () => {
     const episodes = new DataSet(data);
     const life = agentIn(dreamer4.create, 'CartPole-v1', [1, 2], [tiny({ heldOut: 0.3 })], episodes);
     await life.live(0, 14);
+    const said = (positive_share: number | null) => life.agent.cautionOf!({ positive_share });
+    assert.deepEqual([said(null), said(0.9)], [undefined, undefined]);
+    assert.match(said(0.934)!, /^93 % of the imagined advantages are positive, .*imagination\.valueWarmUp/);
     const before = tf.memory().numTensors;
     const rows = await life.agent.diagnose(undefined as never, [], 14);
     assert.equal(tf.memory().numTensors, before);

@@ -106,6 +106,7 @@ export async function trainSession(
         const index = indexOf(run, message.seed);
         if (message.kind === 'step') progress.step(index, message.step);
         else if (message.kind === 'evaluation') progress.evaluation(index, message.row);
+        else if (message.kind === 'caution') progress.caution(`seed ${message.seed}: ${message.text}`);
         else if (message.kind === 'failed') {
           progress.status(index, 'failed', message.reason);
           if (message.stack) stacks.push(message.stack);

@@ -22,6 +22,8 @@ export type ParentMessage = { kind: 'job'; job: Job } | { kind: 'stop' };
 export type WorkerMessage =
   | { kind: 'step'; seed: number; step: number }
   | { kind: 'evaluation'; seed: number; row: Row }
+  /** What makes its results other than they seem. */
+  | { kind: 'caution'; seed: number; text: string }
   /** `reason` where it is done before the end. */
   | { kind: 'done'; seed: number; reason?: string }
   | { kind: 'interrupted'; seed: number }
@@ -31,4 +33,4 @@ export type WorkerMessage =
   | { kind: 'failed'; seed: number; reason: string; stack?: string };
 
 /** Whether a message is a seed's last one of its job. */
-export const isEnd = ({ kind }: WorkerMessage): boolean => kind !== 'step' && kind !== 'evaluation';
+export const isEnd = ({ kind }: WorkerMessage): boolean => !['step', 'evaluation', 'caution'].includes(kind);

@@ -291,6 +291,7 @@ export class Sitting {
       // A run stopped before its first seed began stands where it stood.
       if (this.#begin !== undefined) this.#made().setStatus(seed, 'interrupted');
     } else {
+      if (message.kind === 'caution') this.#made().logEvent(message);
       if (message.kind === 'waiting') {
         this.#steps.set(seed, message.step);
         this.#made().setStatus(seed, 'waiting');

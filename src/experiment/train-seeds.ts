@@ -52,6 +52,8 @@ export async function trainSeeds(
   const members = seeds.map((seed) => new SeedRecord(runDir, seed, experiment, agent, () => clock() - begin));
   const states = members.flatMap(({ state }) => state ?? []);
   const running = new Set(members);
+  /** Seeds that something is amiss with: it is said once. */
+  const cautioned = new Set<number>();
   let checkpointDue = false;
   let reported = Number.NEGATIVE_INFINITY;
   let looked = Number.NEGATIVE_INFINITY;
@@ -140,6 +142,11 @@ export async function trainSeeds(
     } else if (event.kind === 'losses') {
       beforeWrite();
       member.appendLosses(event.row);
+      const amiss = agent.cautionOf?.(event.row);
+      if (amiss !== undefined && !cautioned.has(seed)) {
+        cautioned.add(seed);
+        emit({ kind: 'caution', seed, text: `${amiss} (up to update ${event.row.update})` });
+      }
     } else if (event.kind === 'episodes') {
       beforeWrite();
       member.appendEpisodes(event.rows);

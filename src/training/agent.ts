@@ -53,6 +53,9 @@ export interface Agent extends Actor {
   /** The loss terms of every update since the last call, oldest first: rows[update][member]. */
   drainLosses(): Promise<Row[][]>;
 
+  /** What is amiss with learning by a row of losses.csv, a phrase; undefined: nothing. Absent in a method that cannot tell. */
+  cautionOf?(losses: Row): string | undefined;
+
   /** Names of what `describeLatents` measures: columns of losses.csv. Absent in a method without a latent space. */
   readonly latentTerms?: readonly string[];
   /** How the latent space stands, one row per member: the batch of the last update, with the weights after it. */

@@ -51,6 +51,9 @@ export const dreamer4: Method<Dreamer4Settings> = {
   create: (members, spaces) => new Dreamer4Agent(members, spaces),
 };
 
+/** Above it the value is said to lag behind. */
+const LARGEST_POSITIVE_SHARE = 0.9;
+
 /** The streams that updates draw from: noise levels and noise, imagined frames, imagined actions. */
 type Stream = 'forcing' | 'sampler' | 'policy';
 
@@ -102,6 +105,12 @@ class Dreamer4Agent
   get #imaginingWeights(): ImaginingWeights {
     const { world, policy, latent } = this.state.weights;
     return { world: world.parameters, policy: policy.parameters, latent };
+  }
+
+  /** With hardly an action that came out badly there is nothing to tell the good ones by. */
+  cautionOf({ positive_share: share }: Row): string | undefined {
+    if (share === null || share === undefined || share <= LARGEST_POSITIVE_SHARE) return undefined;
+    return `${Math.round(100 * share)} % of the imagined advantages are positive, so that whatever is sampled becomes likelier: its value lags behind; raise imagination.valueWarmUp or imagination.valueLearningRate`;
   }
 
   act(situation: Situation): Promise<Decision> {
