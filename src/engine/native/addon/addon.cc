@@ -235,7 +235,10 @@ napi_value run(napi_env env, napi_callback_info info) {
 /** discard(program) */
 napi_value discard(napi_env env, napi_callback_info info) {
   const Arguments<1> arguments(env, info);
-  stateOf(env).programs[integer(env, arguments[0])].reset();
+  State& state = stateOf(env);
+  std::unique_ptr<Program>& program = state.programs[integer(env, arguments[0])];
+  state.memory.keepFor(-program->resultBytes());
+  program.reset();
   return nullptr;
 }
 

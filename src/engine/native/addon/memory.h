@@ -25,7 +25,7 @@ class TensorMemory final {
   /** nullptr where there is none. */
   void* allocate(int64_t bytes);
   void release(void* memory);
-  /** Has room for the results of one more program, of so many bytes, that are freed and made again. */
+  /** Has room for so many bytes more: the results of a program, which are freed and made again; for fewer once it is gone. */
   void keepFor(int64_t bytes);
 
  private:
