@@ -259,7 +259,8 @@ describe('kernels on native', { skip: typeof native === 'string' && `skipped: ${
       return describeNative().device;
     };
     try {
-      for (const { name } of sets) {
+      // What the sanitizer's build emulates has no word of its own.
+      for (const { name } of sets.filter(({ name }) => !name.startsWith('shapes of'))) {
         assert.equal(deviceWith(name.split(' ')[0]!.toLowerCase()), `processor, ${name}, 1 thread`);
       }
       assert.throws(() => deviceWith('mmx'), {

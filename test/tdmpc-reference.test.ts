@@ -307,6 +307,7 @@ for (const engine of processorEngines) {
             learningRate: column(3e-4),
             encoderLearningRate: column(0.3 * 3e-4),
             target: column(0.01),
+            average: column(1),
           };
           const next = update.run({ weights, windows, noise, correction: biasCorrection(i + 1), scalars });
           if (policyGradients) {

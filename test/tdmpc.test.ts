@@ -55,7 +55,12 @@ const enumerating = (): TdmpcSettings => {
     iterations: ___,
     ...planner
   } = tinyKeys.planner as Record<string, number>;
-  return tdmpcSettings.parse({ ...tinyKeys, ...choices, planner: { ...planner, name: 'enumeration' } });
+  return tdmpcSettings.parse({
+    ...tinyKeys,
+    ...choices,
+    planner: { ...planner, name: 'enumeration' },
+    policyAverage: 0.01,
+  });
 };
 
 const tdmpcIn = (environment: string, seeds: readonly number[], ...settings: TdmpcSettings[]) =>
@@ -116,9 +121,43 @@ describe('TD-MPC', () => {
   });
 
   test('saved and loaded it goes on to the byte, its plan with it', async () => {
-    await assertGoesOn(() => tdmpcIn('Pendulum-v1', [3, 4], tiny()), [20]);
+    await assertGoesOn(() => tdmpcIn('Pendulum-v1', [3, 4], tiny({ policyAverage: 0.01 })), [20]);
     await assertGoesOn(() => tdmpcIn('Pendulum-v1', [3, 4], tiny(v1)), [20]);
     await assertGoesOn(() => tdmpcIn('CartPole-v1', [3, 4], enumerating()), [20]);
+  });
+
+  test('evaluation plans in the polynomial-decay average of what acts, which learning does not see', async () => {
+    const run = tdmpcIn('Pendulum-v1', [3], tiny({ policyAverage: 0.2 }));
+    const plain = tdmpcIn('Pendulum-v1', [3], tiny());
+    for (const name of ['encoder', 'model', 'critic', 'actor']) {
+      assert.ok((await run.save()).agents[0]!.arrays[`average.${name}`], name);
+    }
+    let before: Float32Array | undefined;
+    let average: Float32Array | undefined;
+    let updates = 0;
+    for (let step = 0; step < 20; step++) {
+      await run.live(step, step + 1);
+      await plain.live(step, step + 1);
+      const { arrays } = (await run.save()).agents[0]!;
+      const weights = arrays.model!.data as Float32Array;
+      assert.deepEqual((await plain.save()).agents[0]!.arrays.model!.data, weights);
+      const mean = arrays['average.model']!.data as Float32Array;
+      if (before && weights.some((weight, i) => weight !== before![i])) {
+        const rate = Math.max(0.2, 9 / (++updates + 8));
+        assertClose(
+          mean,
+          average!.map((mean, i) => mean + rate * (weights[i]! - mean)),
+          1e-6,
+          `update ${updates}`,
+        );
+      }
+      [before, average] = [weights, mean];
+    }
+    assert.ok(updates > 3);
+    for (const { agent } of [run, plain]) {
+      await agent.drainLosses();
+      agent.dispose();
+    }
   });
 
   test('members side by side learn what each learns alone', async () => {

@@ -12,6 +12,7 @@ import { ModelAgent } from '../../models/model-agent.ts';
 import { drawNoise } from '../../models/noise.ts';
 import { type BatchTensors, toWindows, uploadBatch, type Windows } from '../../models/windows.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
+import { polynomialDecayRate } from '../../nn/moving-average.ts';
 import { type DisposableActor, type MayPlan, PlanningActor } from '../../planning/planning-actor.ts';
 import type { PlannerSettings } from '../../planning/settings.ts';
 import type { ActingMode, Decision, PolicyName, Situation } from '../../training/acting.ts';
@@ -27,7 +28,17 @@ import { membersOf } from '../../training/weights.ts';
 import { updateFlops } from './flops.ts';
 import type { TdmpcSettings } from './settings.ts';
 import { LOSS_TERMS, type LossTerm, learn, type MemberScalars, type UpdateNoise } from './update.ts';
-import { byGroup, initialWeights, layoutOf, namedWeights, type Weights, weightsFrom } from './weights.ts';
+import {
+  type ActingWeights,
+  actingOf,
+  byGroup,
+  initialWeights,
+  layoutOf,
+  mapActing,
+  namedWeights,
+  type Weights,
+  weightsFrom,
+} from './weights.ts';
 
 /** TD-MPC: the registry's entry. */
 export const tdmpc = {
@@ -48,9 +59,6 @@ interface UpdateInputs {
   scalars: MemberScalars;
   correction: BiasCorrection;
 }
-
-/** The weights that act. */
-type ActingWeights = Record<'encoder' | 'model' | 'critic', tf.Tensor2D> & { actor?: tf.Tensor2D };
 
 /**
  * Learns a latent model with values, and acts by planning in it, in evaluations too. Played as the `online` policy it
@@ -91,7 +99,7 @@ class TdmpcAgent
 
   act(situation: Situation, policy: PolicyName, mode: ActingMode): Promise<Decision> {
     return policy === 'online' && mode === 'greedy'
-      ? this.#unplanned.decide(this.#acting(), situation)
+      ? this.#unplanned.decide(this.#acting('online'), situation)
       : this.#planning.act(situation, policy);
   }
 
@@ -143,16 +151,9 @@ class TdmpcAgent
   });
 
   protected measured(from: number, members: number): MeasuredModel<LatentState> {
-    const weights = this.#acting();
-    const part = (x: tf.Tensor2D) => membersOf(x, from, members);
-    const { actor } = weights;
-    const own = {
-      encoder: part(weights.encoder),
-      model: part(weights.model),
-      critic: part(weights.critic),
-    };
+    const part = mapActing(this.#acting('online'), (weights) => membersOf(weights, from, members));
     return {
-      model: this.#model({ ...own, ...(actor && { actor: part(actor) }) }),
+      model: this.#model(part),
       gamma: this.settings.gamma,
       isProbed: true,
     };
@@ -176,16 +177,16 @@ class TdmpcAgent
     return {
       members: this.members.length,
       spaces: this.spaces,
-      weights: () => this.#acting(),
+      weights: (policy: PolicyName) => this.#acting(policy),
       model: (weights: ActingWeights) => this.#model(weights),
       ...(head && { head }),
       gamma: this.settings.gamma,
     };
   }
 
-  #acting(): ActingWeights {
-    const { learnt, actor } = this.state.weights;
-    return { ...byGroup((group) => learnt[group].parameters), ...(actor && { actor: actor.parameters }) };
+  #acting(policy: PolicyName): ActingWeights {
+    const { average, ...trained } = this.state.weights;
+    return policy === 'average' && average ? average : actingOf(trained);
   }
 
   #model({ actor, ...weights }: ActingWeights): LatentModel {
@@ -201,6 +202,7 @@ class TdmpcAgent
       learningRate: column(({ optimizer }) => optimizer.learningRate),
       encoderLearningRate: column(({ optimizer }) => optimizer.encoderScale * optimizer.learningRate),
       target: column(({ critic }) => (update % critic.targetEvery === 0 ? critic.targetRate : 0)),
+      average: column(({ policyAverage }) => polynomialDecayRate(update, policyAverage)),
     };
   }
 

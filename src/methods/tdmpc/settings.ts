@@ -23,6 +23,11 @@ export const tdmpcSettings = z.strictObject({
     .describe(
       'discount γ per environment step (v2: (L/5 − 1) / (L/5) within 0.95 and 0.995, L the time limit; v1: 0.99)',
     ),
+  policyAverage: fraction
+    .default(1)
+    .describe(
+      'least rate of the polynomial-decay average of all that acts, in which evaluation plans (ours); 1: it plans in the weights as they are trained (v1, v2)',
+    ),
   rho: fraction
     .gt(0)
     .default(0.5)

@@ -12,7 +12,7 @@ import { memberMean } from '../../training/reduce.ts';
 import { actorLoss } from './actor-loss.ts';
 import { modelLoss, modelTerms, stepWeights, targets } from './losses.ts';
 import type { TdmpcSettings } from './settings.ts';
-import { type ByGroup, byGroup, GROUPS, layoutOf, type Weights } from './weights.ts';
+import { actingOf, type ByGroup, byGroup, GROUPS, layoutOf, mapActing, type Weights } from './weights.ts';
 
 /** The terms of losses.csv, in order; a run reports those that it has. */
 export const LOSS_TERMS = [
@@ -51,6 +51,8 @@ export interface MemberScalars {
   encoderLearningRate: tf.Tensor2D;
   /** Rate of this update's step of the targets' average. */
   target: tf.Tensor2D;
+  /** The same of the average in which evaluation plans. */
+  average: tf.Tensor2D;
 }
 
 /** What an update is computed with, besides what it changes. */
@@ -157,9 +159,10 @@ export function learn(
     before.actor && actorStep(context, before, learnt, { latents, windows, noise }, correction, scalars);
   // Kept beyond the scope of its gradient.
   latents.dispose();
+  const optimised = { learnt, ...(acting && { actor: acting.actor }) };
+  const trained = actingOf(optimised);
   const after = {
-    learnt,
-    ...(acting && { actor: acting.actor }),
+    ...optimised,
     target: {
       critic: movingAverage(before.target.critic, learnt.critic.parameters, scalars.target),
       ...(before.target.encoder && {
@@ -167,11 +170,12 @@ export function learn(
       }),
     },
     scale: acting?.scale ?? tf.clone(before.scale),
+    ...(before.average && {
+      average: mapActing(before.average, (average, name) =>
+        movingAverage(average, trained[name]!, scalars.average),
+      ),
+    }),
   };
-  const all = [
-    ...GROUPS.map((group) => learnt[group].parameters),
-    ...(acting ? [acting.actor.parameters] : []),
-  ];
   return {
     weights: after,
     terms: {
@@ -179,7 +183,7 @@ export function learn(
       ...acting?.terms,
       ...(networks.actor && settings.actor.scaled && { value_scale: tf.squeeze(tf.clone(after.scale), [1]) }),
       gradient_norm: tf.squeeze(norm, [1]),
-      weight_norm: tf.squeeze(globalNorm(tf.concat(all, 1)), [1]),
+      weight_norm: tf.squeeze(globalNorm(tf.concat(Object.values(trained), 1)), [1]),
     },
   };
 }
