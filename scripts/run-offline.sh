@@ -1,6 +1,6 @@
 #!/bin/sh
 # Learning offline on CartPole-v1 and Pendulum-v1: trains the mediocre policies that play for the data sets into
-# data/policies, collects data/TASK, and clones it, seeds 2600 to 2604, into runs/offline/TASK/ARM. The same command again
+# data/policies, collects data/TASK, clones it and learns Dreamer 4 from it, seeds 2600 to 2604, into runs/offline/TASK/ARM. The same command again
 # goes on where it stopped. WM_ENGINE chooses the engine of all; options are handed on to wm train.
 cd "$(dirname "$0")/.." || exit 2
 . scripts/train.sh
@@ -23,5 +23,6 @@ for task in cartpole pendulum; do
     --mix random=0.4 novice/last=0.3 learner/last=0.3
   train runs/offline/$task behaviour-cloning 2600-2604 behaviour-cloning/$task "$@"
   train runs/offline/$task filtered-cloning 2600-2604 behaviour-cloning/filtered-$task "$@"
+  train runs/offline/$task dreamer4 2600-2604 dreamer4/$task "$@"
 done
 exit $failed

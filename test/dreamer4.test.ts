@@ -357,6 +357,38 @@ test('a frame is predicted by the action before it, not by another', async () =>
   assert.ok(error < 0.15, `from noise ${error}`);
 });
 
+test('learns, imagines and acts in a box too, and centred advantages are of both signs', async () => {
+  await startEngine('wasm');
+  const world: RecordedEpisodes = {
+    ...recordedEpisodes([20, 20, 20]),
+    read(episode, start, steps, batch, row) {
+      for (let i = 0; i < steps; i++) {
+        const t = start + i;
+        for (let j = 0; j < 3; j++) {
+          batch.observation[3 * (row + i) + j] = Math.sin(t + j + episode);
+          batch.nextObservation[3 * (row + i) + j] = Math.sin(t + 1 + j + episode);
+        }
+        batch.action[row + i] = 2 * Math.cos(3 * t + episode);
+        batch.reward[row + i] = -1 - Math.cos(t);
+        batch.terminated[row + i] = 0;
+      }
+    },
+  };
+  const settings = tiny({ heldOut: 0, imagination: { ...tinyKeys.imagination, starts: 16 } });
+  const life = agentIn(dreamer4.create, 'Pendulum-v1', [1], [settings], world);
+  await life.live(0, 18);
+  const rows = (await life.agent.drainLosses()).map(([row]) => row!);
+  for (const row of rows) assert.ok(Object.values(row).every((x) => x === null || Number.isFinite(x)));
+  assert.ok(rows.slice(12).every(({ positive_share: share }) => share! > 0 && share! < 1));
+  assert.ok(rows.at(-1)!.kl! > 0);
+  const carry = new Float32Array(life.agent.carrySize);
+  const situation = { observations: Float32Array.of(1, 0, 0), carry, noise: Float32Array.of(100) };
+  const { actions, carry: next } = await life.agent.act(situation, 'average', 'sampled');
+  // Far beyond the box, of which the next step is told what was done.
+  assert.deepEqual([...actions, ...next.slice(0, 2)], [2, 1, 1]);
+  life.agent.dispose();
+});
+
 test('episodes that are all shorter than what a token sees are refused by the name of the key', () => {
   const refusal = (context: number) =>
     dreamer4DataRefusal({ model: { ...tiny().model, context } }, Int32Array.of(3, 7, 5));

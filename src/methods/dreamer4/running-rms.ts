@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 
-/** Below it no loss is divided. */
-const LEAST_RMS = 1e-6;
+/** The least that a loss is divided by: one that has nothing left to learn would drown the others otherwise. */
+const LEAST_RMS = 1e-3;
 
 /**
  * The running mean squares of losses, whose root each is divided by (Hafner et al. 2025, section 3), a constant:

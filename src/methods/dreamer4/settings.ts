@@ -124,6 +124,12 @@ export const dreamer4Settings = z.strictObject({
         .describe("weight β of KL(π ‖ prior), the phase before's policy (Dreamer 4: 0.3)"),
       policyLearningRate: positive.default(1e-3).describe('Adam step size of the policy'),
       valueLearningRate: positive.default(3e-3).describe('Adam step size of the value'),
+      centred: z
+        .boolean()
+        .default(true)
+        .describe(
+          'advantages are taken less their mean, so that a value that lags behind does not make all of them positive (ours; Dreamer 4: false)',
+        ),
       valueWarmUp: z
         .int()
         .min(0)

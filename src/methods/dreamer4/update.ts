@@ -5,7 +5,7 @@ import type { BiasCorrection } from '../../nn/adam.ts';
 import { twoHotLoss, twoHotMean } from '../../nn/two-hot.ts';
 import { gradientOf } from '../../training/gradient.ts';
 import { descend } from '../../training/optimise.ts';
-import { memberSum } from '../../training/reduce.ts';
+import { memberSum, perMember } from '../../training/reduce.ts';
 import { lambdaReturn } from '../../training/returns.ts';
 import { modelOf } from './imagination.ts';
 import { dynamicsLoss, type ForcingInputs, type HeadTargets, headLosses } from './losses.ts';
@@ -140,7 +140,9 @@ export function learnImagined(networks: Networks, settings: Dreamer4Settings, in
   const part = (from: number) => tf.slice(values, [0, 0, from], [members, starts, horizon]) as tf.Tensor3D;
   const discount = tf.mul(inputs.gamma, goesOn) as tf.Tensor3D;
   const returns = lambdaReturn(reward, discount, part(1), settings.imagination.lambda);
-  const advantage = tf.sub(returns, part(0));
+  const error = tf.sub(returns, part(0));
+  const mean = (x: tf.Tensor) => tf.div(memberSum(tf.mul(x, alive)), living) as tf.Tensor1D;
+  const advantage = settings.imagination.centred ? tf.sub(error, perMember(mean(error), 3)) : error;
 
   const ofPolicy = (flat: tf.Tensor2D) => nearest(networks, networks.policy.unpack(flat), 'policy', judged);
   const priorOutput = ofPolicy(prior);
@@ -166,7 +168,6 @@ export function learnImagined(networks: Networks, settings: Dreamer4Settings, in
   });
   const actorStep = descend(policy, actor.gradient, correction, learningRates.policy, gradientClip);
   const criticStep = descend(value, critic.gradient, correction, learningRates.value, gradientClip);
-  const mean = (x: tf.Tensor) => tf.div(memberSum(tf.mul(x, alive)), living);
   return {
     policy: actorStep.learnt,
     value: criticStep.learnt,
@@ -176,7 +177,7 @@ export function learnImagined(networks: Networks, settings: Dreamer4Settings, in
       positive_share: actor.terms.positive,
       value_loss: critic.terms.loss,
       value: mean(part(0)),
-      return_error: mean(tf.abs(advantage)),
+      return_error: mean(tf.abs(error)),
       alive_share: tf.div(living, starts * horizon),
       ...actorStep.terms,
       value_gradient_norm: criticStep.terms.gradient_norm,
