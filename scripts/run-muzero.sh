@@ -17,6 +17,9 @@ for simulations in 8 16 32; do
   on cartpole "gumbel-$simulations" gumbel --set search.simulations=$simulations "$@"
   on cartpole "gumbel-$simulations-self" gumbel --set search.simulations=$simulations --set predict.self=2 "$@"
 done
+for simulations in 8 32; do
+  on cartpole "gumbel-$simulations-20000-steps" gumbel --set search.simulations=$simulations --steps 20000 "$@"
+done
 on cartpole gumbel-8-search-values gumbel --set returns.bootstrap=search "$@"
 on cartpole gumbel-8-min-max gumbel --set model.norm=min-max "$@"
 on cartpole gumbel-8-half-updates gumbel --set updateEvery=4 "$@"

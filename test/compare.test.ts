@@ -685,6 +685,25 @@ const published: Published[] = [
     paper: false,
     pages: [],
   })),
+  ...Object.entries({
+    'tdmpc/pendulum': ['tdmpc-v1', 'tdmpc-v2'],
+    ...Object.fromEntries(
+      ['cartpole', 'mountain-car-continuous', 'acrobot'].map((task) => [`tdmpc/${task}`, ['tdmpc-v2']]),
+    ),
+    'muzero/cartpole': [
+      ...[
+        'efficientzero',
+        'gumbel-16',
+        'gumbel-16-self',
+        'gumbel-32',
+        'gumbel-32-20000-steps',
+        'gumbel-32-self',
+      ],
+      ...['gumbel-8', 'gumbel-8-20000-steps', 'gumbel-8-half-updates', 'gumbel-8-min-max', 'gumbel-8-none'],
+      ...['gumbel-8-search-values', 'gumbel-8-self', 'muzero'],
+    ],
+    'muzero/acrobot': ['gumbel-8'],
+  }).map(([folder, runs]) => ({ folder, runs, paper: false, pages: [`docs/${folder.split('/')[0]}.md`] })),
   { folder: 'simple/cartpole', runs: ['simple'], paper: false, pages: ['docs/simple.md'] },
   { folder: 'yardsticks/cartpole', runs: ['dqn'], paper: false, pages: ['docs/results.md'] },
   ...['targets', 'targets-unstopped'].map((name) => ({
