@@ -275,6 +275,11 @@ test('the array script heeds signals, and requeues its own task where that is du
   // Ahead of the limit the signal comes to the script: to itself here, while it waits.
   const signalled = play({ DO: 'kill -TERM $PPID; while :; do :; done' });
   assert.deepEqual([signalled.status, signalled.requeued], [130, ['scontrol requeue 44_1']]);
+  assert.deepEqual(
+    play({ DO: 'trap - TERM; kill -TERM $$' }).requeued,
+    ['scontrol requeue 44_1'],
+    'before wm listens',
+  );
   for (const DO of ['exit 0', 'exit 1', 'exit 2']) {
     const { status, requeued } = play({ DO });
     assert.deepEqual([status, requeued], [Number(DO.at(-1)), []]);

@@ -115,6 +115,12 @@ export function arrayScript(plan: ArrayPlan): string {
 ${directives.map(directive).join('\n')}
 
 ${variables(plan)}
+
+# Ahead of a time limit the signal comes to this script alone.
+child=
+signalled=
+trap 'signalled=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM
+
 task=\${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 restarts=\${SLURM_RESTART_COUNT:-0}
 echo "task $task, restart $restarts, on \${SLURMD_NODENAME:-$(hostname)}, $(date -u +%FT%TZ)"
@@ -129,9 +135,7 @@ fi
 
 ${trainWords(plan)} &
 child=$!
-# Ahead of a time limit the signal comes to this script alone.
-signalled=
-trap 'signalled=1; kill -TERM "$child" 2>/dev/null' TERM
+[ -z "$signalled" ] || kill -TERM "$child" 2>/dev/null
 wait "$child"
 code=$?
 # A signal ends a wait early.
@@ -143,9 +147,9 @@ while [ -n "$signalled" ]; do
 done
 echo "task $task ended with code $code, $(date -u +%FT%TZ)"
 
-# Saved and stopped: this task, not its array, is to go on later. One that was cancelled, or that Slurm requeues by
+# Saved and stopped, or ended by the signal before wm heard of it: this task, not its array, is to go on later. One that was cancelled, or that Slurm requeues by
 # itself, does not run any more; 1 (a seed failed) and 2 (the command is wrong) would come again.
-if [ "$code" = 130 ]; then
+if [ "$code" = 130 ] || [ "$code" = 143 ]; then
   if [ "$restarts" -ge ${MOST_RESTARTS} ]; then
     echo "task $task was restarted $restarts times and is not requeued again" >&2
   elif scontrol -o show job "$task" | grep -q ' JobState=RUNNING '; then
