@@ -255,7 +255,7 @@ test('a data set where none is learnt from, or none where one must be, is one se
   const cases: [string, string][] = [
     [
       'method: ppo\ndata: d',
-      'c.yaml:2:7: data: method ppo learns from what it plays itself and takes no data set; leave data out, or choose method behaviour-cloning',
+      'c.yaml:2:7: data: method ppo learns from what it plays itself and takes no data set; leave data out, or choose method behaviour-cloning or dreamer4',
     ],
     [
       'method: behaviour-cloning',

@@ -9,13 +9,15 @@ import { temporaryFolder } from './support/temporary-folder.ts';
 test('the source is recorded with what it has beyond its commit', async () => {
   const root = temporaryFolder('host');
   const write = (name: string, text: string) => writeFileSync(join(root, name), text);
-  for (const dir of ['src', 'dist/cli']) mkdirSync(join(root, dir), { recursive: true });
+  for (const dir of ['src', 'dist/cli', 'dist/cluster']) mkdirSync(join(root, dir), { recursive: true });
   write('package.json', '{"version": "0.0.1", "type": "module"}');
   write('src/errors.ts', 'one');
   write('.gitignore', 'dist/\n');
   // The compiled module takes the folder two above its own for wm's checkout.
   const host = join(root, 'dist/cli/host.js');
-  cpSync(fileURLToPath(new URL('../dist/cli/host.js', import.meta.url)), host);
+  for (const file of ['dist/cli/host.js', 'dist/cluster/job.js']) {
+    cpSync(fileURLToPath(new URL(`../${file}`, import.meta.url)), join(root, file));
+  }
   const { hostInfo, sourceVersion }: typeof import('../src/cli/host.ts') = await import(
     pathToFileURL(host).href
   );
