@@ -705,7 +705,14 @@ const published: Published[] = [
     'muzero/acrobot': ['gumbel-8'],
   }).map(([folder, runs]) => ({ folder, runs, paper: false, pages: [`docs/${folder.split('/')[0]}.md`] })),
   { folder: 'simple/cartpole', runs: ['simple'], paper: false, pages: ['docs/simple.md'] },
-  { folder: 'yardsticks/cartpole', runs: ['dqn'], paper: false, pages: ['docs/results.md'] },
+  ...Object.entries({ cartpole: 'dqn', pendulum: 'sac', 'mountain-car-continuous': 'sac' }).map(
+    ([task, run]) => ({
+      folder: `yardsticks/${task}`,
+      runs: [run],
+      paper: false,
+      pages: ['docs/results.md'],
+    }),
+  ),
   ...['targets', 'targets-unstopped'].map((name) => ({
     folder: `sweeps/${name}`,
     runs: ['.'],
