@@ -52,10 +52,14 @@ sbatch: error: Batch job submission failed: Invalid partition name specified' >&
 esac
 case "$*" in *afterany*) echo 42 ;; *) echo '41;c' ;; esac`,
     scontrol: `echo "scontrol $*" >> '${log}'
-case "$1 $2" in "show config") echo 'MaxArraySize            = 5' ;; esac
+case "$1 $2" in "show config") echo 'ClusterName             = c
+MaxArraySize            = 5' ;; esac
 case "$*" in "-o show job"*) echo "JobId=1 JobState=$JOB_STATE Reason=None" ;; esac`,
     squeue: `echo "squeue $*" >> '${log}'
-case "$*" in *"--jobs 41 "*|*"--jobs 43 "*) echo 41_0 ;; *) echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1 ;; esac`,
+case "$*" in *"--jobs 41 "*|*"--jobs 43 "*) echo 41_0 ;;
+  *"--jobs 45 "*) ;;
+  *"--jobs 46 "*) echo 'slurm_load_jobs error: Unable to contact slurm controller (connect failure)' >&2; exit 1 ;;
+  *) echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1 ;; esac`,
     scancel: `echo "scancel $*" >> '${log}'`,
     sleep: '',
   });
@@ -90,6 +94,11 @@ describe('a submission', { skip: windows }, () => {
         /task 5 is beyond the arrays of this cluster, which have tasks 0 to 4 /,
       ],
       [[...SWEEP, '--slurm', 'array=0-9'], /^wm: --slurm array=0-9: array is wm's to set/],
+      [[...SWEEP, '--slurm', 'clusters=other'], /^wm: --slurm clusters=other: clusters is wm's to set/],
+      [
+        ['train', '--config', 'tiny.yaml', '--name', 'odd', '--submit', 'slurm'],
+        /^wm: runs\/odd\/config\.yaml: a folder stands where a file is needed; move it away\n$/,
+      ],
       [[...SWEEP, '--slurm', 'partition gpu'], /^wm: --slurm partition gpu: expected key=value/],
       [[...SWEEP, '--slurm', 'comment=a b'], /a value without spaces/],
       [[...SWEEP, '--cell', '1'], /^wm: --cell: is for one task, and --submit makes them all/],
@@ -99,6 +108,7 @@ describe('a submission', { skip: windows }, () => {
       ],
       [['train', '--config', 'tiny.yaml', '--submit', 'pbs'], /Allowed choices are slurm/],
     ];
+    mkdirSync(path.join(cwd, 'runs/odd/config.yaml'), { recursive: true });
     const before = listing(cwd);
     const refused = await runInTurn(
       refusals.map(([args]) => ({ cwd, args })),
@@ -197,10 +207,25 @@ describe('a submission', { skip: windows }, () => {
     runMaker(dir)('horizon=10', { curves: [[1], [2], [3]], seeds: [0, 1, 2], overrides });
     mkdirSync(path.join(dir, 'horizon=3'));
     const lock = path.join(dir, 'horizon=3/run.lock');
-    const left = (job: number) => {
+    const left = (job: number, cluster = 'c') => {
       const owner = { pid: 7, host: 'node1', started: null, place: 'x', lease: 300 };
-      writeFileSync(lock, JSON.stringify({ ...owner, job: { id: `slurm:c:${job}_1`, restarts: 0 } }));
+      writeFileSync(
+        lock,
+        JSON.stringify({ ...owner, job: { id: `slurm:${cluster}:${job}_1`, restarts: 0 } }),
+      );
     };
+    const isLeft = (words: RegExp, { code, stderr }: { code: number | null; stderr: string }) => {
+      assert.match(stderr, words);
+      assert.equal(code, 2);
+      assert.ok(existsSync(lock));
+    };
+    left(46);
+    const [silent] = await runInTurn([{ cwd, args: SWEEP }], env);
+    isLeft(/squeue does not say whether job 46 still waits or runs: Unable to contact slurm /, silent!);
+    left(44, 'other');
+    const [abroad] = await runInTurn([{ cwd, args: SWEEP }], env);
+    isLeft(/by Slurm job 44_1 of the cluster other, of which Slurm here \(c\) cannot tell; /, abroad!);
+    assert.ok(!asked().some((line) => line.startsWith('sbatch')), 'nothing is submitted');
     left(43);
     const [held] = await runInTurn([{ cwd, args: SWEEP }], env);
     assert.match(
@@ -214,6 +239,36 @@ describe('a submission', { skip: windows }, () => {
     assert.match(text(dir, 'slurm/array.sbatch'), /--array=2-3\n/);
     assert.deepEqual(readdirSync(path.dirname(lock)), []);
     assert.ok(asked().includes('squeue --noheader --jobs 44 --format %i'));
+  });
+
+  test('that is in the queue is not lost to a dry run, nor taken for gone where Slurm does not answer', async () => {
+    const cwd = workplace();
+    const { env } = fakeSlurm();
+    const [done] = await runInTurn([{ cwd, args: SWEEP }], env);
+    assert.equal(done!.code, 0, done!.stderr);
+    const dir = path.join(cwd, 'runs/sweeps/tiny/slurm');
+    const kept = () => ['probe', 'submission.json'].map((name) => text(dir, name));
+    const before = kept();
+    const [dry, again] = await runInTurn(
+      [[...SWEEP, '--dry-run', '--array-limit', '1'], SWEEP].map((args) => ({ cwd, args })),
+      env,
+    );
+    assert.equal(dry!.code, 0, dry!.stderr);
+    assert.deepEqual(kept(), before);
+    const script = text(dir, 'array.sbatch');
+    assert.match(script, /--array=0-1%1\n/);
+    assert.ok(script.includes(before[0]!.trim()));
+    assert.match(again!.stderr, /was submitted as job 41, which still waits or runs/);
+    const record = path.join(dir, 'submission.json');
+    const submitted = (array: string) =>
+      writeFileSync(record, JSON.stringify({ ...JSON.parse(readFileSync(record, 'utf8')), array }));
+    submitted('46');
+    const [silent] = await runInTurn([{ cwd, args: SWEEP }], env);
+    assert.equal(silent!.code, 2);
+    assert.match(silent!.stderr, /squeue does not say whether job 46 still waits or runs: Unable to contact/);
+    submitted('45');
+    const [ended] = await runInTurn([{ cwd, args: SWEEP }], env);
+    assert.equal(ended!.code, 0, ended!.stderr);
   });
 
   test("of a run has its config beside the scripts, and is the run's folder before its first task", async () => {

@@ -3,13 +3,15 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { jobWords } from '../cluster/job.ts';
+import { jobWords, partsOf } from '../cluster/job.ts';
 import {
   type ArrayPlan,
   arrayScript,
+  clusterName,
   compareScript,
   mostArrayTasks,
   parseSbatchOption,
+  queuedBy,
   refusalOf,
   SUBMISSION,
   submittedJob,
@@ -19,7 +21,7 @@ import { UserError } from '../errors.ts';
 import { acquireLock, jobLocks, type LapsedLocks, lockHolder } from '../runs/lock.ts';
 import { isFinished } from '../runs/records.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
-import { readSubmission, type SubmissionRecord, writeSubmission } from '../runs/submission.ts';
+import { readProbe, readSubmission, type SubmissionRecord, writeSubmission } from '../runs/submission.ts';
 import { type Ran, runProgram } from './run-program.ts';
 
 /** The options of the command line that say how to submit what would else be trained here. */
@@ -96,17 +98,18 @@ export async function submit(what: ToSubmit, options: SubmitOptions): Promise<nu
   }
   what.check(shares);
   const scripts = { array: arrayScript(plan), compare: compareScript(plan) };
-  const write = (record: Pick<SubmissionRecord, 'array' | 'compare'>, lapsed: LapsedLocks) => {
+  const write = (record: Pick<SubmissionRecord, 'array' | 'compare'> | undefined, lapsed: LapsedLocks) => {
     what.write(lapsed);
     const files = { ...scripts, probe: plan.probe, config: what.configText };
-    writeSubmission(dir, files, { ...record, tasks: plan.tasks.length });
+    writeSubmission(dir, files, record && { ...record, tasks: plan.tasks.length });
   };
   let jobs: Pick<SubmissionRecord, 'array' | 'compare'> = { array: null, compare: null };
-  if (dryRun) write(jobs, new Map());
+  // The array of the last submission may still be in the queue.
+  if (dryRun) write(readSubmission(dir) ? undefined : jobs, new Map());
   else {
-    await requireRoom(plan);
+    const cluster = await requireRoom(plan);
     await refuseSubmitted(dir);
-    const lapsed = await goneLocks(foldersOf(what));
+    const lapsed = await goneLocks(foldersOf(what), cluster);
     jobs = await submitHeld(scripts, plan, (held) => write(held, lapsed));
   }
   const script = (name: string) => path.join(dir, SUBMISSION.folder, name);
@@ -142,7 +145,8 @@ function planOf(
     options: options.slurm.map(parseSbatchOption),
     node: process.execPath,
     wm: fileURLToPath(new URL('../../bin/wm.js', import.meta.url)),
-    probe: randomUUID(),
+    // Tasks of an array that was submitted before look for theirs.
+    probe: (options.dryRun ? readProbe(dir) : undefined) ?? randomUUID(),
     host: hostname(),
   };
 }
@@ -173,8 +177,12 @@ const foldersOf = ({ command, dir, experiments }: ToSubmit): string[] =>
     existsSync,
   );
 
-/** @throws UserError where Slurm is not there, or takes no array of that many tasks. */
-async function requireRoom({ tasks, folder }: ArrayPlan): Promise<void> {
+/**
+ * The name of the cluster, where Slurm says it.
+ *
+ * @throws UserError where Slurm is not there, or takes no array of that many tasks.
+ */
+async function requireRoom({ tasks, folder }: ArrayPlan): Promise<string | undefined> {
   const { error, stdout } = await runProgram('scontrol', ['show', 'config']);
   if (error) throw noSlurm('scontrol');
   const most = mostArrayTasks(stdout);
@@ -184,6 +192,7 @@ async function requireRoom({ tasks, folder }: ArrayPlan): Promise<void> {
       `${folder}: task ${last} is beyond the arrays of this cluster, which have tasks 0 to ${most - 1} (MaxArraySize); take fewer cells or --seed-shares`,
     );
   }
+  return clusterName(stdout);
 }
 
 const noSlurm = (program: string) =>
@@ -194,28 +203,45 @@ const noSlurm = (program: string) =>
 /** @throws UserError where the array of the last submission is still in the queue. */
 async function refuseSubmitted(dir: string): Promise<void> {
   const array = readSubmission(dir)?.array;
-  if (!array || !(await isQueued(array))) return;
+  if (!array || !(await isQueued(array, dir))) return;
   throw new UserError(
     `${dir} was submitted as job ${array}, which still waits or runs; wait for it, or cancel it with scancel ${array}`,
   );
 }
 
-async function isQueued(job: string): Promise<boolean> {
-  const { status, stdout } = await runProgram('squeue', ['--noheader', '--jobs', job, '--format', '%i']);
-  return status === 0 && stdout.trim() !== '';
+/** @throws UserError where Slurm does not say. */
+async function isQueued(job: string, dir: string): Promise<boolean> {
+  const args = ['--noheader', '--jobs', job, '--format', '%i'];
+  const { status, stdout, stderr, error } = await runProgram('squeue', args);
+  if (error) throw noSlurm('squeue');
+  const isThere = queuedBy(status, stdout, stderr);
+  if (isThere !== undefined) return isThere;
+  throw new UserError(
+    `${dir}: squeue does not say whether job ${job} still waits or runs: ${refusalOf(stderr)}; nothing was submitted, run the same command again once it answers`,
+  );
 }
 
-/** The locks of jobs that Slurm no longer has. @throws UserError where another process, or a job that it has, holds one. */
-async function goneLocks(dirs: readonly string[]): Promise<LapsedLocks> {
+/**
+ * The locks of jobs that Slurm no longer has.
+ *
+ * @param here the name of the cluster, where it is known
+ * @throws UserError where another process holds one, or a job that it has, or that only another cluster can tell of.
+ */
+async function goneLocks(dirs: readonly string[], here: string | undefined): Promise<LapsedLocks> {
   const queued = new Map<string, boolean>();
   const held = jobLocks(dirs);
-  for (const { job } of held) {
-    const number = numberOf(job);
-    if (!queued.has(number)) queued.set(number, await isQueued(number));
+  for (const { dir, file, job } of held) {
+    const { cluster, number } = partsOf(job);
+    if (cluster !== '' && cluster.toLowerCase() !== here?.toLowerCase()) {
+      throw new UserError(
+        `${dir} is in use by ${jobWords({ id: job })} of the cluster ${cluster}, of which Slurm here (${here ?? 'without a name'}) cannot tell; submit there, or delete ${file} if that job has ended`,
+      );
+    }
+    if (!queued.has(number)) queued.set(number, await isQueued(number, dir));
   }
   const gone = new Map<string, string>();
   for (const { dir, file, text, job } of held) {
-    if (queued.get(numberOf(job))) {
+    if (queued.get(partsOf(job).number)) {
       throw new UserError(
         `${dir} is in use by ${jobWords({ id: job })}; wait for it, or cancel it with scancel`,
       );
@@ -226,9 +252,6 @@ async function goneLocks(dirs: readonly string[]): Promise<LapsedLocks> {
   for (const dir of dirs) if (lockHolder(dir) !== null) acquireLock(dir, { lapsed: gone }).release();
   return gone;
 }
-
-/** `12` of `slurm:cluster:12_5` */
-const numberOf = (job: string): string => job.slice(job.lastIndexOf(':') + 1).split('_')[0]!;
 
 /**
  * Submits both jobs, the array held, has the folder written, and only then lets the array begin: whatever fails, nothing

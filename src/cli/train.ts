@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { describeConfig } from '../config/describe.ts';
 import { formatExperiment } from '../config/format.ts';
@@ -7,7 +7,7 @@ import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
 import type { SeedShare } from '../experiment/seed-share.ts';
 import { type Sitting, whyNoShares } from '../experiment/sitting.ts';
-import { makeFolder } from '../runs/atomic.ts';
+import { makeFolder, readText } from '../runs/atomic.ts';
 import { extensionOf } from '../runs/extension.ts';
 import { refuseOtherFolders } from '../runs/run-folder.ts';
 import { readSubmission, requireSameClock, submittedConfig } from '../runs/submission.ts';
@@ -70,10 +70,9 @@ function runToSubmit(dir: string, experiment: Experiment): ToSubmit {
     check: (shares) => {
       refuseOtherFolders(dir, 'run', 'run.json');
       const file = path.join(dir, 'config.yaml');
-      const stored = existsSync(file)
-        ? loadExperiment({ file, text: readFileSync(file, 'utf8') })
-        : undefined;
-      const extension = stored ? extensionOf(dir, 'run', stored, experiment) : null;
+      const text = readText(file);
+      const extension =
+        text === undefined ? null : extensionOf(dir, 'run', loadExperiment({ file, text }), experiment);
       if (extension !== null && shares > 1) throw new UserError(whyNoShares(dir));
     },
     write: () => makeFolder(dir),

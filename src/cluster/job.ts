@@ -23,9 +23,17 @@ export function jobOf(env: Environment): ClusterJob | null {
   };
 }
 
+/** What `jobOf` has made an id of: the cluster, empty where the environment did not say, the job's number and its array's task. */
+export function partsOf(id: string): { cluster: string; number: string; task: string | undefined } {
+  const [, cluster = '', number = '', task] = /^slurm:(.*):(.*?)(?:_(.*))?$/s.exec(id) ?? [];
+  return { cluster, number, task };
+}
+
 /** `Slurm job 1234_5` */
-export const jobWords = ({ id }: Pick<ClusterJob, 'id'>): string =>
-  `Slurm job ${id.slice(id.lastIndexOf(':') + 1)}`;
+export function jobWords({ id }: Pick<ClusterJob, 'id'>): string {
+  const { number, task } = partsOf(id);
+  return `Slurm job ${number}${task === undefined ? '' : `_${task}`}`;
+}
 
 /** How many of a machine's cores are this process's to use: those of its task, where a batch system says. */
 export function coresOf(env: Environment, available: number): number {

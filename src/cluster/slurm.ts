@@ -23,11 +23,13 @@ const FIXED = [
     'wrap',
     'hold',
   ],
+  // What follows a submission asks the cluster that it is typed on.
+  ...['cluster', 'clusters'],
   ...['parsable', 'test-only', 'wait', 'help', 'usage', 'version'],
 ];
 
 /** Where a job may run and who pays for it: as true of the job that compares as of the array. */
-const COMMON = ['partition', 'account', 'qos', 'reservation', 'cluster', 'clusters'];
+const COMMON = ['partition', 'account', 'qos', 'reservation'];
 
 /** @throws UserError where `text` is no `key=value` that sbatch could take from a script. */
 export function parseSbatchOption(text: string): SbatchOption {
@@ -236,11 +238,24 @@ export function mostArrayTasks(stdout: string): number | undefined {
   return size === undefined ? undefined : Number(size);
 }
 
+/** The name of the cluster, as `scontrol show config` tells; undefined where it does not. */
+export const clusterName = (stdout: string): string | undefined =>
+  /^ClusterName\s*=\s*(\S+)/m.exec(stdout)?.[1];
+
+/**
+ * Whether a job waits or runs, by what `squeue --jobs` has answered; undefined where that tells nothing. A job that has
+ * ended is not listed, and after some minutes (MinJobAge) not known either: any other failure is no word on the job.
+ */
+export function queuedBy(status: number | null, stdout: string, stderr: string): boolean | undefined {
+  if (status === 0) return stdout.trim() !== '';
+  return /Invalid job id/i.test(stderr) ? false : undefined;
+}
+
 /** Why a program of Slurm refuses, without the names of programs before it. */
 export function refusalOf(stderr: string): string {
   const lines = stderr
     .split('\n')
-    .map((line) => line.replace(/^(sbatch|scontrol|squeue|slurm_\w+)?: ?(error|fatal): /, '').trim())
+    .map((line) => line.replace(/^(sbatch|scontrol|squeue|slurm_\w+)?:? ?(error|fatal): /, '').trim())
     .filter((line) => line !== '' && !line.startsWith('Try "'));
   const verdict = lines.find((line) => /^(Batch job submission failed|allocation failure): /.test(line));
   return (verdict ?? lines[0] ?? 'it does not say why').replace(

@@ -45,17 +45,22 @@ export function readSubmission(dir: string): SubmissionRecord | undefined {
   }
 }
 
+/** What stands in the probe file of the last submission of a folder; undefined where there is none. */
+export const readProbe = (dir: string): string | undefined =>
+  readText(join(dir, SUBMISSION.folder, SUBMISSION.probe), LARGEST_RECORD)?.trim() || undefined;
+
 /**
  * Writes the scripts of a submission, its probe and its record into the folder of what is trained, and makes room for the
  * logs.
  *
  * @param config the run's; of a sweep undefined, which has its sweep.yaml
+ * @param record undefined where the one that is there is to stay
  * @throws UserError when the operating system refuses.
  */
 export function writeSubmission(
   dir: string,
   files: { array: string; compare: string; probe: string; config?: string | undefined },
-  record: Omit<SubmissionRecord, 'time' | 'host'>,
+  record: Omit<SubmissionRecord, 'time' | 'host'> | undefined,
 ): void {
   const folder = join(dir, SUBMISSION.folder);
   makeFolder(join(folder, SUBMISSION.logs));
@@ -63,6 +68,7 @@ export function writeSubmission(
   replaceFile(join(folder, SUBMISSION.probe), `${files.probe}\n`);
   replaceFile(join(folder, SUBMISSION.array), files.array);
   replaceFile(join(folder, SUBMISSION.compare), files.compare);
+  if (record === undefined) return;
   const whole: SubmissionRecord = { ...record, time: new Date().toISOString(), host: hostname() };
   replaceFile(join(folder, RECORD), `${JSON.stringify(whole, null, 2)}\n`);
 }
