@@ -58,6 +58,7 @@ try {
     {
       runDir,
       locks: [],
+      holder: '',
       experiment,
       engine: engine.name,
       seeds: [0],

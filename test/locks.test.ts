@@ -4,10 +4,18 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
 import { coresOf, jobOf, jobWords } from '../src/cluster/job.ts';
+import { loadSweep } from '../src/config/sweep.ts';
 import { UserError } from '../src/errors.ts';
+import { sumUpShares } from '../src/experiment/sitting.ts';
 import { lapsedLocks } from '../src/runs/lease.ts';
 import { acquireLock, holderWords, lockHolder, lockHolders } from '../src/runs/lock.ts';
+import { readRun } from '../src/runs/read.ts';
+import { readRunInfo } from '../src/runs/records.ts';
+import { RunFolder } from '../src/runs/run-folder.ts';
+import { joinSweepFolder, openSweepFolder } from '../src/runs/sweep-folder.ts';
+import { runInfo, runMaker } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
+import { tinyDreamCritic } from './support/tiny-run.ts';
 
 const root = temporaryFolder('locks');
 let folders = 0;
@@ -83,11 +91,11 @@ describe('a lock of a job', () => {
     const sleep = async () => {
       looks++;
     };
-    assert.equal((await lapsedLocks([dir], sleep, never, assert.fail)).size, 0);
+    assert.equal((await lapsedLocks([{ dir }], sleep, never, assert.fail)).size, 0);
     assert.equal(looks, 0);
     writeFileSync(join(dir, 'run.takeover.lock'), foreign(left));
     beJob('16', 0);
-    const lapsed = await lapsedLocks([dir], sleep, never, () => {});
+    const lapsed = await lapsedLocks([{ dir }], sleep, never, () => {});
     assert.deepEqual([...lapsed.keys()], [join(dir, 'run.takeover.lock')]);
     assert.equal(looks, 10);
   });
@@ -104,7 +112,9 @@ describe('a lock of a process elsewhere', () => {
     const sleep = async (seconds: number) => {
       slept.push(seconds);
     };
-    const lapsed = await lapsedLocks([dir, `${dir}-none`], sleep, never, (words) => said.push(words));
+    const lapsed = await lapsedLocks([{ dir }, { dir: `${dir}-none` }], sleep, never, (words) =>
+      said.push(words),
+    );
     assert.deepEqual(slept, Array(10).fill(30));
     assert.deepEqual(said, [
       `waiting for up to 300 s to see whether process 7 on node1 still writes to ${dir}`,
@@ -130,9 +140,54 @@ describe('a lock of a process elsewhere', () => {
       if (++looks === 3) writeFileSync(file, foreign({}, 1));
       await Promise.resolve();
     };
-    const lapsed = await lapsedLocks([alive, dead], sleep, never, () => {});
+    const lapsed = await lapsedLocks([{ dir: alive }, { dir: dead }], sleep, never, () => {});
     assert.equal(lapsed.size, 0);
     assert.ok(looks < 8, `${looks} looks`);
+  });
+
+  test('lapses for who asks for its seed, whoever trains other seeds beside', async () => {
+    const dir = freshFolder();
+    const lockOf = (name: string) => join(dir, `run.${name}`);
+    for (const name of ['seed-0.lock', 'seed-1.lock', 'seed-1.takeover.lock', 'seed-2.takeover.lock']) {
+      writeFileSync(lockOf(name), foreign());
+    }
+    let signs = 0;
+    const sleep = async () => writeFileSync(lockOf('seed-0.lock'), foreign({}, ++signs % 10));
+    const lapsedOf = (share?: number[]) => lapsedLocks([{ dir, share }], sleep, never, () => {});
+    const lapsed = await lapsedOf([1]);
+    assert.deepEqual([...lapsed.keys()].sort(), [lockOf('seed-1.lock'), lockOf('seed-1.takeover.lock')]);
+    acquireLock(dir, { share: [1], lapsed }).release();
+    assert.throws(() => acquireLock(dir, { share: [0], lapsed }), held(/in use by process 7 on node1/));
+    assert.equal((await lapsedLocks([{ dir, share: [3] }], sleep, never, assert.fail)).size, 0);
+    // A whole run that was killed elsewhere is in the way of every seed.
+    writeFileSync(lockOf('lock'), foreign());
+    assert.deepEqual([...(await lapsedOf([3])).keys()], [lockOf('lock')]);
+    assert.equal((await lapsedOf()).size, 0, 'seed 0 is trained');
+  });
+
+  test('of a whole sweep keeps its cells away until it lapses, and a cell in training keeps it as it is', () => {
+    const dir = freshFolder();
+    const sweepOf = (more: string) => loadSweep({ file: 'cells.yaml', text: `${tinyDreamCritic}${more}` });
+    const sweep = sweepOf('seeds: [0]\nsweep: {horizon: [10, 3]}\n');
+    joinSweepFolder(dir, sweep);
+    const file = join(dir, 'run.lock');
+    writeFileSync(file, foreign());
+    assert.throws(() => joinSweepFolder(dir, sweep), held(/is trained as a whole by process 7 on node1/));
+    joinSweepFolder(dir, sweep, new Map([[file, foreign()]]));
+    rmSync(file);
+    const longer = sweepOf('seeds: [0, 1]\nsweep: {horizon: [10, 3]}\n');
+    const cell = join(dir, 'horizon=3');
+    mkdirSync(cell);
+    const lock = acquireLock(cell, { share: [0] });
+    assert.throws(
+      () => openSweepFolder(dir, longer),
+      held(/horizon=3 is in use by process \d+ on \S+, and the sweep cannot be changed meanwhile; wait/),
+    );
+    assert.equal(readFileSync(join(dir, 'sweep.yaml'), 'utf8'), sweep.text);
+    openSweepFolder(dir, sweep).close();
+    lock.release();
+    openSweepFolder(dir, longer).close();
+    assert.equal(readFileSync(join(dir, 'sweep.yaml'), 'utf8'), longer.text);
   });
 
   test('with the name of this host is told apart by its process ids', {
@@ -151,17 +206,20 @@ describe('a lock of a process elsewhere', () => {
     process.env.WM_LEASE_SECONDS = '1';
     const dir = freshFolder();
     const file = join(dir, 'run.lock');
-    const lock = acquireLock(dir);
+    let losses = 0;
+    const lock = acquireLock(dir, { lost: () => losses++ });
     delete process.env.WM_LEASE_SECONDS;
     const sign = () => Number(JSON.parse(readFileSync(file, 'utf8')).sign);
     const later = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
     for (let tries = 0; tries < 100 && sign() < 2; tries++) await later(50);
     assert.ok(sign() >= 2);
     lock.check();
+    assert.equal(losses, 0);
     rmSync(file);
     writeFileSync(file, foreign());
     await later(250);
     assert.equal(readFileSync(file, 'utf8'), foreign(), "another's lock is not signed");
+    assert.ok(losses > 0, 'its owner hears of it');
     lock.release();
     process.env.WM_LEASE_SECONDS = 'soon';
     assert.throws(() => acquireLock(freshFolder()), held(/^WM_LEASE_SECONDS: expected a number of seconds/));
@@ -191,4 +249,28 @@ test('seeds are locked each by itself, or all with the whole folder', () => {
   assert.throws(() => acquireLock(dir, { share: [3] }), isHeld);
   whole.release();
   assert.deepEqual(readdirSync(dir), []);
+});
+
+test('a run in shares is summed up once each seed is done or has failed, past the lapsed lock of a whole one', () => {
+  const dir = runMaker(freshFolder())('shared', { seeds: [0, 1], curves: [[1]] });
+  const { experiment } = readRun(dir);
+  const outcome = { dir, experiment, done: [], failed: new Map(), interrupted: [] };
+  const isSummedUp = () => readdirSync(dir).includes('summary.csv');
+  assert.equal(sumUpShares(outcome), true);
+  assert.ok(!isSummedUp(), 'seed 1 waits');
+  const configText = readFileSync(join(dir, 'config.yaml'), 'utf8');
+  const share = RunFolder.open(dir, { configText, info: runInfo('shared', 'wasm') }, { share: [1] });
+  share.setStatus(1, 'failed', 'diverged');
+  assert.equal(sumUpShares(outcome), false);
+  share.close();
+  const file = join(dir, 'run.lock');
+  writeFileSync(file, foreign());
+  assert.equal(sumUpShares(outcome), false);
+  assert.ok(!isSummedUp());
+  assert.equal(sumUpShares(outcome, new Map([[file, foreign()]])), true);
+  assert.equal(readFileSync(join(dir, 'summary.csv'), 'utf8').trimEnd().split('\n').length, 2);
+  const { status, failures, end } = readRunInfo(dir)!;
+  assert.deepEqual([status, failures], [{ 0: 'done', 1: 'failed' }, { 1: 'diverged' }]);
+  assert.notEqual(end, null);
+  assert.ok(!readdirSync(dir).includes('run.lock'));
 });

@@ -19,7 +19,7 @@ import fc from 'fast-check';
 import { loadExperiment } from '../src/config/load.ts';
 import { UserError } from '../src/errors.ts';
 import { CsvLog, readCsv, writeCsv } from '../src/runs/csv.ts';
-import { acquireLock, checkLockOf } from '../src/runs/lock.ts';
+import { acquireLock, checkLockOf, ownText } from '../src/runs/lock.ts';
 import { originChanges, originDifferences } from '../src/runs/provenance.ts';
 import { readRun } from '../src/runs/read.ts';
 import { type Origin, sittingsOf } from '../src/runs/records.ts';
@@ -436,19 +436,19 @@ test('lock: who lost it writes nothing more', () => {
   const dir = freshPath();
   const folder = RunFolder.open(dir, { configText, info });
   folder.logEvent({ kind: 'start' });
-  checkLockOf(dir, process.pid);
+  checkLockOf(dir, ownText());
   const lost = userError(
     /was deleted, replaced or unlocked while this run was writing to it; run the same/,
     1,
   );
-  for (const content of [undefined, ownerText({ pid: process.pid + 1 })]) {
+  for (const content of [undefined, ownerText({ pid: process.pid + 1 }), ownerText({ started: 'x:1' })]) {
     rmSync(join(dir, 'run.lock'));
     if (content) writeFileSync(join(dir, 'run.lock'), content);
     const before = readFileSync(join(dir, 'run.json'), 'utf8');
     assert.throws(() => folder.logEvent({ kind: 'end' }), lost);
     assert.throws(() => folder.setStatus(1, 'done'), lost);
     assert.throws(() => folder.writeSummary([]), lost);
-    assert.throws(() => checkLockOf(dir, process.pid), lost);
+    assert.throws(() => checkLockOf(dir, ownText()), lost);
     assert.equal(readFileSync(join(dir, 'run.json'), 'utf8'), before);
     writeFileSync(join(dir, 'run.lock'), ownerText({}));
   }

@@ -18,6 +18,7 @@ import {
 } from '../cluster/slurm.ts';
 import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
+import { lapsedLocks, sleep } from '../runs/lease.ts';
 import { acquireLock, jobLocks, type LapsedLocks, lockHolder } from '../runs/lock.ts';
 import { isFinished } from '../runs/records.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
@@ -49,7 +50,7 @@ export interface ToSubmit {
   experiments: readonly Experiment[];
   /** Throws where the folder holds something else; called before anything is submitted or written. */
   check: (shares: number) => void;
-  /** Writes what the folder needs before any task begins. @param lapsed locks of jobs that are gone */
+  /** Writes what the folder needs before any task begins. @param lapsed locks whose owners are gone */
   write: (lapsed: LapsedLocks) => void;
   /** The config's text, where it is written with the scripts. */
   configText?: string;
@@ -109,7 +110,7 @@ export async function submit(what: ToSubmit, options: SubmitOptions): Promise<nu
   else {
     const cluster = await requireRoom(plan);
     await refuseSubmitted(dir);
-    const lapsed = await goneLocks(foldersOf(what), cluster);
+    const lapsed = await goneLocks(foldersOf(what), cluster, say);
     jobs = await submitHeld(scripts, plan, (held) => write(held, lapsed));
   }
   const script = (name: string) => path.join(dir, SUBMISSION.folder, name);
@@ -222,12 +223,17 @@ async function isQueued(job: string, dir: string): Promise<boolean> {
 }
 
 /**
- * The locks of jobs that Slurm no longer has.
+ * The locks of jobs that Slurm no longer has, and those of others that give no more signs.
  *
  * @param here the name of the cluster, where it is known
+ * @param waiting told of each lock that has to be waited for
  * @throws UserError where another process holds one, or a job that it has, or that only another cluster can tell of.
  */
-async function goneLocks(dirs: readonly string[], here: string | undefined): Promise<LapsedLocks> {
+async function goneLocks(
+  dirs: readonly string[],
+  here: string | undefined,
+  waiting: (words: string) => void,
+): Promise<LapsedLocks> {
   const queued = new Map<string, boolean>();
   const held = jobLocks(dirs);
   for (const { dir, file, job } of held) {
@@ -248,6 +254,9 @@ async function goneLocks(dirs: readonly string[], here: string | undefined): Pro
     }
     gone.set(file, text);
   }
+  const claims = dirs.map((dir) => ({ dir }));
+  const lapsed = await lapsedLocks(claims, sleep, new AbortController().signal, waiting);
+  for (const [file, text] of lapsed) gone.set(file, text);
   // Whoever else holds one is named.
   for (const dir of dirs) if (lockHolder(dir) !== null) acquireLock(dir, { lapsed: gone }).release();
   return gone;

@@ -36,7 +36,7 @@ export async function sweepCommand(options: SweepOptions, words: readonly string
     runsDir: dir,
     openParent: (lapsed: LapsedLocks) => {
       if (isWhole) return openSweepFolder(dir, sweep, lapsed);
-      joinSweepFolder(dir, sweep);
+      joinSweepFolder(dir, sweep, lapsed);
       return null;
     },
   };

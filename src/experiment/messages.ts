@@ -7,6 +7,8 @@ export interface Job {
   runDir: string;
   /** The names of the lock files that the parent holds there while this job trains. */
   locks: readonly string[];
+  /** What these begin with as long as it holds them. */
+  holder: string;
   experiment: Experiment;
   engine: EngineName;
   /** Seeds that stand at the same environment step. */

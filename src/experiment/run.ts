@@ -1,10 +1,10 @@
 import path from 'node:path';
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
 import { DataSet } from '../runs/data-set.ts';
-import { lapsedLocks } from '../runs/lease.ts';
-import type { LapsedLocks } from '../runs/lock.ts';
+import { type FolderClaim, lapsedLocks, sleep } from '../runs/lease.ts';
+import { holderWords, type LapsedLocks, lockHolder } from '../runs/lock.ts';
 import { type ChosenEngine, engineChooser } from './kept-engine.ts';
 import type { WorkerMessage } from './messages.ts';
 import { requireLearnable } from './recorded-data.ts';
@@ -32,7 +32,7 @@ export interface RunOptions {
   host: HostInfo;
   /** Seconds from any origin, never going back. */
   clock: () => number;
-  /** Told of a wait before anything begins. */
+  /** Told of a wait for others before anything begins, and of one in the end that was in vain. */
   waiting: (words: string) => void;
   /** Told once what is about to happen, before any training. */
   begin: (runs: readonly Sitting[]) => void;
@@ -58,8 +58,10 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
   for (const experiment of experiments) engines.set(experiment, await engineOf(experiment));
   const fingerprints = fingerprintsOf(experiments);
   const shares = new Map(experiments.map((each) => [each, options.share && shareOf(options.share, each)]));
-  const lapsed = await lapsedLocks(foldersOf(options), sleep, options.signal, options.waiting);
+  const lapsed = await lapsedLocks(claimsOf(options, shares), sleep, options.signal, options.waiting);
   const parent = options.openParent?.(lapsed) ?? null;
+  // Who has lost a lock has lost the folder: nothing that is computed on could be kept.
+  const lockLoss = new AbortController();
   const runs: Sitting[] = [];
   try {
     for (const experiment of experiments) {
@@ -70,7 +72,13 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
       }
       const { lost, ...used } = engines.get(experiment)!;
       const data = experiment.data === undefined ? undefined : fingerprints.get(experiment.data);
-      const plan = { late: parent !== null, data, share: shares.get(experiment), lapsed };
+      const plan = {
+        late: parent !== null,
+        data,
+        share: shares.get(experiment),
+        lapsed,
+        lost: () => lockLoss.abort(),
+      };
       const run = new Sitting(runsDir, experiment, used, host, clock, plan);
       runs.push(run);
       if (lost && run.pending.length > 0) throw lost;
@@ -98,14 +106,14 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
         options.handle(run, message);
         if (isLast) options.runEnded(run);
       },
-      options.signal,
+      AbortSignal.any([options.signal, lockLoss.signal]),
       options.hangSeconds,
     );
   } finally {
     for (const run of runs) run.close();
     parent?.close();
   }
-  if (options.share) for (const { outcome } of runs) await sumUpTogether(outcome, options.signal);
+  if (options.share) for (const { outcome } of runs) await sumUpTogether(outcome, lapsed, options);
   return runs.map(({ outcome }) => outcome);
 }
 
@@ -114,18 +122,28 @@ const END_TRIES = 20;
 const END_PAUSE = 0.25;
 
 /** Processes that end at once keep each other from summing up: each tries again. */
-async function sumUpTogether(outcome: RunOutcome, signal: AbortSignal): Promise<void> {
-  for (let tries = 0; tries < END_TRIES && !sumUpShares(outcome); tries++) await sleep(END_PAUSE, signal);
+async function sumUpTogether(
+  outcome: RunOutcome,
+  lapsed: LapsedLocks,
+  { signal, waiting }: Pick<RunOptions, 'signal' | 'waiting'>,
+): Promise<void> {
+  for (let tries = 0; tries < END_TRIES; tries++) {
+    if (sumUpShares(outcome, lapsed)) return;
+    await sleep(END_PAUSE, signal);
+  }
+  const { dir } = outcome;
+  const holder = lockHolder(dir, lapsed);
+  const by = holder ? holderWords(holder) : 'another process';
+  waiting(`${dir} is in use by ${by} and was not summed up; once that has ended, the same command does it`);
 }
 
-/** The folders that are about to be locked. */
-function foldersOf({ experiments, runsDir, openParent }: RunOptions): string[] {
-  return [...(openParent ? [runsDir] : []), ...experiments.map(({ name }) => path.join(runsDir, name))];
-}
-
-/** Waits so many seconds, or until the wait is aborted. */
-async function sleep(seconds: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(seconds * 1000, undefined, { signal }).catch(() => {});
+/** What is about to be locked. */
+function claimsOf(
+  { experiments, runsDir, openParent }: RunOptions,
+  shares: ReadonlyMap<Experiment, readonly number[] | undefined>,
+): FolderClaim[] {
+  const runs = experiments.map((each) => ({ dir: path.join(runsDir, each.name), share: shares.get(each) }));
+  return [...(openParent ? [{ dir: runsDir }] : []), ...runs];
 }
 
 /** What tells each data set that some experiments learn from, by its folder. @throws UserError where one cannot be learnt from. */

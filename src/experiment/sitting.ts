@@ -7,10 +7,10 @@ import { UserError } from '../errors.ts';
 import { courseRemarks } from '../methods/course.ts';
 import { methods } from '../methods/index.ts';
 import { type Extension, extensionOf, extensionWords } from '../runs/extension.ts';
-import { type LapsedLocks, locksOf } from '../runs/lock.ts';
+import { type LapsedLocks, locksOf, ownText } from '../runs/lock.ts';
 import { type OriginChange, originChanges } from '../runs/provenance.ts';
 import { readRun } from '../runs/read.ts';
-import { isFinished, type Origin, sittingsOf } from '../runs/records.ts';
+import { isFinished, type Origin, readRunInfo, sittingsOf } from '../runs/records.ts';
 import { RunFolder } from '../runs/run-folder.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { summarise } from '../runs/summary.ts';
@@ -38,6 +38,8 @@ export interface SittingPlan {
   /** The seeds that are this sitting's to train, beside others'; undefined for the whole run. */
   share?: readonly number[] | undefined;
   lapsed?: LapsedLocks | undefined;
+  /** Told when its lock is found lost. */
+  lost?: (() => void) | undefined;
 }
 
 /** How a run ended; `failed` by seed. */
@@ -210,7 +212,8 @@ export class Sitting {
       // A turn ends where a checkpoint is due anyway.
       const turn = Math.ceil(left / turns / every) * every;
       const locks = this.#plan.share ? locksOf(seeds) : locksOf();
-      return { runDir: this.outcome.dir, locks, experiment, engine: engine.name, seeds, turn };
+      const held = { runDir: this.outcome.dir, locks, holder: ownText() };
+      return { ...held, experiment, engine: engine.name, seeds, turn };
     });
   }
 
@@ -306,12 +309,9 @@ export class Sitting {
 
   #sumUp(): void {
     if (this.#begin === undefined) return;
-    const { dir, done, failed, interrupted } = this.outcome;
+    const { done, failed, interrupted } = this.outcome;
     const folder = this.#made();
-    if (!this.#plan.share) {
-      folder.joinMetrics();
-      folder.writeSummary(summaryRows(dir));
-    }
+    if (!this.#plan.share) writeSums(folder);
     folder.markEnd(this.#clock() - this.#begin);
     folder.logEvent({ kind: 'end', done, failed: [...failed.keys()], interrupted });
   }
@@ -327,28 +327,36 @@ export const whyNoShares = (dir: string): string =>
   `${dir} holds fewer steps or seeds, and a share of the seeds cannot make it longer; train it once without shares`;
 
 /**
- * Sums up a run whose seeds were trained by several processes, where all have ended and nobody else has the run: the last
- * of them does.
+ * Sums up a run whose seeds were trained by several processes, where each seed is done or has failed and nobody else has
+ * the run: the last of them does. Where a seed waits or was interrupted, its share may be beginning, and is left alone.
  *
+ * @param lapsed locks that nobody holds any more
  * @returns false where another process has the run or a share of it
  * @throws UserError when the folder is damaged or cannot be written.
  */
-export function sumUpShares({ dir, experiment }: RunOutcome): boolean {
+export function sumUpShares({ dir, experiment }: RunOutcome, lapsed?: LapsedLocks): boolean {
   const isDone = (seed: number) => {
     const done = new SeedFolder(dir, seed).done();
     return done !== undefined && isFinished(done, experiment);
   };
-  if (!experiment.seeds.every(isDone)) return true;
-  const folder = RunFolder.openUnlessHeld(dir);
+  const status = readRunInfo(dir)?.status ?? {};
+  const done = experiment.seeds.filter(isDone);
+  if (!experiment.seeds.every((seed) => done.includes(seed) || status[seed] === 'failed')) return true;
+  const folder = RunFolder.openUnlessHeld(dir, lapsed);
   if (folder === null) return false;
   try {
-    folder.joinMetrics();
-    folder.writeSummary(summaryRows(dir));
-    folder.markDone();
+    writeSums(folder);
+    folder.markEnded(done);
     return true;
   } finally {
     folder.close();
   }
+}
+
+/** Writes what is joined from all seeds of a run. */
+function writeSums(folder: RunFolder): void {
+  folder.joinMetrics();
+  folder.writeSummary(summaryRows(folder.dir));
 }
 
 /** An engine as run.json has it. */

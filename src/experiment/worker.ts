@@ -57,7 +57,7 @@ async function work(job: Job): Promise<void> {
       stopRequested: () => stop,
       beforeWrite: () => {
         requireParent();
-        checkLockOf(job.runDir, parent, job.locks);
+        checkLockOf(job.runDir, job.holder, job.locks);
       },
       clock: () => performance.now() / 1000,
     });

@@ -7,6 +7,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   realpathSync,
@@ -196,6 +197,15 @@ export function moveFile(from: string, to: string): void {
   });
 }
 
+/** The names of what stands in a folder; none where it is not there or cannot be read. */
+export function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
+
 /** Deletes a file, where it is there. @throws UserError when the system refuses. */
 export function removeFile(file: string): void {
   onDisk(file, () => rmSync(file, { force: true }));
@@ -340,9 +350,13 @@ function wholeLength(handle: number, size: number, file: string): number {
   throw new UserError(`${file}: its last line has no end; restore this file`);
 }
 
-/** The time of the disk that a folder lies on, in milliseconds since 1970: over a network, of the machine that serves it. */
-export function timeOfDisk(dir: string): number {
-  const probe = join(dir, `run.time-${process.pid}.tmp`);
+/**
+ * The time of the disk that a folder lies on, in milliseconds since 1970: over a network, of the machine that serves it.
+ *
+ * @param asker some letters that no other process asks with
+ */
+export function timeOfDisk(dir: string, asker: string): number {
+  const probe = join(dir, `run.time-${asker}.tmp`);
   return onDisk(dir, () => {
     try {
       rmSync(probe, { force: true });

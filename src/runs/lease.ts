@@ -1,10 +1,15 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { readText } from './atomic.ts';
-import { isTakeover, LARGEST_LOCK, type LapsedLocks, SIGNS } from './lock.ts';
+import { setTimeout } from 'node:timers/promises';
+import { namesIn, readText } from './atomic.ts';
+import { isInTheWay, isTakeover, LARGEST_LOCK, type LapsedLocks, SIGNS } from './lock.ts';
 import { fateOf, ownerWords, parseOwner } from './lock-owner.ts';
 
-const LOCK = /^run\..*lock$/;
+/** A folder that is about to be locked, or some seeds of it. */
+export interface FolderClaim {
+  dir: string;
+  /** Undefined for the whole folder. */
+  share?: readonly number[] | undefined;
+}
 
 interface Promised {
   dir: string;
@@ -15,7 +20,7 @@ interface Promised {
 }
 
 /**
- * Which locks in some folders give no more signs of life. Only the signs tell of a process on another machine, or in
+ * Which locks that are in the way of some claims give no more signs of life. Only the signs tell of a process on another machine, or in
  * another container: a lock lapses when it stood unchanged through as many looks as its owner gives signs in the time
  * that it promised. What counts is this process's looks, no clock's time: clocks of machines differ, and a machine that
  * sleeps, or a process that is stopped, does not look. A lock of a job is the job's, signs or not.
@@ -27,18 +32,18 @@ interface Promised {
  * @param waiting told of each lock that has to be waited for
  */
 export async function lapsedLocks(
-  dirs: readonly string[],
+  claims: readonly FolderClaim[],
   sleep: (seconds: number, signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
   waiting: (words: string) => void,
 ): Promise<LapsedLocks> {
   const lapsed = new Map<string, string>();
-  const promised = dirs.flatMap(promisedLocks);
+  const promised = claims.flatMap(promisedLocks);
   if (promised.length === 0) return lapsed;
   const { dir, owner, lease } = promised[0]!;
   const others = promised.length > 1 ? ` (and ${promised.length - 1} more)` : '';
   waiting(`waiting for up to ${lease} s to see whether ${owner} still writes to ${dir}${others}`);
-  // Where one owner lives, the others need not be waited for.
+  // Where one owner lives, the claims are refused whatever becomes of the others.
   const enough = new AbortController();
   const either = AbortSignal.any([signal, enough.signal]);
   await Promise.all(
@@ -56,8 +61,9 @@ export async function lapsedLocks(
   return lapsed;
 }
 
-function promisedLocks(dir: string): Promised[] {
+function promisedLocks({ dir, share }: FolderClaim): Promised[] {
   return namesIn(dir).flatMap((name) => {
+    if (!isInTheWay(name, share)) return [];
     const file = join(dir, name);
     const text = readText(file, LARGEST_LOCK) ?? '';
     const owner = parseOwner(text);
@@ -68,11 +74,7 @@ function promisedLocks(dir: string): Promised[] {
   });
 }
 
-/** The locks in a folder; none where it is not there. */
-function namesIn(dir: string): string[] {
-  try {
-    return readdirSync(dir).filter((name) => LOCK.test(name));
-  } catch {
-    return [];
-  }
+/** Waits so many seconds, or until the wait is aborted. */
+export async function sleep(seconds: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(seconds * 1000, undefined, { signal }).catch(() => {});
 }

@@ -1,9 +1,8 @@
 import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { jobWords } from '../cluster/job.ts';
 import { UserError } from '../errors.ts';
-import { createFile, onDisk, readText, replaceFile, timeOfDisk } from './atomic.ts';
+import { createFile, isSystemError, namesIn, onDisk, readText, replaceFile, timeOfDisk } from './atomic.ts';
 import { fateOf, type LockOwner, ownerWords, parseOwner, signatureOf, thisOwner } from './lock-owner.ts';
 
 /**
@@ -28,11 +27,15 @@ export interface RunLock {
 /** Locks that gave no sign for as long as their owners promised one, and what stood in each: see `lapsedLocks`. */
 export type LapsedLocks = ReadonlyMap<string, string>;
 
+const NONE: LapsedLocks = new Map();
+
 /** What is to be locked. */
 export interface LockClaim {
   /** Some seeds alone; undefined for the whole folder. */
   share?: readonly number[] | undefined;
   lapsed?: LapsedLocks | undefined;
+  /** Told when a sign of life finds a lock gone, or another's. */
+  lost?: (() => void) | undefined;
 }
 
 /** What a process writes into its locks. */
@@ -41,6 +44,7 @@ interface Mine {
   /** All but the signs. */
   text: string;
   lapsed: LapsedLocks;
+  lost: (() => void) | undefined;
 }
 
 /** Another process has what is to be locked. */
@@ -65,6 +69,15 @@ const SEED_LOCK = /^run\.seed-(\d+)\.lock$/;
 export const locksOf = (share?: readonly number[]): string[] =>
   share?.map((seed) => `run.seed-${seed}.lock`) ?? [WHOLE];
 
+/** Whether a lock of that name, or one on replacing it, keeps others from a run folder or, where it is shared, from some of its seeds. */
+export function isInTheWay(name: string, share?: readonly number[]): boolean {
+  const lock = name.replace(/\.takeover\.lock$/, '.lock');
+  return lock === WHOLE || (share ? locksOf(share).includes(lock) : SEED_LOCK.test(lock));
+}
+
+/** What every lock of this process begins with, whatever its sign: what tells its locks from all others. */
+export const ownText = (): string => JSON.stringify(thisOwner()).slice(0, -1);
+
 /** Whether a file is a lock on replacing another one: held for an instant only, and never signed anew. */
 export const isTakeover = (file: string): boolean => file.endsWith('.takeover.lock');
 
@@ -73,9 +86,9 @@ export const isTakeover = (file: string): boolean => file.endsWith('.takeover.lo
  *
  * @throws UserError when another process holds it or one of its seeds, or the folder cannot be written.
  */
-export function acquireLock(dir: string, { share, lapsed = new Map() }: LockClaim = {}): RunLock {
+export function acquireLock(dir: string, { share, lapsed = NONE, lost }: LockClaim = {}): RunLock {
   const owner = thisOwner();
-  const mine: Mine = { owner, text: JSON.stringify(owner).slice(0, -1), lapsed };
+  const mine: Mine = { owner, text: ownText(), lapsed, lost };
   const files = locksOf(share);
   const taken: string[] = [];
   const over: string[] = [];
@@ -141,25 +154,26 @@ function signAnew(file: string, mine: Mine, sign: number): void {
     try {
       const text = signed(mine, sign);
       if (isOurs(file, mine)) writeSync(handle, text, 0);
+      else mine.lost?.();
     } finally {
       closeSync(handle);
     }
-  } catch {
-    // Whoever writes next looks at the lock itself.
+  } catch (error) {
+    // Of any other reason: whoever writes next looks at the lock itself.
+    if (isSystemError(error, 'ENOENT')) mine.lost?.();
   }
 }
 
 /**
  * The same check for a process that writes on behalf of the one that holds the lock.
  *
- * @param holder that one's process id
+ * @param holder its `ownText`: process ids and host names are alike in containers
  * @param files their names, as `locksOf` gives them
  * @throws UserError when it no longer holds the lock.
  */
-export function checkLockOf(dir: string, holder: number, files: readonly string[] = [WHOLE]): void {
+export function checkLockOf(dir: string, holder: string, files: readonly string[] = [WHOLE]): void {
   for (const name of files) {
-    const owner = parseOwner(readText(join(dir, name), LARGEST_LOCK) ?? '');
-    if (owner?.pid !== holder || owner.host !== hostname()) throw lockLost(dir);
+    if (!readText(join(dir, name), LARGEST_LOCK)?.startsWith(holder)) throw lockLost(dir);
   }
 }
 
@@ -185,15 +199,18 @@ export interface LockHolders {
   seeds: ReadonlyMap<number, LockHolder>;
 }
 
-/** @param names what stands in the folder, where that is known */
-export function lockHolders(dir: string, names?: readonly string[]): LockHolders {
+/**
+ * @param names what stands in the folder, where that is known
+ * @param lapsed locks that nobody holds any more
+ */
+export function lockHolders(dir: string, names?: readonly string[], lapsed = NONE): LockHolders {
   const seeds = new Map<number, LockHolder>();
   for (const name of names ?? namesIn(dir)) {
     const seed = SEED_LOCK.exec(name)?.[1];
-    const holder = seed === undefined ? null : holderOf(join(dir, name));
+    const holder = seed === undefined ? null : holderOf(join(dir, name), lapsed);
     if (holder) seeds.set(Number(seed), holder);
   }
-  return { whole: holderOf(join(dir, WHOLE)), seeds };
+  return { whole: holderOf(join(dir, WHOLE), lapsed), seeds };
 }
 
 /** A lock that a job of a batch system has left in a folder, or holds, as far as can be seen. */
@@ -220,23 +237,16 @@ export function jobLocks(dirs: readonly string[]): JobLock[] {
   );
 }
 
-function namesIn(dir: string): string[] {
-  try {
-    return readdirSync(dir);
-  } catch {
-    return [];
-  }
-}
-
-function holderOf(file: string): LockHolder | null {
-  const owner = parseOwner(readText(file, LARGEST_LOCK) ?? '');
-  if (owner === undefined || fateOf(owner) === 'gone') return null;
+function holderOf(file: string, lapsed: LapsedLocks): LockHolder | null {
+  const text = readText(file, LARGEST_LOCK) ?? '';
+  const owner = parseOwner(text);
+  if (owner === undefined || lapsed.get(file) === text || fateOf(owner) === 'gone') return null;
   return { pid: owner.pid, host: owner.host, job: owner.job?.id ?? null };
 }
 
-/** Who writes to a folder now, or to some seed of it. */
-export function lockHolder(dir: string): LockHolder | null {
-  const { whole, seeds } = lockHolders(dir);
+/** Who writes to a folder now, or to some seed of it. @param lapsed locks that nobody holds any more */
+export function lockHolder(dir: string, lapsed?: LapsedLocks): LockHolder | null {
+  const { whole, seeds } = lockHolders(dir, undefined, lapsed);
   return whole ?? [...seeds.values()][0] ?? null;
 }
 
@@ -271,7 +281,7 @@ function take(file: string, dir: string, mine: Mine): string | null {
  *
  * @throws UserError when its owner is running, or may be.
  */
-function staleOwner(file: string, dir: string, { lapsed }: Mine): string | undefined {
+function staleOwner(file: string, dir: string, { owner: asker, lapsed }: Mine): string | undefined {
   const text = readText(file, LARGEST_LOCK);
   if (text === undefined) return undefined;
   const owner = parseOwner(text);
@@ -279,7 +289,8 @@ function staleOwner(file: string, dir: string, { lapsed }: Mine): string | undef
     const written = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
     if (written === undefined) return undefined;
     // By the disk's clock, which may be another machine's. A time to come is no recent one either: it was set back.
-    if (Math.abs(timeOfDisk(dir) - written) > UNREADABLE_SECONDS * 1000) return 'an unknown process';
+    if (Math.abs(timeOfDisk(dir, signatureOf(asker)) - written) > UNREADABLE_SECONDS * 1000)
+      return 'an unknown process';
     throw justOpened(dir);
   }
   if (lapsed.get(file) === text) return ownerWords(owner);

@@ -1,8 +1,7 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
-import { readText, removeFile, replaceFile } from './atomic.ts';
+import { namesIn, readText, removeFile, replaceFile } from './atomic.ts';
 
 /**
  * The small JSON records of a run: `run.json` (the run), `seed-N/done.json` (a finished seed), and `run.seed-N.json` of
@@ -144,14 +143,6 @@ export function readSeedRecords(dir: string, names?: readonly string[]): Map<num
     if (value !== undefined) records.set(Number(seed), checked(value, seedRecord, file));
   }
   return records;
-}
-
-function namesIn(dir: string): string[] {
-  try {
-    return readdirSync(dir);
-  } catch {
-    return [];
-  }
 }
 
 /** Replaces the record of a seed in one step. @throws UserError when the operating system refuses. */

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../errors.ts';
 import { appendLines, createFile, makeFolder, onDisk, readText, replaceFile } from './atomic.ts';
 import { type CsvRow, wholeLines, writeCsv } from './csv.ts';
-import { acquireLock, type LockClaim, LockHeldError, type RunLock } from './lock.ts';
+import { acquireLock, type LapsedLocks, type LockClaim, LockHeldError, type RunLock } from './lock.ts';
 import { signatureOf, thisOwner } from './lock-owner.ts';
 import {
   type Origin,
@@ -88,12 +88,12 @@ export class RunFolder {
   }
 
   /** Opens a run folder that is there; null where another process has it, or a share of it. */
-  static openUnlessHeld(dir: string): RunFolder | null {
+  static openUnlessHeld(dir: string, lapsed?: LapsedLocks): RunFolder | null {
     const info = readRunInfo(dir);
     const configText = readText(join(dir, 'config.yaml'));
     if (info === undefined || configText === undefined) return null;
     try {
-      return RunFolder.open(dir, { configText, info });
+      return RunFolder.open(dir, { configText, info }, { lapsed });
     } catch (error) {
       if (error instanceof LockHeldError) return null;
       throw error;
@@ -141,6 +141,11 @@ export class RunFolder {
     // Who has another share may be making the folder too.
     const maker = signatureOf(thisOwner());
     createFile(configFile, run.configText, maker);
+    if (readText(configFile) !== run.configText) {
+      throw new UserError(
+        `${configFile} is of another run, which is just being made; use another --name, or start both with one config`,
+      );
+    }
     createFile(join(dir, 'run.json'), recordText(fresh), maker);
     this.#info = readRunInfo(dir) ?? fresh;
   }
@@ -185,10 +190,15 @@ export class RunFolder {
     this.#writeInfo({ ...this.#info, end, seconds: this.#info.seconds + seconds, sittings: ended });
   }
 
-  /** Notes in run.json that every seed is done, as their own records have it. */
-  markDone(): void {
-    const status = Object.fromEntries(Object.keys(this.#info.status).map((seed) => [seed, 'done' as const]));
-    this.#writeInfo({ ...this.#info, status, end: this.#info.end ?? new Date().toISOString() });
+  /** Notes in run.json that every seed has ended: some are done, whatever their records say, the others as these have it. */
+  markEnded(done: readonly number[]): void {
+    const status = { ...this.#info.status };
+    const failures = { ...this.#info.failures };
+    for (const seed of done) {
+      status[seed] = 'done';
+      delete failures[seed];
+    }
+    this.#writeInfo({ ...this.#info, status, failures, end: this.#info.end ?? new Date().toISOString() });
   }
 
   /** Sets the status of one seed in run.json; `reason` says why a failed one failed. */

@@ -6,6 +6,7 @@ import { loadExperiment } from '../config/load.ts';
 import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
 import { makeFolder, readText, replaceFile, timeOfDisk } from './atomic.ts';
+import { signatureOf, thisOwner } from './lock-owner.ts';
 
 /** What was submitted for a sweep or a run, in its folder `slurm`. */
 const submissionRecord = z.object({
@@ -83,7 +84,7 @@ const CLOCK_SECONDS = 60;
  * @throws UserError where they differ.
  */
 export function requireSameClock(dir: string, now = Date.now()): void {
-  const ahead = (now - timeOfDisk(dir)) / 1000;
+  const ahead = (now - timeOfDisk(dir, signatureOf(thisOwner()))) / 1000;
   if (Math.abs(ahead) > CLOCK_SECONDS) {
     const way = ahead > 0 ? 'ahead of' : 'behind';
     throw new UserError(

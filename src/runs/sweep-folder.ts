@@ -6,7 +6,7 @@ import { type CellSettings, loadSweep, type Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
 import { createFile, makeFolder, readText, replaceFile } from './atomic.ts';
 import { type Extension, extensionOf } from './extension.ts';
-import { acquireLock, holderWords, type LapsedLocks, lockHolder } from './lock.ts';
+import { acquireLock, holderWords, type LapsedLocks, LockHeldError, lockHolder } from './lock.ts';
 import { signatureOf, thisOwner } from './lock-owner.ts';
 import { refuseOtherFolders } from './run-folder.ts';
 import { requireSameClock } from './submission.ts';
@@ -50,12 +50,24 @@ export function openSweepFolder(dir: string, sweep: Sweep, lapsed?: LapsedLocks)
   try {
     const stored = readSweep(dir);
     if (stored) requireExtension(dir, stored, sweep);
-    if (stored?.text !== sweep.text) replaceFile(join(dir, RECORD), sweep.text);
+    if (stored?.text !== sweep.text) {
+      for (const { experiment } of stored?.cells ?? []) refuseHeld(join(dir, experiment.name), lapsed);
+      replaceFile(join(dir, RECORD), sweep.text);
+    }
   } catch (error) {
     lock.release();
     throw error;
   }
   return { close: lock.release };
+}
+
+/** Keeps the sweep as it is while somebody trains a cell of it, who would go on with another one. */
+function refuseHeld(cell: string, lapsed: LapsedLocks | undefined): void {
+  const holder = lockHolder(cell, lapsed);
+  if (holder === null) return;
+  throw new LockHeldError(
+    `${cell} is in use by ${holderWords(holder)}, and the sweep cannot be changed meanwhile; wait for it or use another --name`,
+  );
 }
 
 /**
@@ -77,11 +89,11 @@ export function checkSweepFolder(dir: string, sweep: Sweep): boolean {
  *
  * @throws UserError when the folder holds something else, or a process trains the sweep as a whole.
  */
-export function joinSweepFolder(dir: string, sweep: Sweep): void {
+export function joinSweepFolder(dir: string, sweep: Sweep, lapsed?: LapsedLocks): void {
   refuseOtherFolders(dir, 'sweep', RECORD);
   makeFolder(dir);
   requireSameClock(dir);
-  const holder = lockHolder(dir);
+  const holder = lockHolder(dir, lapsed);
   if (holder !== null) {
     throw new UserError(
       `${dir} is trained as a whole by ${holderWords(holder)}, and a cell alone cannot be meanwhile; wait for it`,

@@ -127,7 +127,7 @@ async function takePart(root: string, which: number): Promise<void> {
     await setTimeout(Math.max(0, begin + race.at[which]! - Date.now()));
     for (let tries = 0; tries < 200; tries++) {
       try {
-        const lapsed = await lapsedLocks([dir], sleep, never, () => {});
+        const lapsed = await lapsedLocks([{ dir }], sleep, never, () => {});
         await write(race, acquire(race, lapsed));
         return;
       } catch (error) {

@@ -27,7 +27,7 @@ export async function sitDown(
   const messages: WorkerMessage[] = [];
   let seconds = from;
   await trainSeeds(
-    { runDir: dir, locks: [], experiment, engine: 'wasm', seeds: experiment.seeds, turn },
+    { runDir: dir, locks: [], holder: '', experiment, engine: 'wasm', seeds: experiment.seeds, turn },
     {
       emit: (message) => {
         if (message.kind === 'step') return;
