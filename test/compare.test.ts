@@ -705,14 +705,17 @@ const published: Published[] = [
     'muzero/acrobot': ['gumbel-8'],
   }).map(([folder, runs]) => ({ folder, runs, paper: false, pages: [`docs/${folder.split('/')[0]}.md`] })),
   { folder: 'simple/cartpole', runs: ['simple'], paper: false, pages: ['docs/simple.md'] },
-  ...Object.entries({ cartpole: 'dqn', pendulum: 'sac', 'mountain-car-continuous': 'sac' }).map(
-    ([task, run]) => ({
-      folder: `yardsticks/${task}`,
-      runs: [run],
-      paper: false,
-      pages: ['docs/results.md'],
-    }),
-  ),
+  ...Object.entries({
+    cartpole: 'dqn',
+    'mountain-car': 'dqn',
+    pendulum: 'sac',
+    'mountain-car-continuous': 'sac',
+  }).map(([task, run]) => ({
+    folder: `yardsticks/${task}`,
+    runs: [run],
+    paper: false,
+    pages: ['docs/results.md'],
+  })),
   ...['targets', 'targets-unstopped'].map((name) => ({
     folder: `sweeps/${name}`,
     runs: ['.'],
