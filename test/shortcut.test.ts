@@ -21,7 +21,6 @@ import {
   type ShortcutModel,
 } from '../src/models/shortcut/model.ts';
 import {
-  emptyMemory,
   flatMemory,
   memoryOf,
   memorySize,
@@ -224,7 +223,7 @@ for (const engine of processorEngines) {
         const model = modelOf();
         const frames = framesOf(time);
         const whole = passFrames(model.parameters, SHAPE, frames, true);
-        let memory = emptyMemory(SHAPE, 2, 2);
+        let memory = memoryOf(SHAPE, tf.zeros([2, 2, memorySize(SHAPE)]));
         for (let t = 0; t < time; t++) {
           const { state, agent } = absorbNext(
             model,

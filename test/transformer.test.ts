@@ -112,7 +112,7 @@ for (const engine of processorEngines) {
         const inputs = [...names.map((name) => second(block.params[name]!)), second(block.x)];
         const layer = (...given: tf.Tensor[]) => {
           const parameters = new Parameters(new Map(specs.map(({ name }, i) => [name, given[i]!])));
-          return transformerLayer(parameters, 'layer', BLOCK, tf.expandDims(given.at(-1)!, 1), attends);
+          return transformerLayer(parameters, 'layer', BLOCK, tf.expandDims(given.at(-1)!, 1), attends).y;
         };
         assertClose(ofSecond(layer(...inputs)), flat(block.y), 2e-5, 'y');
         const weights = tf.stack([tf.zeros([4, 4]), tf.tensor(block.loss_weights as tf.TensorLike)]);
@@ -131,7 +131,7 @@ for (const engine of processorEngines) {
       const mask = blockCausalMask({ time: 2, lanes: 3, agent: true });
       const compute = ({ flat, x }: { flat: tf.Tensor2D; x: tf.Tensor }) => {
         const loss = (flat: tf.Tensor2D, x: tf.Tensor) =>
-          tf.sum(tf.square(transformerLayer(layout.unpack(flat), 'layer', BLOCK, x, { mask, cap: 5 })));
+          tf.sum(tf.square(transformerLayer(layout.unpack(flat), 'layer', BLOCK, x, { mask, cap: 5 }).y));
         const { value, grads } = tf.valueAndGrads(loss as (...xs: tf.Tensor[]) => tf.Scalar)([flat, x]);
         return { value, dFlat: grads[0]!, dX: grads[1]! };
       };
@@ -218,7 +218,7 @@ describe('gradients', () => {
       const parameters = layout.unpack(layout.initialise([RandomStream.named(1, 'layer')]));
       const tokens = normals(1, 'tokens', [1, 1, time * lanes, 4]);
       const run = (data: Float32Array) =>
-        transformerLayer(parameters, 'layer', BLOCK, tf.tensor(data, tokens.shape), { mask }).dataSync();
+        transformerLayer(parameters, 'layer', BLOCK, tf.tensor(data, tokens.shape), { mask }).y.dataSync();
       const plain = run(tokens.data);
       for (let key = 0; key < time * lanes; key++) {
         const changed = run(tokens.data.map((x, i) => (Math.floor(i / 4) === key ? x + 1 : x)));

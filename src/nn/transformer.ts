@@ -85,18 +85,9 @@ export function transformerSpecs(
  *   x ← x + attention(q, k, v) W_o      x ← x + (silu(rms(x) W_gate) ⊙ rms(x) W_up) W_down
  *
  * @param x tokens: [members, batch, tokens, width]
- * @returns shaped as x
+ * @returns y, shaped as x, and what later tokens may look at of these, which is not differentiated
  */
-export const transformerLayer = (
-  parameters: Parameters,
-  name: string,
-  shape: TransformerShape,
-  x: tf.Tensor,
-  attends: TransformerAttention,
-): tf.Tensor => rememberingLayer(parameters, name, shape, x, attends).y;
-
-/** The same with what later tokens may look at of these, which is not differentiated. */
-export function rememberingLayer(
+export function transformerLayer(
   parameters: Parameters,
   name: string,
   { heads, kvHeads, head }: TransformerShape,

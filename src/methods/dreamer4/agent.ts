@@ -85,7 +85,7 @@ class Dreamer4Agent
       this.#decide(weights, observations, carry!, noise),
     );
     const { samplingSteps } = this.settings.imagination;
-    this.#imagining = new Imagining(networks, this.#predictsChange, samplingSteps);
+    this.#imagining = new Imagining(networks, samplingSteps);
     this.#diagnosis = new Diagnosis(networks, this.#imagining, this.settings, spaces);
     this.diagnostics = diagnosisColumns(this.settings);
     this.state = new TrainingState({
@@ -95,10 +95,6 @@ class Dreamer4Agent
       streams: ['forcing', 'sampler', 'policy'],
       lossTerms: LOSS_TERMS,
     });
-  }
-
-  get #predictsChange(): boolean {
-    return this.settings.shortcut.predict === 'change';
   }
 
   /** The weights that act and imagine. */
@@ -128,7 +124,7 @@ class Dreamer4Agent
     const [isGoing, before, remembered] = tf.split(carry, [1, count, memorySize(networks.shape)], 2);
     const action = tf.expandDims(tf.concat([before!, tf.sub(1, isGoing!)], 2), 2);
     const latent = toLatent(latentScale(weights.latent), tf.expandDims(observations, 2));
-    const model = modelOf(networks, weights, this.#predictsChange);
+    const model = modelOf(networks, weights);
     const { state, agent } = absorbNext(model, latent, action, memoryOf(networks.shape, remembered!));
     const output = nearest(networks, networks.policy.unpack(weights.policy), 'policy', agent);
     const actions = networks.head.decide(output, noise);

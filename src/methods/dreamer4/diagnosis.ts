@@ -3,6 +3,7 @@ import { Compiled } from '../../engine/compiled.ts';
 import { scope } from '../../engine/scope.ts';
 import { drawNoise } from '../../models/noise.ts';
 import { absorbNext, type ShortcutState, sampleNext } from '../../models/shortcut/model.ts';
+import { sliceAlong } from '../../nn/slice-along.ts';
 import { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
@@ -64,7 +65,7 @@ export class Diagnosis {
       samplingSteps(settings).map((steps) => [
         steps,
         new Compiled(({ weights, state, action, latentNoise }) => {
-          const model = modelOf(networks, weights, settings.shortcut.predict === 'change');
+          const model = modelOf(networks, weights);
           const latent = sampleNext(model, state, action, latentNoise, steps);
           return absorbNext(model, latent, action, state.memory).state;
         }),
@@ -218,12 +219,7 @@ export class Diagnosis {
 }
 
 /** Some frames of windows: [members, batch, time, …] -> [members, batch, count, …]. */
-const framesOf = (x: tf.Tensor, from: number, count: number): tf.Tensor =>
-  tf.slice(
-    x,
-    x.shape.map((_, axis) => (axis === 2 ? from : 0)),
-    x.shape.map((extent, axis) => (axis === 2 ? count : extent)),
-  );
+const framesOf = (x: tf.Tensor, from: number, count: number): tf.Tensor => sliceAlong(x, 2, from, count);
 
 /** The values of tensors, which are freed. */
 async function take(tensors: readonly tf.Tensor[]): Promise<Float32Array[]> {

@@ -55,9 +55,8 @@ export interface ImaginedFrame extends Absorbed {
 
 /** The dynamics of all members by their flat weights. */
 export function modelOf(
-  { world, shape }: Networks,
+  { world, shape, predictsChange }: Networks,
   weights: { world: tf.Tensor2D; latent: tf.Tensor2D },
-  predictsChange: boolean,
 ): ShortcutModel {
   const change = predictsChange ? latentScale(weights.latent).change : undefined;
   return { parameters: world.unpack(weights.world), shape, change };
@@ -86,13 +85,13 @@ export class Imagining {
   readonly step: Compiled<StepInputs, ImaginedFrame>;
 
   /** @param samplingSteps K */
-  constructor(networks: Networks, predictsChange: boolean, samplingSteps: number) {
+  constructor(networks: Networks, samplingSteps: number) {
     this.start = new Compiled(({ weights, observation, action, seen }) => {
       const latent = toLatent(latentScale(weights.latent), observation);
-      return absorbWindow(modelOf(networks, weights, predictsChange), latent, action, seen);
+      return absorbWindow(modelOf(networks, weights), latent, action, seen);
     });
     this.step = new Compiled(({ weights, state, agent, actionNoise, latentNoise }) => {
-      const model = modelOf(networks, weights, predictsChange);
+      const model = modelOf(networks, weights);
       const output = nearest(networks, networks.policy.unpack(weights.policy), 'policy', agent);
       const { action, taken } = sampledAction(networks.head, output, actionNoise);
       const next = asTaken(action);

@@ -13,6 +13,7 @@ import {
 import { errorScale, expectedLatents, type ShortcutModel } from '../../models/shortcut/model.ts';
 import { binaryCrossEntropy } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
+import { sliceAlong } from '../../nn/slice-along.ts';
 import { twoHotLoss } from '../../nn/two-hot.ts';
 import { memberSum } from '../../training/reduce.ts';
 import { headOutputs, type Networks } from './networks.ts';
@@ -80,13 +81,7 @@ function bootstrapped(
 ): tf.Tensor {
   const rows = half.step.shape[1]!;
   const first = clean.shape[1]! - rows;
-  const part = (x: tf.Tensor, from: number, count: number) =>
-    tf.slice(
-      x,
-      x.shape.map((_, axis) => (axis === 1 ? from : 0)),
-      x.shape.map((extent, axis) => (axis === 1 ? count : extent)),
-    );
-  const last = (x: tf.Tensor) => part(x, first, rows);
+  const last = (x: tf.Tensor) => sliceAlong(x, 1, first, rows);
   const ownAction = last(action);
   const target = bootstrapTarget(
     (latent, signal, step) =>
@@ -94,7 +89,7 @@ function bootstrapped(
     { latent: last(latent), clean: last(clean), signal: last(levels.signal), half },
     model.shape.levels,
   );
-  return first === 0 ? target : tf.concat([part(clean, 0, first), target], 1);
+  return first === 0 ? target : tf.concat([sliceAlong(clean, 1, 0, first), target], 1);
 }
 
 /** What heads learn: as `TokenTargets` has it, weights normalised; [members, batch, time, distances] each. */

@@ -16,6 +16,8 @@ const LAST_SCALE = 0.01;
 /** The networks: the dynamics with its heads are one set of parameters, policy and value of imagination one each. */
 export interface Networks {
   shape: ShortcutShape;
+  /** Whether what is predicted after a clean frame is how the latent changes. */
+  predictsChange: boolean;
   head: PolicyHead;
   distances: number;
   hiddenLayers: number;
@@ -36,6 +38,7 @@ export function networksOf(settings: Dreamer4Settings, spaces: AgentSpaces): Net
   const largestValue = spaces.rewardScale / (1 - settings.imagination.gamma);
   return {
     ...{ shape, head, distances, hiddenLayers: hidden.length },
+    predictsChange: settings.shortcut.predict === 'change',
     world: new ParameterLayout([
       ...shortcutSpecs(shape),
       ...mlpSpecs('reward', shape.width, hidden, distances * bins, 0),

@@ -49,13 +49,11 @@ export interface DynamicsInputs extends StepInputs {
 const reportTerms = (reported: tf.Tensor): LossTerms =>
   Object.fromEntries(tf.unstack(reported, 1).map((value, i) => [REPORTS[i]!, value]));
 
-const predictsChange = ({ shortcut }: Dreamer4Settings) => shortcut.predict === 'change';
-
 /** An update of the dynamics alone. */
 export function learnDynamics(networks: Networks, settings: Dreamer4Settings, inputs: DynamicsInputs) {
   const { world, latent, forcing, correction, learningRate } = inputs;
   const { gradient, terms } = gradientOf(world.parameters, (flat) => {
-    const model = modelOf(networks, { world: flat, latent }, predictsChange(settings));
+    const model = modelOf(networks, { world: flat, latent });
     const { loss, reported } = dynamicsLoss(model, forcing, false);
     return { loss, terms: { dynamics: loss, ...reportTerms(reported) } as LossTerms };
   });
@@ -83,7 +81,7 @@ export function learnAgent(networks: Networks, settings: Dreamer4Settings, input
   const squaresWith = (losses: tf.Tensor) =>
     stopGradient(() => runningSquares(losses, inputs.lossSquares, rmsDecay));
   const { gradient, terms } = gradientOf(world.parameters, (flat) => {
-    const model = modelOf(networks, { world: flat, latent }, predictsChange(settings));
+    const model = modelOf(networks, { world: flat, latent });
     const { loss: dynamics, reported, agent } = dynamicsLoss(model, forcing, true);
     const own = { dynamics, ...headLosses(networks, model.parameters, agent!, heads) };
     const losses = inOrder(own);

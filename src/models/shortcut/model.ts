@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Parameters } from '../../nn/parameters.ts';
+import { sliceAlong } from '../../nn/slice-along.ts';
 import { type Predict, sampleLatent } from './forcing.ts';
 import {
   type FrameInputs,
@@ -34,8 +35,7 @@ export function afterClean(signal: tf.Tensor, levels: number): tf.Tensor {
 /** Each frame's predecessor, 0 for the first: [members, batch, time, …], shaped as it came. */
 function framesBefore(x: tf.Tensor): tf.Tensor {
   const [members, batch, time, ...rest] = x.shape as [number, number, number, ...number[]];
-  const earlier = tf.slice(x, [0, 0, 0, ...rest.map(() => 0)], [members, batch, time - 1, ...rest]);
-  return tf.concat([tf.zeros([members, batch, 1, ...rest]), earlier], 2);
+  return tf.concat([tf.zeros([members, batch, 1, ...rest]), sliceAlong(x, 2, 0, time - 1)], 2);
 }
 
 /**
@@ -89,10 +89,7 @@ export interface Absorbed {
   agent: tf.Tensor;
 }
 
-const lastOf = (x: tf.Tensor): tf.Tensor => {
-  const [members, batch, time, size] = x.shape as [number, number, number, number];
-  return tf.slice(x, [0, 0, time - 1, 0], [members, batch, 1, size]);
-};
+const lastOf = (x: tf.Tensor): tf.Tensor => sliceAlong(x, 2, x.shape[2]! - 1, 1);
 
 /**
  * Takes in frames from nothing on.

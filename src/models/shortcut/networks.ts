@@ -5,11 +5,12 @@ import { gaussian, ones } from '../../nn/initialisers.ts';
 import { linear, linearSpecs, product } from '../../nn/linear.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
 import { rmsNorm } from '../../nn/rms-norm.ts';
+import { sliceAlong } from '../../nn/slice-along.ts';
 import {
   type LayerMemory,
-  rememberingLayer,
   type TransformerAttention,
   type TransformerShape,
+  transformerLayer,
   transformerSpecs,
 } from '../../nn/transformer.ts';
 
@@ -201,12 +202,12 @@ function pass(
     const name = `dynamics.${i}`;
     if (kind === 'S') {
       const rows = tf.reshape(x, [members, batch * time, lanes, width]);
-      const { y } = rememberingLayer(parameters, name, form, rows, overSpace);
+      const { y } = transformerLayer(parameters, name, form, rows, overSpace);
       x = tf.reshape(y, [members, batch, time, lanes, width]);
     } else {
       const turned = tf.reshape(tf.transpose(x, [0, 1, 3, 2, 4]), [members, batch * lanes, time, width]);
       const attends = { ...overTime(memories.length), cap };
-      const { y, memory } = rememberingLayer(parameters, name, form, turned, attends);
+      const { y, memory } = transformerLayer(parameters, name, form, turned, attends);
       memories.push(memory);
       x = tf.transpose(tf.reshape(y, [members, batch, lanes, time, width]), [0, 1, 3, 2, 4]);
     }
@@ -241,16 +242,6 @@ function remembered({ keys, values }: LayerMemory, shape: ShortcutShape, lanes: 
   return { keys: of(keys), values: of(values) };
 }
 
-/** The memory before an episode's first frame. */
-export function emptyMemory(shape: ShortcutShape, members: number, batch: number): FrameMemory {
-  const extents = memoryExtents(shape);
-  const zeros = () => tf.zeros([members, batch, ...extents]);
-  return {
-    layers: Array.from({ length: layersOverTime(shape) }, () => ({ keys: zeros(), values: zeros() })),
-    seen: tf.zeros([members, batch, shape.context - 1]),
-  };
-}
-
 const memoryExtents = ({ width, context }: ShortcutShape) => [LANE_COUNT, width * (context - 1)];
 
 /**
@@ -268,14 +259,7 @@ export function memoryAfter(
 ): FrameMemory {
   const [members, batch] = seen.shape as [number, number];
   const kept = shape.context - 1;
-  const last = (x: tf.Tensor, axis: number) => {
-    const begin = x.shape.map((extent, i) => (i === axis ? extent - kept : 0));
-    return tf.slice(
-      x,
-      begin,
-      x.shape.map((extent, i) => (i === axis ? kept : extent)),
-    );
-  };
+  const last = (x: tf.Tensor, axis: number) => sliceAlong(x, axis, x.shape[axis]! - kept, kept);
   const joined = (past: tf.Tensor | undefined, x: tf.Tensor, axis: number) =>
     last(past ? tf.concat([past, x], axis) : x, axis);
   return {
@@ -293,7 +277,7 @@ export function memoryAfter(
 export const memorySize = (shape: ShortcutShape): number =>
   shape.context - 1 + 2 * layersOverTime(shape) * LANE_COUNT * shape.width * (shape.context - 1);
 
-/** A memory as one row of numbers: [members, batch, memorySize]. */
+/** A memory as one row of numbers, all 0 before an episode's first frame: [members, batch, memorySize]. */
 export function flatMemory({ layers, seen }: FrameMemory): tf.Tensor {
   const [members, batch] = seen.shape as [number, number];
   const rows = layers.flatMap(({ keys, values }) => [keys, values]);
