@@ -177,6 +177,24 @@ test('latents are standardised over the episodes that are learnt from', () => {
   assertClose(latentMoments(data, Int32Array.of(1), stepSpaces(1)).slice(0, 1), [long[200]!], 1e-6);
 });
 
+test('a spread of changes that is 1 is divided by that of the observations like any other', () => {
+  // Steps of 2 and 0 by turns: 0 2 2 4 4 …
+  const place = (t: number) => 2 * Math.ceil(t / 2);
+  const plain = recordedEpisodes([4]);
+  const data: RecordedEpisodes = {
+    ...plain,
+    read(episode, start, steps, batch, row) {
+      plain.read(episode, start, steps, batch, row);
+      for (let i = 0; i < steps; i++) {
+        batch.observation[row + i] = place(start + i);
+        batch.nextObservation[row + i] = place(start + i + 1);
+      }
+    },
+  };
+  const std = Math.sqrt((2.4 ** 2 + 2 * 0.4 ** 2 + 2 * 1.6 ** 2) / 5);
+  assertClose(latentMoments(data, Int32Array.of(0), stepSpaces(1)), [2.4, std, 1 / std], 1e-6);
+});
+
 test('phases follow each other, and what is left of the updates is imagination', () => {
   const phases = { dynamics: 2, agent: 3 };
   const of = [1, 2, 3, 5, 6, 9].map((update) => phaseOf({ phases }, update));
@@ -404,6 +422,10 @@ test('what the keys must hold is one sentence', () => {
     [
       'shortcut: { levels: 12 }',
       '3:21: shortcut.levels must be a power of two from 2 on, or steps cannot be halved',
+    ],
+    [
+      'shortcut: { cleanContext: 0 }',
+      '3:27: shortcut.cleanContext must be more than 0, or acting and imagination are shown clean frames that nothing was learnt from',
     ],
     [
       'imagination: { samplingSteps: 3 }',

@@ -44,7 +44,8 @@ export function latentMoments(
   return Float32Array.from([
     ...observed.map(({ mean }) => mean),
     ...observed.map(({ std }) => std),
-    ...changes.map(({ std }, i) => (std === 1 ? 1 : std / observed[i]!.std)),
+    // Of one that never changes 1, as standardFrom has it.
+    ...changes.map(({ std, isConstant }, i) => (isConstant ? 1 : std / observed[i]!.std)),
   ]);
 }
 
@@ -73,11 +74,13 @@ class Sums {
     this.#count++;
   }
 
-  moments(): { mean: number; std: number }[] {
+  moments(): { mean: number; std: number; isConstant: boolean }[] {
     return Array.from(this.#sum, (sum, i) => {
       const mean = sum / this.#count;
       const variance = Math.max(0, this.#squares[i]! / this.#count - mean * mean);
-      return { mean: this.#first[i]! + mean, std: standardFrom(Math.sqrt(variance)) };
+      const spread = Math.sqrt(variance);
+      const std = standardFrom(spread);
+      return { mean: this.#first[i]! + mean, std, isConstant: std !== spread };
     });
   }
 }

@@ -69,7 +69,7 @@ export const dreamer4Settings = z.strictObject({
       cleanContext: share
         .default(0.5)
         .describe(
-          'share of frames that are shown clean, as context, and outside the loss (ours; Dreamer 4: 0, and context with 10 % noise)',
+          'share of frames that are shown clean, as context, and outside the loss, more than 0: acting and imagination see no other context (ours; Dreamer 4: none, and context with 10 % noise)',
         ),
       predict: z
         .enum(['change', 'latent'])
@@ -192,6 +192,11 @@ export const dreamer4Rules = [
     keys: ['shortcut.levels'] as const,
     holds: ({ shortcut }: Config) => shortcut.levels > 1 && isPowerOfTwo(shortcut.levels),
     says: 'shortcut.levels must be a power of two from 2 on, or steps cannot be halved',
+  },
+  {
+    keys: ['shortcut.cleanContext'] as const,
+    holds: ({ shortcut }: Config) => shortcut.cleanContext > 0,
+    says: 'shortcut.cleanContext must be more than 0, or acting and imagination are shown clean frames that nothing was learnt from',
   },
   {
     keys: ['imagination.samplingSteps', 'shortcut.levels'] as const,
