@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { Experiment } from '../config/schema.ts';
-import { UserError } from '../errors.ts';
+import { secondsOf } from '../environment-seconds.ts';
 import { runExperiments } from '../experiment/run.ts';
 import { type SeedShare, shareOf } from '../experiment/seed-share.ts';
 import { GROUP_SIGNALS } from '../experiment/signals.ts';
@@ -82,7 +82,7 @@ export async function trainSession(
       openParent,
       share: seedShare,
       workers,
-      hangSeconds: hangSeconds(process.env.WM_HANG_SECONDS),
+      hangSeconds: secondsOf('WM_HANG_SECONDS', process.env, HANG_SECONDS),
       host: { ...hostInfo(), ...sourceVersion() },
       clock,
       signal: stopping.signal,
@@ -146,13 +146,6 @@ export function sessionExitCode(outcomes: readonly RunOutcome[]): number {
 
 /** Seconds of silence after which a worker counts as hanging; one that computes says something many times a second. */
 const HANG_SECONDS = 600;
-
-function hangSeconds(text = ''): number {
-  if (text === '') return HANG_SECONDS;
-  const value = Number(text);
-  if (value >= 1 && value <= 1e6) return value;
-  throw new UserError(`WM_HANG_SECONDS: expected a number of seconds from 1 to 1000000, got "${text}"`);
-}
 
 /** Seconds within which a second signal is the same wish: `timeout` signals the process and then its group. */
 const SAME_WISH = 1;

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { sliceAlong } from '../nn/slice-along.ts';
 import type { Noise } from '../training/acting.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import type { Follower } from './following.ts';
@@ -74,4 +75,4 @@ export function oneStepModel(
 
 /** Some of the numbers of the last axis. */
 const numbersOf = (x: tf.Tensor, from: number, count: number): tf.Tensor =>
-  tf.slice(x, [...Array(x.rank - 1).fill(0), from], [...x.shape.slice(0, -1), count]);
+  sliceAlong(x, x.rank - 1, from, count);

@@ -3,7 +3,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { jobOf, jobWords } from '../cluster/job.ts';
-import { UserError } from '../errors.ts';
+import { secondsOf } from '../environment-seconds.ts';
 import { isSystemError } from './atomic.ts';
 
 /** Who holds a lock, as the lock itself says. */
@@ -32,19 +32,12 @@ export function thisOwner(): LockOwner {
     started: startOf(process.pid),
     place: here(),
     job: jobOf(process.env),
-    lease: leaseSeconds(process.env.WM_LEASE_SECONDS),
+    lease: secondsOf('WM_LEASE_SECONDS', process.env, LEASE_SECONDS),
   };
 }
 
 /** Room for 9 of 10 signs that come late, or not at all, as over a network that is down for minutes. */
 const LEASE_SECONDS = 300;
-
-function leaseSeconds(text = ''): number {
-  if (text === '') return LEASE_SECONDS;
-  const value = Number(text);
-  if (value >= 1 && value <= 1e6) return value;
-  throw new UserError(`WM_LEASE_SECONDS: expected a number of seconds from 1 to 1000000, got "${text}"`);
-}
 
 /** The owner that a lock names; undefined where it is not readable. */
 export function parseOwner(text: string): LockOwner | undefined {

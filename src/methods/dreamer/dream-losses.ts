@@ -3,6 +3,7 @@ import { stopGradient } from '../../engine/stop-gradient.ts';
 import type { PolicyHead } from '../../models/policy-head.ts';
 import type { Rssm } from '../../models/rssm/model.ts';
 import type { ScalarCode } from '../../models/scalar-code.ts';
+import { sliceAlong } from '../../nn/slice-along.ts';
 import { weightedSum } from '../../training/reduce.ts';
 import { movingRange } from '../../training/return-range.ts';
 import { differentiableLambdaReturn } from '../../training/returns.ts';
@@ -110,14 +111,8 @@ export function dreamLosses(
 }
 
 /** All but the last element along an axis. */
-export function allButLast<T extends tf.Tensor>(x: T, axis: number): T {
-  const size = x.shape.map((extent, i) => (i === axis ? extent - 1 : extent));
-  return tf.slice(
-    x,
-    size.map(() => 0),
-    size,
-  ) as unknown as T;
-}
+export const allButLast = <T extends tf.Tensor>(x: T, axis: number): T =>
+  sliceAlong(x, axis, 0, x.shape[axis]! - 1);
 
 function nextReturnRange(range: tf.Tensor2D, returns: tf.Tensor3D, { actor }: DreamerSettings): tf.Tensor2D {
   return movingRange(range, tf.reshape(returns, [returns.shape[0], -1]), actor.returnRangeRate);

@@ -6,6 +6,7 @@ import { rssmLoss, rssmTerms, type StepWindows } from '../../models/rssm/losses.
 import { type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
+import { sliceAlong } from '../../nn/slice-along.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { optimise } from '../../training/optimise.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
@@ -198,11 +199,8 @@ export function dreamStarts({ deter, stoch }: RssmState, count: number): RssmSta
 }
 
 /** The last steps of windows: [members, batch, time, …] -> [members, batch, count, …]. */
-const lastSteps = <T extends tf.Tensor>(x: T, count: number): T => {
-  const [members, batch, time, ...rest] = x.shape as [number, number, number, ...number[]];
-  const begin = [0, 0, time - count, ...rest.map(() => 0)];
-  return tf.slice(x, begin, [members, batch, count, ...rest]) as unknown as T;
-};
+const lastSteps = <T extends tf.Tensor>(x: T, count: number): T =>
+  sliceAlong(x, 2, x.shape[2]! - count, count);
 
 /** What the critic on replayed states is computed from. */
 export interface Replayed {
