@@ -8,21 +8,24 @@ import { wm } from '../test/support/program.ts';
 import { runMaker } from '../test/support/run-folders.ts';
 
 /**
- * `node --import tsx scripts/time-thousand-cells.ts [CELLS]`: seconds, of the clock and of the processor, that `wm status`,
- * `wm compare` and `wm sweep --submit slurm --dry-run` take on a sweep's folder of so many finished cells.
+ * `node --import tsx scripts/time-thousand-cells.ts [CELLS] [SEEDS]`: seconds, of the clock and of the processor, that
+ * `wm status`, `wm compare` and `wm sweep --submit slurm --dry-run` take on a sweep's folder of so many finished cells, of
+ * so many seeds each.
  */
 
 const cells = Number(process.argv[2] ?? 1000);
+const seeds = Array.from({ length: Number(process.argv[3] ?? 1) }, (_, i) => i);
 const root = mkdtempSync(path.join(tmpdir(), 'wm-cells-'));
 const values = Array.from({ length: cells }, (_, i) => (i + 1) / cells);
-const text = `method: vae-lstm\nname: many\nseeds: [0]\nsweep: {lambda: [${values}]}\n`;
+const text = `method: vae-lstm\nname: many\nseeds: [${seeds}]\nsweep: {lambda: [${values}]}\n`;
 writeFileSync(path.join(root, 'many.yaml'), text);
 const sweep = loadSweep({ file: 'many.yaml', text });
 const dir = path.join(root, 'runs/sweeps/many');
 mkdirSync(dir, { recursive: true });
 writeFileSync(path.join(dir, 'sweep.yaml'), sweep.text);
-const curve = Array.from({ length: 25 }, (_, i) => 20 * i);
-const model = runMaker(root)('model', { arm: 'dream-critic', curves: [curve], errors: [1e-3] });
+const curves = seeds.map((seed) => Array.from({ length: 25 }, (_, i) => 20 * i + seed));
+const errors = seeds.map((seed) => 1e-3 * (1 + seed));
+const model = runMaker(root)('model', { arm: 'dream-critic', curves, errors, seeds });
 // The first is not begun.
 for (const { experiment } of sweep.cells.slice(1)) {
   const cell = path.join(dir, experiment.name);

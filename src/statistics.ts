@@ -1,5 +1,3 @@
-import type { RandomStream } from './random/stream.ts';
-
 /** Mean and standard deviation of a sample; null where it is not defined. */
 export interface Estimate {
   mean: number | null;
@@ -35,10 +33,7 @@ export function formatEstimate({ mean, std }: Estimate, digits: number): string 
 
 /** The quantile q in [0, 1] of at least one value, with linear interpolation between order statistics; 0.5: the median. */
 export function quantile(values: readonly number[], q: number): number {
-  return quantileOfSorted(Float64Array.from(values).sort(), q);
-}
-
-function quantileOfSorted(sorted: Float64Array, q: number): number {
+  const sorted = Float64Array.from(values).sort();
   const position = q * (sorted.length - 1);
   const below = sorted[Math.floor(position)]!;
   const above = sorted[Math.ceil(position)]!;
@@ -59,57 +54,6 @@ export function interquartileMean(values: readonly number[]): number | null {
 export interface Interval {
   low: number;
   high: number;
-}
-
-/** Resamples behind each bootstrap interval. */
-const RESAMPLES = 10_000;
-
-/**
- * The 95 % percentile bootstrap interval of the mean (Efron, 1979): the quantiles 0.025 and 0.975 of the means of 10,000
- * resamples, each of n values drawn with replacement. With few values it is too narrow (of five normal ones it holds the
- * true mean about 84 times in 100). Null of fewer than two values, or where one is not finite.
- *
- * @param stream where the resamples are drawn from; a fresh one of a fixed seed gives the same interval each time
- */
-export function bootstrapInterval(values: readonly number[], stream: RandomStream): Interval | null {
-  return bootstrap([values], ([mean]) => mean!, stream);
-}
-
-/**
- * The 95 % percentile bootstrap interval of a comparison of two means, e.g. their difference. The two samples, which are
- * not paired, are resampled independently. Null where either has fewer than two values or one that is not finite.
- *
- * @param compare of a resample's two means, in the samples' order
- */
-export function bootstrapComparison(
-  a: readonly number[],
-  b: readonly number[],
-  compare: (meanOfA: number, meanOfB: number) => number,
-  stream: RandomStream,
-): Interval | null {
-  return bootstrap([a, b], ([meanOfA, meanOfB]) => compare(meanOfA!, meanOfB!), stream);
-}
-
-function bootstrap(
-  samples: readonly (readonly number[])[],
-  statistic: (means: readonly number[]) => number,
-  stream: RandomStream,
-): Interval | null {
-  if (samples.some((values) => values.length < 2 || !values.every(Number.isFinite))) return null;
-  const statistics = new Float64Array(RESAMPLES);
-  for (let i = 0; i < RESAMPLES; i++) {
-    statistics[i] = statistic(samples.map((values) => resampledMean(values, stream)));
-  }
-  statistics.sort();
-  return { low: quantileOfSorted(statistics, 0.025), high: quantileOfSorted(statistics, 0.975) };
-}
-
-/** Summed from the first value on, so that the mean of equal values is that value and not one beside it. */
-function resampledMean(values: readonly number[], stream: RandomStream): number {
-  const origin = values[0]!;
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[stream.integer(values.length)]! - origin;
-  return origin + sum / values.length;
 }
 
 /**

@@ -164,7 +164,7 @@ few: under 5 seeds nothing is claimed.
 });
 
 test('CSV: full precision, never is empty with its count', () => {
-  const { columns, rows } = parseCsv(bothRuns.files['table1.csv']!, 'table1.csv');
+  const { columns, rows } = parseCsv(bothRuns.files()['table1.csv']!, 'table1.csv');
   assert.deepEqual(
     rounded(columns.map((column) => [column, ...rows.map((row) => row[column])])),
     rounded([
@@ -206,7 +206,7 @@ test('CSV: full precision, never is empty with its count', () => {
 });
 
 test('Markdown', () => {
-  const [main, further, notes, ...statistics] = bothRuns.files['table1.md']!.split('\n\n');
+  const [main, further, notes, ...statistics] = bothRuns.files()['table1.md']!.split('\n\n');
   assert.equal(
     main,
     '| Arm | Seeds | Final reward | Last three | Prediction error | Steps to 400 |\n' +
@@ -226,7 +226,7 @@ test('Markdown', () => {
 });
 
 test('LaTeX without packages', () => {
-  const [first, ...rest] = bothRuns.files['table1.tex']!.split('\\par');
+  const [first, ...rest] = bothRuns.files()['table1.tex']!.split('\\par');
   assert.equal(
     first,
     String.raw`{\footnotesize\setlength{\tabcolsep}{3pt}%
@@ -274,7 +274,7 @@ test("the paper's numbers stand beside its two arms, and what it leaves unsaid u
   assert.doesNotMatch(further!, /paper/);
   assert.equal(notes.length, 2);
   assert.match(notes[1]!, /^The paper states neither the space/);
-  const paper = parseCsv(files['table1.csv']!, 'table1.csv').rows.find(
+  const paper = parseCsv(files()['table1.csv']!, 'table1.csv').rows.find(
     ({ label }) => label === 'Baseline (paper)',
   )!;
   assert.deepEqual(
@@ -291,9 +291,9 @@ test('what not every model is measured in is told where a run has it, or where e
   assert.ok(measures(compared).includes('Reward error'));
   assert.ok(!measures(compared).includes('Open loop, 15 steps'));
   const { files } = compared;
-  const [own, other] = parseCsv(files['table1.csv']!, 'table1.csv').rows;
+  const [own, other] = parseCsv(files()['table1.csv']!, 'table1.csv').rows;
   assert.deepEqual([own!.reward_mse_mean, other!.reward_mse_mean], [0.2, null]);
-  const pairs = parseCsv(files['table1-pairs.csv']!, 'table1-pairs.csv').rows;
+  const pairs = parseCsv(files()['table1-pairs.csv']!, 'table1-pairs.csv').rows;
   assert.deepEqual(
     pairs.filter(({ measure }) => measure === 'reward_mse').map(({ seen }) => seen),
     [null],
@@ -311,8 +311,8 @@ test('what not every model is measured in is told where a run has it, or where e
   assert.ok(!measures(both).includes('Effective rank'), 'one of two has it');
   assert.match(both.text, /\nHigh +5 +0\.92 ± 0\.02 +\[0\.91, 0\.93\] +0\.92\n/);
   assert.match(both.text, /\nLow +High +-0\.82 .* worse\n/);
-  assert.match(both.files['table1-seeds.csv']!, /^[^\n]*,probe_r2,steps_to_400,/);
-  assert.ok(both.files['table1.tex']!.includes('\nProbe R$^2$ & Seeds &'));
+  assert.match(both.files()['table1-seeds.csv']!, /^[^\n]*,probe_r2,steps_to_400,/);
+  assert.ok(both.files()['table1.tex']!.includes('\nProbe R$^2$ & Seeds &'));
   assert.ok(measures(compareRuns([high], { paper: false })).includes('Effective rank'));
   assert.ok(!measures(compareRuns([high, baseline], { paper: false })).includes('Probe R²'));
   assert.ok(!measures(compareRuns([none], { paper: false })).includes('Probe R²'));
@@ -360,7 +360,7 @@ test('one seed has no deviation; no seed has no numbers', () => {
   });
   assert.deepEqual(notes, ['None: left out, not finished: seeds 0, 1.']);
   const alone = compareRuns([none], { paper: true, seedValues: true });
-  assert.match(alone.files['table1-seeds.csv']!, /^label,arm,run,seed,final_reward,[^\n]*\n$/);
+  assert.match(alone.files()['table1-seeds.csv']!, /^label,arm,run,seed,final_reward,[^\n]*\n$/);
   assert.match(alone.text, /\nNone +0 +– +– +–\n/);
 });
 
@@ -448,11 +448,11 @@ test("rewards below zero: the threshold is the environment's, and tables name it
   assert.match(text.replaceAll('\n', ' '), /at or above -100 \(Gymnasium 1\.3\.0's reward_threshold\);/);
   assert.match(text, /\nseed 2 +0\.0 +0\.0 .* 2,000 +60\n/);
   assert.ok(
-    files['table1.tex']!.includes('\nCosts & 3 & $-$96.7 $\\pm$ 5.8 & $-$187.6 & '),
-    files['table1.tex'],
+    files()['table1.tex']!.includes('\nCosts & 3 & $-$96.7 $\\pm$ 5.8 & $-$187.6 & '),
+    files()['table1.tex'],
   );
   assert.deepEqual([rows[0]!.stepsTo400.reached, rows[0]!.stepsToThreshold], [0, { mean: 6000, reached: 2 }]);
-  const [csvRow] = parseCsv(files['table1.csv']!, 'table1.csv').rows;
+  const [csvRow] = parseCsv(files()['table1.csv']!, 'table1.csv').rows;
   assert.deepEqual(
     [
       csvRow!.steps_to_threshold,
@@ -521,11 +521,11 @@ test('text from a run folder is escaped for each format', () => {
   const name = 'a_b|c&d%e#$^~{<*`é"\u001b[31m,\n\\';
   const odd = makeRun(name, { arm: 'baseline', curves: [[450]], engine: 'w_a|s' });
   const { rows, text, files } = compareRuns([baseline, odd], { paper: false, seedValues: true });
-  const markdown = files['table1.md']!;
-  const latex = files['table1.tex']!;
+  const markdown = files()['table1.md']!;
+  const latex = files()['table1.tex']!;
   assert.equal(rows[1]!.run, 'a_b|c&d%e#$^~{<*`é"?[31m,?\\');
   assert.doesNotMatch(text.replaceAll('\n', ''), /\p{C}/u);
-  const row = parseCsv(files['table1.csv']!, 'table1.csv').rows[1]!;
+  const row = parseCsv(files()['table1.csv']!, 'table1.csv').rows[1]!;
   assert.deepEqual([row.run, row.engine], [rows[1]!.run, 'w_a|s']);
   const markdownRow = markdown.split('\n')[3]!;
   assert.ok(
@@ -743,7 +743,7 @@ for (const { folder, runs, paper, pages, filed = true } of published) {
       runs.map((run) => join(dir, run)),
       { paper },
     );
-    for (const [name, content] of filed ? Object.entries(files) : []) {
+    for (const [name, content] of filed ? Object.entries(files()) : []) {
       assert.equal(readFileSync(join(dir, name), 'utf8'), content, name);
     }
     const [mainTable] = text.split('\n\n');

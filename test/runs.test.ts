@@ -18,7 +18,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { loadExperiment } from '../src/config/load.ts';
 import { UserError } from '../src/errors.ts';
-import { CsvLog, readCsv, writeCsv } from '../src/runs/csv.ts';
+import { CsvLog, parseCsv, readCsv, writeCsv } from '../src/runs/csv.ts';
 import { acquireLock, checkLockOf, ownText } from '../src/runs/lock.ts';
 import { originChanges, originDifferences } from '../src/runs/provenance.ts';
 import { readRun } from '../src/runs/read.ts';
@@ -292,6 +292,25 @@ test('csv: numbers come back exactly, empty cells as null, text as text', () => 
     { seed: 1, numRuns: 30 },
   );
   assert.equal(readCsv(`${file}.missing`), undefined);
+  const read = (text: string) => {
+    try {
+      return parseCsv(text, file);
+    } catch (error) {
+      return `${error}`;
+    }
+  };
+  const piece = fc.constantFrom('a', '1', ',', ',', '\n', '\n', '\r\n', '"', ' ', '1e-3', 'x'.repeat(30_000));
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+      const text = pieces.join('');
+      assert.deepEqual(
+        read(text),
+        read(`\ufeff${text}`),
+        'lines that are split as they are read as csv-parse reads them',
+      );
+    }),
+    { seed: 1, numRuns: 300 },
+  );
   writeFileSync(file, 'a,b\n1,2\n3\n');
   assert.throws(() => readCsv(file), userError(/table\.csv:3: not readable as CSV/));
 });

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { bootstrapComparison, bootstrapInterval, Resamples } from '../src/bootstrap.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import {
-  bootstrapComparison,
-  bootstrapInterval,
   holm,
   type Interval,
   interquartileMean,
@@ -22,6 +21,7 @@ const constant = [500, 500, 500, 500, 500];
 const errors = [2.5e-4, 1.75e-4, 3.1e-4, 2.2e-4, 9.1e-4, 1.2e-4];
 
 const stream = () => RandomStream.named(0, 'bootstrap');
+const resamples = () => new Resamples(stream);
 
 function close(actual: number | null | undefined, expected: number, tolerance = 1e-12): void {
   assert.ok(
@@ -73,36 +73,70 @@ test("a quantile is numpy's, whatever the order of the values", () => {
 });
 
 test('bootstrap intervals lie where every resample, enumerated, puts them', () => {
-  between(bootstrapInterval(a, stream()), [307.9875, 310.3375], [409.325, 410.025]);
+  between(bootstrapInterval(a, resamples()), [307.9875, 310.3375], [409.325, 410.025]);
   between(
-    bootstrapInterval(errors, stream()),
+    bootstrapInterval(errors, resamples()),
     [0.0001733333333333333, 0.00017916666666666667],
     [0.0005675, 0.0005783333333333334],
   );
   const five = b.slice(0, 5);
   between(
-    bootstrapComparison(five, a, (x, y) => x - y, stream()),
+    bootstrapComparison(five, a, (x, y) => x - y, resamples()),
     [83, 84.29999999999995],
     [184.51250000000005, 186.91250000000002],
   );
   between(
-    bootstrapComparison(five, a, (x, y) => x / y, stream()),
+    bootstrapComparison(five, a, (x, y) => x / y, resamples()),
     [1.2020819463777765, 1.2063184651697634],
     [1.5941575378195099, 1.6056712450155075],
   );
 });
 
-test('a bootstrap interval is the same each time; equal values give a point, too few give none', () => {
-  assert.deepEqual(bootstrapInterval(a, stream()), bootstrapInterval(a, stream()));
-  assert.notDeepEqual(
-    bootstrapInterval(errors, stream()),
-    bootstrapInterval(errors, RandomStream.named(1, 'bootstrap')),
+test('a bootstrap interval is, to the bit, that of the means of 10,000 resamples in order', () => {
+  const shared = resamples();
+  const value = fc.double({ noNaN: true, min: -1e6, max: 1e6 });
+  const sample = fc.oneof(
+    fc.array(value, { minLength: 2, maxLength: 6 }),
+    fc.array(fc.constantFrom(1, 1, 2, 500), { minLength: 2, maxLength: 6 }),
   );
-  assert.deepEqual(bootstrapInterval([0.1, 0.1, 0.1], stream()), { low: 0.1, high: 0.1 });
-  assert.equal(bootstrapInterval([500], stream()), null);
-  assert.equal(bootstrapInterval([1, Number.POSITIVE_INFINITY], stream()), null);
+  const inOrder = (b: readonly number[][], compare: (means: number[]) => number) => {
+    const draws = stream();
+    const means = Array.from({ length: 10_000 }, () =>
+      compare(
+        b.map((values) => {
+          const sum = values.reduce((sum) => sum + (values[draws.integer(values.length)]! - values[0]!), 0);
+          return values[0]! + sum / values.length;
+        }),
+      ),
+    );
+    return { low: quantile(means, 0.025), high: quantile(means, 0.975) };
+  };
+  fc.assert(
+    fc.property(sample, sample, (x, y) => {
+      assert.deepEqual(
+        bootstrapInterval(x, shared),
+        inOrder([x], ([mean]) => mean!),
+      );
+      assert.deepEqual(
+        bootstrapComparison(x, y, (p, q) => p - q, shared),
+        inOrder([x, y], ([p, q]) => p! - q!),
+      );
+    }),
+    { seed: 1, numRuns: 30 },
+  );
+});
+
+test('a bootstrap interval is the same each time; equal values give a point, too few give none', () => {
+  assert.deepEqual(bootstrapInterval(a, resamples()), bootstrapInterval(a, resamples()));
+  assert.notDeepEqual(
+    bootstrapInterval(errors, resamples()),
+    bootstrapInterval(errors, new Resamples(() => RandomStream.named(1, 'bootstrap'))),
+  );
+  assert.deepEqual(bootstrapInterval([0.1, 0.1, 0.1], resamples()), { low: 0.1, high: 0.1 });
+  assert.equal(bootstrapInterval([500], resamples()), null);
+  assert.equal(bootstrapInterval([1, Number.POSITIVE_INFINITY], resamples()), null);
   assert.equal(
-    bootstrapComparison(a, [1], (x, y) => x - y, stream()),
+    bootstrapComparison(a, [1], (x, y) => x - y, resamples()),
     null,
   );
 });

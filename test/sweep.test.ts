@@ -610,7 +610,7 @@ describe('a sweep compared', () => {
     assert.ok(reward(wanted[0]!)! < 450, 'the baseline');
     assert.equal(reward(wanted[5]!), 500);
     assert.deepEqual(pairs, []);
-    const { columns, rows: lines } = parseCsv(files['table1.csv']!, 'table1.csv');
+    const { columns, rows: lines } = parseCsv(files()['table1.csv']!, 'table1.csv');
     assert.deepEqual(columns.slice(0, 3), ['critic.shapesModel', 'lambda', 'label']);
     assert.deepEqual(
       lines.map((line) => [line['critic.shapesModel'], line.lambda]),
@@ -632,7 +632,7 @@ describe('a sweep compared', () => {
       [...new Set(pairs.map(({ label, against }) => `${label} | ${against}`))],
       [`${labels[0]} | Baseline`, `${labels[1]} | Baseline`],
     );
-    const { rows: lines } = parseCsv(files['table1.csv']!, 'table1.csv');
+    const { rows: lines } = parseCsv(files()['table1.csv']!, 'table1.csv');
     assert.deepEqual(
       lines.map(({ lambda, horizon }) => [lambda, horizon]),
       [

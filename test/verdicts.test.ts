@@ -381,10 +381,10 @@ test('verdicts stand between Table 1 and the statistics, each reason once', () =
     text.split('\n').every((line) => [...line].length <= 100),
     'a line is longer than 100 columns',
   );
-  const rows = parseCsv(files['table1-paper.csv']!, 'table1-paper.csv').rows;
+  const rows = parseCsv(files()['table1-paper.csv']!, 'table1-paper.csv').rows;
   assert.deepEqual(
     [rows[0]!.label, rows[0]!.against, rows[0]!.claim, rows[0]!.paper, rows[0]!.here_low, rows[0]!.verdict],
     ['Dream critic', null, 'final reward', 482.7, 500, 'exceeded'],
   );
-  assert.equal(parseCsv(files['table1-seeds.csv']!, 'table1-seeds.csv').rows.length, 10);
+  assert.equal(parseCsv(files()['table1-seeds.csv']!, 'table1-seeds.csv').rows.length, 10);
 });

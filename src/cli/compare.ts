@@ -40,7 +40,7 @@ async function written(
   out: string | undefined,
 ): Promise<{ text: string; data: unknown }> {
   if (out !== undefined) {
-    const files = { ...tables, ...(await figureFiles(runs)) };
+    const files = { ...tables(), ...(await figureFiles(runs)) };
     makeFolder(out);
     for (const [name, content] of Object.entries(files)) replaceFile(path.join(out, name), content);
     process.stderr.write(`wrote ${Object.keys(files).join(', ')} to ${out}\n`);

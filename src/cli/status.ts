@@ -77,9 +77,14 @@ export function statusCommand(dir: string, { json = false }: { json?: boolean })
 }
 
 function viewsOf(dir: string, faults: { dir: string; fault: string }[]): RunView[] {
-  const found = findRuns([dir]);
+  const sweeps = new Map<string, Sweep | undefined>();
+  const found = findRuns([dir], (folder) => {
+    const sweep = readSweep(folder);
+    sweeps.set(folder, sweep);
+    return sweep;
+  });
   faults.push(...found.faults);
-  const sweep = readSweep(dir);
+  const sweep = sweeps.has(dir) ? sweeps.get(dir) : readSweep(dir);
   const there = new Map(found.runs.map((run) => [run.dir, run]));
   if (sweep === undefined) {
     const submitted = found.runs.length === 0 ? submittedExperiment(dir) : undefined;

@@ -32,8 +32,8 @@ export interface Comparison {
   /** The tables as they are read: Table 1 with any verdicts, how sure it is, and every seed's values. */
   sections: { results: Section[]; statistics: Section; seeds: Section };
   text: string;
-  /** Contents by file name. */
-  files: Record<string, string>;
+  /** Contents by file name, made when they are asked for. */
+  files: () => Record<string, string>;
 }
 
 /**
@@ -111,13 +111,13 @@ function comparison(read: ReadRuns, { paper, seedValues = false }: CompareOption
     notes,
     sections,
     text: renderText(shown),
-    files: {
+    files: () => ({
       'table1.csv': tableCsv(rows, measures, threshold),
       'table1.md': renderMarkdown(shown),
       'table1.tex': renderLatex(shown),
       ...(pairs.length > 0 ? { 'table1-pairs.csv': pairsCsv(pairs) } : {}),
       ...(judged.length > 0 ? { 'table1-paper.csv': verdictsCsv(judged) } : {}),
       ...(seedValues ? { 'table1-seeds.csv': seedsCsv(samples, threshold) } : {}),
-    },
+    }),
   };
 }

@@ -1,8 +1,9 @@
+import { bootstrapComparison } from '../bootstrap.ts';
 import type { Run } from '../runs/read.ts';
-import { bootstrapComparison, holm, type Interval, mean, probabilityOfImprovement } from '../statistics.ts';
+import { holm, type Interval, mean, probabilityOfImprovement } from '../statistics.ts';
 import { type WelchTest, welch } from '../student.ts';
 import { unlike } from './conditions.ts';
-import { bootstrapStream, type Measure, measuresOf, type Sample, valuesOf } from './samples.ts';
+import { type Measure, measuresOf, resamples, type Sample, valuesOf } from './samples.ts';
 
 /** Under so many seeds in an arm no difference is claimed. */
 export const FEWEST_SEEDS = 5;
@@ -104,7 +105,7 @@ function contrast({ a, b }: Samples, better: 'higher' | 'lower'): Numbers {
   const difference = (mean(a) ?? Number.NaN) - (mean(b) ?? Number.NaN);
   return {
     difference: Number.isFinite(difference) ? difference : null,
-    interval: bootstrapComparison(a, b, (x, y) => x - y, bootstrapStream()),
+    interval: bootstrapComparison(a, b, (x, y) => x - y, resamples),
     welch: welch(a, b),
     probabilityOfImprovement:
       better === 'higher' ? probabilityOfImprovement(a, b) : probabilityOfImprovement(b, a),

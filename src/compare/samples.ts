@@ -1,3 +1,4 @@
+import { Resamples } from '../bootstrap.ts';
 import { shown } from '../config/problems.ts';
 import type { CellSettings } from '../config/sweep.ts';
 import { printable } from '../printable.ts';
@@ -178,19 +179,25 @@ export function secondsByWorker(seeds: readonly FinishedSeed[]): number[] | null
   return [...byWorker.values()].map((seconds) => mean(seconds)!);
 }
 
-/** Where every bootstrap interval of a comparison starts to draw, so that each is the same whatever stands beside it. */
-export const bootstrapStream = () => RandomStream.named(0, 'bootstrap');
+/** What every bootstrap interval of a comparison is drawn from. */
+export const resamples = new Resamples(() => RandomStream.named(0, 'bootstrap'));
 
 /** What each run is called: its arm, or its swept values; with the folder where another run is called the same. */
 export function runLabels(runs: readonly Pick<Run, 'dir' | 'name' | 'info' | 'cell'>[]): string[] {
   const titles = runs.map(({ info, cell }) => (cell ? settingsTitle(cell.settings) : armTitle(info.arm)));
   const names = runs.map(({ name }) => name);
-  const shared = (values: readonly string[], value: string) => values.filter((v) => v === value).length > 1;
+  const [sharedNames, sharedTitles] = [repeated(names), repeated(titles)];
   return runs.map(({ dir, name }, index) => {
     const title = titles[index]!;
-    const folder = shared(names, name) ? dir : name;
-    return printable(shared(titles, title) ? `${title} (${folder})` : title);
+    const folder = sharedNames.has(name) ? dir : name;
+    return printable(sharedTitles.has(title) ? `${title} (${folder})` : title);
   });
+}
+
+/** The values that stand more than once. */
+function repeated(values: readonly string[]): Set<string> {
+  const seen = new Set<string>();
+  return new Set(values.filter((value) => seen.size === seen.add(value).size));
 }
 
 /** `lambda = 0.1, horizon = 5` */

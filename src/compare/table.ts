@@ -1,17 +1,11 @@
+import { bootstrapInterval } from '../bootstrap.ts';
 import { printable } from '../printable.ts';
 import type { Run } from '../runs/read.ts';
-import {
-  bootstrapInterval,
-  type Estimate,
-  estimate,
-  type Interval,
-  interquartileMean,
-  mean,
-} from '../statistics.ts';
+import { type Estimate, estimate, type Interval, interquartileMean, mean } from '../statistics.ts';
 import { PAPER_SEEDS, paperResults } from './paper.ts';
 import {
   armTitle,
-  bootstrapStream,
+  resamples,
   type Sample,
   type SeedValues,
   samplesOf,
@@ -94,7 +88,7 @@ function runRow(sample: Sample, { seeds }: Run, intervals: boolean): TableRow {
     const values = valuesOf(sample, key);
     return {
       ...estimate(values),
-      interval: intervals ? bootstrapInterval(values, bootstrapStream()) : null,
+      interval: intervals ? bootstrapInterval(values, resamples) : null,
       interquartileMean: interquartileMean(values),
     };
   };

@@ -1,11 +1,12 @@
+import { bootstrapComparison } from '../bootstrap.ts';
 import type { Run } from '../runs/read.ts';
-import { bootstrapComparison, type Interval } from '../statistics.ts';
+import type { Interval } from '../statistics.ts';
 import { studentInterval } from '../student.ts';
 import { departures } from './conditions.ts';
 import { formatInterval, formatProbability, type Unit, wholeNumber } from './numbers.ts';
 import { type Contrast, contrasts, FEWEST_SEEDS } from './pairs.ts';
 import { PAPER_SEEDS, paperOverhead, paperResults } from './paper.ts';
-import { bootstrapStream, type Sample, samplesOf, secondsByWorker, valuesOf } from './samples.ts';
+import { resamples, type Sample, samplesOf, secondsByWorker, valuesOf } from './samples.ts';
 import { type TableRow, tableRows } from './table.ts';
 
 /** A number with what is known of its uncertainty, 95 %. */
@@ -200,7 +201,7 @@ function overhead(pair: Pair): Verdict {
   const share = (x: number, y: number) => x / y - 1;
   const [x, y] = [dream, baseline].map(({ row }) => row.secondsPerSeed);
   const few = a && b && Math.min(a.length, b.length) < FEWEST_SEEDS;
-  const interval = a && b && !few ? bootstrapComparison(a, b, share, bootstrapStream()) : null;
+  const interval = a && b && !few ? bootstrapComparison(a, b, share, resamples) : null;
   return {
     ...armsOf(pair),
     claim: 'about 20 % more time',

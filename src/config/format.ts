@@ -26,8 +26,45 @@ export const portableYaml: DocumentOptions & SchemaOptions = {
 
 /** The resolved config as YAML, every key present that has a value, in the schema's order. Reading it gives the same Experiment. */
 export function formatExperiment(experiment: Experiment): string {
+  return topKeys(experiment.method)
+    .map(({ key, paths }) => {
+      const value = valueAt(experiment, [key]);
+      if (value === undefined) return '';
+      // A sweep's thousand cells have nearly all in common.
+      const last = lastTexts.get(`${experiment.method} ${key}`);
+      if (last && isDeepStrictEqual(last.value, value)) return last.text;
+      const text = formatKey(experiment, paths);
+      lastTexts.set(`${experiment.method} ${key}`, { value: structuredClone(value), text });
+      return text;
+    })
+    .join('');
+}
+
+/** The keys at the top of a method's config, each with those below it that hold values. */
+function topKeys(method: Experiment['method']): readonly TopKey[] {
+  const known = keysOf.get(method);
+  if (known) return known;
+  const keys = new Map<string, string[][]>();
+  for (const { path } of leafKeys(schemaRoot(method))) {
+    keys.set(path[0]!, [...(keys.get(path[0]!) ?? []), path]);
+  }
+  const all = [...keys].map(([key, paths]) => ({ key, paths }));
+  keysOf.set(method, all);
+  return all;
+}
+
+interface TopKey {
+  key: string;
+  paths: string[][];
+}
+
+const keysOf = new Map<Experiment['method'], readonly TopKey[]>();
+/** What stood last at a method's key, and the YAML of it. */
+const lastTexts = new Map<string, { value: unknown; text: string }>();
+
+function formatKey(experiment: Experiment, paths: readonly string[][]): string {
   const document = new Document({}, portableYaml);
-  for (const { path } of leafKeys(schemaRoot(experiment.method))) {
+  for (const path of paths) {
     const given = valueAt(experiment, path);
     if (given === undefined) continue;
     const value = document.createNode(given, { aliasDuplicateObjects: false });

@@ -1,6 +1,7 @@
-import { bootstrapStream } from '../compare/samples.ts';
+import { bootstrapInterval } from '../bootstrap.ts';
+import { resamples } from '../compare/samples.ts';
 import type { FinishedSeed } from '../runs/read.ts';
-import { bootstrapInterval, mean } from '../statistics.ts';
+import { mean } from '../statistics.ts';
 
 /** A run as figures draw it: its finished seeds, under the label that Table 1 has for it. */
 export interface Arm {
@@ -74,7 +75,7 @@ function meanPoints(arm: string, points: readonly SeedPoint[]): MeanPoint[] {
   return xs.map((x) => {
     const values = points.filter((point) => point.x === x).map(({ y }) => y);
     const center = mean(values)!;
-    const { low, high } = bootstrapInterval(values, bootstrapStream()) ?? {
+    const { low, high } = bootstrapInterval(values, resamples) ?? {
       low: center,
       high: center,
     };

@@ -45,19 +45,22 @@ export function wholeLines(text: string): string {
  */
 export function parseCsv(text: string, file: string): CsvTable {
   try {
-    const [columns, ...records] = parse(text, {
-      bom: true,
-      skip_empty_lines: true,
-      record_delimiter: ['\r\n', '\n'],
-      max_record_size: LONGEST_ROW,
-      to: MOST_ROWS + 2,
-    });
+    const [columns, ...records] =
+      plainRecords(text) ??
+      parse(text, {
+        bom: true,
+        skip_empty_lines: true,
+        record_delimiter: ['\r\n', '\n'],
+        max_record_size: LONGEST_ROW,
+        to: MOST_ROWS + 2,
+      });
     if (columns === undefined) throw new UserError(`${file}:1: no header line; restore this file`);
     if (columns.length > MOST_COLUMNS || records.length > MOST_ROWS) {
       throw new UserError(
         `${file}: more than ${MOST_COLUMNS} columns or ${MOST_ROWS} rows; restore this file`,
       );
     }
+    // A column may be called `__proto__`, which an assignment would not store.
     const rows = records.map((cells) =>
       Object.fromEntries(columns.map((column, i) => [column, readCell(cells[i]!)])),
     );
@@ -66,6 +69,19 @@ export function parseCsv(text: string, file: string): CsvTable {
     if (!(error instanceof CsvError)) throw error;
     throw new UserError(`${file}:${error.lines}: not readable as CSV (${error.code}); restore this file`);
   }
+}
+
+/** The records of a text in which every line is one and no cell is quoted, as wm writes them; undefined of any other. */
+function plainRecords(text: string): string[][] | undefined {
+  if (/["\r\ufeff]/.test(text)) return undefined;
+  const lines = text.split('\n');
+  if (lines.at(-1) === '') lines.pop();
+  // In bytes, of which a character has four at most.
+  if (lines.length === 0 || lines.some(({ length }) => length > LONGEST_ROW / 4)) return undefined;
+  const records = lines.map((line) => line.split(','));
+  const width = records[0]!.length;
+  const isPlain = (cells: string[]) => cells.length === width && (width > 1 || cells[0] !== '');
+  return records.every(isPlain) ? records : undefined;
 }
 
 function readCell(text: string): Cell {
@@ -143,15 +159,13 @@ export class CsvLog {
  */
 export function numericRows(rows: readonly CsvRow[], file: string): Row[] {
   return rows.map((row, index) => {
-    const cells = Object.entries(row).map(([column, cell]): [string, number | null] => {
+    for (const [column, cell] of Object.entries(row)) {
       if (typeof cell === 'string' || (cell === null && column === 'env_step')) {
         throw new UserError(
           `${file}:${index + 2}: ${column} is not a number (${cell ?? 'empty'}); restore this file`,
         );
       }
-      return [column, cell];
-    });
-    // A column may be called `__proto__`, which an assignment would not store.
-    return Object.fromEntries(cells);
+    }
+    return row as Row;
   });
 }

@@ -27,9 +27,15 @@ export function readSweep(dir: string): Sweep | undefined {
 }
 
 /** Every key that some cell of a sweep sets. */
-export const sweptKeys = ({ cells }: Sweep): string[] => [
-  ...new Set(cells.flatMap(({ settings }) => Object.keys(settings))),
-];
+export function sweptKeys(sweep: Sweep): readonly string[] {
+  const keys = keysOf.get(sweep) ?? [
+    ...new Set(sweep.cells.flatMap(({ settings }) => Object.keys(settings))),
+  ];
+  keysOf.set(sweep, keys);
+  return keys;
+}
+
+const keysOf = new WeakMap<Sweep, readonly string[]>();
 
 /** What an experiment, a cell of the sweep, has for each of the sweep's keys. */
 export function settingsOf(experiment: Experiment, sweep: Sweep): CellSettings {

@@ -88,6 +88,7 @@ export const source = {
   adam: 'src/nn/adam.ts',
   movingAverage: 'src/nn/moving-average.ts',
   statistics: 'src/statistics.ts',
+  bootstrap: 'src/bootstrap.ts',
   student: 'src/student.ts',
   samples: 'src/compare/samples.ts',
   evaluateRun: 'src/experiment/evaluate-run.ts',
