@@ -37,3 +37,49 @@ export function studentInterval({ mean, std }: Estimate, n: number): Interval | 
   const half = (jStat.studentt.inv(0.975, n - 1) * std) / Math.sqrt(n);
   return { low: mean - half, high: mean + half };
 }
+
+/**
+ * The power of the two-sided t test of two samples of n values each, of normal distributions of one variance whose means
+ * lie d standard deviations apart (Cohen 1988): the probability that it falls below the level α,
+ *
+ *     P(|T| > t(1 − α / 2, 2n − 2))      T of the noncentral t distribution of 2n − 2 degrees and centre d √(n / 2)
+ *
+ * @param effect d, of either sign
+ * @param n values in each sample, 2 at least
+ * @param level α in (0, 1)
+ */
+export function powerOfTest(effect: number, n: number, level: number): number {
+  const degreesOfFreedom = 2 * n - 2;
+  const critical = jStat.studentt.inv(1 - level / 2, degreesOfFreedom);
+  const center = Math.abs(effect) * Math.sqrt(n / 2);
+  const below = (t: number) => jStat.noncentralt.cdf(t, degreesOfFreedom, center);
+  return 1 - below(critical) + below(-critical);
+}
+
+/** The least n for which that power is at least `power`; effects that ask for more than a million are refused. */
+export function samplesForPower(effect: number, power: number, level: number): number {
+  const MOST = 1_000_000;
+  let [low, high] = [2, 2];
+  while (powerOfTest(effect, high, level) < power) {
+    if (high > MOST) throw new RangeError(`an effect of ${effect} asks for more than ${MOST} values`);
+    [low, high] = [high, high * 2];
+  }
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (powerOfTest(effect, middle, level) < power) low = middle + 1;
+    else high = middle;
+  }
+  return high;
+}
+
+/** The least effect d that n values in each sample show with that power. */
+export function effectForPower(n: number, power: number, level: number): number {
+  let [low, high] = [0, 1];
+  while (powerOfTest(high, n, level) < power) [low, high] = [high, high * 2];
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (powerOfTest(middle, n, level) < power) low = middle;
+    else high = middle;
+  }
+  return high;
+}

@@ -30,7 +30,7 @@ const messages = (kind: 'config' | 'sweep', text: string) =>
 
 test('every shipped config is valid and names the schema that the build has written', () => {
   for (const file of shippedConfigs()) {
-    const kind = file.startsWith('sweeps/') ? 'sweep' : 'config';
+    const kind = /^(sweeps|bench)\//.test(file) ? 'sweep' : 'config';
     const text = readFileSync(path.join(root, 'configs', file), 'utf8');
     assert.deepEqual(messages(kind, text), [], file);
     const named = [...text.matchAll(/^# yaml-language-server: \$schema=(.*)$/gm)].map((match) => match[1]!);
@@ -123,6 +123,11 @@ test('other mistakes are one message each, and the program refuses them too', ()
     ['sweep', 'method: vae-lstm', [' required']],
     ['sweep', 'method: vae-lstm\nsweep: 3', ['sweep type']],
     ['sweep', 'method: vae-lstm\nsweep: {}', ['sweep minProperties']],
+    ['sweep', 'name: several\nsweep: {config: [dream.yaml], lambda: [1, 2]}', []],
+    ['sweep', 'name: several\nsweep: [{config: dream.yaml, lambda: 1}]', []],
+    ['sweep', 'name: several\nsweep: {config: dream.yaml}', ['sweep/config type']],
+    ['sweep', 'name: several\nsweep: [{config: 3}]', ['sweep/0/config type']],
+    ['sweep', 'name: several\nsweep: [{config: dream.yaml}, {lambda: 1}]', [' required']],
     ['sweep', 'method: vae-lstm\nsweep: []', ['sweep minItems']],
     ['sweep', 'method: vae-lstm\nsweep: [{}]', ['sweep/0 minProperties']],
     ['sweep', 'method: vae-lstm\nsweep: {lambda: 1}', ['sweep/lambda type']],

@@ -112,7 +112,7 @@ describe('a config by its name, from any folder', () => {
     for (const { name, file, command, about } of listed) {
       const preset = command === 'preset';
       assert.equal(file, path.join(configs, preset ? `presets/${name}.yaml` : name));
-      if (!preset) assert.equal(command, name.startsWith('sweeps/') ? 'sweep' : 'train');
+      if (!preset) assert.equal(command, /^(sweeps|bench)\//.test(name) ? 'sweep' : 'train');
       assert.equal(readFileSync(file, 'utf8').split('\n')[0], `# ${about}`);
       assert.match(about, /^[A-Z].*\.$/, 'the first line of a config is a sentence');
     }

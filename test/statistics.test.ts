@@ -12,7 +12,7 @@ import {
   quantile,
   standardDeviation,
 } from '../src/statistics.ts';
-import { studentInterval, welch } from '../src/student.ts';
+import { effectForPower, powerOfTest, samplesForPower, studentInterval, welch } from '../src/student.ts';
 
 // The expected numbers are scripts/statistics_reference.py's, by numpy and scipy.
 const a = [402.5, 387.25, 420.125, 399, 250.0625];
@@ -202,4 +202,16 @@ test("the probability of improvement is scipy's U over its greatest value; both 
     ),
     { seed: 1 },
   );
+});
+
+test("the power of a t test is that of the examples of R's power.t.test", () => {
+  close(powerOfTest(1, 20, 0.05), 0.8689528, 1e-6);
+  close(powerOfTest(-1, 20, 0.05), 0.8689528, 1e-6);
+  // power.t.test(power = .90, delta = 1): n = 22.02110, so that 22 are too few by a hair.
+  assert.equal(samplesForPower(1, 0.9, 0.05), 23);
+  // Without any effect it is the level, and Cohen's (1988) 64 for a medium one.
+  close(powerOfTest(0, 12, 0.01), 0.01, 1e-6);
+  assert.equal(samplesForPower(0.5, 0.8, 0.05), 64);
+  close(powerOfTest(effectForPower(20, 0.8, 0.004), 20, 0.004), 0.8, 1e-9);
+  assert.throws(() => samplesForPower(0, 0.8, 0.05), RangeError);
 });

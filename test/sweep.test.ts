@@ -14,8 +14,9 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { parse } from 'yaml';
+import { configInput, readConfig as readConfigOf } from '../src/cli/config-file.ts';
 import { compareRuns } from '../src/compare/index.ts';
-import { formatExperiment } from '../src/config/format.ts';
+import { differingKeys, formatExperiment } from '../src/config/format.ts';
 import { loadExperiment } from '../src/config/load.ts';
 import { experimentOf } from '../src/config/schema.ts';
 import { cellName, loadSweep } from '../src/config/sweep.ts';
@@ -39,7 +40,7 @@ describe('the cells of a sweep', () => {
     const grid = read({
       text: 'name: grid\nseeds: [4, 5]\nbeta: {from: 1, to: 0.1, over: 10}\nsweep:\n  lambda: [0, 2]\n  beta.to: [0.01, 1]\n',
     });
-    assert.equal(grid.base.name, 'grid');
+    assert.equal(grid.name, 'grid');
     assert.deepEqual(
       worldModels(grid).map(({ name, lambda, beta, seeds }) => ({ name, lambda, beta, seeds })),
       [
@@ -173,7 +174,7 @@ describe('the cells of a sweep', () => {
       const text = readFileSync(new URL(`configs/sweeps/${file}`, root), 'utf8');
       const { base, cells } = loadSweep({ file, text });
       const defaults = loadExperiment({ file, text: `method: ${method}\n` });
-      const { name, seeds, steps, logEvery, evaluation } = base;
+      const { name, seeds, steps, logEvery, evaluation } = base!;
       assert.deepEqual(base, { ...defaults, name, seeds, steps, logEvery, evaluation });
       assert.ok(cells.length >= 2 && cells.every(({ experiment }) => experiment.method === method));
     }
@@ -182,10 +183,10 @@ describe('the cells of a sweep', () => {
         file,
         text: readFileSync(new URL(`configs/sweeps/${file}`, root), 'utf8'),
       });
-      assert.equal(base.method, 'dyna');
+      assert.equal(base!.method, 'dyna');
       assert.deepEqual(
-        base.seeds,
-        Array.from({ length: 30 }, (_, i) => base.seeds[0]! + i),
+        base!.seeds,
+        Array.from({ length: 30 }, (_, i) => base!.seeds[0]! + i),
       );
       assert.equal(cells.length, 3);
     }
@@ -214,7 +215,7 @@ test('the study of targets and its control differ in what shapes the model alone
     [0, 8, 64],
   );
   assert.equal(study!.cells[12]!.experiment.name, 'shapesModel=reward-value-policy,distractors=0');
-  const { name, ...base } = experimentOf(study!.base, 'muzero');
+  const { name, ...base } = experimentOf(study!.base!, 'muzero');
   const shaping = { shapesModel: ['self'], selfTarget: 'unstopped' };
   assert.deepEqual(control!.base, { ...base, name: `${name}-unstopped`, ...shaping });
   // A head that may shape the model learns in every cell; there are no ends but MuZero's.
@@ -222,6 +223,166 @@ test('the study of targets and its control differ in what shapes the model alone
     Object.entries(base.predict).filter(([, weight]) => weight === 0),
     [['continue', 0]],
   );
+});
+
+describe('a sweep of several configs', () => {
+  const shelf: Record<string, string> = {
+    'dream.yaml': 'method: dream-critic\nlambda: 0.25\n',
+    'dreamer/v3.yaml': 'method: dreamer\nsteps: 20000\n',
+    'dyna.yaml': 'method: dyna\nengine: cpu\n',
+    'sweep.yaml': 'method: ppo\nsweep: {gamma: [0.9, 0.99]}\n',
+    'wrong.yaml': 'method: ppo\ngamma: 2\n',
+  };
+  const readConfig = (name: string) => {
+    const file = name.replace(/^.*configs\//, '');
+    return { file: `configs/${file}`, text: shelf[file]! };
+  };
+  const several = (text: string, input = {}) => loadSweep({ file: 'b.yaml', text, readConfig, ...input });
+
+  test('lays its own keys over each config, and what the cell sets over those', () => {
+    const { name, base, cells } = several(
+      'name: both\nseeds: [7]\nsteps: 9000\nsweep:\n  config: [configs/dream.yaml, dreamer/v3.yaml]\n  critic.shapesModel: [true, false]\n',
+    );
+    assert.deepEqual([name, base], ['both', null]);
+    assert.deepEqual(
+      cells.map(({ experiment }) => [experiment.name, experiment.method, experiment.steps, experiment.seeds]),
+      [
+        ['dream,critic.shapesModel=true', 'vae-lstm', 9000, [7]],
+        ['dream,critic.shapesModel=false', 'vae-lstm', 9000, [7]],
+        ['dreamer-v3,critic.shapesModel=true', 'dreamer', 9000, [7]],
+        ['dreamer-v3,critic.shapesModel=false', 'dreamer', 9000, [7]],
+      ],
+    );
+    const plain = loadExperiment({
+      ...readConfig('dream.yaml'),
+      overrides: ['seeds=[7]', 'steps=9000', 'critic.shapesModel=false'],
+      flags: { name: 'dream,critic.shapesModel=false' },
+    });
+    assert.deepEqual(cells[1]!.experiment, plain);
+    assert.deepEqual(cells[1]!.settings, { config: 'dream', 'critic.shapesModel': false });
+  });
+
+  test('the sweep as text stands for itself and gives the same sweep', () => {
+    const sweep = several(
+      'name: list\nsweep:\n  - {config: dream.yaml, beta: {from: 1, to: 0.5, over: 10}}\n  - {steps: 3000, config: dreamer/v3.yaml}\n  - {config: dyna.yaml}\n',
+    );
+    assert.deepEqual(loadSweep({ file: 'sweep.yaml', text: sweep.text }), sweep);
+    assert.equal(sweep.cells[1]!.experiment.name, 'steps=3000,dreamer-v3');
+  });
+
+  test('the command wins over configs, and the variable of the engine does not', () => {
+    const text = 'name: n\nsweep: {config: [dyna.yaml, dream.yaml]}';
+    const engines = (input: object) => several(text, input).cells.map(({ experiment }) => experiment.engine);
+    assert.deepEqual(engines({ defaultEngine: 'wasm' }), ['cpu', 'wasm']);
+    assert.deepEqual(engines({ flags: { engine: 'wasm' } }), ['wasm', 'wasm']);
+    assert.equal(
+      several(text, { flags: { name: 'other', steps: '77000' } }).cells[1]!.experiment.steps,
+      77_000,
+    );
+  });
+
+  const wrong: [what: string, text: string, message: string][] = [
+    [
+      'a cell without one',
+      'name: n\nsweep: [{config: dream.yaml}, {lambda: 1}]',
+      'b.yaml:2:31: sweep: this cell has no config, and others have: give each one, or none',
+    ],
+    [
+      'a method beside them',
+      'name: n\nmethod: ppo\nsweep: {config: [dream.yaml]}',
+      'b.yaml:2:1: method: the cells have configs, whose methods they are; leave it out',
+    ],
+    [
+      'no name',
+      'sweep: {config: [dream.yaml]}',
+      'b.yaml: name: missing; a sweep of several configs needs one for its folder',
+    ],
+    [
+      'a name that is no folder',
+      'name: a/b\nsweep: {config: [dream.yaml]}',
+      'b.yaml:1:7: name: expected a folder name (up to 200 letters, digits and "._-=,", no "." first or last), got "a/b"',
+    ],
+    [
+      'a sweep among them',
+      'name: n\nsweep: {config: [sweep.yaml]}',
+      'b.yaml:2:18: sweep: sweep.yaml is a sweep itself; name a config of one run',
+    ],
+    [
+      'no text',
+      'name: n\nsweep: {config: [3]}',
+      'b.yaml:2:18: sweep: expected a config, such as dreamer/v3.yaml, got 3',
+    ],
+    [
+      'a mistake in one of them',
+      'name: n\nsweep: {config: [dream.yaml, wrong.yaml]}',
+      'configs/wrong.yaml:2:8: gamma: expected a number from 0 to 1, got 2 (cell wrong)',
+    ],
+    [
+      'a key that one of them has not',
+      'name: n\nlambda: 2\nsweep: {config: [dream.yaml, dyna.yaml]}',
+      'b.yaml:2:1: lambda: unknown key, see wm train --help-config (cell dyna)',
+    ],
+    [
+      'the same twice',
+      'name: n\nsweep: {config: [dream.yaml, configs/dream.yaml]}',
+      'b.yaml:2:30: sweep: the cell dream stands here twice, keep one',
+    ],
+  ];
+  for (const [what, text, message] of wrong) {
+    test(`${what} is refused`, () => {
+      assert.throws(
+        () => several(text),
+        (error) => {
+          assert.ok(error instanceof UserError);
+          assert.equal(error.message, message);
+          return true;
+        },
+      );
+    });
+  }
+
+  test('a record that names a file is refused: it would change with that', () => {
+    assert.throws(() => loadSweep({ file: 'sweep.yaml', text: 'name: n\nsweep: {config: [dream.yaml]}' }), {
+      message: 'sweep.yaml:2:18: sweep: this sweep stands for itself, write the keys of dream.yaml out',
+    });
+  });
+
+  test('those of the bench leave every setting of their configs as it is', () => {
+    const files = readdirSync(new URL('configs/bench', root)).sort();
+    const tasks = ['acrobot', 'breakout', 'cartpole', 'mountain-car', 'pendulum'];
+    const switched = ['acrobot', 'cartpole', 'distractors', 'pendulum'];
+    const named = [
+      ...tasks.map((task) => `leaderboard-${task}`),
+      ...switched.map((task) => `shaping-${task}`),
+    ];
+    assert.deepEqual(
+      files,
+      named.map((name) => `${name}.yaml`),
+    );
+    const allowed = ['name', 'seeds', 'steps', 'evaluation', 'environment', 'distractors'];
+    for (const file of files) {
+      const text = readFileSync(new URL(`configs/bench/${file}`, root), 'utf8');
+      const sweep = loadSweep(
+        configInput({ config: fileURLToPath(new URL(`configs/bench/${file}`, root)), set: [] }),
+      );
+      assert.equal(`${sweep.name}.yaml`, file);
+      assert.equal(new Set(sweep.cells.map(({ experiment }) => experiment.environment)).size, 1, file);
+      const sources = parse(text).sweep;
+      for (const [index, { experiment, settings }] of sweep.cells.entries()) {
+        const config = Array.isArray(sources)
+          ? sources[index].config
+          : sources.config[Math.floor(index / sources['critic.shapesModel'].length)];
+        const own = readConfigOf({ config, set: [] });
+        const swept = Object.keys(settings).filter((key) => key.startsWith('critic.'));
+        const keys = differingKeys(own, experiment);
+        assert.deepEqual(
+          keys.filter((key) => !allowed.includes(key.split('.')[0]!) && !swept.includes(key)),
+          [],
+          experiment.name,
+        );
+      }
+    }
+  });
 });
 
 describe('a wrong sweep is one sentence with its place and cell', () => {

@@ -38,7 +38,7 @@ export function configInput(options: ConfigOptions): NamedConfig {
   const defaultEngine = process.env.WM_ENGINE || undefined;
   const found = read(config);
   const given = { overrides: set, presets: preset, flags, defaultEngine };
-  return { ...found, presetShelf: presetShelf(found.file), ...given };
+  return { ...found, presetShelf: presetShelf(found.file), readConfig: read, ...given };
 }
 
 /** Refuses words that stand by themselves, such as `lambda=0.2` without its `--set`. @throws UserError */

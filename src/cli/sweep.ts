@@ -26,9 +26,9 @@ export async function sweepCommand(options: SweepOptions, words: readonly string
   refuseMisplacedOptions(options);
   const input = configInput(options);
   const sweep = loadSweep(input);
-  if (options.submit) return submit(sweepToSubmit(path.join(options.runs, sweep.base.name), sweep), options);
+  if (options.submit) return submit(sweepToSubmit(path.join(options.runs, sweep.name), sweep), options);
   const cells = chosenCells(sweep, options.cell);
-  const dir = path.join(options.runs, sweep.base.name);
+  const dir = path.join(options.runs, sweep.name);
   const isWhole = options.cell === undefined && options.seedShare === undefined;
   let ended = 0;
   const plan = {
@@ -74,7 +74,7 @@ export async function sweepCommand(options: SweepOptions, words: readonly string
 
 function sweepToSubmit(dir: string, sweep: Sweep): ToSubmit {
   return {
-    ...{ command: 'sweep', name: sweep.base.name, dir, config: path.join(dir, 'sweep.yaml') },
+    ...{ command: 'sweep', name: sweep.name, dir, config: path.join(dir, 'sweep.yaml') },
     experiments: sweep.cells.map(({ experiment }) => experiment),
     check: (shares) => {
       const isLonger = checkSweepFolder(dir, sweep);

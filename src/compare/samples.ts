@@ -1,4 +1,5 @@
 import { Resamples } from '../bootstrap.ts';
+import { CONFIG } from '../config/bases.ts';
 import { shown } from '../config/problems.ts';
 import type { CellSettings } from '../config/sweep.ts';
 import { printable } from '../printable.ts';
@@ -200,10 +201,10 @@ function repeated(values: readonly string[]): Set<string> {
   return new Set(values.filter((value) => seen.size === seen.add(value).size));
 }
 
-/** `lambda = 0.1, horizon = 5` */
+/** `lambda = 0.1, horizon = 5`; a cell's own config by its name alone, `dreamer-v3, horizon = 5` */
 export function settingsTitle(settings: CellSettings): string {
   return Object.entries(settings)
-    .map(([key, value]) => `${key} = ${shown(value)}`)
+    .map(([key, value]) => (key === CONFIG ? String(value) : `${key} = ${shown(value)}`))
     .join(', ');
 }
 

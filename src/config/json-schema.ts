@@ -18,12 +18,47 @@ export function configJsonSchema(): SchemaNode {
 
 /** The JSON schema of every config file of a sweep. */
 export function sweepJsonSchema(): SchemaNode {
-  const schema = rootSchema('wm sweep', (keys) => {
-    const { properties, ...root } = keys.root;
-    return { ...root, properties: { ...properties, sweep: sweepNode(keys) } };
-  });
-  return { ...schema, required: ['sweep'] };
+  const schema = rootSchema(
+    'wm sweep',
+    (keys) => {
+      const { properties, ...root } = keys.root;
+      return { ...root, properties: { ...properties, sweep: sweepNode(keys) } };
+    },
+    OF_CONFIGS,
+  );
+  return {
+    ...schema,
+    required: ['sweep'],
+    allOf: [...schema.allOf!, when(OF_CONFIGS, { properties: { method: { not: {} }, sweep: configsNode } })],
+  };
 }
+
+/** That the cells of a sweep have configs of their own, which say the methods. */
+const OF_CONFIGS: SchemaNode = {
+  required: ['sweep'],
+  properties: {
+    sweep: {
+      type: ['object', 'array'] as never,
+      required: ['config'],
+      minItems: 1,
+      items: { type: 'object', required: ['config'] },
+    },
+  },
+};
+
+const configNode: SchemaNode = {
+  description: 'the config of a cell, as --config takes it; the keys of this file are laid over it',
+  type: ['string', 'object'] as never,
+};
+
+/** The key `sweep` where each cell has a config: what else it may set depends on that one's method. */
+const configsNode: SchemaNode = {
+  type: ['object', 'array'] as never,
+  properties: { config: { type: 'array', minItems: 1, items: configNode } },
+  minItems: 1,
+  maxItems: MOST_CELLS,
+  items: { type: 'object', properties: { config: configNode } },
+};
 
 /** The keys of one method. */
 interface MethodKeys {
@@ -38,8 +73,16 @@ interface Reference {
   description: string;
 }
 
-/** @param ofMethod the schema of a config of one method */
-function rootSchema(title: string, ofMethod: (keys: MethodKeys) => SchemaNode): SchemaNode {
+/**
+ * @param ofMethod the schema of a config of one method
+ * @param without what has no method
+ */
+function rootSchema(
+  title: string,
+  ofMethod: (keys: MethodKeys) => SchemaNode,
+  without?: SchemaNode,
+): SchemaNode {
+  const named: SchemaNode = { required: ['method'] };
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title,
@@ -52,7 +95,7 @@ function rootSchema(title: string, ofMethod: (keys: MethodKeys) => SchemaNode): 
     },
     allOf: [
       // A preset may say the method.
-      when({ not: { required: ['preset'] } }, { required: ['method'] }),
+      when({ not: { required: ['preset'] } }, without ? when({ not: without }, named) : named),
       ...methodNames.map((name) =>
         when(
           { properties: { method: { enum: namesOf(name) } }, required: ['method'] },

@@ -29,6 +29,8 @@ export interface ConfigInput {
   presets?: readonly string[] | undefined;
   /** Where presets are found; without it a config may name none. */
   presetShelf?: PresetShelf | undefined;
+  /** Reads a config that a sweep names for a cell; without it a sweep may name none. @throws UserError where there is none */
+  readConfig?: ((name: string) => { file: string; text: string }) | undefined;
   /** WM_ENGINE: the engine where neither the file nor the command says one. */
   defaultEngine?: string | undefined;
 }

@@ -27,10 +27,10 @@ export interface ConfigOrigins {
 export function configOrigins(input: ConfigInput): ConfigOrigins {
   const source = readSource(input);
   if (!source.has(['sweep'])) return { values: originsOf(source, validate(source)), cells: null };
-  const { base, cells } = resolveSweep(source, input.file);
+  const { base, cells } = resolveSweep(source, input);
   const plan = plannedCells(source);
   return {
-    values: originsOf(source, base),
+    values: base === null ? saidOf(source) : originsOf(source, base),
     cells: cells.map(({ experiment: { name } }, index) => ({
       name,
       values: plan[index]!.map(({ key, value, valuePath }) => ({ key, value, ...saidAt(source, valuePath) })),
@@ -46,6 +46,14 @@ function originsOf(source: ConfigSource, experiment: Experiment): ResolvedValue[
       ...{ key: path.join('.'), value },
       ...(source.has(path) ? saidAt(source, path) : { by: 'default', place: null }),
     }));
+}
+
+/** What a sweep of several configs says for all its cells. */
+function saidOf(source: ConfigSource): ResolvedValue[] {
+  const { sweep: _, ...common } = source.values();
+  return Object.entries(common)
+    .flatMap(([key, value]) => parts([key], value))
+    .map(({ path, value }) => ({ key: path.join('.'), value, ...saidAt(source, path) }));
 }
 
 /** Who said the value at `path`, and where. */

@@ -15,7 +15,7 @@ const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
 export const LONGEST_NAME = 200;
 
 /** Letters, digits and what every file system takes beside them, no dot at either end: one folder, never a path out of the runs folder. */
-const folderName = z
+export const folderName = z
   .string()
   .regex(new RegExp(`^[A-Za-z0-9_-]([A-Za-z0-9._=,-]{0,${LONGEST_NAME - 2}}[A-Za-z0-9_=,-])?$`))
   .refine((name) => !DEVICE.test(name), { error: 'this names a device on Windows, choose another name' })

@@ -156,6 +156,13 @@ export class ConfigSource {
     return new ConfigSource(this.#written, shallowCopy(this.#root), new Map(this.#overridden));
   }
 
+  /** The map at `path` as a source of its own, whose places stay those in the file. */
+  at(path: KeyPath): ConfigSource {
+    const node: unknown = this.#root.getIn(path, true);
+    if (!isMap(node)) throw new Error(`no map at ${dotted(path)}`);
+    return new ConfigSource(this.#written, shallowCopy(node as YAMLMap), new Map(this.#overridden));
+  }
+
   /**
    * Lays a value over what the file says; later ones win.
    *

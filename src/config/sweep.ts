@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Document, isCollection, isPair, type Node, Scalar } from 'yaml';
 import { UserError } from '../errors.ts';
+import { baseName, CONFIG, cellBases, formatCell } from './bases.ts';
 import { formatExperiment, portableYaml } from './format.ts';
 import { type KeyPath, valueAt } from './key-path.ts';
 import { type ConfigInput, readSource, validate } from './load.ts';
@@ -8,7 +9,7 @@ import { shown } from './problems.ts';
 import { type Experiment, LONGEST_NAME } from './schema.ts';
 import { type ConfigSource, LONGEST_CONFIG } from './source.ts';
 
-/** Swept keys, dotted, with the values that a cell gives them. */
+/** Swept keys, dotted, with the values that a cell gives them; `config` with the name of the cell's own config. */
 export type CellSettings = Record<string, unknown>;
 
 /** One experiment of a sweep. */
@@ -18,10 +19,11 @@ export interface Cell {
   experiment: Experiment;
 }
 
-/** Experiments that differ in a few keys: a config with one key more, `sweep`. */
+/** Experiments that differ in a few keys, or in the config that each is of: a config with one key more, `sweep`. */
 export interface Sweep {
-  /** The config without the sweep. Its name is the sweep's. */
-  base: Experiment;
+  name: string;
+  /** The config without the sweep; null where every cell has one of its own. */
+  base: Experiment | null;
   /** In the file's order; of a grid, the first key changes slowest. */
   cells: Cell[];
   /** The whole as YAML, every key present. Reading it gives the same sweep. */
@@ -49,17 +51,19 @@ export interface Choice {
 
 /**
  * Reads a sweep: a config whose key `sweep` holds a grid, `{lambda: [0.1, 1], beta.to: [0.1, 1]}`, every combination of
- * which is a cell, or a list of cells, `[{lambda: 0}, {critic.shapesModel: false}]`.
+ * which is a cell, or a list of cells, `[{lambda: 0}, {critic.shapesModel: false}]`. Where cells have the key `config`, each
+ * is that config with the rest of the file laid over it, which then has no method.
  *
  * @throws UserError naming the first mistake by position and cell, e.g.
  *   `configs/sweeps/lambda.yaml:4:12: lambda: expected a number >= 0, got -1 (cell lambda=-1)`
  */
 export function loadSweep(input: ConfigInput): Sweep {
-  return resolveSweep(readSource(input), input.file);
+  return resolveSweep(readSource(input), input);
 }
 
-/** The sweep that a source says, which stays as it is. @param file the name shown in messages */
-export function resolveSweep(source: ConfigSource, file: string): Sweep {
+/** The sweep that a source says, which stays as it is. @param input what the source was read from */
+export function resolveSweep(source: ConfigSource, input: ConfigInput): Sweep {
+  const { file } = input;
   if (!source.has(['sweep'])) {
     throw new UserError(
       `${file}: sweep: missing, expected ${EXPECTED}; a single config is trained by wm train`,
@@ -67,36 +71,50 @@ export function resolveSweep(source: ConfigSource, file: string): Sweep {
   }
   const common = source.fork();
   common.remove('sweep');
-  const base = validate(common);
   const choices = plannedCells(source);
-  const baseText = formatExperiment(base);
+  const bases = choices.flat().some(({ key }) => key === CONFIG)
+    ? cellBases(source, common, choices.map(baseChoice(source)), input)
+    : null;
+  const base = bases === null ? validate(common) : null;
+  const baseText = base === null ? '' : formatExperiment(base);
   const lengths = choices.map((cell) => cell.reduce((sum, { length }) => sum + length, baseText.length));
   if (lengths.reduce((sum, length) => sum + length, 0) > MOST_TEXT) {
     throw new UserError(
       `${file}: ${choices.length} cells of so long a config are too many, shorten it or sweep fewer values at once`,
     );
   }
-  const text = baseText + formatDefinition(source.values());
+  refuseUselessFlags(source, choices);
+  const cells = choices.map((cell, index) => resolveCell(bases?.sources[index] ?? common, source, cell));
+  refuseTwins(source, choices, cells);
+  const text = base === null ? formatCells(bases!.name, cells) : baseText + formatDefinition(source.values());
   if (text.length > LONGEST_CONFIG) {
     throw new UserError(
       `${file}: with every key written out this sweep has ${text.length} characters, shorten it to ${LONGEST_CONFIG}`,
     );
   }
-  refuseUselessFlags(source, choices);
-  const cells = choices.map((cell) => resolveCell(common, source, cell));
-  refuseTwins(source, choices, cells);
-  return { base, cells, text };
+  return { name: base?.name ?? bases!.name, base, cells, text };
 }
 
+/** The choice of a cell that names its config. @throws UserError where the cell has none, though others have. */
+const baseChoice =
+  (source: ConfigSource) =>
+  (cell: readonly Choice[], index: number): Choice => {
+    const choice = cell.find(({ key }) => key === CONFIG);
+    if (choice) return choice;
+    const { text } = source.place(['sweep', index]);
+    throw new UserError(`${text}: sweep: this cell has no config, and others have: give each one, or none`);
+  };
+
 /**
- * `lambda=0.1,horizon=5`: letters, digits and `.-_=,` only, which every file system takes. What would be too long for a
+ * `lambda=0.1,horizon=5`, of a config of its own `dreamer-v3,horizon=5`: letters, digits and `.-_=,` only, which every file system takes. What would be too long for a
  * folder ends with a hash of the settings, `lambda=0.1,horizon=5,etc-3f9a0c2b1d4e`.
  */
 export function cellName(settings: CellSettings): string {
   const whole = Object.entries(settings)
-    .map(
-      ([key, value]) => `${plain(key)}=${plain(typeof value === 'string' ? value : JSON.stringify(value))}`,
-    )
+    .map(([key, value]) => {
+      const said = plain(typeof value === 'string' ? value : JSON.stringify(value));
+      return key === CONFIG ? said : `${plain(key)}=${said}`;
+    })
     .join(',');
   if (whole.length <= LONGEST_NAME) return whole;
   const start = whole.slice(0, READABLE);
@@ -189,15 +207,18 @@ function refuseUselessFlags(source: ConfigSource, cells: readonly Choice[][]): v
 }
 
 /**
- * @param common what all cells share: the source without the sweep
+ * @param common what all cells share, the source without the sweep; laid over the cell's own config where it has one
  * @param source where the cell's values stand
  */
 function resolveCell(common: ConfigSource, source: ConfigSource, choices: readonly Choice[]): Cell {
-  const settings = Object.fromEntries(choices.map(({ key, value }) => [key, value]));
+  const settings = Object.fromEntries(
+    choices.map(({ key, value }) => [key, key === CONFIG ? baseName(value) : value]),
+  );
   const name = cellName(settings);
   const own = common.fork();
   try {
     for (const { key, value, valuePath, keyPath } of choices) {
+      if (key === CONFIG) continue;
       const [place, keyPlace] = [source.place(valuePath).text, source.keyPlace(keyPath).text];
       own.override(place, key.split('.'), nodeOf(value), keyPlace);
     }
@@ -246,3 +267,7 @@ function formatDefinition(values: unknown): string {
   }
   return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
+
+/** A sweep of several configs as YAML: every cell with the whole of its config. */
+const formatCells = (name: string, cells: readonly Cell[]) =>
+  `${new Document({ name }, portableYaml)}sweep:\n${cells.map(({ settings, experiment }) => formatCell(settings, experiment)).join('')}`;

@@ -39,6 +39,9 @@ const keysOf = new WeakMap<Sweep, readonly string[]>();
 
 /** What an experiment, a cell of the sweep, has for each of the sweep's keys. */
 export function settingsOf(experiment: Experiment, sweep: Sweep): CellSettings {
+  // Which config a cell is of, its own does not say.
+  const cell = sweep.base === null && sweep.cells.find((each) => each.experiment.name === experiment.name);
+  if (cell) return cell.settings;
   return Object.fromEntries(sweptKeys(sweep).map((key) => [key, valueAt(experiment, key.split('.'))]));
 }
 
@@ -115,7 +118,7 @@ export function joinSweepFolder(dir: string, sweep: Sweep, lapsed?: LapsedLocks)
 }
 
 function requireExtension(dir: string, stored: Sweep, sweep: Sweep): Extension | null {
-  const extension = extensionOf(dir, 'sweep', stored.base, sweep.base);
+  const extension = sweepExtension(dir, stored, sweep);
   const names = new Set(sweep.cells.map(({ experiment }) => experiment.name));
   for (const { experiment } of stored.cells) {
     const cell = join(dir, experiment.name);
@@ -125,4 +128,19 @@ function requireExtension(dir: string, stored: Sweep, sweep: Sweep): Extension |
     );
   }
   return extension;
+}
+
+/** Of a sweep of several configs, the cells that both have are compared one by one. */
+function sweepExtension(dir: string, stored: Sweep, sweep: Sweep): Extension | null {
+  if (stored.base !== null && sweep.base !== null) {
+    return extensionOf(dir, 'sweep', stored.base, sweep.base);
+  }
+  if (stored.base !== null || sweep.base !== null) {
+    throw new UserError(`${dir} holds a sweep of another kind; choose another --name or --runs`);
+  }
+  const extensions = stored.cells.map(({ experiment }) => {
+    const given = sweep.cells.find((cell) => cell.experiment.name === experiment.name);
+    return given ? extensionOf(join(dir, experiment.name), 'cell', experiment, given.experiment) : null;
+  });
+  return extensions.find((extension) => extension !== null) ?? null;
 }

@@ -160,9 +160,9 @@ const sweeps: Target<Uint8Array> = {
     manyKeys.map((sweep) => Buffer.from(JSON.stringify({ method: 'vae-lstm', sweep }))),
   ),
   run: (bytes) => {
-    const { base, cells, text: resolved } = loadSweep({ file: 's.yaml', text: text(bytes) });
+    const { name, cells, text: resolved } = loadSweep({ file: 's.yaml', text: text(bytes) });
     for (const { experiment } of cells) {
-      const folder = path.resolve('runs', base.name, experiment.name);
+      const folder = path.resolve('runs', name, experiment.name);
       assert.equal(
         path.dirname(path.dirname(folder)),
         path.resolve('runs'),
