@@ -16,7 +16,7 @@ import type { Windows } from '../src/models/windows.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import type { AgentSpaces } from '../src/training/agent-spaces.ts';
-import type { Step } from '../src/training/collector.ts';
+import type { Step } from '../src/training/environment-steps.ts';
 import { processorEngines } from './support/engine-here.ts';
 import { flat, type Nested, read, reference, tensor } from './support/reference.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';

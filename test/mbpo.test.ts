@@ -20,7 +20,7 @@ import { zeroMoments } from '../src/nn/adam.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { type AgentSpaces, agentSpaces } from '../src/training/agent-spaces.ts';
-import type { Step } from '../src/training/collector.ts';
+import type { Step } from '../src/training/environment-steps.ts';
 import { emptyBatch, Replay, type Transition } from '../src/training/replay.ts';
 import { agentIn, assertAlone, assertGoesOn, assertLeavesNothing } from './support/dreamer-runs.ts';
 import { read } from './support/reference.ts';

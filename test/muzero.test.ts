@@ -13,7 +13,7 @@ import { valueEquivalentModel } from '../src/models/value-equivalent/model.ts';
 import { valueEquivalentNetworks } from '../src/models/value-equivalent/networks.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
-import type { Step } from '../src/training/collector.ts';
+import type { Step } from '../src/training/environment-steps.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
 import { agentIn, assertAlone, assertGoesOn, assertLeavesNothing } from './support/dreamer-runs.ts';
 import { read } from './support/reference.ts';

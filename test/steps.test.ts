@@ -6,7 +6,7 @@ import { environmentEntry } from '../src/envs/index.ts';
 import type { Space } from '../src/envs/spaces.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
-import type { Step } from '../src/training/collector.ts';
+import type { Step } from '../src/training/environment-steps.ts';
 import { ReplayLearner } from '../src/training/replay-learner.ts';
 import { type StepBatch, Steps } from '../src/training/steps.ts';
 import { memoryless } from './support/agents.ts';

@@ -1,5 +1,5 @@
 import type { AgentState } from './agent.ts';
-import type { Step } from './collector.ts';
+import type { Step } from './environment-steps.ts';
 import type { Row } from './events.ts';
 import type { MemberState } from './state.ts';
 

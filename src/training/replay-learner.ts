@@ -2,7 +2,8 @@ import type { EnvironmentEntry } from '../envs/index.ts';
 import { RandomStream } from '../random/stream.ts';
 import type { Actor } from './acting.ts';
 import type { Agent, AgentState, Learner } from './agent.ts';
-import { Collector, type Step } from './collector.ts';
+import { Collector } from './collector.ts';
+import type { Step } from './environment-steps.ts';
 import type { Batch } from './replay.ts';
 import type { TimedParts } from './update-parts.ts';
 
@@ -61,8 +62,8 @@ export interface Experience<B> {
  */
 export class ReplayLearner<B = Batch> implements Learner {
   readonly environments = 1;
+  readonly settings: ReplaySettings;
   readonly #agent: LearningActor<B>;
-  readonly #settings: ReplaySettings;
   readonly #collector: Collector;
   readonly #experience: Experience<B>;
   /** Per member: which windows are drawn. */
@@ -76,14 +77,14 @@ export class ReplayLearner<B = Batch> implements Learner {
     experience: Experience<B>,
   ) {
     this.#agent = agent;
-    this.#settings = settings;
+    this.settings = settings;
     this.#collector = new Collector(agent, environment, seeds, this.environments, settings.randomHold);
     this.#experience = experience;
     this.#samplers = seeds.map((seed) => RandomStream.named(seed, 'replay'));
   }
 
   async round(step: number, update: number): Promise<number> {
-    const { randomSteps } = this.#settings;
+    const { randomSteps } = this.settings;
     if (step <= randomSteps) this.collectRandomly();
     else {
       this.#agent.aboutToCollect?.(step - 1);
@@ -96,7 +97,7 @@ export class ReplayLearner<B = Batch> implements Learner {
 
   /** Updates that are due after so many steps of the policy; 0 of them: once the random ones are over. */
   #updatesAfter(trained: number): number {
-    const { updateEvery, updates = 1, pretraining = 0 } = this.#settings;
+    const { updateEvery, updates = 1, pretraining = 0 } = this.settings;
     if (trained === 0) return pretraining;
     return trained > 0 && trained % updateEvery === 0 ? updates : 0;
   }
@@ -118,6 +119,11 @@ export class ReplayLearner<B = Batch> implements Learner {
     this.#experience.remember(await this.#collector.step());
   }
 
+  /** Takes a step of every member into its replay that was taken elsewhere. */
+  remember(step: Step): void {
+    this.#experience.remember(step);
+  }
+
   /** Windows drawn from every member's replay; the next call overwrites them. */
   sample(): B {
     return this.#experience.sample(this.#samplers);
@@ -125,15 +131,29 @@ export class ReplayLearner<B = Batch> implements Learner {
 
   save(member: number): AgentState {
     const collected = this.#collector.save(member);
+    const learnt = this.saveExperience(member);
     return {
-      arrays: { ...this.#experience.save(member), ...collected.arrays },
-      streams: { ...collected.streams, replay: this.#samplers[member]!.state() },
+      arrays: { ...learnt.arrays, ...collected.arrays },
+      streams: { ...collected.streams, ...learnt.streams },
     };
   }
 
   load(member: number, state: AgentState): void {
-    this.#experience.load(member, state.arrays);
+    this.loadExperience(member, state);
     this.#collector.load(member, state);
+  }
+
+  /** What `save` gives, without the environments. */
+  saveExperience(member: number): AgentState {
+    return {
+      arrays: this.#experience.save(member),
+      streams: { replay: this.#samplers[member]!.state() },
+    };
+  }
+
+  /** Takes over what `saveExperience` gave. */
+  loadExperience(member: number, state: AgentState): void {
+    this.#experience.load(member, state.arrays);
     this.#samplers[member] = RandomStream.fromState(state.streams.replay!);
   }
 }

@@ -4,7 +4,7 @@ import type { RandomStream } from '../random/stream.ts';
 import { type Actions, actionColumn, emptyActions, requireActions } from './actions.ts';
 import type { AgentState } from './agent.ts';
 import { agentSpaces } from './agent-spaces.ts';
-import type { Step } from './collector.ts';
+import type { Step } from './environment-steps.ts';
 import { observationColumn } from './observations.ts';
 import type { StackedTerms } from './pending-terms.ts';
 import type { StepSpaces } from './replay.ts';

@@ -3,7 +3,7 @@ import type { RandomStream } from '../random/stream.ts';
 import { requireActions } from './actions.ts';
 import type { AgentState } from './agent.ts';
 import { agentSpaces } from './agent-spaces.ts';
-import type { Step } from './collector.ts';
+import type { Step } from './environment-steps.ts';
 import { memberPart } from './member-part.ts';
 import { type Batch, emptyBatch, Replay, type StepSpaces } from './replay.ts';
 import { type Experience, type LearningActor, ReplayLearner, type ReplaySettings } from './replay-learner.ts';

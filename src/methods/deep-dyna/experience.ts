@@ -2,7 +2,7 @@ import { Bootstrap, type EnsembleBatch } from '../../models/ensemble/bootstrap.t
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentState } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Step } from '../../training/collector.ts';
+import type { Step } from '../../training/environment-steps.ts';
 import type { Batch } from '../../training/replay.ts';
 import type { Experience } from '../../training/replay-learner.ts';
 import type { DeepDynaSettings } from './settings.ts';

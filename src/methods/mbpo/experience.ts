@@ -3,7 +3,7 @@ import type { RandomStream } from '../../random/stream.ts';
 import { requireActions } from '../../training/actions.ts';
 import type { AgentState } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Step } from '../../training/collector.ts';
+import type { Step } from '../../training/environment-steps.ts';
 import { type Batch, emptyBatch, Replay } from '../../training/replay.ts';
 import type { Experience } from '../../training/replay-learner.ts';
 import type { NamedArray } from '../../training/state.ts';

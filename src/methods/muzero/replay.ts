@@ -2,7 +2,7 @@ import type { RandomStream } from '../../random/stream.ts';
 import { type Actions, actionColumn, emptyActions, requireActions } from '../../training/actions.ts';
 import type { AgentState } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Step } from '../../training/collector.ts';
+import type { Step } from '../../training/environment-steps.ts';
 import { observationColumn } from '../../training/observations.ts';
 import { importanceWeights, Priorities } from '../../training/priorities.ts';
 import type { Experience } from '../../training/replay-learner.ts';

@@ -1,7 +1,7 @@
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentState } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Step } from '../../training/collector.ts';
+import type { Step } from '../../training/environment-steps.ts';
 import { type Batch, emptyBatch } from '../../training/replay.ts';
 import type { Experience } from '../../training/replay-learner.ts';
 import { Transitions } from '../../training/transitions.ts';
