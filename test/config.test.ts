@@ -665,7 +665,7 @@ test('a resolved config is written with every key, in the order of the schema, l
   assert.deepEqual(
     [...text.matchAll(/^ *(\w+):(?= )/gm)].map((match) => match[1]),
     // Its text is of environment Maze alone.
-    names.filter((name) => name !== 'maze' && name !== 'data'),
+    names.filter((name) => !['maze', 'data', 'realTime'].includes(name!)),
   );
   assert.doesNotMatch(formatExperiment(load(method)), /stopWhen|pixels/, 'a key without a value is left out');
 });
@@ -689,7 +689,8 @@ test('every key of every method has words, a default and a description, and rule
     for (const { path, node } of leafKeys(root)) {
       assert.ok(node.description, `${path.join('.')} has no description`);
       assert.ok(
-        'default' in node || ['method', 'name', 'maze', 'data', 'stopWhen.reward'].includes(path.join('.')),
+        'default' in node ||
+          ['method', 'name', 'maze', 'data', 'realTime', 'stopWhen.reward'].includes(path.join('.')),
         `${path.join('.')} has no default`,
       );
     }
@@ -733,11 +734,13 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     const ofFolder =
       /^(ha-schmidhuber|deep-dyna|dreamer4)/.exec(file)?.[0] ??
       (file.startsWith('behaviour-cloning') ? ofCloning : file.startsWith('simple') ? ofSimple : undefined);
-    const arm = ofGame ?? ofFolder ?? (family ? (searching[ofFamily] ?? ofFamily) : ofStem);
+    const inRealTime = file.startsWith('real-time/') ? `real-time-${stem}` : undefined;
+    const ofRealTime = inRealTime && (stem.startsWith('dreamer-v3') ? 'dreamer-v3' : 'dream-critic');
+    const arm = ofRealTime ?? ofGame ?? ofFolder ?? (family ? (searching[ofFamily] ?? ofFamily) : ofStem);
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
     assert.equal(
       experiment.name,
-      stem === 'quick' || ofGame || /^(planet|pets|mbpo|ppo|sac|dqn)$/.test(arm) ? stem : arm,
+      inRealTime ?? (stem === 'quick' || ofGame || /^(planet|pets|mbpo|ppo|sac|dqn)$/.test(arm) ? stem : arm),
       file,
     );
     found.add(`${experiment.environment} ${experiment.method}`);

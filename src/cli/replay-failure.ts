@@ -3,9 +3,10 @@ import { setImmediate } from 'node:timers/promises';
 import { chooseEngine, startEngine } from '../engine/engine.ts';
 import { UserError } from '../errors.ts';
 import { replayUpdate } from '../experiment/failed-update.ts';
+import { openExperience } from '../experiment/real-time.ts';
 import { readRun } from '../runs/read.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
-import type { InspectedUpdate } from '../training/agent.ts';
+import type { Agent, InspectedUpdate } from '../training/agent.ts';
 import { alignColumns } from './align.ts';
 import { requestedEngine } from './requested-engine.ts';
 
@@ -30,11 +31,19 @@ export async function replayFailureCommand(seedDir: string, options: ReplayFailu
   }
   const { engine } = await chooseEngine(requestedEngine(options.engine ?? info.engine.name));
   await startEngine(engine.name);
-  const replayed = await replayUpdate(experiment, seed, failure.before, failure.update, async () => {
-    // Lets signals in, which end this command.
-    await setImmediate();
-    return false;
-  });
+  const experience = (agent: Agent) => openExperience(experiment, seedDir, agent);
+  const replayed = await replayUpdate(
+    experiment,
+    seed,
+    failure.before,
+    failure.update,
+    experience,
+    async () => {
+      // Lets signals in, which end this command.
+      await setImmediate();
+      return false;
+    },
+  );
   const inspected = replayed?.inspected;
   if (inspected === undefined) {
     throw new UserError(

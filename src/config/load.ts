@@ -1,6 +1,6 @@
 import { Scalar } from 'yaml';
 import { z } from 'zod';
-import { DRAWN_MAZE, environmentEntry, pixelsRefusal } from '../envs/index.ts';
+import { DRAWN_MAZE, environmentEntry, environmentNames, pixelsRefusal } from '../envs/index.ts';
 import { isImage } from '../envs/spaces.ts';
 import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
@@ -126,6 +126,7 @@ export function validate(source: ConfigSource): Experiment {
   requireEnvironment(source, experiment);
   requireVector(source, experiment);
   requireData(source, experiment);
+  requireRealTime(source, experiment);
   requireRules(source, methods[method].rules, experiment);
   return experiment;
 }
@@ -191,6 +192,24 @@ function requireData(source: ConfigSource, { method, data, environment, maze }: 
     refuse(
       source.has(['environment']) ? ['environment'] : ['method'],
       `method ${method} learns from a data set, and ${environment} changes with the steps taken in it; choose another environment or method`,
+    );
+  }
+}
+
+/** @throws UserError where real time is asked of a method that cannot, or its own of an environment that has none. */
+function requireRealTime(source: ConfigSource, { method, environment, realTime }: Experiment): void {
+  if (!realTime) return;
+  const refuse = (says: string) => fail(source, [{ kind: 'rule', path: ['realTime'], says }]);
+  if (!methods[method].learnsBeside) {
+    const able = methodNames.filter((name) => methods[name].learnsBeside);
+    refuse(
+      `realTime: method ${method} does not learn from replay alone, so that nothing can act beside it; leave realTime out, or choose method ${alternatives(able)}`,
+    );
+  }
+  if (realTime.rate === 'own' && environmentEntry(environment).stepSeconds === undefined) {
+    const clocked = environmentNames.filter((name) => environmentEntry(name).stepSeconds !== undefined);
+    refuse(
+      `realTime: the steps of ${environment} have no duration; give a rate, such as realTime: {rate: 20}, or choose environment ${alternatives(clocked)}`,
     );
   }
 }

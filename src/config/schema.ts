@@ -3,7 +3,7 @@ import { engineNames } from '../engine/names.ts';
 import { parseMaze } from '../envs/grid/maze.ts';
 import { environmentNames } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
-import { count, positiveInteger } from '../methods/fields.ts';
+import { count, positive, positiveInteger } from '../methods/fields.ts';
 import { type MethodName, methods } from '../methods/index.ts';
 import { enumeration } from '../words.ts';
 import { MOST_SEEDS } from './seeds.ts';
@@ -55,6 +55,26 @@ const maze = z
   })
   .meta({ title: 'a maze, a line for each row of its cells' });
 
+/** How a method acts and learns at once. */
+const realTimeKeys = z.strictObject({
+  rate: z
+    .union([z.enum(['own', 'none']), positive.max(10_000)])
+    .default('own')
+    .describe(
+      "steps per second: the environment's own, another number, or none: it waits for every action, and both go as fast as they can",
+    ),
+  updateLimit: z
+    .union([z.enum(['none']), positive.max(1e6)])
+    .default(8)
+    .describe('updates per step at most, as a multiple of what the method makes where the environment waits'),
+  publishEvery: positiveInteger.default(10).describe('updates from one handing over of weights to the next'),
+});
+
+/** `true` says every default. */
+const realTime = z
+  .union([z.boolean(), realTimeKeys])
+  .transform((value) => (value === true ? realTimeKeys.parse({}) : value || undefined));
+
 /** Rows of a picture at most. */
 const MOST_PIXELS = 256;
 
@@ -97,6 +117,11 @@ const commonKeys = {
     .optional()
     .describe(
       'episodes to learn from, as wm collect writes them, for a method that acts in no environment while it learns (behaviour-cloning, dreamer4); its folder as seen from where wm is run',
+    ),
+  realTime: realTime
+    .optional()
+    .describe(
+      'one process acts in an environment that does not wait while another learns, for a method that learns from replay: true, or {rate, updateLimit, publishEvery}; docs/real-time.md',
     ),
   seeds: seeds.default([0]).describe('seeds to train, each an independent run'),
   steps: positiveInteger

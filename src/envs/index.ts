@@ -46,6 +46,8 @@ export interface EnvironmentEntry {
   controller(observation: ArrayLike<number>, environment?: Environment): Action;
   /** In one word, why an episode terminated in this observation. */
   terminationCause(observation: ArrayLike<number>): string;
+  /** Seconds of the environment's own time that a step takes; absent where its steps have no duration. */
+  stepSeconds?: number;
   /** Whether no observation ends an episode, which goes on until a time limit cuts it off. */
   endless?: true;
   /** How it is drawn; absent where it has no picture. */
@@ -79,6 +81,7 @@ const environments = new Map<string, EnvironmentEntry>([
     'CartPole-v1',
     {
       make: () => new TimeLimit(new CartPole(), 500),
+      stepSeconds: 0.02,
       observationNames: ['x', 'x_dot', 'theta', 'theta_dot'],
       observationScale: [1, 1, 0.1, 1],
       rewardRange: [1, 1],
@@ -92,6 +95,7 @@ const environments = new Map<string, EnvironmentEntry>([
     'Acrobot-v1',
     {
       make: () => new TimeLimit(new Acrobot(), 500),
+      stepSeconds: 0.2,
       observationNames: ['cos_theta1', 'sin_theta1', 'cos_theta2', 'sin_theta2', 'theta1_dot', 'theta2_dot'],
       observationScale: [1, 1, 1, 1, 2, 3],
       rewardRange: [-1, 0],
@@ -131,6 +135,7 @@ const environments = new Map<string, EnvironmentEntry>([
     'Pendulum-v1',
     {
       make: () => new TimeLimit(new Pendulum(), 200),
+      stepSeconds: 0.05,
       observationNames: ['cos_theta', 'sin_theta', 'theta_dot'],
       observationScale: [1, 1, 4],
       rewardRange: [-(Math.PI ** 2 + 0.1 * 8 ** 2 + 0.001 * 2 ** 2), 0],

@@ -1,9 +1,10 @@
 import type { Experiment } from '../config/schema.ts';
 import type { FailedUpdate } from '../runs/failure.ts';
-import type { InspectedUpdate } from '../training/agent.ts';
+import type { Agent, InspectedUpdate } from '../training/agent.ts';
 import type { MemberState } from '../training/state.ts';
 import { train } from '../training/train.ts';
 import { createAgent } from './create-agent.ts';
+import type { OpenExperience } from './real-time.ts';
 import { openDataOf } from './recorded-data.ts';
 
 /** A failed update, made again. */
@@ -18,6 +19,7 @@ export interface ReplayedUpdate {
  * Trains one seed again up to an update, from an earlier state (undefined: from the start), and looks into that update.
  * Training repeats to the byte, so nothing needs to be recorded on the way to a failure: it costs nothing until it happens.
  *
+ * @param experience opens what an agent learns from in real time; gives undefined where it plays for itself
  * @param stopRequested asked at every event of the training: whether to give up
  * @returns undefined where it was given up
  */
@@ -26,6 +28,7 @@ export async function replayUpdate(
   seed: number,
   state: MemberState | undefined,
   update: number,
+  experience: (agent: Agent) => OpenExperience | undefined,
   stopRequested: () => Promise<boolean>,
 ): Promise<ReplayedUpdate | undefined> {
   const agent = await createAgent(experiment, [seed]);
@@ -38,9 +41,11 @@ export async function replayUpdate(
     if (made === update - 1) inspecting ??= agent.inspectUpdate?.();
   };
   inspect();
+  const recorded = experience(agent);
   try {
     const data = openDataOf(experiment);
-    for await (const event of train(agent, experiment, [seed], state ? [state] : undefined, data)) {
+    const from = state ? [state] : undefined;
+    for await (const event of train(agent, experiment, [seed], from, data, recorded)) {
       if (await stopRequested()) return undefined;
       if (event.kind === 'failure') {
         // On another engine something else may fail before.
@@ -56,6 +61,7 @@ export async function replayUpdate(
     }
     return { before, inspected: await inspecting };
   } finally {
+    recorded?.close();
     agent.dispose();
   }
 }
@@ -66,8 +72,9 @@ export async function findFailure(
   seed: number,
   state: MemberState | undefined,
   { update, reason }: { update: number; reason: string },
+  experience: (agent: Agent) => OpenExperience | undefined,
   stopRequested: () => Promise<boolean>,
 ): Promise<FailedUpdate | undefined> {
-  const replayed = await replayUpdate(experiment, seed, state, update, stopRequested);
+  const replayed = await replayUpdate(experiment, seed, state, update, experience, stopRequested);
   return replayed && { update, reason, before: replayed.before, batch: replayed.inspected?.batch ?? {} };
 }

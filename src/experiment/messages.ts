@@ -17,8 +17,19 @@ export interface Job {
   turn: number;
 }
 
+/** What of a job a worker does: all of it or, in real time, one of the two things that are done at once. */
+export type WorkerPart = 'all' | 'learning' | 'acting';
+
 /** From the parent: the job once, then perhaps a request to save and stop. */
-export type ParentMessage = { kind: 'job'; job: Job } | { kind: 'stop' };
+export type ParentMessage =
+  | {
+      kind: 'job';
+      job: Job;
+      part: WorkerPart;
+      /** Whether it takes the place of a worker of this sitting that has died. */
+      isReplacing: boolean;
+    }
+  | { kind: 'stop' };
 
 /** From a worker. Every seed of its job ends with exactly one of `done`, `failed`, `interrupted` and `waiting`. */
 export type WorkerMessage =

@@ -90,14 +90,18 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
       run.sumUpIfLeft();
     }
     const onGpu = runs.some(({ used }) => used.engine.isGpu);
-    const workers = options.workers ?? (onGpu ? 1 : host.cores);
-    const turns = fairTurns(runs.flatMap((run) => run.rides(workers)).length, workers);
+    // In real time a job has two processes, and none of them can wait for a core.
+    const isRealTime = runs.some(({ experiment }) => experiment.realTime);
+    const cores = isRealTime ? Math.max(1, Math.floor(host.cores / 2)) : host.cores;
+    const workers = options.workers ?? (onGpu ? 1 : cores);
+    const turns = isRealTime ? 1 : fairTurns(runs.flatMap((run) => run.rides(workers)).length, workers);
     await supervise(
       runs.flatMap((run) => run.jobs(turns, workers)),
       workers,
-      ({ runDir, seeds }, pid) => {
+      ({ runDir, seeds }, pid, part) => {
         const run = byDir.get(runDir)!;
-        run.begin(seeds, pid);
+        run.begin(seeds, pid, part);
+        if (part === 'acting') return;
         for (const seed of seeds) options.seedStarted(run, seed, run.stepOf(seed));
       },
       (message, { runDir }) => {

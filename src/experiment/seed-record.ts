@@ -41,7 +41,7 @@ export class SeedRecord {
     this.folder = new SeedFolder(runDir, seed);
     const checkpoint = this.folder.resumeCheckpoint();
     this.state = checkpoint?.state;
-    this.#metrics = this.folder.openMetrics(metricColumns(agent));
+    this.#metrics = this.folder.openMetrics(metricColumns(agent, experiment.realTime !== undefined));
     this.#losses = this.folder.openLosses(lossColumns(agent));
     const { step, evaluationDue } = this.state ?? { step: 0, evaluationDue: false };
     const written = (at: number) => at < step || (at === step && !evaluationDue);

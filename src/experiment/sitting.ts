@@ -15,7 +15,7 @@ import { RunFolder } from '../runs/run-folder.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { summarise } from '../runs/summary.ts';
 import { learntFromAnother } from '../training/offline-learner.ts';
-import type { Job, WorkerMessage } from './messages.ts';
+import type { Job, WorkerMessage, WorkerPart } from './messages.ts';
 
 /** Facts about this machine, this wm and this command that go into run.json. */
 export type HostInfo = Omit<Origin, 'engine'>;
@@ -180,7 +180,10 @@ export class Sitting {
     const { experiment } = this;
     const changes = this.#changes.map(({ name, words: [from, to] }) => `${name} ${to} instead of ${from}`);
     const goesOn = `${this.outcome.dir} goes on with ${changes.join(', ')}: its numbers may come out otherwise`;
-    const remarks = courseRemarks(methods[experiment.method].course(experiment), experiment);
+    // In real time nobody knows how many updates there will be.
+    const remarks = experiment.realTime
+      ? []
+      : courseRemarks(methods[experiment.method].course(experiment), experiment);
     return [
       ...(changes.length > 0 ? [goesOn] : []),
       ...this.#fallbacks.values(),
@@ -224,7 +227,9 @@ export class Sitting {
    */
   rides(workers: number): number[][] {
     const seeds = this.own;
-    const together = this.used.engine.stacksMembers || methods[this.experiment.method].withoutEngine;
+    const { method, realTime } = this.experiment;
+    // In real time each seed has a body of its own.
+    const together = !realTime && (this.used.engine.stacksMembers || methods[method].withoutEngine);
     const shares = together ? Math.min(workers, seeds.length) : seeds.length;
     const rides = new Map<string, number[]>();
     for (const seed of this.pending) {
@@ -251,10 +256,10 @@ export class Sitting {
   }
 
   /** Records that a worker has begun to train some seeds. */
-  begin(seeds: readonly number[], pid: number | undefined): void {
+  begin(seeds: readonly number[], pid: number | undefined, part: WorkerPart = 'all'): void {
     if (this.#begin === undefined) this.#start();
     const folder = this.#made();
-    folder.logEvent({ kind: 'worker', pid, seeds });
+    folder.logEvent({ kind: 'worker', pid, seeds, ...(part !== 'all' && { part }) });
     for (const seed of seeds) folder.setStatus(seed, 'running');
   }
 

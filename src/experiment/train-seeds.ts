@@ -2,12 +2,14 @@ import { setImmediate } from 'node:timers/promises';
 import { startEngine } from '../engine/engine.ts';
 import { filmScene } from '../pictures/film.ts';
 import { sceneSvg } from '../pictures/scene-svg.ts';
+import type { Agent } from '../training/agent.ts';
 import type { MemberState } from '../training/state.ts';
 import { train } from '../training/train.ts';
 import { createAgent } from './create-agent.ts';
 import { findFailure } from './failed-update.ts';
 import { defaultDreams, type FilmPlan, makeFilm } from './make-film.ts';
 import type { Job, WorkerMessage } from './messages.ts';
+import { openExperience } from './real-time.ts';
 import { openDataOf } from './recorded-data.ts';
 import { SeedRecord } from './seed-record.ts';
 
@@ -27,10 +29,10 @@ const NOT_FINITE =
   'a loss or weight is no longer finite; the same command goes on from its last good checkpoint';
 
 /** Least seconds between two reports of the step: the parent takes a worker that reports none for hanging. */
-const REPORT_EVERY = 0.1;
+export const REPORT_EVERY = 0.1;
 
 /** Least seconds between two looks at messages and signals: each is a turn of the event loop, dearer than a random step. */
-const LOOK_EVERY = 0.02;
+export const LOOK_EVERY = 0.02;
 
 /** What a picture shows of an evaluation. */
 const FILM: FilmPlan = { episodes: 1, steps: 200, dreams: defaultDreams };
@@ -51,9 +53,17 @@ export async function trainSeeds(
   beforeWrite();
   const members = seeds.map((seed) => new SeedRecord(runDir, seed, experiment, agent, () => clock() - begin));
   const states = members.flatMap(({ state }) => state ?? []);
+  // In real time a job has one seed.
+  const { dir } = members[0]!.folder;
+  const experience = openExperience(experiment, dir, agent, beforeWrite);
   const running = new Set(members);
   /** Seeds that something is amiss with: it is said once. */
   const cautioned = new Set<number>();
+  const caution = (seed: number, text: string) => {
+    if (cautioned.has(seed)) return;
+    cautioned.add(seed);
+    emit({ kind: 'caution', seed, text });
+  };
   let checkpointDue = false;
   let reported = Number.NEGATIVE_INFINITY;
   let looked = Number.NEGATIVE_INFINITY;
@@ -83,6 +93,7 @@ export async function trainSeeds(
   const enough = () => [...running].filter(({ metStopWhen }) => metStopWhen);
   const save = async (states: readonly (MemberState | undefined)[]) => {
     const played = [...running].some(({ bestDue }) => bestDue) ? await agent.save() : [];
+    experience?.sync();
     for (const [i, state] of states.entries()) {
       const member = members[i]!;
       if (!running.has(member)) continue;
@@ -95,10 +106,12 @@ export async function trainSeeds(
   finish(enough());
   if (running.size === 0) return;
   const from = states.length > 0 ? states : undefined;
-  for await (const event of train(agent, experiment, seeds, from, data)) {
+  for await (const event of train(agent, experiment, seeds, from, data, experience)) {
     if (event.kind === 'step' || event.kind === 'alive') {
       await lookUp(event.step);
       ended = { steps: event.step, updates: event.update };
+      const amiss = experience?.cautionAt(event.step);
+      if (amiss !== undefined) caution(seeds[0]!, amiss);
       const turnOver = event.kind === 'step' && event.step >= turnEnd && event.step < experiment.steps;
       if (checkpointDue || stopRequested() || turnOver) {
         await save(await event.save());
@@ -122,7 +135,8 @@ export async function trainSeeds(
     if (!running.has(member)) continue;
     if (event.kind === 'failure') {
       const { state } = member.folder.readCheckpoint() ?? {};
-      const failure = await findFailure(experiment, seed, state, event, async () => {
+      const recorded = (again: Agent) => openExperience(experiment, dir, again);
+      const failure = await findFailure(experiment, seed, state, event, recorded, async () => {
         await lookUp(event.step);
         return stopRequested();
       });
@@ -143,10 +157,7 @@ export async function trainSeeds(
       beforeWrite();
       member.appendLosses(event.row);
       const amiss = agent.cautionOf?.(event.row);
-      if (amiss !== undefined && !cautioned.has(seed)) {
-        cautioned.add(seed);
-        emit({ kind: 'caution', seed, text: `${amiss} (up to update ${event.row.update})` });
-      }
+      if (amiss !== undefined) caution(seed, `${amiss} (up to update ${event.row.update})`);
     } else if (event.kind === 'episodes') {
       beforeWrite();
       member.appendEpisodes(event.rows);

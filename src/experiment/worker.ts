@@ -1,7 +1,9 @@
+import { setTimeout } from 'node:timers/promises';
 import { UserError } from '../errors.ts';
 import { checkLockOf } from '../runs/lock.ts';
-import { isEnd, type Job, type ParentMessage, type WorkerMessage } from './messages.ts';
+import { isEnd, type ParentMessage, type WorkerMessage } from './messages.ts';
 import { GROUP_SIGNALS } from './signals.ts';
+import type { Surroundings } from './train-seeds.ts';
 
 /** The entry of a worker process: takes one job from its parent, trains it, ends. */
 
@@ -13,7 +15,7 @@ const parent = process.ppid;
 
 process.on('message', (message: ParentMessage) => {
   if (message.kind === 'stop') stop = true;
-  else void work(message.job);
+  else void work(message);
 });
 
 // Without its parent a worker ends, whatever it computes: `trainSeeds` lets this event in.
@@ -44,12 +46,13 @@ function describe(error: Error): { reason: string; stack?: string } {
   return { reason: `out of memory (${message}); use fewer --workers, a smaller model or a smaller replay` };
 }
 
-async function work(job: Job): Promise<void> {
+/** Seconds of a clock that all processes of the machine share until it starts anew. */
+const steadySeconds = () => Number(process.hrtime.bigint()) / 1e9;
+
+async function work({ job, part, isReplacing }: Extract<ParentMessage, { kind: 'job' }>): Promise<void> {
   const open = new Set(job.seeds);
   try {
-    // Loaded on demand, so that signals find their listeners as early as can be.
-    const { trainSeeds } = await import('./train-seeds.ts');
-    await trainSeeds(job, {
+    const surroundings: Surroundings = {
       emit: (message) => {
         if (isEnd(message)) open.delete(message.seed);
         emit(message);
@@ -60,7 +63,18 @@ async function work(job: Job): Promise<void> {
         checkLockOf(job.runDir, job.holder, job.locks);
       },
       clock: () => performance.now() / 1000,
-    });
+    };
+    // Loaded on demand, so that signals find their listeners as early as can be.
+    if (part === 'acting') {
+      const { actSeed } = await import('./act-seed.ts');
+      await actSeed(job, isReplacing, surroundings, {
+        now: steadySeconds,
+        until: (time) => setTimeout(Math.max(0, 1000 * (time - steadySeconds()))),
+      });
+    } else {
+      const { trainSeeds } = await import('./train-seeds.ts');
+      await trainSeeds(job, surroundings);
+    }
   } catch (error) {
     for (const seed of open) emit({ kind: 'failed', seed, ...describe(error as Error) });
   }

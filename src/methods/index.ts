@@ -36,6 +36,7 @@ export const methods = {
     arm,
     arms,
     takes: anyObservationAndAction,
+    learnsBeside: true,
     rules: [...replayRules, ...imageRules],
     course: replayCourse,
     keysOverSteps: () => [],
@@ -45,6 +46,7 @@ export const methods = {
     title: 'Dreamer v1 to v3: an actor-critic in the imagination of a recurrent state-space model',
     arm: dreamerArm,
     takes: anyObservationAndAction,
+    learnsBeside: true,
     rules: [...dreamerRules, ...rssmRules, ...imageRules],
     course: replayCourse,
     keysOverSteps: () => [],
@@ -54,6 +56,7 @@ export const methods = {
     title: 'PlaNet: planning in a recurrent state-space model, without an actor',
     arm: () => 'planet',
     takes: vectorsAndAnyAction,
+    learnsBeside: true,
     rules: planetRules,
     course: replayCourse,
     keysOverSteps: () => [],
@@ -63,6 +66,7 @@ export const methods = {
     title: 'TD-MPC v1 and v2: planning in a latent model without a decoder, with values at the end of plans',
     arm: tdmpcArm,
     takes: vectorsAndAnyAction,
+    learnsBeside: true,
     rules: tdmpcRules,
     course: replayCourse,
     keysOverSteps: () => [],
@@ -73,6 +77,7 @@ export const methods = {
       'MuZero and Gumbel MuZero: tree search in a model of rewards, values and policies, EfficientZero by a key',
     arm: muzeroArm,
     takes: { ...anyObservationAndAction, actions: ['discrete'] },
+    learnsBeside: true,
     rules: [...muzeroRules, ...imageRules],
     course: replayCourse,
     // Its schedules have a length of their own, `over`.
@@ -94,6 +99,7 @@ export const methods = {
     title: 'Deep Dyna: DQN, with updates on transitions that an ensemble makes',
     arm: deepDynaArm,
     takes: { ...vectorsAndAnyAction, actions: ['discrete'] },
+    learnsBeside: true,
     rules: deepDynaRules,
     course: replayCourse,
     keysOverSteps: () => [],
@@ -103,6 +109,7 @@ export const methods = {
     title: 'PETS: planning in an ensemble of probabilistic networks, by trajectory sampling',
     arm: () => 'pets',
     takes: vectorsAndAnyAction,
+    learnsBeside: true,
     rules: petsRules,
     course: replayCourse,
     keysOverSteps: () => [],
@@ -151,6 +158,7 @@ export const methods = {
     arm: () => 'sac',
     takes: { ...vectorsAndAnyAction, actions: ['box'] },
     environment: 'Pendulum-v1',
+    learnsBeside: true,
     rules: transitionRules,
     course: replayCourse,
     keysOverSteps: () => [],
@@ -160,6 +168,7 @@ export const methods = {
     title: 'DQN, deep Q-learning: the model-free yardstick off-policy, for choices',
     arm: () => 'dqn',
     takes: { ...anyObservationAndAction, actions: ['discrete'] },
+    learnsBeside: true,
     rules: [...transitionRules, ...imageRules],
     course: replayCourse,
     keysOverSteps: () => [],
@@ -207,6 +216,11 @@ interface Definition<Settings> {
   environment?: string;
   /** Whether it learns from a data set, and from nothing else. Default: false. */
   learnsOffline?: boolean;
+  /**
+   * Whether all it learns from is its replay, and all it does is update: one process may then act while another learns.
+   * Default: false.
+   */
+  learnsBeside?: boolean;
   /** Why it cannot learn from episodes of such lengths, in steps, as a phrase; undefined where it can. Default: it can. */
   dataRefusal?: (settings: Settings, lengths: Int32Array) => string | undefined;
   /** Whether no engine computes anything of it: its seeds then ride together in a worker on any. Default: false. */
@@ -235,6 +249,7 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
     takes: definition.takes,
     environment: definition.environment ?? 'CartPole-v1',
     learnsOffline: definition.learnsOffline ?? false,
+    learnsBeside: definition.learnsBeside ?? false,
     withoutEngine: definition.withoutEngine ?? false,
     dataRefusal: (config: object, lengths: Int32Array) => definition.dataRefusal?.(read(config), lengths),
     arm: (config: object) => definition.arm(read(config)),

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { onDisk } from './atomic.ts';
+import { isSystemError, onDisk } from './atomic.ts';
 import {
   type Checkpoint,
   type CheckpointFiles,
@@ -39,7 +39,12 @@ export class SeedFolder {
    */
   make(): void {
     onDisk(this.dir, () => {
-      if (!existsSync(this.dir)) mkdirSync(this.dir);
+      try {
+        mkdirSync(this.dir);
+      } catch (error) {
+        // It is there, or another process has just made it.
+        if (!isSystemError(error, 'EEXIST') || !existsSync(this.dir)) throw error;
+      }
     });
   }
 

@@ -101,6 +101,15 @@ export interface Learner {
   /** Absent where all updates are made in rounds. */
   readonly phases?: Phases;
 
+  /**
+   * Whether the round that takes step `step` can be made now; waits for it, a moment. Absent where environments wait for
+   * the learner.
+   */
+  hasStep?(step: number): Promise<boolean>;
+
+  /** What is measured of learning itself since the call before, for metrics.csv. Absent: nothing. */
+  drainMeasures?(): Row;
+
   /** One member's environments, experience and streams. The arrays may be views: write them before the next round. */
   save(member: number): AgentState;
   /** Takes over what `save` gave. */

@@ -5,6 +5,8 @@ import { evaluate, evaluationStreams, returnStatistics } from './evaluate.ts';
 import type { Row, TrainingEvent } from './events.ts';
 import { heldOutSet } from './held-out.ts';
 import { LossLog } from './loss-log.ts';
+import { type Experience, realTimeLearner } from './real-time/learner.ts';
+import { realTimeColumns } from './real-time/tally.ts';
 import type { RecordedEpisodes } from './recorded-episodes.ts';
 import type { Sequences } from './replay.ts';
 import { roundRow } from './round-row.ts';
@@ -41,10 +43,11 @@ export const RECORDED_EPISODES = 20;
 const ALIVE_EVERY = 32;
 
 /** Columns of metrics.csv. */
-export const metricColumns = (agent: Agent): string[] => [
+export const metricColumns = (agent: Agent, isRealTime = false): string[] => [
   ...['seed', 'env_step', 'update', 'wall_seconds'],
   ...['reward_mean', 'reward_std', 'reward_min', 'reward_max', 'reward_mean_online', 'episodes'],
   ...agent.diagnostics,
+  ...(isRealTime ? realTimeColumns : []),
 ];
 
 /**
@@ -57,6 +60,7 @@ export const metricColumns = (agent: Agent): string[] => [
  * @param seeds one per member, in the agent's order
  * @param states one per member, or none for a fresh start
  * @param data recorded episodes, for a method that learns from such alone
+ * @param experience what another process plays, for a method that learns from replay, of one member
  */
 export async function* train(
   agent: Agent,
@@ -64,9 +68,10 @@ export async function* train(
   seeds: readonly number[],
   states?: readonly MemberState[],
   data?: RecordedEpisodes,
+  experience?: Experience,
 ): AsyncGenerator<TrainingEvent, void, void> {
   const entry = environmentEntry(plan.environment, plan);
-  const learner = agent.learner(entry, data);
+  const learner = experience ? realTimeLearner(agent.learner(entry), experience) : agent.learner(entry, data);
   const { phases } = learner;
   const stride = Math.max(1, learner.environments);
   const heldOut = heldOutSet(entry);
@@ -113,13 +118,18 @@ export async function* train(
       for (; !measured.done; measured = await measuring.next()) yield { kind: 'alive', step, update, save };
       for (const [member, { row, recorded }] of measured.value.entries()) {
         if (!owing.has(member)) continue;
-        yield { kind: 'evaluation', member, row: { env_step: step, update, ...row }, recorded };
+        const measures = learner.drainMeasures?.();
+        yield { kind: 'evaluation', member, row: { env_step: step, update, ...row, ...measures }, recorded };
       }
       owing = new Set();
       yield { kind: 'step', step, update, save };
     }
     const isStill = phases?.isDue(step, update) ?? false;
     if ((step >= plan.steps && !isStill) || failed.size === seeds.length) return;
+    if (!isStill && learner.hasStep && !(await learner.hasStep(step + stride))) {
+      yield { kind: 'alive', step, update, save };
+      continue;
+    }
     let updates = 1;
     if (isStill) await phases!.learn(step, update);
     else {

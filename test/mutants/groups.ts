@@ -6,6 +6,7 @@ import { treeSearch } from './lists/muzero.ts';
 import { offline } from './lists/offline.ts';
 import { planning } from './lists/planning.ts';
 import { policyOptimisation } from './lists/ppo.ts';
+import { realTime } from './lists/real-time.ts';
 import { resuming } from './lists/resuming.ts';
 import { statistics } from './lists/statistics.ts';
 import { latentPlanning } from './lists/tdmpc.ts';
@@ -24,6 +25,7 @@ export const groups: readonly Group[] = [
   ...images,
   ...experience,
   ...offline,
+  ...realTime,
   ...statistics,
   ...resuming,
 ];

@@ -138,19 +138,26 @@ export const experience: readonly Group[] = [
       ["'acting')", "'exploration')", 'sampled actions from the stream of random ones'],
       ["'online', 'sampled'", "'average', 'sampled'", 'collects with the averaged policy'],
       ["'online', 'sampled'", "'online', 'greedy'", 'collects greedily'],
-      ['observation.set(this.#vector.observations);', '', 'the first observation for ever'],
-      ['first.set(this.#starts);', '', 'starts not marked'],
       ['Math.floor(index / this.environments)', '0', "every member's episodes from the first one's stream"],
     ],
   },
   {
     area: 'Collecting',
-    file: source.collector,
+    file: source.environmentSteps,
+    by: tests.training('drawn from streams of their names'),
+    changes: [
+      ['observation.set(this.vector.observations);', '', 'the first observation for ever'],
+      ['first.set(this.starts);', '', 'starts not marked'],
+    ],
+  },
+  {
+    area: 'Collecting',
+    file: source.environmentSteps,
     by: tests.training('a truncation starts an episode'),
     changes: [
       [
-        'terminated.set(this.#vector.terminated)',
-        'terminated.set(this.#vector.truncated)',
+        'terminated.set(this.vector.terminated)',
+        'terminated.set(this.vector.truncated)',
         'truncations for terminations',
       ],
     ],

@@ -75,18 +75,18 @@ export const resuming: readonly Group[] = [
     by: resumedAgent,
     changes: [
       [
-        "this.#starts.set(arrays['environment.first']!.data, from);",
+        "this.#steps.starts.set(arrays['environment.first']!.data, from);",
         '',
         'each resumed step starts an episode',
       ],
       [
-        'this.#vector.setState(from + i, states.slice(i * size, (i + 1) * size));',
+        'this.#steps.vector.setState(from + i, states.slice(i * size, (i + 1) * size));',
         '',
         'goes on from fresh starts',
       ],
       [
-        'const from = member * this.environments;\n    this.#starts',
-        'const from = 0;\n    this.#starts',
+        'const from = member * this.environments;\n    this.#steps.starts',
+        'const from = 0;\n    this.#steps.starts',
         "another member's environment",
       ],
     ],
