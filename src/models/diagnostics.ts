@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import { releaseUnusedBuffers } from '../engine/release-unused-buffers.ts';
 import { scope } from '../engine/scope.ts';
 import { RandomStream } from '../random/stream.ts';
-import type { Noise } from '../training/acting.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import type { Row } from '../training/events.ts';
 import type { Observations } from '../training/observations.ts';
@@ -10,7 +9,7 @@ import { PendingTerms, stackTerms } from '../training/pending-terms.ts';
 import { memberMean, memberSum } from '../training/reduce.ts';
 import type { Sequences } from '../training/replay.ts';
 import { type Followed, followInParts } from './followed-sequences.ts';
-import { countLit, IMAGE_DIAGNOSTICS, imagesOf, meanF1, standstillF1 } from './image-diagnostics.ts';
+import { IMAGE_DIAGNOSTICS, imagesOf, meanF1, standstillF1 } from './image-diagnostics.ts';
 import {
   effectiveRanks,
   LATENT_DIAGNOSTICS,
@@ -18,12 +17,9 @@ import {
   probes,
   selfPrediction,
 } from './latent-diagnostics.ts';
-import { drawNoise } from './noise.ts';
-import type { ActionSampler } from './policy-head.ts';
-import { rollOut } from './roll-out.ts';
-import { OPEN_LOOP_STEPS, startsOf, warmedStarts } from './warmed-starts.ts';
-import { actionsFrom } from './windows.ts';
-import type { Imagination, States, WorldModel } from './world-model.ts';
+import { dreamReturn, type Imagined, openLoop } from './roll-out-diagnostics.ts';
+import { OPEN_LOOP_STEPS } from './warmed-starts.ts';
+import type { States, WorldModel } from './world-model.ts';
 
 /** The columns of metrics.csv of a model that decodes vectors, in order; docs/metrics.md defines them. */
 export const DIAGNOSTICS = [
@@ -74,14 +70,7 @@ export interface MeasuredModel<State extends States> extends Omit<Measures, 'dec
   /** Steps after which the open-loop error is measured besides, from starts that as many steps follow. */
   openLoopSteps?: readonly number[];
   /** Absent where no actor learns from imagined rewards. */
-  imagined?: {
-    /** Steps. */
-    horizon: number;
-    /** How the model's policy picks actions. */
-    head: ActionSampler;
-    /** What the actor is trained on: R of every imagined step, `valueScale` included, [members, starts, horizon]. */
-    returns(imagination: Imagination): tf.Tensor3D;
-  };
+  imagined?: Imagined;
 }
 
 /**
@@ -161,8 +150,6 @@ function columns<State extends States>(
   const { model, imagined, isLatent = !model.decode, isProbed } = measured;
   const toReward = model.valueScale / spaces.rewardScale;
   const heldOutOfEach = own.map(() => heldOut);
-  const onHeldOut = tf.tidy(() => followInParts(model, heldOutOfEach, spaces));
-  const onOwn = tf.tidy(() => followInParts(model, own, spaces));
   const images = imagesOf(spaces);
   // Of images many cells never change, and there are thousands.
   const variance = !images && tf.tensor1d(variances(heldOut.observation, spaces.observation));
@@ -174,28 +161,36 @@ function columns<State extends States>(
       }),
     ...(lit && { [`prediction_f1${suffix}`]: meanF1(lit) }),
   });
-  // What a roll-out leaves behind is many times what it gives.
+  // Each in its own scope, the own episodes before the others: what following and rolling out leave behind is many times what
+  // they give.
+  const ofOwn = tf.tidy((): Columns => {
+    const onOwn = followInParts(model, own, spaces, 1);
+    return {
+      ...errors(onOwn, '_own'),
+      ...(onOwn.rewardError && { reward_mse_own: onOwn.rewardError }),
+      ...(model.value && { value_bias: valueBias(measured, toReward, onOwn, own) }),
+    };
+  });
+  const onHeldOut = tf.tidy(() => followInParts(model, heldOutOfEach, spaces));
   const inOpenLoop = (steps: readonly number[]) =>
     tf.tidy(() => openLoop(model, onHeldOut, heldOut, spaces, steps));
   const ofLatents = isLatent ? selfPrediction(model, onHeldOut, heldOut, spaces, measured.gamma) : undefined;
   const found: Columns = {
+    ...ofOwn,
     ...errors(onHeldOut, ''),
-    ...errors(onOwn, '_own'),
     ...(model.decode && inOpenLoop(OPEN_LOOP_STEPS)),
     ...(model.decode && measured.openLoopSteps && inOpenLoop(measured.openLoopSteps)),
     ...(model.decode && images && { standstill_f1: tf.fill([own.length], standstillF1(heldOut, images)) }),
     ...ofLatents?.columns,
     ...(onHeldOut.rewardError && { reward_mse: onHeldOut.rewardError }),
-    ...(onOwn.rewardError && { reward_mse_own: onOwn.rewardError }),
     ...(imagined && {
       dream_return: tf.tidy(() =>
         tf.div(dreamReturn(model, imagined, onHeldOut, heldOut, randoms), toReward),
       ),
     }),
-    ...(model.value && { value_bias: valueBias(measured, toReward, onOwn, own) }),
     ...(model.continues &&
       heldOut.terminated.includes(1) && {
-        continue_accuracy: continueAccuracy(model, onHeldOut, heldOut),
+        continue_accuracy: tf.tidy(() => continueAccuracy(model, onHeldOut, heldOut)),
       }),
   };
   return {
@@ -219,78 +214,11 @@ function variances(values: Observations, columns: number): number[] {
   });
 }
 
-/** Each member's noise from its own stream, one after the other: [members, starts, steps, sum of sizes]. */
-const noiseOf = (
-  noises: readonly Noise[],
-  starts: number,
-  steps: number,
-  randoms: readonly RandomStream[],
-): tf.Tensor4D =>
-  tf.concat(
-    noises.map((noise) => drawNoise(noise, [starts, steps], randoms)),
-    -1,
-  ) as tf.Tensor4D;
-
-/** Errors k steps after a warmed start, fed with its own likeliest predictions and the true actions; mean over dimensions, raw units. */
-function openLoop<State extends States>(
-  model: WorldModel<State>,
-  followed: Followed<State>,
-  sequences: Sequences,
-  spaces: AgentSpaces,
-  steps: readonly number[],
-): Record<string, tf.Tensor1D> {
-  const { observation, observationScale, actionSpace } = spaces;
-  const images = imagesOf(spaces);
-  const members = followed.predicted.shape[0]!;
-  const longest = Math.max(...steps);
-  const starts = warmedStarts(sequences, true, longest);
-  const actions = actionsFrom(sequences, starts, longest, members, actionSpace);
-  const { nextFeatures } = rollOut(model, startsOf(followed, starts), { actions });
-  const decoded = (features: tf.Tensor) =>
-    tf.mul(model.decode!(features), tf.tensor1d([...observationScale])) as tf.Tensor4D;
-  const after = (x: tf.Tensor4D, k: number) =>
-    tf.slice(x, [0, 0, k - 1, 0], [members, starts.length, 1, x.shape[3]]);
-  // Images of all steps would be a hundred times as many numbers as the states that they are decoded of.
-  const all = images ? undefined : decoded(nextFeatures);
-  return Object.fromEntries(
-    steps.flatMap((k) => {
-      const predicted = all ? after(all, k) : decoded(after(nextFeatures as tf.Tensor4D, k));
-      const actual = new Float32Array(starts.length * observation);
-      for (const [i, at] of starts.entries()) {
-        const row = (at + k - 1) * observation;
-        actual.set(sequences.nextObservation.subarray(row, row + observation), i * observation);
-      }
-      const observed = tf.tensor4d(actual, [1, starts.length, 1, observation]);
-      const ofEach = () => tf.tile(observed, [members, 1, 1, 1]);
-      const error = tf.squaredDifference(predicted, observed);
-      return [
-        [`open_loop_mse_${k}`, memberMean(error)],
-        ...(images ? [[`open_loop_f1_${k}`, meanF1(countLit(predicted, ofEach(), images))]] : []),
-      ];
-    }),
-  );
-}
-
-/** Mean return that the actor would be trained on from the held-out starts, `valueScale` included. */
-function dreamReturn<State extends States>(
-  model: WorldModel<State>,
-  { horizon, head, returns }: NonNullable<MeasuredModel<State>['imagined']>,
-  followed: Followed<State>,
-  sequences: Sequences,
-  randoms: readonly RandomStream[],
-): tf.Tensor1D {
-  const starts = warmedStarts(sequences, false);
-  const draw = (noises: readonly Noise[]) => noiseOf(noises, starts.length, horizon, randoms);
-  const behaviour = { head, noise: draw([head.noise]) };
-  const stepNoise = model.stepNoise && draw(model.stepNoise);
-  const imagined = returns(rollOut(model, startsOf(followed, starts), behaviour, stepNoise));
-  return memberMean(tf.slice(imagined, [0, 0, 0], [randoms.length, starts.length, 1]));
-}
-
 /**
  * Mean over each member's own episodes of V(s_0) − Σ γᵗ r_t, in reward units.
  *
  * @param toReward what values are divided by to be in reward units
+ * @param states of the first steps
  */
 function valueBias<State extends States>(
   { model, gamma }: MeasuredModel<State>,
@@ -298,11 +226,8 @@ function valueBias<State extends States>(
   { states }: Followed<State>,
   own: readonly Sequences[],
 ): tf.Tensor1D {
-  const features = model.features(states);
-  const [members, batch, , size] = features.shape as [number, number, number, number];
-  const first = tf.slice(features, [0, 0, 0, 0], [members, batch, 1, size]);
-  const predicted = tf.div(memberMean(model.value!(first)), toReward);
-  const obtained = own.map(({ reward, mask, time }) => {
+  const predicted = tf.div(memberMean(model.value!(model.features(states))), toReward);
+  const obtained = own.map(({ reward, mask, batch, time }) => {
     let sum = 0;
     for (let at = 0; at < reward.length; at++) sum += mask[at]! * reward[at]! * gamma ** (at % time);
     return sum / batch;

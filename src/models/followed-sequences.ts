@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { sliceAlong } from '../nn/slice-along.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
 import { memberSum, perMember } from '../training/reduce.ts';
 import { rowsOf, type Sequences, stackSequences } from '../training/replay.ts';
@@ -12,7 +13,7 @@ import type { Observed, States, WorldModel } from './world-model.ts';
  * each, since images make ten times as many of them on the way. How many members there are, and how long sequences are,
  * does not count: a sum's parts are the same for a seed alone as beside others.
  */
-const FOLLOWED_AT_ONCE = { sequences: 8, numbers: 2 ** 11 };
+const FOLLOWED_AT_ONCE = { sequences: 4, numbers: 2 ** 11 };
 
 /** A model that has followed sequences. */
 export type Followed<State extends States> = Observed<State> & {
@@ -27,11 +28,14 @@ export type Followed<State extends States> = Observed<State> & {
 /**
  * Follows each member's sequences, as many at once as memory is to hold: what following leaves behind is ten times what it
  * gives.
+ *
+ * @param kept steps of each sequence, from the first on, of which states and predictions are given; default: all
  */
 export function followInParts<State extends States>(
   model: WorldModel<State>,
   each: readonly Sequences[],
   spaces: AgentSpaces,
+  kept?: number,
 ): Followed<State> {
   const { batch } = each[0]!;
   const { sequences, numbers } = FOLLOWED_AT_ONCE;
@@ -41,16 +45,29 @@ export function followInParts<State extends States>(
       const part = each.map((sequences) => rowsOf(sequences, i * rows, Math.min((i + 1) * rows, batch)));
       const stacked = stackSequences(part, spaces);
       const steps = memberSum(tf.tensor3d(stacked.mask, [stacked.members, stacked.batch, stacked.time]));
-      return { steps, followed: follow(model, stacked, spaces) };
+      const followed = follow(model, stacked, spaces);
+      if (kept === undefined) return { steps, followed };
+      const begin = (x: tf.Tensor) => sliceAlong(x, 2, 0, kept);
+      const states = Object.entries(followed.states).map(([name, x]) => [name, begin(x)]);
+      return {
+        steps,
+        followed: {
+          ...followed,
+          states: Object.fromEntries(states) as State,
+          predicted: begin(followed.predicted),
+        },
+      };
     }),
   );
   const first = parts[0]!.followed;
   if (parts.length === 1) return first;
-  const joined = (of: (part: Followed<State>) => tf.Tensor) =>
-    tf.concat(
-      parts.map(({ followed }) => of(followed)),
-      1,
-    );
+  /** Frees the parts as it joins them. */
+  const joined = (of: (part: Followed<State>) => tf.Tensor) => {
+    const pieces = parts.map(({ followed }) => of(followed));
+    const whole = tf.concat(pieces, 1);
+    tf.dispose(pieces);
+    return whole;
+  };
   const taken = tf.addN(parts.map((part) => part.steps));
   /** A mean over the steps taken: [members, …]. */
   const mean = <T extends tf.Tensor>(of: (part: Followed<State>) => T | undefined) =>

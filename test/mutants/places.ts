@@ -77,6 +77,7 @@ export const source = {
   warmStart: `${planning}/warm-start.ts`,
   actorLoss: 'src/models/actor-loss.ts',
   diagnostics: 'src/models/diagnostics.ts',
+  rollOutDiagnostics: 'src/models/roll-out-diagnostics.ts',
   followedSequences: 'src/models/followed-sequences.ts',
   imageDiagnostics: 'src/models/image-diagnostics.ts',
   rssmObservations: 'src/models/rssm/observations.ts',

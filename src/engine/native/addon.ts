@@ -19,6 +19,8 @@ export interface Addon {
   /** @param inputs, results addresses */
   run(program: number, inputs: Float64Array, results: Float64Array): void;
   discard(program: number): void;
+  /** Gives the memory of tensors long gone back to the system. */
+  giveBack(): void;
 }
 
 /** A tensor's values in JavaScript. */

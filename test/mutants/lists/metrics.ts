@@ -49,26 +49,18 @@ export const metrics: readonly Group[] = [
         'tf.div(squaredError, tf.sqrt(variance))',
         'standardised by the deviation',
       ],
-      ["errors(onOwn, '_own')", "errors(onHeldOut, '_own')", 'own error measured on the held-out set'],
+      [
+        'followInParts(model, own,',
+        'followInParts(model, heldOutOfEach,',
+        'own error measured on the held-out set',
+      ],
       ['squares / rows - (sum / rows) ** 2', 'squares / rows', 'the mean square for the variance'],
       [
         'variances(heldOut.observation,',
         'variances(own[0]!.observation,',
         'standardised by the own episodes',
       ],
-      ['(at + k - 1) * observation', '(at + k) * observation', 'open loop compared a step late'],
-      ['[0, 0, k - 1, 0]', '[0, 0, k, 0]', 'open loop a step too long'],
-      [
-        'warmedStarts(sequences, false)',
-        'warmedStarts(sequences, true)',
-        'dream return from unbroken starts alone',
-      ],
       ['heldOut, randoms), toReward)', 'heldOut, randoms), 1)', 'dream return unscaled'],
-      [
-        'tf.slice(imagined, [0, 0, 0], [randoms.length, starts.length, 1])',
-        'imagined',
-        'dream return averaged over the horizon',
-      ],
       [
         'tf.sub(predicted, tf.tensor1d(obtained))',
         'tf.sub(tf.tensor1d(obtained), predicted)',
@@ -76,11 +68,10 @@ export const metrics: readonly Group[] = [
       ],
       ['gamma ** (at % time)', '1', 'value bias against the undiscounted return'],
       ['sum / batch', 'sum', 'value bias against the sum over episodes'],
-      ['value!(first)), toReward)', 'value!(first)), 1)', 'value bias of the scaled value'],
       [
-        'valueBias(measured, toReward, onOwn,',
-        'valueBias(measured, toReward, onHeldOut,',
-        'value bias from the held-out starts',
+        '(model.features(states))), toReward)',
+        '(model.features(states))), 1)',
+        'value bias of the scaled value',
       ],
       ['tf.greater(logits, 0)', 'tf.greater(logits, 0.5)', 'threshold of the continue accuracy moved'],
       [
@@ -93,6 +84,26 @@ export const metrics: readonly Group[] = [
         'recognisedAlive',
         'accuracy on continuations alone',
       ],
+    ],
+  },
+  {
+    area: 'Metrics of the model',
+    file: source.rollOutDiagnostics,
+    by: measurement,
+    changes: [
+      ['(at + k - 1) * observation', '(at + k) * observation', 'open loop compared a step late'],
+      ['[0, 0, k - 1, 0]', '[0, 0, k, 0]', 'open loop a step too long'],
+      [
+        'warmedStarts(sequences, false)',
+        'warmedStarts(sequences, true)',
+        'dream return from unbroken starts alone',
+      ],
+      [
+        'tf.slice(imagined, [0, 0, 0], [members, some.length, 1])',
+        'imagined',
+        'dream return averaged over the horizon',
+      ],
+      ['memberMean(error, share)', 'memberMean(error)', 'parts of the open loop added up unweighted'],
     ],
   },
   {

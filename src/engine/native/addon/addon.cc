@@ -242,6 +242,12 @@ napi_value discard(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** giveBack(): what tensors no longer need, to the system */
+napi_value giveBack(napi_env env, napi_callback_info) {
+  stateOf(env).memory.giveBack();
+  return nullptr;
+}
+
 /** instructionSets: their names for people, the best first; null for one that the processor lacks */
 napi_value instructionSets(napi_env env) {
   napi_value sets, none;
@@ -273,6 +279,7 @@ NAPI_MODULE_INIT() {
   define("compile", compile);
   define("run", run);
   define("discard", discard);
+  define("giveBack", giveBack);
   napi_set_named_property(env, exports, "instructionSets", instructionSets(env));
   return exports;
 }

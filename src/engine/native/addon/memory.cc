@@ -5,6 +5,10 @@
 #include <cstdlib>
 #include <new>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 namespace wm {
 
 namespace {
@@ -35,9 +39,13 @@ void release(void* memory) { std::free(memory); }
 
 #if defined(__SANITIZE_ADDRESS__)
 
+TensorMemory::TensorMemory() = default;
+
 TensorMemory::~TensorMemory() = default;
 
 void TensorMemory::keepFor(int64_t) {}
+
+void TensorMemory::giveBack() {}
 
 void* TensorMemory::allocate(int64_t bytes) { return wm::allocate(bytes); }
 
@@ -48,36 +56,46 @@ void TensorMemory::release(void* memory) { wm::release(memory); }
 namespace {
 
 /** From so many bytes on a piece has pages of its own. */
-constexpr int64_t LARGE = int64_t{256} << 10;
-constexpr int64_t PAGE = int64_t{16} << 10;
+constexpr int64_t LARGE = int64_t{64} << 10;
+constexpr int64_t PAGE = int64_t{4} << 10;
+/** The same of what the C library lends: arrays of JavaScript's. */
+constexpr int LARGE_ELSEWHERE = 256 << 10;
+/** A kept piece serves one that is this share of it smaller, at most: one in so many bytes. */
+constexpr int64_t SPARE = 4;
 /** Kept beside room for results. */
-constexpr int64_t KEPT = int64_t{16} << 20;
+constexpr int64_t KEPT = int64_t{4} << 20;
 
 }  // namespace
 
+TensorMemory::TensorMemory() {
+#if defined(__GLIBC__)
+  // Otherwise it raises the bound with every larger piece that is freed, and keeps them in holes of its heap.
+  mallopt(M_MMAP_THRESHOLD, LARGE_ELSEWHERE);
+#endif
+}
+
 TensorMemory::~TensorMemory() {
-  giveBack(0);
+  keepAtMost(0);
   for (const auto& [memory, bytes] : large_) munmap(memory, bytes);
 }
 
 void* TensorMemory::allocate(int64_t bytes) {
   if (bytes < LARGE) return wm::allocate(bytes);
   const int64_t size = (bytes + PAGE - 1) / PAGE * PAGE;
-  void* memory;
-  if (const auto found = bySize_.find(size); found != bySize_.end()) {
-    memory = found->second->memory;
-    kept_.erase(found->second);
-    bySize_.erase(found);
-    keptBytes_ -= size;
-  } else {
-    const auto map = [size] { return mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); };
-    memory = map();
-    if (memory == MAP_FAILED) {
-      giveBack(0);
-      memory = map();
-    }
-    if (memory == MAP_FAILED) return nullptr;
+  const auto found = bySize_.lower_bound(size);
+  if (found != bySize_.end() && found->first <= size + size / SPARE) {
+    const Piece piece = *found->second;
+    forget(found);
+    large_.emplace(piece.memory, piece.bytes);
+    return piece.memory;
   }
+  const auto map = [size] { return mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); };
+  void* memory = map();
+  if (memory == MAP_FAILED) {
+    keepAtMost(0);
+    memory = map();
+  }
+  if (memory == MAP_FAILED) return nullptr;
   large_.emplace(memory, size);
   return memory;
 }
@@ -89,21 +107,32 @@ void TensorMemory::release(void* memory) {
   large_.erase(found);
   bySize_.emplace(size, kept_.insert(kept_.end(), {memory, size}));
   keptBytes_ += size;
-  giveBack(KEPT + resultBytes_);
+  keepAtMost(KEPT + resultBytes_);
 }
 
 void TensorMemory::keepFor(int64_t bytes) { resultBytes_ += bytes; }
 
-void TensorMemory::giveBack(int64_t kept) {
+void TensorMemory::giveBack() {
+  keepAtMost(resultBytes_);
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+}
+
+void TensorMemory::keepAtMost(int64_t kept) {
   while (keptBytes_ > kept) {
     const auto oldest = kept_.begin();
-    auto [at, end] = bySize_.equal_range(oldest->bytes);
+    auto at = bySize_.lower_bound(oldest->bytes);
     while (at->second != oldest) ++at;
-    bySize_.erase(at);
     munmap(oldest->memory, oldest->bytes);
-    keptBytes_ -= oldest->bytes;
-    kept_.erase(oldest);
+    forget(at);
   }
+}
+
+void TensorMemory::forget(BySize::iterator at) {
+  keptBytes_ -= at->first;
+  kept_.erase(at->second);
+  bySize_.erase(at);
 }
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <unordered_map>
 #include <vector>
 
@@ -14,31 +15,37 @@ void* allocate(int64_t bytes);
 void release(void* memory);
 
 /**
- * The memory of tensors. Large pieces that are freed are kept for the next one of their size, the oldest going first: as
- * much as all programs give, whose results the next runs replace, and a little more. So an update finds the pages of the
+ * The memory of tensors. Large pieces that are freed are kept for the next one of about their size, the oldest going first:
+ * as much as all programs give, whose results the next runs replace, and a little more. So an update finds the pages of the
  * update before, and what an evaluation needed goes back to the system. The C library keeps all of it, in holes of many
  * sizes, or, told to give it back, has every update make its pages anew.
  */
 class TensorMemory final {
  public:
+  TensorMemory();
   ~TensorMemory();
   /** nullptr where there is none. */
   void* allocate(int64_t bytes);
   void release(void* memory);
   /** Has room for so many bytes more: the results of a program, which are freed and made again; for fewer once it is gone. */
   void keepFor(int64_t bytes);
+  /** Gives what is freed back to the system, but for room for results. */
+  void giveBack();
 
  private:
   struct Piece {
     void* memory;
     int64_t bytes;
   };
+  using BySize = std::multimap<int64_t, std::list<Piece>::iterator>;
   /** Gives the oldest back to the system until no more than so many bytes are kept. */
-  void giveBack(int64_t kept);
+  void keepAtMost(int64_t kept);
+  /** Is no longer kept. */
+  void forget(BySize::iterator at);
 
   /** Freed ones, the oldest first. */
   std::list<Piece> kept_;
-  std::unordered_multimap<int64_t, std::list<Piece>::iterator> bySize_;
+  BySize bySize_;
   int64_t keptBytes_ = 0;
   /** Of all programs' results. */
   int64_t resultBytes_ = 0;
