@@ -706,6 +706,7 @@ const published: Published[] = [
   }).map(([folder, runs]) => ({ folder, runs, paper: false, pages: [`docs/${folder.split('/')[0]}.md`] })),
   { folder: 'simple/cartpole', runs: ['simple'], paper: false, pages: ['docs/simple.md'] },
   ...Object.entries({
+    acrobot: 'dqn',
     cartpole: 'dqn',
     'mountain-car': 'dqn',
     pendulum: 'sac',
