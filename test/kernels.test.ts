@@ -175,6 +175,16 @@ describe("tfjs's own operations on our kernels equal its plain JavaScript ones",
           tf.concat([integers, integers], axis - shape.length),
           tf.stack([x, tf.square(x)], axis),
           tf.stack([x], axis),
+          ...[x, integers].map((y) =>
+            tf.tile(
+              y,
+              shape
+                .with(axis, count)
+                .fill(1, axis + 1)
+                .fill(1, 0, axis),
+            ),
+          ),
+          tf.tile(x, shape),
           tf.sum(x, axes, keepDims),
           tf.sum(x, shape.length > 2 ? [0, shape.length - 1] : undefined, keepDims),
           tf.sum(integers, axes),

@@ -111,6 +111,18 @@ export const copies: readonly Kernel[] = [
     },
   },
   {
+    name: 'Tile',
+    run(heap, { x }, attributes, stock) {
+      const times = attributes.reps as number[];
+      const axes = times.flatMap((number, axis) => (number === 1 ? [] : [axis]));
+      if (axes.length === 0) return heap.share(x!, x!.shape);
+      if (axes.length > 1) return stock();
+      const axis = axes[0]!;
+      const parts = new Array<tf.TensorInfo>(times[axis]!).fill(x!);
+      return join(heap, parts, axis, x!.shape.with(axis, parts.length * x!.shape[axis]!));
+    },
+  },
+  {
     name: 'GatherV2',
     run(heap, { x, indices }, { axis, batchDims }, stock) {
       if (axisOf(axis, x!.shape.length) !== 0 || batchDims) return stock();
