@@ -22,7 +22,8 @@ import {
 } from '../src/methods/dreamer4/settings.ts';
 import { policyKl, policyLogProbability } from '../src/models/policy-likelihood.ts';
 import { gaussianKl, normalLogProbability } from '../src/nn/gaussian.ts';
-import { twoHotBins, twoHotLoss, twoHotMean } from '../src/nn/two-hot.ts';
+import { symexp, symlog } from '../src/nn/symlog.ts';
+import { evenBins, twoHotBins, twoHotLoss, twoHotMean } from '../src/nn/two-hot.ts';
 import { readCsv } from '../src/runs/csv.ts';
 import { DataSet } from '../src/runs/data-set.ts';
 import type { Agent } from '../src/training/agent.ts';
@@ -71,6 +72,8 @@ for (const engine of processorEngines) {
           ['all_positive', 0.5],
           ['all_negative', 0.5],
           ['alpha_0.8', 0.8],
+          // What the other direction would give, KL(prior ‖ π): two numbers that must not be taken for each other.
+          ['forward_kl', 0.5],
         ] as const) {
           const wanted = all[name]!;
           assertLoss(
@@ -78,7 +81,9 @@ for (const engine of processorEngines) {
             [['grad', second(all.logits!)]],
             (logits) => {
               const logProbability = policyLogProbability(choices, logits!, action);
-              const kl = policyKl(choices, logits!, second(all.prior_logits!));
+              const prior = second(all.prior_logits!);
+              const [from, to] = name === 'forward_kl' ? [prior, logits!] : [logits!, prior];
+              const kl = policyKl(choices, from, to);
               assertClose(ofSecond(logProbability), flat(wanted.log_prob!), 1e-5);
               assertClose(ofSecond(kl), flat(wanted.kl!), 1e-5);
               const states = {
@@ -119,7 +124,10 @@ for (const engine of processorEngines) {
 
     test('of λ-returns, two-hot numbers and the running RMS', () => {
       const returns = reference<Numbers>('lambda-returns.json', 'dreamer4');
-      const codes = reference<Numbers & { raw_space: Numbers }>('twohot.json', 'dreamer4');
+      const codes = reference<Numbers & Record<'raw_space' | 'symlog_space', Numbers>>(
+        'twohot.json',
+        'dreamer4',
+      );
       const rms = reference<{ decay: number; rows: Record<string, number>[] }>(
         'running-rms.json',
         'dreamer4',
@@ -143,13 +151,27 @@ for (const engine of processorEngines) {
         const bins = twoHotBins(41, 8);
         assertClose(bins, flat(codes.bins_raw!), 1e-5, 'bins');
         const logits = second(codes.logits!);
-        const { cross_entropy, grad, read } = codes.raw_space;
-        const loss = (x: tf.Tensor) => twoHotLoss(x, second(codes.values!), bins);
-        const rowsOf = ofSecond(loss(logits));
-        assertClose([rowsOf.reduce((sum, x) => sum + x, 0) / rowsOf.length], [cross_entropy as number], 1e-5);
-        const gradient = tf.grad((x) => tf.mul(tf.sum(loss(x)), 1 / 10))(logits);
-        assertClose(ofSecond(gradient), flat(grad!), 1e-5);
-        assertClose(ofSecond(twoHotMean(logits, bins)), flat(read!), 1e-4);
+        const even = evenBins(41, 8);
+        assertClose(even, flat(codes.bins_symlog!), 1e-6, 'even bins');
+        const values = second(codes.values!);
+        const logarithms = symlog(values);
+        assertClose(ofSecond(logarithms), flat(codes.symlog!), 1e-6, 'symlog');
+        // Weights linear between the numbers themselves, as here, or between their logarithms, as TD-MPC2 has it.
+        for (const [{ cross_entropy, grad, read }, target, within, mean] of [
+          [codes.raw_space, values, bins, twoHotMean(logits, bins)],
+          [codes.symlog_space, logarithms, even, symexp(twoHotMean(logits, even))],
+        ] as const) {
+          const loss = (x: tf.Tensor) => twoHotLoss(x, target, within);
+          const rowsOf = ofSecond(loss(logits));
+          assertClose(
+            [rowsOf.reduce((sum, x) => sum + x, 0) / rowsOf.length],
+            [cross_entropy as number],
+            1e-5,
+          );
+          const gradient = tf.grad((x) => tf.mul(tf.sum(loss(x)), 1 / 10))(logits);
+          assertClose(ofSecond(gradient), flat(grad!), 1e-5);
+          assertClose(ofSecond(mean), flat(read!), 1e-4);
+        }
 
         let squares: tf.Tensor = tf.zeros([1, 1]);
         for (const [i, row] of rms.rows.entries()) {
