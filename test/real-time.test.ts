@@ -361,6 +361,34 @@ test('stopped and gone on with, it acts on from its last step, and the time betw
   assert.ok(rows.every(({ outage_seconds }) => outage_seconds === 0));
 });
 
+test('a learner that dies again and again without a step fails its seed, and the actor ends with it', async () => {
+  const cwd = folder('dying', config);
+  const dir = path.join(cwd, 'runs', 'tiny');
+  const { ended } = train(cwd);
+  const learners = () => events(dir).filter((event) => 'part' in event && event.part === 'learning');
+  for (let deaths = 1; deaths <= 3; deaths++) {
+    await waitFor(`learner ${deaths}`, () => learners().length === deaths);
+    process.kill(learners().at(-1)!.pid, 'SIGKILL');
+  }
+  const { code, stderr } = await ended;
+  assert.equal(code, 1);
+  assert.match(stderr, /^seed 0 {2}failed: its learning process \d+ was ended by SIGKILL$/m);
+  assert.equal(learners().length, 3);
+  const acting = events(dir).filter((event) => 'part' in event && event.part === 'acting');
+  assert.deepEqual(
+    acting.map(({ pid }) => isAlive(pid)),
+    [false],
+  );
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 test('as fast as both can: the environment waits for every action, and the columns say so', async () => {
   const small = config.replace('length: 4 }', 'length: 4, capacity: 100 }');
   const cwd = folder('fast', small.replace('rate: 120', 'rate: none'));
