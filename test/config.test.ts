@@ -723,7 +723,7 @@ test('every config in configs/ loads and is the arm that its name says', () => {
     const ofStem = dreams.includes(stem)
       ? 'dream-critic'
       : stem.replace(/^(planet|pets|mbpo|ppo|sac|dqn)-.*/, '$1');
-    const ofGame = /^(?:minatar|pixels)\/(dreamer-v3|dream)-/
+    const ofGame = /^(?:minatar|pixels)\/(dreamer-v3|dream|ha-schmidhuber)-/
       .exec(file)?.[1]
       ?.replace(/^dream$/, 'dream-critic');
     const family = /^(dreamer|tdmpc|self-prediction|muzero)\//.exec(file)?.[1];

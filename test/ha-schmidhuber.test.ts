@@ -7,6 +7,7 @@ import { environmentEntry } from '../src/envs/index.ts';
 import { haSchmidhuber } from '../src/methods/ha-schmidhuber/agent.ts';
 import { controllerHead, controllerOutput } from '../src/methods/ha-schmidhuber/controller.ts';
 import { Dreams } from '../src/methods/ha-schmidhuber/dreams.ts';
+import { modelSettings } from '../src/methods/ha-schmidhuber/networks.ts';
 import { phaseOf, updatesDue } from '../src/methods/ha-schmidhuber/phases.ts';
 import {
   type HaSchmidhuberSettings,
@@ -42,6 +43,7 @@ const tiny = (changes: Keys = {}): HaSchmidhuberSettings =>
       ...(changes.controller as Keys),
     },
     replay: { capacity: 40, batch: 3, length: 5 },
+    encoder: changes.encoder ?? {},
   });
 
 /** A run in this process; what happens after which update, and its states at some updates. */
@@ -49,11 +51,16 @@ async function live(
   environment: string,
   seeds: readonly number[],
   settings: readonly HaSchmidhuberSettings[],
-  { steps = 36, keep = [] as readonly number[], from = undefined as MemberState[] | undefined } = {},
+  {
+    steps = 36,
+    keep = [] as readonly number[],
+    from = undefined as MemberState[] | undefined,
+    pixels = undefined as { size: number; frames: number } | undefined,
+  } = {},
 ) {
   const members = seeds.map((seed, i) => ({ seed, settings: settings[i] ?? settings[0]! }));
-  const agent = haSchmidhuber.create(members, agentSpaces(environmentEntry(environment)));
-  const plan = { environment, steps, logEvery: 1, evaluation: { every: steps, episodes: 3 } };
+  const agent = haSchmidhuber.create(members, agentSpaces(environmentEntry(environment, { pixels })));
+  const plan = { environment, pixels, steps, logEvery: 1, evaluation: { every: steps, episodes: 3 } };
   const kept = new Map<number, MemberState[]>();
   const events: TrainingEvent[] = [];
   let last: MemberState[] = [];
@@ -173,6 +180,23 @@ describe('World Models of Ha and Schmidhuber', () => {
     );
   });
 
+  test('sees pictures, and goes on to the byte from V and from M', async () => {
+    const settings = tiny({ encoder: { channels: [2, 3], strides: [4, 2] } });
+    const pixels = { size: 16, frames: 1 };
+    const whole = await live('CartPole-v1', [3], [settings], { pixels, keep: [2, 5] });
+    for (const [update, from] of whole.kept) {
+      const resumed = await live('CartPole-v1', [3], [settings], { pixels, from: structuredClone(from) });
+      assert.deepEqual(resumed.last, whole.last, `from update ${update}`);
+    }
+    // z, h and a bias for each choice but the first.
+    assert.equal(whole.last[0]!.arrays.controller!.data.length, 2 + 3 + 1);
+    const [row] = whole.rows;
+    for (const column of ['prediction_mse', 'prediction_f1', 'open_loop_f1_15', 'dream_return_at_1']) {
+      assert.ok(Number.isFinite(row![column]), column);
+    }
+    assert.equal(row!.probe_r2, undefined, 'of a picture no element is read');
+  });
+
   test('leaves no tensor behind', async () => {
     const before = tf.memory().numTensors;
     await live('CartPole-v1', [1, 2], [tiny()]);
@@ -238,7 +262,7 @@ for (const engine of processorEngines) {
   describe(`losses and dreams on ${engine}`, () => {
     before(() => startEngine(engine));
     const spaces = agentSpaces(environmentEntry('CartPole-v1'));
-    const { model: settings } = tiny({ model: { components: 1 } });
+    const settings = modelSettings(tiny({ model: { components: 1 } }));
     const layouts = {
       vae: new ParameterLayout(vaeSpecs(settings, spaces)),
       rnn: new ParameterLayout(rnnSpecs(settings, spaces)),
@@ -403,6 +427,10 @@ test('what cannot be is refused with the place of its key', () => {
     [
       'controller: {in: environment}\nsteps: 5001',
       '3:8: steps must be a multiple of controller.environments, all of which step at once (steps is 5001, controller.environments is 16)',
+    ],
+    [
+      'environment: CartPole-v1\npixels: {}\nmodel: {encoder: none}',
+      '4:18: model.encoder none makes z an image of 64 × 64 cells: leave it out (model.encoder is none, environment is CartPole-v1)',
     ],
     ['model: {continueHead: false}', '2:9: model.continueHead: unknown key, see wm train --help-config'],
   ];

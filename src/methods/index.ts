@@ -128,8 +128,8 @@ export const methods = {
   'ha-schmidhuber': defineMethod(haSchmidhuberSettings, {
     title: 'World Models of Ha and Schmidhuber: VAE, MDN-RNN and a linear controller evolved in dreams',
     arm: haSchmidhuberArm,
-    takes: vectorsAndAnyAction,
-    rules: haSchmidhuberRules,
+    takes: anyObservationAndAction,
+    rules: [...haSchmidhuberRules, ...imageRules],
     course: haSchmidhuberCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./ha-schmidhuber/agent.ts')).haSchmidhuber,

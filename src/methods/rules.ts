@@ -48,13 +48,13 @@ export const replayRules: readonly Rule<ReplayConfig>[] = [
 ];
 
 /** What images go through, and where they are from. */
-interface ImageConfig extends Pick<RunLength, 'environment'> {
+export interface ImageConfig extends Pick<RunLength, 'environment'> {
   encoder: { channels: number | readonly number[]; strides: number | readonly number[] };
   pixels?: PixelSettings | undefined;
 }
 
 /** The sides of the images that a method sees; none where it sees vectors. */
-const sidesOf = ({ environment, pixels }: ImageConfig): number[] => {
+export const sidesOf = ({ environment, pixels }: ImageConfig): number[] => {
   const { observationSpace } = environmentEntry(environment!, { pixels }).make();
   return isImage(observationSpace) ? observationSpace.shape.slice(0, 2) : [];
 };

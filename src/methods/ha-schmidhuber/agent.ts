@@ -9,6 +9,7 @@ import { carryStep, followedSize, followStep } from '../../models/following.ts';
 import type { RememberedState } from '../../models/lstm-memory.ts';
 import { type MdnRnn, mdnRnnModel } from '../../models/mdn-rnn/model.ts';
 import { latentSize, stateSizes, stepNoise } from '../../models/mdn-rnn/networks.ts';
+import type { MdnRnnSettings } from '../../models/mdn-rnn/settings.ts';
 import { ModelAgent } from '../../models/model-agent.ts';
 import { drawNoise } from '../../models/noise.ts';
 import { type DisposableActor, type MayPlan, PlanningActor } from '../../planning/planning-actor.ts';
@@ -30,7 +31,7 @@ import { Dreams, type Trial } from './dreams.ts';
 import { Evolution } from './evolution.ts';
 import { Fitting } from './fitting.ts';
 import { HaSchmidhuberLearner } from './learner.ts';
-import { type Networks, networks, seenBy } from './networks.ts';
+import { modelSettings, type Networks, networks, seenBy } from './networks.ts';
 import type { HaSchmidhuberSettings } from './settings.ts';
 import { fresh, LOSS_TERMS, type LossTerm, namedWeights, type Weights, weightsFrom } from './update.ts';
 
@@ -63,6 +64,7 @@ export class HaSchmidhuberAgent
   readonly carrySize: number;
   readonly noise: Readonly<Record<ActingMode, readonly Noise[]>>;
 
+  readonly #modelSettings: MdnRnnSettings;
   readonly #networks: Networks;
   protected readonly state: TrainingState<Weights, StreamName, LossTerm>;
   readonly #evolutions: readonly Evolution[];
@@ -74,6 +76,7 @@ export class HaSchmidhuberAgent
   constructor(members: readonly Member<HaSchmidhuberSettings>[], spaces: AgentSpaces) {
     super(members, spaces);
     const { settings } = this;
+    this.#modelSettings = modelSettings(settings);
     this.#networks = networks(settings, spaces);
     const { vae, rnn, head, controllerSize } = this.#networks;
     this.state = new TrainingState({
@@ -92,7 +95,7 @@ export class HaSchmidhuberAgent
     );
     const { exploration: amount, temperatures } = settings;
     this.#exploration = amount > 0 ? exploration(spaces.actionSpace, amount) : undefined;
-    this.carrySize = followedSize({ stateSizes: stateSizes(settings.model, spaces) }, spaces.actions);
+    this.carrySize = followedSize({ stateSizes: stateSizes(this.#modelSettings, spaces) }, spaces.actions);
     this.noise = { sampled: this.#exploration?.noise ?? [], greedy: [] };
     this.diagnostics = [
       ...diagnosticColumns(spaces, { decodes: true, isProbed: true }),
@@ -103,7 +106,7 @@ export class HaSchmidhuberAgent
     this.#dreams = new Dreams<ModelWeights>({
       spaces,
       head,
-      stepNoise: stepNoise(settings.model, spaces),
+      stepNoise: stepNoise(this.#modelSettings, spaces),
       model: (weights, temperature) => this.#model(weights, temperature),
       seen: (features) => seenBy(features, settings, spaces),
     });
@@ -315,12 +318,12 @@ export class HaSchmidhuberAgent
       vae: vae && this.#networks.vae!.unpack(vae),
       rnn: this.#networks.rnn.unpack(rnn),
     };
-    return mdnRnnModel(parameters, this.settings.model, this.spaces, temperature);
+    return mdnRnnModel(parameters, this.#modelSettings, this.spaces, temperature);
   }
 
   /** ε of z: [members, …shape, latent] */
   #posteriorNoise(shape: readonly number[]): tf.Tensor {
-    const noise: Noise = { distribution: 'normal', size: latentSize(this.settings.model, this.spaces) };
+    const noise: Noise = { distribution: 'normal', size: latentSize(this.#modelSettings, this.spaces) };
     return drawNoise(noise, shape, this.state.eachStream('posterior'));
   }
 }

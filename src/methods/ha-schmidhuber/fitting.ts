@@ -42,7 +42,7 @@ export class Fitting {
       const { observation } = toWindows(batch, spaces);
       const [members, rows] = observation.shape;
       const single = tf.reshape(observation, [members, rows, -1]);
-      return learnVae(vae!, settings, learnt, single, noise!, correction, learningRate);
+      return learnVae(vae!, settings, spaces, learnt, single, noise!, correction, learningRate);
     });
     this.#rnn = compiledUpdate(({ learnt, vae: fixed, batch, noise, correction, learningRate }) =>
       learnRnn(

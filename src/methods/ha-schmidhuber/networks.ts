@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { partsOf } from '../../models/mdn-rnn/model.ts';
 import { featureSize, latentSize, rnnSpecs, vaeSpecs } from '../../models/mdn-rnn/networks.ts';
+import type { MdnRnnSettings } from '../../models/mdn-rnn/settings.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { type ControllerHead, controllerHead, controllerSize } from './controller.ts';
@@ -17,7 +18,15 @@ export interface Networks {
   controllerSize: number;
 }
 
-export function networks({ model, controller }: HaSchmidhuberSettings, spaces: AgentSpaces): Networks {
+/** What fixes the shapes of V and M. */
+export const modelSettings = ({ model, encoder }: HaSchmidhuberSettings): MdnRnnSettings => ({
+  ...model,
+  images: encoder,
+});
+
+export function networks(settings: HaSchmidhuberSettings, spaces: AgentSpaces): Networks {
+  const { controller } = settings;
+  const model = modelSettings(settings);
   const head = controllerHead(spaces.actionSpace);
   const seen = controller.features === 'z' ? latentSize(model, spaces) : featureSize(model, spaces);
   return {
@@ -31,6 +40,7 @@ export function networks({ model, controller }: HaSchmidhuberSettings, spaces: A
 /** What the controller sees of features: [members, …, features]. */
 export const seenBy = (
   features: tf.Tensor,
-  { model, controller }: HaSchmidhuberSettings,
+  settings: HaSchmidhuberSettings,
   spaces: AgentSpaces,
-): tf.Tensor => (controller.features === 'z' ? partsOf(features, model, spaces).latent : features);
+): tf.Tensor =>
+  settings.controller.features === 'z' ? partsOf(features, modelSettings(settings), spaces).latent : features;

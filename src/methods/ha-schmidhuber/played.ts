@@ -4,7 +4,7 @@ import { mdnRnnModel } from '../../models/mdn-rnn/model.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Played } from '../played.ts';
 import { controllerOutput } from './controller.ts';
-import { networks, seenBy } from './networks.ts';
+import { modelSettings, networks, seenBy } from './networks.ts';
 import type { HaSchmidhuberSettings } from './settings.ts';
 
 /** V, M and the controller that evaluation plays. */
@@ -19,7 +19,7 @@ export function playedHaSchmidhuber(
       const parameters = { vae: vae?.unpack(weights.vae!), rnn: rnn.unpack(weights.rnn!) };
       const policy = (features: tf.Tensor) =>
         controllerOutput(tf.expandDims(weights.controller!, 1), seenBy(features, settings, spaces));
-      return mdnRnnModel(parameters, settings.model, spaces, settings.temperature, policy);
+      return mdnRnnModel(parameters, modelSettings(settings), spaces, settings.temperature, policy);
     },
     head,
   };

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { LEAST_POPULATION } from '../../training/cma-es.ts';
 import type { Course } from '../course.ts';
-import { count, nonNegative, positive, positiveInteger, widths } from '../fields.ts';
-import type { Rule, RunLength } from '../rules.ts';
+import { count, imageEncoder, nonNegative, positive, positiveInteger, widths } from '../fields.ts';
+import { type ImageConfig, type Rule, type RunLength, sidesOf } from '../rules.ts';
 import { updatesDue } from './phases.ts';
 
 /** Ha and Schmidhuber's own config keys, at sizes for small tasks. HS: arXiv 1803.10122 and the authors' code. */
@@ -56,6 +56,9 @@ export const haSchmidhuberSettings = z.strictObject({
     })
     .prefault({})
     .describe('the world model'),
+  encoder: imageEncoder.describe(
+    "what images go through before V's hidden layers, and back behind its decoder's",
+  ),
   vae: z
     .strictObject({
       updates: count.max(10_000_000).default(3000).describe('updates of V, the first time'),
@@ -145,7 +148,7 @@ const areWholeRounds = ({ controller }: Pick<HaSchmidhuberSettings, 'controller'
   controller.in === 'dream' || steps % controller.environments === 0;
 
 /** What must hold between the keys. */
-export const haSchmidhuberRules: readonly Rule<HaSchmidhuberSettings & RunLength>[] = [
+export const haSchmidhuberRules: readonly Rule<HaSchmidhuberSettings & RunLength & ImageConfig>[] = [
   {
     keys: ['replay.length', 'randomSteps'],
     holds: ({ randomSteps, replay }) => replay.length <= randomSteps,
@@ -160,6 +163,12 @@ export const haSchmidhuberRules: readonly Rule<HaSchmidhuberSettings & RunLength
     keys: ['steps', 'randomSteps'],
     holds: ({ steps, randomSteps }) => steps >= randomSteps,
     says: 'steps must be at least randomSteps, or nothing is learnt',
+  },
+  {
+    keys: ['model.encoder', 'environment'],
+    holds: (config) => config.model.encoder === 'vae' || sidesOf(config).length === 0,
+    says: (config) =>
+      `model.encoder none makes z an image of ${sidesOf(config).join(' × ')} cells: leave it out`,
   },
   {
     keys: ['model.rnn', 'controller.in'],

@@ -8,6 +8,7 @@ import { gradientOf } from '../../training/gradient.ts';
 import { descend, type Optimised } from '../../training/optimise.ts';
 import { weightedSum } from '../../training/reduce.ts';
 import { weightsNamed } from '../../training/weights.ts';
+import { modelSettings } from './networks.ts';
 import type { HaSchmidhuberSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order: those of V, of M, and of a generation of controllers. */
@@ -82,15 +83,18 @@ export interface Updated {
  */
 export function learnVae(
   layout: ParameterLayout,
-  { model, vae }: HaSchmidhuberSettings,
+  settings: HaSchmidhuberSettings,
+  spaces: AgentSpaces,
   before: Optimised,
   observation: tf.Tensor,
   noise: tf.Tensor,
   correction: BiasCorrection,
   learningRate: tf.Tensor2D,
 ): Updated {
+  const { vae } = settings;
+  const model = modelSettings(settings);
   const { gradient, terms } = gradientOf(before.parameters, (flat) => {
-    const terms = vaeTerms(layout.unpack(flat), model, observation, noise, vae.klFloor);
+    const terms = vaeTerms(layout.unpack(flat), model, spaces, observation, noise, vae.klFloor);
     const loss = weightedSum([
       [terms.reconstruction, 1],
       [terms.kl, vae.klWeight],
@@ -109,7 +113,7 @@ export function learnVae(
  */
 export function learnRnn(
   layout: ParameterLayout,
-  { model, rnn }: HaSchmidhuberSettings,
+  settings: HaSchmidhuberSettings,
   spaces: AgentSpaces,
   before: Optimised,
   vae: Parameters | undefined,
@@ -118,6 +122,8 @@ export function learnRnn(
   correction: BiasCorrection,
   learningRate: tf.Tensor2D,
 ): Updated {
+  const { rnn } = settings;
+  const model = modelSettings(settings);
   const { gradient, terms } = gradientOf(before.parameters, (flat) => {
     const terms = rnnTerms(layout.unpack(flat), vae, model, spaces, windows, noise, rnn.endWeight);
     const loss = weightedSum([

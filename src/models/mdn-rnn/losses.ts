@@ -26,16 +26,16 @@ import type { MdnRnnSettings } from './settings.ts';
 export function vaeTerms(
   vae: Parameters,
   settings: MdnRnnSettings,
+  spaces: AgentSpaces,
   observation: tf.Tensor,
   noise: tf.Tensor,
   klFloor: number,
 ): { reconstruction: tf.Tensor1D; kl: tf.Tensor1D } {
-  const size = observation.shape.at(-1)!;
-  const shape = vaeOf(settings, size);
+  const shape = vaeOf(settings, spaces);
   const { mean, logVariance } = encode(vae, shape, observation);
   const decoded = decode(vae, shape, sampleNormal(mean, logVariance, noise));
   return {
-    reconstruction: meanSquaredError(decoded, observation, size),
+    reconstruction: meanSquaredError(decoded, observation, spaces.observation),
     kl: flooredKl(mean, logVariance, klFloor * settings.latent),
   };
 }
@@ -68,7 +68,12 @@ export function rnnTerms(
 ): { nll: tf.Tensor1D; reward: tf.Tensor1D; continue: tf.Tensor1D } {
   const { observation, nextObservation, action, reward, terminated, first } = windows;
   const [latent, arrived] = stopGradient(() => {
-    const { mean, logVariance } = posterior(vae, settings, tf.concat([observation, nextObservation], 2));
+    const { mean, logVariance } = posterior(
+      vae,
+      settings,
+      spaces,
+      tf.concat([observation, nextObservation], 2),
+    );
     return tf.split(logVariance ? sampleNormal(mean, logVariance, noise!) : mean, 2, 2);
   }) as [tf.Tensor, tf.Tensor];
   const { hidden } = rememberSequence(rnn, latent, action, first);

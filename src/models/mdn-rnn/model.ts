@@ -66,7 +66,7 @@ export function mdnRnnModel(
   policy?: (features: tf.Tensor) => tf.Tensor,
 ): MdnRnn {
   const noises = stepNoise(settings, spaces);
-  const mean = (observation: tf.Tensor) => posterior(vae, settings, observation).mean;
+  const mean = (observation: tf.Tensor) => posterior(vae, settings, spaces, observation).mean;
   const next = (latent: tf.Tensor, action: tf.Tensor, hidden: tf.Tensor, noise?: MixtureNoise) =>
     sampleMixture(nextLatent(rnn, settings, spaces, latent, action, hidden), temperature, noise);
   return {
@@ -94,7 +94,7 @@ export function mdnRnnModel(
     },
     decode: (features) => {
       const { latent } = partsOf(features, settings, spaces);
-      return vae ? decode(vae, vaeOf(settings, spaces.observation), latent) : latent;
+      return vae ? decode(vae, vaeOf(settings, spaces), latent) : latent;
     },
     reward: ({ nextFeatures }) => predictReward(rnn, settings, nextFeatures),
     continues: (features) => continueLogit(rnn, settings, features),

@@ -55,15 +55,15 @@ export function stepNoise(settings: MdnRnnSettings, spaces: AgentSpaces): readon
   ];
 }
 
-/** V's layers, over vectors of a size. */
-export const vaeOf = (settings: MdnRnnSettings, observation: number): VaeShape =>
-  vaeShape(settings, { observation });
+/** V's layers. */
+export const vaeOf = (settings: MdnRnnSettings, spaces: AgentSpaces): VaeShape =>
+  vaeShape(settings, spaces, settings.images);
 
 /** V: encoder and decoder. None without a VAE. */
-export const vaeSpecs = (settings: MdnRnnSettings, { observation }: AgentSpaces): ParameterSpec[] =>
+export const vaeSpecs = (settings: MdnRnnSettings, spaces: AgentSpaces): ParameterSpec[] =>
   settings.encoder === 'none'
     ? []
-    : [...encoderSpecs(vaeOf(settings, observation)), ...decoderSpecs(vaeOf(settings, observation))];
+    : [...encoderSpecs(vaeOf(settings, spaces)), ...decoderSpecs(vaeOf(settings, spaces))];
 
 /** M: the LSTM, the mixture over what z becomes, and the heads for reward and end. */
 export function rnnSpecs(settings: MdnRnnSettings, spaces: AgentSpaces): ParameterSpec[] {
@@ -86,10 +86,11 @@ export function rnnSpecs(settings: MdnRnnSettings, spaces: AgentSpaces): Paramet
 export function posterior(
   vae: Parameters | undefined,
   settings: MdnRnnSettings,
+  spaces: AgentSpaces,
   observation: tf.Tensor,
 ): Posterior | { mean: tf.Tensor; logVariance: undefined } {
   return vae
-    ? encode(vae, vaeOf(settings, observation.shape.at(-1)!), observation)
+    ? encode(vae, vaeOf(settings, spaces), observation)
     : { mean: observation, logVariance: undefined };
 }
 

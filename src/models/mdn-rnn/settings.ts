@@ -1,3 +1,4 @@
+import type { ImageEncoder } from '../../nn/convolution.ts';
 import type { MixtureKind } from '../../nn/mixture.ts';
 
 /** What fixes the shape of an MDN-RNN; the config keys of the same names describe them. */
@@ -6,6 +7,8 @@ export interface MdnRnnSettings {
   /** Of a VAE. */
   latent: number;
   hidden: readonly number[];
+  /** Of the VAE, over images. */
+  images: ImageEncoder;
   lstm: number;
   mixture: MixtureKind;
   components: number;
