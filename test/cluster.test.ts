@@ -11,23 +11,26 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import {
   indexRanges,
   mostArrayTasks,
   parseSbatchOption,
   refusalOf,
+  slurmEnvironment,
   submittedJob,
 } from '../src/cluster/slurm.ts';
 import { requireSameClock, writeSubmission } from '../src/runs/submission.ts';
 import { fakePrograms } from './support/fake-programs.ts';
-import { runInTurn } from './support/program.ts';
 import { runMaker } from './support/run-folders.ts';
+import { Session } from './support/session.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { text, tinyDreamCritic } from './support/tiny-run.ts';
 
 const windows = process.platform === 'win32' && 'there is no bash for the scripts on Windows';
 const root = temporaryFolder('cluster');
+const wm = new Session();
+after(() => wm.close());
 
 function workplace(): string {
   const cwd = mkdtempSync(path.join(root, "pl'ace 100% "));
@@ -110,17 +113,14 @@ describe('a submission', { skip: windows }, () => {
     ];
     mkdirSync(path.join(cwd, 'runs/odd/config.yaml'), { recursive: true });
     const before = listing(cwd);
-    const refused = await runInTurn(
-      refusals.map(([args]) => ({ cwd, args })),
-      env,
-    );
-    for (const [i, { code, stdout, stderr }] of refused.entries()) {
-      assert.deepEqual([code, stdout], [2, ''], refusals[i]![0].join(' '));
-      assert.match(stderr, refusals[i]![1]);
+    for (const [args, words] of refusals) {
+      const { code, stdout, stderr } = await wm.run(cwd, args, env);
+      assert.deepEqual([code, stdout], [2, ''], args.join(' '));
+      assert.match(stderr, words);
     }
     assert.deepEqual(listing(cwd), before, 'nothing is written');
     assert.deepEqual(
-      asked().filter((line) => /afterany|scancel|release/.test(line)),
+      asked().flatMap((line) => /^.*afterany:\d+|^scancel.*|^.*StartTime.*/.exec(line) ?? []),
       ['sbatch --parsable --dependency=afterany:41', 'scancel 41'],
     );
 
@@ -134,46 +134,43 @@ describe('a submission', { skip: windows }, () => {
       '--seed-shares',
       '2',
     ];
-    const lines = [[...SWEEP, ...options, '--json'], SWEEP, ['status', 'runs/sweeps/tiny']];
-    const [done, again, status] = await runInTurn(
-      lines.map((args) => ({ cwd, args })),
-      env,
-    );
-    assert.equal(done!.code, 0, done!.stderr);
-    assert.deepEqual(JSON.parse(done!.stdout), {
+    const done = await wm.run(cwd, [...SWEEP, ...options, '--json'], env);
+    assert.equal(done.code, 0, done.stderr);
+    assert.deepEqual(JSON.parse(done.stdout), {
       ...{ folder: 'runs/sweeps/tiny', array: '41', compare: '42', tasks: 4 },
       scripts: {
         array: 'runs/sweeps/tiny/slurm/array.sbatch',
         compare: 'runs/sweeps/tiny/slurm/compare.sbatch',
       },
     });
-    assert.deepEqual(asked(), [
-      'scontrol show config',
-      'sbatch --parsable --hold',
-      'sbatch --parsable --dependency=afterany:41',
-      'scontrol release 41',
-      'scontrol show config',
-      'squeue --noheader --jobs 41 --format %i',
-    ]);
-    assert.match(again!.stderr, /was submitted as job 41, which still waits or runs; wait for it, or cancel/);
-    assert.match(status!.stdout, /^runs\/sweeps\/tiny: 2 cells; seeds: 6 waiting\n/);
-    const [array, compare] = ['array', 'compare'].map((name) => text(dir, `slurm/${name}.sbatch`));
+    const [config, array, compare, begin, ...further] = asked();
+    assert.deepEqual(
+      [config, begin, further],
+      ['scontrol show config', 'scontrol update JobId=41 StartTime=now', []],
+    );
+    assert.match(array!, /^sbatch --parsable --begin=now\+1hour .*--array=0-3%2 .*--partition=low --mem=1G$/);
+    assert.match(compare!, /^sbatch --parsable --dependency=afterany:41 .*--partition=low$/);
+    const again = await wm.run(cwd, SWEEP, env);
+    assert.deepEqual(asked(), ['scontrol show config', 'squeue --noheader --jobs 41 --format %i']);
+    const status = await wm.run(cwd, ['status', 'runs/sweeps/tiny']);
+    assert.match(again.stderr, /was submitted as job 41, which still waits or runs; wait for it, or cancel/);
+    assert.match(status.stdout, /^runs\/sweeps\/tiny: 2 cells; seeds: 6 waiting\n/);
+    const scripts = ['array', 'compare'].map((name) => text(dir, `slurm/${name}.sbatch`));
     for (const line of [
       '--array=0-3%2',
       '--cpus-per-task=1',
       '--signal=B:TERM@120',
       '--requeue',
-      '--open-mode=append',
+      '--output=/dev/null',
     ]) {
-      assert.ok(array!.includes(`\n#SBATCH ${line}\n`), line);
+      assert.ok(scripts[0]!.includes(`\n#SBATCH ${line}\n`), line);
     }
-    assert.ok(array!.includes('100%% '), 'a path has no symbols of sbatch');
     assert.match(
-      array!,
+      scripts[0]!,
       /--cell \$\(\(SLURM_ARRAY_TASK_ID \/ 2\)\) --seed-share \$\(\(SLURM_ARRAY_TASK_ID % 2\)\)\/2 &/,
     );
-    assert.match(compare!, /\n#SBATCH --partition=low\n/);
-    assert.doesNotMatch(compare!, /mem=1G/);
+    assert.match(scripts[1]!, /\n#SBATCH --partition=low\n/);
+    assert.doesNotMatch(scripts[1]!, /mem=1G/);
     for (const name of ['array', 'compare']) {
       assert.equal(spawnSync('bash', ['-n', path.join(dir, `slurm/${name}.sbatch`)]).status, 0);
     }
@@ -185,18 +182,13 @@ describe('a submission', { skip: windows }, () => {
     const dir = path.join(cwd, 'runs/sweeps/tiny');
     const dry = [...SWEEP, '--dry-run', '--workers', '3'];
     const noSlurm = { PATH: root };
-    const [written, none] = await runInTurn(
-      [
-        { cwd, args: dry },
-        { cwd, args: SWEEP },
-      ],
-      noSlurm,
-    );
-    assert.equal(written!.code, 0, written!.stderr);
-    assert.match(written!.stderr, /^wrote runs\/sweeps\/tiny\/slurm\/array\.sbatch \(2 tasks\) and /);
-    assert.deepEqual([none!.code, none!.stdout], [2, '']);
+    const written = await wm.run(cwd, dry, noSlurm);
+    const none = await wm.run(cwd, SWEEP, noSlurm);
+    assert.equal(written.code, 0, written.stderr);
+    assert.match(written.stderr, /^wrote runs\/sweeps\/tiny\/slurm\/array\.sbatch \(2 tasks\) and /);
+    assert.deepEqual([none.code, none.stdout], [2, '']);
     assert.match(
-      none!.stderr,
+      none.stderr,
       /^wm: scontrol: not found; submit on a host of a Slurm cluster, or write the scripts/,
     );
     for (const words of ['--cpus-per-task=3\n', ' --workers 3 &\n']) {
@@ -220,22 +212,22 @@ describe('a submission', { skip: windows }, () => {
       assert.ok(existsSync(lock));
     };
     left(46);
-    const [silent] = await runInTurn([{ cwd, args: SWEEP }], env);
-    isLeft(/squeue does not say whether job 46 still waits or runs: Unable to contact slurm /, silent!);
+    const silent = await wm.run(cwd, SWEEP, env);
+    isLeft(/squeue does not say whether job 46 still waits or runs: Unable to contact slurm /, silent);
     left(44, 'other');
-    const [abroad] = await runInTurn([{ cwd, args: SWEEP }], env);
-    isLeft(/by Slurm job 44_1 of the cluster other, of which Slurm here \(c\) cannot tell; /, abroad!);
+    const abroad = await wm.run(cwd, SWEEP, env);
+    isLeft(/by Slurm job 44_1 of the cluster other, of which Slurm here \(c\) cannot tell; /, abroad);
     assert.ok(!asked().some((line) => line.startsWith('sbatch')), 'nothing is submitted');
     left(43);
-    const [held] = await runInTurn([{ cwd, args: SWEEP }], env);
+    const held = await wm.run(cwd, SWEEP, env);
     assert.match(
-      held!.stderr,
+      held.stderr,
       /horizon=3 is in use by Slurm job 43_1; wait for it, or cancel it with scancel\n$/,
     );
-    assert.equal(held!.code, 2);
+    assert.equal(held.code, 2);
     left(44);
-    const [taken] = await runInTurn([{ cwd, args: [...SWEEP, '--seed-shares', '2'] }], env);
-    assert.equal(taken!.code, 0, taken!.stderr);
+    const taken = await wm.run(cwd, [...SWEEP, '--seed-shares', '2'], env);
+    assert.equal(taken.code, 0, taken.stderr);
     assert.match(text(dir, 'slurm/array.sbatch'), /--array=2-3\n/);
     assert.deepEqual(readdirSync(path.dirname(lock)), []);
     assert.ok(asked().includes('squeue --noheader --jobs 44 --format %i'));
@@ -244,50 +236,82 @@ describe('a submission', { skip: windows }, () => {
   test('that is in the queue is not lost to a dry run, nor taken for gone where Slurm does not answer', async () => {
     const cwd = workplace();
     const { env } = fakeSlurm();
-    const [done] = await runInTurn([{ cwd, args: SWEEP }], env);
-    assert.equal(done!.code, 0, done!.stderr);
+    const done = await wm.run(cwd, SWEEP, env);
+    assert.equal(done.code, 0, done.stderr);
     const dir = path.join(cwd, 'runs/sweeps/tiny/slurm');
     const kept = () => ['probe', 'submission.json'].map((name) => text(dir, name));
     const before = kept();
-    const [dry, again] = await runInTurn(
-      [[...SWEEP, '--dry-run', '--array-limit', '1'], SWEEP].map((args) => ({ cwd, args })),
-      env,
-    );
-    assert.equal(dry!.code, 0, dry!.stderr);
+    const dry = await wm.run(cwd, [...SWEEP, '--dry-run', '--array-limit', '1'], env);
+    const again = await wm.run(cwd, SWEEP, env);
+    assert.equal(dry.code, 0, dry.stderr);
     assert.deepEqual(kept(), before);
     const script = text(dir, 'array.sbatch');
     assert.match(script, /--array=0-1%1\n/);
     assert.ok(script.includes(before[0]!.trim()));
-    assert.match(again!.stderr, /was submitted as job 41, which still waits or runs/);
+    assert.match(again.stderr, /was submitted as job 41, which still waits or runs/);
+    const other = [...SWEEP, '--dry-run', '--set', 'steps=60000'];
+    for (const path of [env.PATH, root]) {
+      const { code, stderr } = await wm.run(cwd, other, { PATH: path });
+      assert.match(
+        stderr,
+        /was submitted as job 41 with another config, which tasks of it may still train by;/,
+      );
+      assert.equal(code, 2);
+    }
+    assert.doesNotMatch(text(dir, '../sweep.yaml'), /steps: 60000/);
     const record = path.join(dir, 'submission.json');
     const submitted = (array: string) =>
       writeFileSync(record, JSON.stringify({ ...JSON.parse(readFileSync(record, 'utf8')), array }));
     submitted('46');
-    const [silent] = await runInTurn([{ cwd, args: SWEEP }], env);
-    assert.equal(silent!.code, 2);
-    assert.match(silent!.stderr, /squeue does not say whether job 46 still waits or runs: Unable to contact/);
+    const silent = await wm.run(cwd, SWEEP, env);
+    assert.equal(silent.code, 2);
+    assert.match(silent.stderr, /squeue does not say whether job 46 still waits or runs: Unable to contact/);
     submitted('45');
-    const [ended] = await runInTurn([{ cwd, args: SWEEP }], env);
-    assert.equal(ended!.code, 0, ended!.stderr);
+    const ended = await wm.run(cwd, SWEEP, env);
+    assert.equal(ended.code, 0, ended.stderr);
+    submitted('45');
+    const gone = await wm.run(cwd, other, env);
+    assert.equal(gone.code, 0, gone.stderr);
+    assert.match(text(dir, '../sweep.yaml'), /steps: 60000/);
+  });
+
+  test('is what the command line says, whatever variables say; when it begins may be said', async () => {
+    const cwd = workplace();
+    const { env, asked } = fakeSlurm();
+    const abroad = await wm.run(cwd, SWEEP, { ...env, SLURM_CLUSTERS: 'other' });
+    assert.match(
+      abroad.stderr,
+      /^wm: SLURM_CLUSTERS=other: a submission goes to the cluster that it is typed on/,
+    );
+    assert.equal(abroad.code, 2);
+    assert.deepEqual(asked(), []);
+    const tomorrow = await wm.run(cwd, [...SWEEP, '--slurm', 'begin=tomorrow'], env);
+    assert.equal(tomorrow.code, 0, tomorrow.stderr);
+    const [, array, , begin] = asked();
+    assert.match(array!, /^sbatch --parsable --hold .*--begin=tomorrow$/);
+    assert.equal(begin, 'scontrol release 41');
+    const kept = { HOME: 'h', SBATCH_PARTITION: 'gpu', SLURM_CONF: 'f' };
+    const dropped = {
+      SBATCH_WAIT: '1',
+      SQUEUE_STATES: 'CD',
+      SLURM_RESTART_COUNT: '3',
+      SBATCH_ARRAY_INX: '7',
+    };
+    assert.deepEqual(slurmEnvironment({ ...kept, ...dropped }), kept);
   });
 
   test("of a run has its config beside the scripts, and is the run's folder before its first task", async () => {
     const cwd = workplace();
     const { env } = fakeSlurm();
     const args = ['train', '--config', 'tiny.yaml', '--submit', 'slurm', '--seed-shares', '3', '--quiet'];
-    const [done, status] = await runInTurn(
-      [
-        { cwd, args },
-        { cwd, args: ['status', 'runs/tiny'] },
-      ],
-      env,
-    );
-    assert.equal(done!.code, 0, done!.stderr);
+    const done = await wm.run(cwd, args, env);
+    const status = await wm.run(cwd, ['status', 'runs/tiny']);
+    assert.equal(done.code, 0, done.stderr);
     assert.match(
-      done!.stdout,
+      done.stdout,
       /^submitted array 41 and, to come after it, compare 42; wm status runs\/tiny says/,
     );
-    assert.equal(status!.stdout.split('\n')[0], 'runs/tiny: 1 run; seeds: 3 waiting');
+    assert.equal(status.stdout.split('\n')[0], 'runs/tiny: 1 run; seeds: 3 waiting');
     const array = text(cwd, 'runs/tiny/slurm/array.sbatch');
     assert.match(
       array,
@@ -301,32 +325,34 @@ test('the array script heeds signals, and requeues its own task where that is du
 }, async () => {
   const cwd = workplace();
   const { env, asked } = fakeSlurm();
-  await runInTurn([{ cwd, args: [...SWEEP, '--dry-run'] }], env);
+  await wm.run(cwd, [...SWEEP, '--dry-run'], env);
   const file = path.join(cwd, 'runs/sweeps/tiny/slurm/array.sbatch');
   const script = readFileSync(file, 'utf8');
-  const wm = fakePrograms(root, {
+  const trainer = fakePrograms(root, {
     wm: 'trap "exit 130" TERM\nfor arg in "$@"; do echo "[$arg]"; done\neval "$DO"',
   });
-  writeFileSync(file, script.replace(/^node=.*$/m, `node='${wm}/wm'`));
+  writeFileSync(file, script.replace(/^node=.*$/m, `node='${trainer}/wm'`));
   const task = {
     SLURM_JOB_ID: '45',
     SLURM_ARRAY_JOB_ID: '44',
     SLURM_ARRAY_TASK_ID: '1',
     JOB_STATE: 'RUNNING',
   };
+  const log = path.join(cwd, 'runs/sweeps/tiny/slurm/logs/44_1.out');
   const play = (more: NodeJS.ProcessEnv) => {
-    const { status, stdout, stderr } = spawnSync('bash', [file], {
-      env: { ...process.env, ...env, ...task, ...more },
-      encoding: 'utf8',
+    rmSync(log, { force: true });
+    const { status } = spawnSync('bash', [file], {
+      env: { ...process.env, ...env, ...task, SLURM_SUBMIT_DIR: cwd, ...more },
     });
-    const requeued = asked().filter((line) => line.startsWith('scontrol requeue'));
-    return { status, stdout, stderr, requeued };
+    const told = asked();
+    const requeued = told.filter((line) => line.startsWith('scontrol requeue'));
+    return { status, told, requeued, log: existsSync(log) ? readFileSync(log, 'utf8') : null };
   };
   const saved = play({ DO: 'exit 130' });
   assert.deepEqual([saved.status, saved.requeued], [130, ['scontrol requeue 44_1']]);
-  assert.match(saved.stdout, /^task 44_1, restart 0, on /);
-  assert.match(saved.stdout, /\[--cell\]\n\[1\]\n/);
-  assert.ok(saved.stdout.includes(`[${path.join(cwd, 'runs/sweeps/tiny/sweep.yaml')}]`));
+  assert.match(saved.log!, /^task 44_1, restart 0, on /);
+  assert.match(saved.log!, /\[--cell\]\n\[1\]\n/);
+  assert.ok(saved.log!.includes(`[${path.join(cwd, 'runs/sweeps/tiny/sweep.yaml')}]`));
   // Ahead of the limit the signal comes to the script: to itself here, while it waits.
   const signalled = play({ DO: 'kill -TERM $PPID; while :; do :; done' });
   assert.deepEqual([signalled.status, signalled.requeued], [130, ['scontrol requeue 44_1']]);
@@ -342,14 +368,13 @@ test('the array script heeds signals, and requeues its own task where that is du
   assert.deepEqual(play({ DO: 'exit 130', JOB_STATE: 'COMPLETING' }).requeued, [], 'cancelled or preempted');
   const often = play({ DO: 'exit 130', SLURM_RESTART_COUNT: '20' });
   assert.deepEqual([often.status, often.requeued], [130, []]);
-  assert.match(often.stderr, /was restarted 20 times and is not requeued again/);
+  assert.match(often.log!, /was restarted 20 times and is not requeued again/);
   writeFileSync(path.join(cwd, 'runs/sweeps/tiny/slurm/probe'), 'another');
   const alone = play({ DO: 'exit 0' });
-  assert.equal(alone.status, 2);
-  assert.match(
-    alone.stderr,
-    new RegExp(`^wm: .* is not shared: what ${hostname()} wrote there is not to be seen on `),
-  );
+  assert.deepEqual([alone.status, alone.log], [2, null]);
+  const words = new RegExp(`wm: .* is not shared: what ${hostname()} wrote there is not to be seen on `);
+  assert.match(alone.told.join('\n'), new RegExp(`^scontrol update JobId=44_1 Comment=${words.source}`));
+  assert.match(text(cwd, 'slurm-44_1.out'), new RegExp(`^${words.source}`));
 });
 
 test('what Slurm is given and answers', () => {

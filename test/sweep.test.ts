@@ -24,7 +24,7 @@ import { UserError } from '../src/errors.ts';
 import { figuresOf, renderSvg } from '../src/figures/index.ts';
 import { parseCsv } from '../src/runs/csv.ts';
 import { readRuns } from '../src/runs/read.ts';
-import { run, runInTurn, start } from './support/program.ts';
+import { launch, run, runInTurn, start, wmBriefly } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { events, linesWithoutTime, text, tinyDreamCritic, waitFor } from './support/tiny-run.ts';
 
@@ -737,6 +737,27 @@ describe('wm sweep', () => {
       /^wm: cells\.yaml:15:1: sweep: this config is of several runs, train them with wm sweep/,
     );
   });
+});
+
+test('a sweep whose folder is taken from it stops, and saves its runs', async () => {
+  const cwd = mkdtempSync(path.join(folder, 'taken-'));
+  writeFileSync(path.join(cwd, 'cells.yaml'), `${tinyDreamCritic}seeds: [0]\nsweep: {horizon: [3, 4]}\n`);
+  const command = [...wmBriefly, 'sweep', '--config', 'cells.yaml', '--workers', '1', '--quiet'];
+  const { ended } = launch(command, { cwd, env: { WM_LEASE_SECONDS: '1' } });
+  const cell = path.join(cwd, 'runs/sweeps/tiny/horizon=3');
+  await waitFor('a row', () => existsSync(path.join(cell, 'seed-0/losses.csv')));
+  const lock = path.join(cell, '../run.lock');
+  writeFileSync(`${lock}.other`, text(lock).replace(/"pid":\d+/, '"pid":1'));
+  renameSync(`${lock}.other`, lock);
+  const { code, stdout, stderr } = await ended;
+  assert.deepEqual([code, stdout], [1, ''], stderr);
+  assert.match(
+    stderr,
+    /^wm: runs\/sweeps\/tiny was deleted, replaced or unlocked while this run was writing/m,
+  );
+  assert.equal(JSON.parse(text(cell, 'run.json')).status[0], 'interrupted');
+  assert.ok(existsSync(path.join(cell, 'seed-0/checkpoint.safetensors')));
+  assert.match(text(lock), /"pid":1\b/, "another's lock stays");
 });
 
 describe('a sweep compared', () => {

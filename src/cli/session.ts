@@ -1,11 +1,10 @@
 import { constants } from 'node:os';
 import type { Experiment } from '../config/schema.ts';
 import { secondsOf } from '../environment-seconds.ts';
-import { runExperiments } from '../experiment/run.ts';
+import { type OpenParent, runExperiments } from '../experiment/run.ts';
 import { type SeedShare, shareOf } from '../experiment/seed-share.ts';
 import { GROUP_SIGNALS } from '../experiment/signals.ts';
 import type { RunOutcome, Sitting } from '../experiment/sitting.ts';
-import type { LapsedLocks } from '../runs/lock.ts';
 import { hostInfo, sourceVersion } from './host.ts';
 import { createProgress, type Progress } from './progress.ts';
 
@@ -34,7 +33,7 @@ export interface SessionPlan {
   /** The folder of run folders. */
   runsDir: string;
   /** Opens what keeps the runs together; what it gives is closed in the end, null where others may work there too. */
-  openParent?: (lapsed: LapsedLocks) => { close(): void } | null;
+  openParent?: OpenParent;
 }
 
 const SAVED_AND_STOPPED = 130;

@@ -7,14 +7,9 @@ import { jobWords, partsOf } from '../cluster/job.ts';
 import {
   type ArrayPlan,
   arrayScript,
-  clusterName,
   compareScript,
-  mostArrayTasks,
   parseSbatchOption,
-  queuedBy,
-  refusalOf,
   SUBMISSION,
-  submittedJob,
 } from '../cluster/slurm.ts';
 import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
@@ -23,7 +18,7 @@ import { acquireLock, jobLocks, type LapsedLocks, lockHolder } from '../runs/loc
 import { isFinished } from '../runs/records.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { readProbe, readSubmission, type SubmissionRecord, writeSubmission } from '../runs/submission.ts';
-import { type Ran, runProgram } from './run-program.ts';
+import { isQueued, queueHas, requireRoom, submitHeld } from './slurm-programs.ts';
 
 /** The options of the command line that say how to submit what would else be trained here. */
 export interface SubmitOptions {
@@ -52,6 +47,8 @@ export interface ToSubmit {
   check: (shares: number) => void;
   /** Writes what the folder needs before any task begins. @param lapsed locks whose owners are gone */
   write: (lapsed: LapsedLocks) => void;
+  /** Whether tasks that were submitted before would train by another config than the one in the folder. */
+  differs: () => boolean;
   /** The config's text, where it is written with the scripts. */
   configText?: string;
 }
@@ -105,9 +102,11 @@ export async function submit(what: ToSubmit, options: SubmitOptions): Promise<nu
     writeSubmission(dir, files, record && { ...record, tasks: plan.tasks.length });
   };
   let jobs: Pick<SubmissionRecord, 'array' | 'compare'> = { array: null, compare: null };
-  // The array of the last submission may still be in the queue.
-  if (dryRun) write(readSubmission(dir) ? undefined : jobs, new Map());
-  else {
+  if (dryRun) {
+    if (what.differs()) await refuseUnderQueued(dir);
+    // The array of the last submission may still be in the queue.
+    write(readSubmission(dir) ? undefined : jobs, new Map());
+  } else {
     const cluster = await requireRoom(plan);
     await refuseSubmitted(dir);
     const lapsed = await goneLocks(foldersOf(what), cluster, say);
@@ -178,29 +177,6 @@ const foldersOf = ({ command, dir, experiments }: ToSubmit): string[] =>
     existsSync,
   );
 
-/**
- * The name of the cluster, where Slurm says it.
- *
- * @throws UserError where Slurm is not there, or takes no array of that many tasks.
- */
-async function requireRoom({ tasks, folder }: ArrayPlan): Promise<string | undefined> {
-  const { error, stdout } = await runProgram('scontrol', ['show', 'config']);
-  if (error) throw noSlurm('scontrol');
-  const most = mostArrayTasks(stdout);
-  const last = tasks.at(-1)!;
-  if (most !== undefined && last >= most) {
-    throw new UserError(
-      `${folder}: task ${last} is beyond the arrays of this cluster, which have tasks 0 to ${most - 1} (MaxArraySize); take fewer cells or --seed-shares`,
-    );
-  }
-  return clusterName(stdout);
-}
-
-const noSlurm = (program: string) =>
-  new UserError(
-    `${program}: not found; submit on a host of a Slurm cluster, or write the scripts alone with --dry-run`,
-  );
-
 /** @throws UserError where the array of the last submission is still in the queue. */
 async function refuseSubmitted(dir: string): Promise<void> {
   const array = readSubmission(dir)?.array;
@@ -210,15 +186,17 @@ async function refuseSubmitted(dir: string): Promise<void> {
   );
 }
 
-/** @throws UserError where Slurm does not say. */
-async function isQueued(job: string, dir: string): Promise<boolean> {
-  const args = ['--noheader', '--jobs', job, '--format', '%i'];
-  const { status, stdout, stderr, error } = await runProgram('squeue', args);
-  if (error) throw noSlurm('squeue');
-  const isThere = queuedBy(status, stdout, stderr);
-  if (isThere !== undefined) return isThere;
+/**
+ * Keeps what the tasks of the last submission train by from being replaced, which a dry run would do without a word to
+ * Slurm.
+ *
+ * @throws UserError where its array is in the queue, or Slurm is not here to say.
+ */
+async function refuseUnderQueued(dir: string): Promise<void> {
+  const array = readSubmission(dir)?.array;
+  if (!array || (await queueHas(array)) === false) return;
   throw new UserError(
-    `${dir}: squeue does not say whether job ${job} still waits or runs: ${refusalOf(stderr)}; nothing was submitted, run the same command again once it answers`,
+    `${dir} was submitted as job ${array} with another config, which tasks of it may still train by; wait for it, cancel it with scancel ${array}, or give another --name`,
   );
 }
 
@@ -260,44 +238,4 @@ async function goneLocks(
   // Whoever else holds one is named.
   for (const dir of dirs) if (lockHolder(dir) !== null) acquireLock(dir, { lapsed: gone }).release();
   return gone;
-}
-
-/**
- * Submits both jobs, the array held, has the folder written, and only then lets the array begin: whatever fails, nothing
- * of it stays submitted.
- */
-async function submitHeld(
-  scripts: { array: string; compare: string },
-  plan: ArrayPlan,
-  write: (jobs: { array: string; compare: string }) => void,
-): Promise<{ array: string; compare: string }> {
-  const array = await sbatch(scripts.array, ['--hold'], plan);
-  const taken = [array];
-  try {
-    const compare = await sbatch(scripts.compare, [`--dependency=afterany:${array}`], plan);
-    taken.push(compare);
-    write({ array, compare });
-    const released = await runProgram('scontrol', ['release', array]);
-    if (released.status !== 0) throw refused('scontrol release', released, plan);
-    return { array, compare };
-  } catch (error) {
-    await runProgram('scancel', taken);
-    throw error;
-  }
-}
-
-/** Submits a script and gives the job's number. */
-async function sbatch(script: string, args: readonly string[], plan: ArrayPlan): Promise<string> {
-  const ran = await runProgram('sbatch', ['--parsable', ...args], { input: [Buffer.from(script)] });
-  if (ran.error) throw noSlurm('sbatch');
-  const job = ran.status === 0 ? submittedJob(ran.stdout) : undefined;
-  if (job === undefined) throw refused('sbatch', ran, plan);
-  return job;
-}
-
-function refused(program: string, { stderr }: Ran, { folder, options }: ArrayPlan): UserError {
-  const given = options.map(({ key, value }) => (value === null ? key : `${key}=${value}`)).join(' ');
-  return new UserError(
-    `${folder}: ${program} refuses to take it: ${refusalOf(stderr)}; nothing was submitted, ${given === '' ? 'give what the cluster asks for with --slurm key=value' : `look at --slurm ${given}`}`,
-  );
 }

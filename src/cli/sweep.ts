@@ -4,7 +4,7 @@ import { UserError } from '../errors.ts';
 import type { SeedShare } from '../experiment/seed-share.ts';
 import { type Sitting, whyNoShares } from '../experiment/sitting.ts';
 import type { LapsedLocks } from '../runs/lock.ts';
-import { checkSweepFolder, joinSweepFolder, openSweepFolder } from '../runs/sweep-folder.ts';
+import { checkSweepFolder, joinSweepFolder, openSweepFolder, readSweep } from '../runs/sweep-folder.ts';
 import { formatEstimate } from '../statistics.ts';
 import { seedWords } from '../words.ts';
 import { alignColumns } from './align.ts';
@@ -34,8 +34,8 @@ export async function sweepCommand(options: SweepOptions, words: readonly string
   const plan = {
     experiments: cells.map(({ experiment }) => experiment),
     runsDir: dir,
-    openParent: (lapsed: LapsedLocks) => {
-      if (isWhole) return openSweepFolder(dir, sweep, lapsed);
+    openParent: (lapsed: LapsedLocks, lost: () => void) => {
+      if (isWhole) return openSweepFolder(dir, sweep, { lapsed, lost });
       joinSweepFolder(dir, sweep, lapsed);
       return null;
     },
@@ -80,7 +80,11 @@ function sweepToSubmit(dir: string, sweep: Sweep): ToSubmit {
       const isLonger = checkSweepFolder(dir, sweep);
       if (isLonger && shares > 1) throw new UserError(whyNoShares(dir));
     },
-    write: (lapsed) => openSweepFolder(dir, sweep, lapsed).close(),
+    differs: () => {
+      const stored = readSweep(dir);
+      return stored !== undefined && stored.text !== sweep.text;
+    },
+    write: (lapsed) => openSweepFolder(dir, sweep, { lapsed }).close(),
   };
 }
 

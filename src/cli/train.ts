@@ -59,6 +59,7 @@ export async function trainCommand(options: TrainOptions, words: readonly string
 }
 
 function runToSubmit(dir: string, experiment: Experiment): ToSubmit {
+  const configText = formatExperiment(experiment);
   return {
     ...{
       command: 'train',
@@ -75,8 +76,12 @@ function runToSubmit(dir: string, experiment: Experiment): ToSubmit {
         text === undefined ? null : extensionOf(dir, 'run', loadExperiment({ file, text }), experiment);
       if (extension !== null && shares > 1) throw new UserError(whyNoShares(dir));
     },
+    differs: () => {
+      const stored = readText(submittedConfig(dir));
+      return stored !== undefined && stored !== configText;
+    },
     write: () => makeFolder(dir),
-    configText: formatExperiment(experiment),
+    configText,
   };
 }
 

@@ -28,6 +28,33 @@ const FIXED = [
   ...['parsable', 'test-only', 'wait', 'help', 'usage', 'version'],
 ];
 
+/** Variables that send Slurm's programs to another cluster. */
+const OTHER_CLUSTER = ['SLURM_CLUSTERS', 'SBATCH_CLUSTERS'];
+
+/**
+ * Variables that are kept from Slurm's programs: those that have sbatch wait for its job, make an array of any job or
+ * keep it from being requeued; those that choose what the others list and ask; and those that would tell a job submitted
+ * from within another one of that one's restarts and task.
+ */
+const KEPT_FROM =
+  /^(SBATCH_(WAIT|ARRAY_INX|NO_REQUEUE|REQUEUE)|(SQUEUE|SCANCEL|SCONTROL)_.*|SLURM_RESTART_COUNT|SLURM_ARRAY_.*)$/;
+
+/**
+ * The environment of Slurm's programs. What is an option there (`SBATCH_PARTITION`) stays, and counts where the command
+ * line of sbatch says nothing.
+ *
+ * @throws UserError where it would have them ask another cluster.
+ */
+export function slurmEnvironment<T>(env: Readonly<Record<string, T>>): Record<string, T> {
+  const elsewhere = OTHER_CLUSTER.find((name) => env[name]);
+  if (elsewhere !== undefined) {
+    throw new UserError(
+      `${elsewhere}=${env[elsewhere]}: a submission goes to the cluster that it is typed on, which alone can tell of it later; unset it, and submit there`,
+    );
+  }
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !KEPT_FROM.test(name)));
+}
+
 /** Where a job may run and who pays for it: as true of the job that compares as of the array. */
 const COMMON = ['partition', 'account', 'qos', 'reservation'];
 
@@ -89,24 +116,44 @@ const MOST_RESTARTS = 20;
 /** Seconds ahead of a time limit at which the script is told: room to save. */
 const NOTICE_SECONDS = 120;
 
-/** The array script: one task a cell, or a share of a cell's seeds. */
-export function arrayScript(plan: ArrayPlan): string {
-  const { command, name, folder, shares, limit, workers, options } = plan;
-  const { logs } = pathsOf(folder);
+/**
+ * Options of both jobs: the scripts open their logs themselves, because Slurm begins no job whose log it cannot open, and
+ * says so nowhere but in its own.
+ */
+const QUIET: SbatchOption[] = [{ key: 'output', value: '/dev/null' }];
+
+/** The options of the array. */
+export function arrayOptions(plan: ArrayPlan): SbatchOption[] {
+  const { name, limit, workers, options } = plan;
   const own = new Set(options.map(({ key }) => key));
   const defaults: SbatchOption[] = [
     { key: 'job-name', value: `wm-${name}` },
     { key: 'cpus-per-task', value: `${workers ?? 1}` },
     { key: 'signal', value: `B:TERM@${NOTICE_SECONDS}` },
   ];
-  const directives = [
+  return [
     ...defaults.filter(({ key }) => !own.has(key)),
     { key: 'array', value: `${indexRanges(plan.tasks)}${limit === undefined ? '' : `%${limit}`}` },
     { key: 'requeue', value: null },
-    { key: 'open-mode', value: 'append' },
-    { key: 'output', value: `"${outputPattern(`${logs}/`)}%A_%a.out"` },
+    ...QUIET,
     ...options,
   ];
+}
+
+/** The options of the job that compares. */
+export const compareOptions = ({ name, options }: ArrayPlan): SbatchOption[] => [
+  { key: 'job-name', value: `wm-${name}-compare` },
+  ...QUIET,
+  ...options.filter(({ key }) => COMMON.includes(key)),
+];
+
+/** An option as a word of the command line, or of a script's lines that begin with #SBATCH. */
+export const sbatchWord = ({ key, value }: SbatchOption): string =>
+  `--${key}${value === null ? '' : `=${value}`}`;
+
+/** The array script: one task a cell, or a share of a cell's seeds. */
+export function arrayScript(plan: ArrayPlan): string {
+  const { command, shares } = plan;
   const trained =
     command === 'sweep'
       ? `task t trains ${shares > 1 ? `share t % ${shares} of the seeds of cell t / ${shares}` : 'cell t'} of the sweep`
@@ -114,7 +161,7 @@ export function arrayScript(plan: ArrayPlan): string {
   return `#!/bin/bash
 # By \`wm ${command} --submit slurm\`: ${trained}
 # and takes no lock but its own. It may be edited and submitted again: sbatch FILE.
-${directives.map(directive).join('\n')}
+${directives(arrayOptions(plan))}
 
 ${variables(plan)}
 
@@ -125,15 +172,8 @@ trap 'signalled=1; [ -z "$child" ] || kill -TERM "$child" 2>/dev/null' TERM
 
 task=\${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 restarts=\${SLURM_RESTART_COUNT:-0}
+${beginning(plan, '"$task"', '$task.out')}
 echo "task $task, restart $restarts, on \${SLURMD_NODENAME:-$(hostname)}, $(date -u +%FT%TZ)"
-
-# Written where this was submitted. Where it is not to be seen, the folder is this machine's own.
-if [ "$(cat "$folder/${SUBMISSION.folder}/${SUBMISSION.probe}" 2>/dev/null)" != ${quoted(plan.probe)} ]; then
-  says="wm: $folder is not shared: what "${quoted(plan.host)}" wrote there is not to be seen on $(hostname); submit from a folder on a shared disk"
-  echo "$says" >&2
-  scontrol update JobId="$task" Comment="$says" 2>/dev/null
-  exit 2
-fi
 
 ${trainWords(plan)} &
 child=$!
@@ -171,36 +211,44 @@ exit "$code"
 
 /** The script of the job that comes after the array, whatever became of its tasks. */
 export function compareScript(plan: ArrayPlan): string {
-  const { logs, compared } = pathsOf(plan.folder);
-  const common = plan.options.filter(({ key }) => COMMON.includes(key));
-  const directives = [
-    { key: 'job-name', value: `wm-${plan.name}-compare` },
-    { key: 'open-mode', value: 'append' },
-    { key: 'output', value: `"${outputPattern(`${logs}/`)}compare-%j.out"` },
-    ...common,
-  ];
   return `#!/bin/bash
 # By \`wm ${plan.command} --submit slurm\`: how every seed stands, and the table of those that are finished.
 # Submitted to come after the array, however that ends: sbatch --dependency=afterany:ARRAY FILE.
-${directives.map(directive).join('\n')}
+${directives(compareOptions(plan))}
 
 ${variables(plan)}
+
+${beginning(plan, '"$SLURM_JOB_ID"', 'compare-$SLURM_JOB_ID.out')}
 "$node" "$wm" status "$folder"
 echo
-exec "$node" "$wm" compare "$folder" --out ${quoted(compared)}
+exec "$node" "$wm" compare "$folder" --out "$folder/${SUBMISSION.folder}/compare"
 `;
 }
 
-const pathsOf = (folder: string) => ({
-  logs: `${folder}/${SUBMISSION.folder}/${SUBMISSION.logs}`,
-  compared: `${folder}/${SUBMISSION.folder}/compare`,
-});
+const directives = (options: readonly SbatchOption[]) =>
+  options.map((option) => `#SBATCH ${sbatchWord(option)}`).join('\n');
 
-const directive = ({ key, value }: SbatchOption) => `#SBATCH --${key}${value === null ? '' : `=${value}`}`;
-
-/** A path in which sbatch finds no symbols of its own. */
-const outputPattern = (path: string) =>
-  path.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%');
+/**
+ * Looks whether the folder is the one that this was submitted from, and opens the log in it. Where it is not, the sentence
+ * goes into the job's comment, and where the command was typed.
+ *
+ * @param job of the shell, the job's number
+ * @param log of the shell, the log's name
+ */
+const beginning = ({ probe, host }: ArrayPlan, job: string, log: string) =>
+  `
+# The probe was written where this was submitted. Where it is not to be seen, the folder is this machine's own.
+refuse() {
+  scontrol update JobId=${job} Comment="$1" 2>/dev/null
+  echo "$1" >> "$SLURM_SUBMIT_DIR/slurm-"${job}.out
+  exit 2
+}
+if [ "$(cat "$folder/${SUBMISSION.folder}/${SUBMISSION.probe}" 2>/dev/null)" != ${quoted(probe)} ]; then
+  refuse "wm: $folder is not shared: what "${quoted(host)}" wrote there is not to be seen on $(hostname); submit from a folder on a shared disk"
+fi
+log="$folder/${SUBMISSION.folder}/${SUBMISSION.logs}/${log}"
+( : >> "$log" ) 2>/dev/null || refuse "wm: $log cannot be written on $(hostname); look at the disk, and submit again"
+exec >> "$log" 2>&1`.trimStart();
 
 const variables = ({ folder, node, wm }: ArrayPlan) =>
   `folder=${quoted(folder)}\nnode=${quoted(node)}\nwm=${quoted(wm)}`;

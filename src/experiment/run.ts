@@ -20,9 +20,10 @@ export interface RunOptions {
   /**
    * Opens what keeps the runs together, once every engine is known to load, and others out of their folder; what it
    * gives is closed in the end. A run in it has no folder until its first seed begins: a thousand take long to make. It
-   * gives null where others may work in that folder too.
+   * gives null where others may work in that folder too. `lost` is to be told when its folder is no longer ours: then all
+   * runs are saved and stopped, and `check` says why.
    */
-  openParent?: ((lapsed: LapsedLocks) => { close(): void } | null) | undefined;
+  openParent?: OpenParent | undefined;
   /** Which share of each run's seeds to train, beside others; undefined for all of them. */
   share?: SeedShare | undefined;
   /** Worker processes at once; undefined: one per core, or one in all on a GPU. */
@@ -45,6 +46,9 @@ export interface RunOptions {
   signal: AbortSignal;
 }
 
+/** @throws UserError where the folder is another's. */
+export type OpenParent = (lapsed: LapsedLocks, lost: () => void) => { check(): void; close(): void } | null;
+
 /**
  * Trains what is unfinished of some experiments, each in its run folder, and sums each up. The seeds of all wait in one
  * queue for a free worker, so that none idles while the last seed of a run trains.
@@ -59,9 +63,10 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
   const fingerprints = fingerprintsOf(experiments);
   const shares = new Map(experiments.map((each) => [each, options.share && shareOf(options.share, each)]));
   const lapsed = await lapsedLocks(claimsOf(options, shares), sleep, options.signal, options.waiting);
-  const parent = options.openParent?.(lapsed) ?? null;
   // Who has lost a lock has lost the folder: nothing that is computed on could be kept.
   const lockLoss = new AbortController();
+  const lost = () => lockLoss.abort();
+  const parent = options.openParent?.(lapsed, lost) ?? null;
   const runs: Sitting[] = [];
   try {
     for (const experiment of experiments) {
@@ -70,18 +75,18 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
       if (options.signal.aborted) {
         throw new UserError('stopped before anything was trained; the same command goes on from here', 130);
       }
-      const { lost, ...used } = engines.get(experiment)!;
+      const { lost: lostEngine, ...used } = engines.get(experiment)!;
       const data = experiment.data === undefined ? undefined : fingerprints.get(experiment.data);
       const plan = {
         late: parent !== null,
         data,
         share: shares.get(experiment),
         lapsed,
-        lost: () => lockLoss.abort(),
+        lost,
       };
       const run = new Sitting(runsDir, experiment, used, host, clock, plan);
       runs.push(run);
-      if (lost && run.pending.length > 0) throw lost;
+      if (lostEngine && run.pending.length > 0) throw lostEngine;
     }
     options.begin(runs);
     const byDir = new Map(runs.map((run) => [run.outcome.dir, run]));
@@ -113,6 +118,8 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
       AbortSignal.any([options.signal, lockLoss.signal]),
       options.hangSeconds,
     );
+    // The runs have locks of their own, and were saved.
+    if (lockLoss.signal.aborted) parent?.check();
   } finally {
     for (const run of runs) run.close();
     parent?.close();

@@ -6,7 +6,14 @@ import { type CellSettings, loadSweep, type Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
 import { createFile, makeFolder, readText, replaceFile } from './atomic.ts';
 import { type Extension, extensionOf } from './extension.ts';
-import { acquireLock, holderWords, type LapsedLocks, LockHeldError, lockHolder } from './lock.ts';
+import {
+  acquireLock,
+  holderWords,
+  type LapsedLocks,
+  type LockClaim,
+  LockHeldError,
+  lockHolder,
+} from './lock.ts';
 import { signatureOf, thisOwner } from './lock-owner.ts';
 import { refuseOtherFolders } from './run-folder.ts';
 import { requireSameClock } from './submission.ts';
@@ -45,6 +52,13 @@ export function settingsOf(experiment: Experiment, sweep: Sweep): CellSettings {
   return Object.fromEntries(sweptKeys(sweep).map((key) => [key, valueAt(experiment, key.split('.'))]));
 }
 
+/** What keeps a sweep's folder for one process. */
+export interface OpenSweep {
+  /** @throws UserError when the folder's lock is no longer ours. */
+  check(): void;
+  close(): void;
+}
+
 /**
  * Opens the sweep folder `dir` for this process alone, until `close`, or makes it. Cells may be added to a sweep that
  * is there, and taken out once their folders are moved away; its cells may be made longer, or given more seeds; nothing
@@ -52,10 +66,14 @@ export function settingsOf(experiment: Experiment, sweep: Sweep): CellSettings {
  *
  * @throws UserError, before anything is written, when the folder holds something else, is in use, or not writable.
  */
-export function openSweepFolder(dir: string, sweep: Sweep, lapsed?: LapsedLocks): { close(): void } {
+export function openSweepFolder(
+  dir: string,
+  sweep: Sweep,
+  { lapsed, lost }: Omit<LockClaim, 'share'> = {},
+): OpenSweep {
   refuseOtherFolders(dir, 'sweep', RECORD);
   makeFolder(dir);
-  const lock = acquireLock(dir, { lapsed });
+  const lock = acquireLock(dir, { lapsed, lost });
   try {
     const stored = readSweep(dir);
     if (stored) requireExtension(dir, stored, sweep);
@@ -67,7 +85,7 @@ export function openSweepFolder(dir: string, sweep: Sweep, lapsed?: LapsedLocks)
     lock.release();
     throw error;
   }
-  return { close: lock.release };
+  return { check: lock.check, close: lock.release };
 }
 
 /** Keeps the sweep as it is while somebody trains a cell of it, who would go on with another one. */

@@ -35,7 +35,7 @@ export const installedEngines: NodeJS.ProcessEnv = { WM_CACHE: process.env.WM_CA
  * Whoever runs the tests may prefer an engine, or have set one up; the tests do not: theirs finds a cache folder that
  * nobody makes, so that `auto` is wasm wherever there is no GPU.
  */
-const environment = (env: NodeJS.ProcessEnv = {}) => ({
+export const environment = (env: NodeJS.ProcessEnv = {}) => ({
   ...process.env,
   WM_ENGINE: '',
   WM_CACHE: path.join(tmpdir(), 'wm-tests-without-engines'),

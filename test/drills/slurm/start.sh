@@ -3,7 +3,7 @@
 # writes /etc/slurm/slurm.conf. Ends with both nodes idle; stop.sh beside it ends what this started. Usage: start.sh STATE_DIR
 set -euo pipefail
 state=${1:?the folder for its state}
-mkdir -p "$state"/{ctld,log,spool-node1,spool-node2} /run/munge /run/slurm /etc/slurm
+mkdir -p "$state"/{ctld,log,spool-node1,spool-node2,unshared} /run/munge /run/slurm /etc/slurm
 chown munge: /run/munge
 chmod 755 /run/munge
 [ -s /etc/munge/munge.key ] || { head -c 1024 /dev/urandom > /etc/munge/munge.key; chown munge: /etc/munge/munge.key; chmod 400 /etc/munge/munge.key; }
@@ -30,6 +30,7 @@ SelectTypeParameters=CR_Core_Memory
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 JobRequeue=1
+MaxArraySize=9
 KillWait=10
 MinJobAge=3600
 SlurmdTimeout=10
@@ -48,11 +49,12 @@ alive /run/munge/munged.pid || { rm -f /run/munge/munge.socket*; runuser -u mung
 munge -n | unmunge > /dev/null
 alive "$state/slurmctld.pid" || slurmctld
 # Each node has process ids and a host name of its own, so that nobody sees from one whether a process of the other runs.
+# The folder `unshared` is this machine's own, and each node has another in its place.
 # Its first process outlives slurmd: a node whose slurmd is gone still runs what it ran.
 for node in node1 node2; do
   alive "$state/$node.pid" && continue
   setsid nice -n 5 unshare --pid --uts --fork --mount-proc --kill-child \
-    bash -c "hostname $node; slurmd -N $node; while :; do sleep 1000; done" > "$state/log/$node.out" 2>&1 &
+    bash -c "hostname $node; mount -t tmpfs none '$state/unshared'; slurmd -N $node; while :; do sleep 1000; done" > "$state/log/$node.out" 2>&1 &
   echo $! > "$state/$node.pid"
 done
 for _ in $(seq 60); do [ "$(sinfo -h -N -p low -o %t | grep -c idle)" = 2 ] && break; sleep 0.5; done
