@@ -61,8 +61,10 @@ export interface Interval {
  * Whitney's U over its greatest value, rliable's probability of improvement. Null where either is empty.
  */
 export function probabilityOfImprovement(a: readonly number[], b: readonly number[]): number | null {
-  const wins = a.flatMap((x) => b.map((y) => (x > y ? 1 : x === y ? 0.5 : 0)));
-  return mean(wins);
+  if (a.length === 0 || b.length === 0) return null;
+  let wins = 0;
+  for (const x of a) for (const y of b) wins += x > y ? 1 : x === y ? 0.5 : 0;
+  return wins / (a.length * b.length);
 }
 
 /**

@@ -29,6 +29,36 @@ export function welch(a: readonly number[], b: readonly number[]): WelchTest | n
 }
 
 /**
+ * Welch's test over several tasks: of D, the mean over T tasks of the differences of two methods' means,
+ *
+ *     t = D / √V      V = Σ v,  v = s² / (n T²) of each task's sample of each method
+ *     degrees of freedom = V² / Σ v² / (n − 1)
+ *
+ * (Satterthwaite 1946); of one task it is `welch`. Null where that is.
+ *
+ * @param x [tasks, runs], and so `y`
+ */
+export function stratifiedWelch(
+  x: readonly (readonly number[])[],
+  y: readonly (readonly number[])[],
+): WelchTest | null {
+  const strata = [...x.map((runs) => ({ runs, sign: 1 })), ...y.map((runs) => ({ runs, sign: -1 }))];
+  let [difference, variance, spread] = [0, 0, 0];
+  for (const { runs, sign } of strata) {
+    const { mean, std } = estimate(runs);
+    if (mean === null || std === null) return null;
+    const v = std ** 2 / (runs.length * x.length ** 2);
+    difference += (sign * mean) / x.length;
+    variance += v;
+    spread += v ** 2 / (runs.length - 1);
+  }
+  const t = difference / Math.sqrt(variance);
+  const degreesOfFreedom = variance ** 2 / spread;
+  if (!Number.isFinite(t) || !Number.isFinite(degreesOfFreedom)) return null;
+  return { t, degreesOfFreedom, p: 2 * jStat.studentt.cdf(-Math.abs(t), degreesOfFreedom) };
+}
+
+/**
  * The 95 % interval of a mean known only by its estimate, x̄ ± t(0.975, n − 1) s / √n: for numbers that others print.
  * Null without a mean or a standard deviation.
  */

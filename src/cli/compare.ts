@@ -1,13 +1,20 @@
 import path from 'node:path';
+import { effectsOf } from '../compare/effect.ts';
 import { type Comparison, compareByEnvironment, compareRuns } from '../compare/index.ts';
+import { leaderboard } from '../compare/leaderboard/index.ts';
+import { UserError } from '../errors.ts';
+import type { Figure } from '../figures/figure.ts';
 import { figuresOf, renderSvg } from '../figures/index.ts';
+import { leaderboardFigures } from '../figures/leaderboard.ts';
 import { makeFolder, replaceFile } from '../runs/atomic.ts';
-import type { Run } from '../runs/read.ts';
 
 interface CompareOptions {
   paper?: boolean;
   seedValues?: boolean;
   byEnvironment?: boolean;
+  leaderboard?: boolean;
+  /** A dotted key. */
+  effect?: string;
   out?: string;
   json?: boolean;
 }
@@ -15,8 +22,23 @@ interface CompareOptions {
 /** `wm compare`. Returns the exit code. */
 export async function compareCommand(
   dirs: readonly string[],
-  { paper = false, seedValues = false, byEnvironment = false, out, json }: CompareOptions,
+  {
+    paper = false,
+    seedValues = false,
+    byEnvironment = false,
+    leaderboard: ranked = false,
+    effect,
+    out,
+    json,
+  }: CompareOptions,
 ): Promise<number> {
+  const mode = ranked ? '--leaderboard' : effect === undefined ? undefined : '--effect';
+  if (mode !== undefined) {
+    refuseWith(mode, { paper, seedValues, byEnvironment, effect: ranked && effect !== undefined });
+    return effect === undefined
+      ? leaderboardCommand(dirs, out, json)
+      : effectCommand(dirs, effect, out, json);
+  }
   if (!byEnvironment) {
     const { text, data } = await written(compareRuns(dirs, { paper, seedValues }), out);
     process.stdout.write(json ? `${JSON.stringify(data)}\n` : text);
@@ -34,24 +56,64 @@ export async function compareCommand(
   return 0;
 }
 
+/** @throws UserError for an option that is given and means nothing beside `mode`. */
+function refuseWith(mode: string, given: Record<string, boolean>): void {
+  const useless = Object.keys(given).find((name) => given[name]);
+  if (useless === undefined) return;
+  const option = useless.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new UserError(`--${option} and ${mode} print different tables; give one of them`);
+}
+
+function effectCommand(
+  dirs: readonly string[],
+  key: string,
+  out: string | undefined,
+  json: boolean | undefined,
+): number {
+  const { text, files, effects, notes } = effectsOf(dirs, key);
+  if (out !== undefined) writeFiles(out, files);
+  process.stdout.write(json ? `${JSON.stringify({ effects, notes })}\n` : text);
+  return 0;
+}
+
+async function leaderboardCommand(
+  dirs: readonly string[],
+  out: string | undefined,
+  json: boolean | undefined,
+): Promise<number> {
+  const board = leaderboard(dirs);
+  if (out !== undefined) {
+    writeFiles(out, {
+      ...board.files,
+      ...(await figureFiles(leaderboardFigures(board.standings, board.duels))),
+    });
+  }
+  process.stdout.write(json ? `${JSON.stringify(board.data)}\n` : board.text);
+  return 0;
+}
+
 /** Writes a comparison's files into the folder `out`, where one is given; gives its text and its data. */
 async function written(
   { runs, sections: _, text, files: tables, ...data }: Comparison,
   out: string | undefined,
 ): Promise<{ text: string; data: unknown }> {
   if (out !== undefined) {
-    const files = { ...tables(), ...(await figureFiles(runs)) };
-    makeFolder(out);
-    for (const [name, content] of Object.entries(files)) replaceFile(path.join(out, name), content);
-    process.stderr.write(`wrote ${Object.keys(files).join(', ')} to ${out}\n`);
+    writeFiles(out, { ...tables(), ...(await figureFiles(figuresOf(runs))) });
   }
   return { text, data };
 }
 
+/** @param files contents by file name */
+function writeFiles(out: string, files: Record<string, string>): void {
+  makeFolder(out);
+  for (const [name, content] of Object.entries(files)) replaceFile(path.join(out, name), content);
+  process.stderr.write(`wrote ${Object.keys(files).join(', ')} to ${out}\n`);
+}
+
 /** Each figure as SVG and, beside it, as the Vega-Lite specification that any editor opens. Contents by file name. */
-async function figureFiles(runs: readonly Run[]): Promise<Record<string, string>> {
+async function figureFiles(figures: readonly Figure[]): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
-  for (const { name, spec, description } of figuresOf(runs)) {
+  for (const { name, spec, description } of figures) {
     files[`${name}.svg`] = `${await renderSvg(spec, description)}\n`;
     files[`${name}.vl.json`] = `${JSON.stringify(spec)}\n`;
   }

@@ -247,6 +247,8 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     .option('--paper', "set the paper's printed numbers beside, with a verdict on each")
     .option('--seed-values', "print each seed's values too")
     .option('--by-environment', 'compare runs of several environments, those of each in tables of their own')
+    .option('--effect <key>', 'what one key does, over all pairs of runs that differ in it alone')
+    .option('--leaderboard', 'rank methods over tasks by normalised scores in place of Table 1')
     .option('--out <dir>', 'write the tables there as CSV, Markdown and LaTeX, and the figures as SVG')
     .option('--json', 'results as one JSON object')
     .action(async (dirs, options) => {

@@ -1,0 +1,66 @@
+import type { Resamples } from './bootstrap.ts';
+import { type Interval, interquartileMean, mean, probabilityOfImprovement, quantile } from './statistics.ts';
+
+/**
+ * Statistics over several tasks as Agarwal et al. (2021), "Deep RL at the edge of the statistical precipice", define them
+ * and rliable computes them. Scores are normalised, [tasks, runs], of at least one task with at least one run each.
+ */
+export type Scores = readonly (readonly number[])[];
+
+/** One number of the scores of one method. */
+export type Aggregate = (scores: Scores) => number;
+
+/** The interquartile mean of all runs of all tasks together. */
+export const iqmOf: Aggregate = (scores) => interquartileMean(scores.flat())!;
+
+/** The mean of the tasks' means. */
+export const meanOf: Aggregate = (scores) => mean(scores.map((runs) => mean(runs)!))!;
+
+/** The median of the tasks' means. */
+export const medianOf: Aggregate = (scores) =>
+  quantile(
+    scores.map((runs) => mean(runs)!),
+    0.5,
+  );
+
+/** How far runs fall short of the score 1, on average: 1 − mean(min(x, 1)). What lies above 1 makes up for nothing. */
+export const optimalityGapOf: Aggregate = (scores) =>
+  1 - mean(scores.flat().map((score) => Math.min(score, 1)))!;
+
+/** The share of all runs whose score is above each threshold τ: the score distribution, or performance profile. */
+export function performanceProfile(scores: Scores, thresholds: readonly number[]): number[] {
+  const all = scores.flat();
+  return thresholds.map((tau) => all.filter((score) => score > tau).length / all.length);
+}
+
+/** P(X > Y): the probability that a run of X is better than one of Y on the same task, averaged over tasks; ties half. */
+export const improvementOf = (x: Scores, y: Scores): number =>
+  mean(x.map((runs, task) => probabilityOfImprovement(runs, y[task]!)!))!;
+
+/**
+ * The 95 % stratified percentile bootstrap interval of numbers of the scores of several methods: each task's runs of each
+ * method are resampled by themselves. Null where a task has fewer than two runs.
+ *
+ * @param methods the scores of each
+ * @param statistic of the resampled scores, in the methods' order; of each number that it gives there is an interval
+ */
+export function stratifiedIntervals(
+  methods: readonly Scores[],
+  statistic: (...methods: Scores[]) => readonly number[],
+  resamples: Resamples,
+): Interval[] | null {
+  const strata = methods.flat();
+  if (strata.some((runs) => runs.length < 2)) return null;
+  const draws = resamples.of(strata.map(({ length }) => length));
+  const stride = strata.reduce((sum, { length }) => sum + length, 0);
+  const numbers: number[][] = [];
+  for (let begin = 0; begin < draws.length; begin += stride) {
+    let place = begin;
+    const drawn = methods.map((scores) => scores.map((runs) => runs.map(() => runs[draws[place++]!]!)));
+    numbers.push([...statistic(...drawn)]);
+  }
+  return numbers[0]!.map((_, index) => {
+    const values = numbers.map((each) => each[index]!);
+    return { low: quantile(values, 0.025), high: quantile(values, 0.975) };
+  });
+}

@@ -1,0 +1,179 @@
+import { iqmOf, stratifiedIntervals } from '../../aggregate.ts';
+import { type CsvRow, formatCsv } from '../../runs/csv.ts';
+import { readRuns } from '../../runs/read.ts';
+import { interquartileMean, mean } from '../../statistics.ts';
+import { grouped } from '../../words.ts';
+import { formatInterval, formatMean, formatNumber, formatProbability, UNKNOWN } from '../numbers.ts';
+import { renderMarkdown, renderText } from '../render.ts';
+import { resamples } from '../samples.ts';
+import type { Section, Table } from '../sections.ts';
+import { type Field, fieldOf, type Task } from './entries.ts';
+import { absent, type Bounded, type Duel, duels, type Standing, standings, THRESHOLDS } from './standings.ts';
+
+/** Methods side by side over tasks, as data and in every format. */
+export interface Leaderboard {
+  field: Field;
+  standings: Standing[];
+  duels: Duel[];
+  notes: string[];
+  text: string;
+  /** Contents by file name. */
+  files: Record<string, string>;
+  /** For JSON: all numbers, without the runs they come from. */
+  data: unknown;
+}
+
+/**
+ * The leaderboard of finished runs by their folders alone; nothing is written.
+ *
+ * @throws UserError as `fieldOf` and `readRuns` do
+ */
+export function leaderboard(dirs: readonly string[]): Leaderboard {
+  const field = fieldOf(readRuns(dirs));
+  const standing = standings(field);
+  const fought = duels(standing, field.seeds);
+  const notes = [...boundNotes(field), ...absentNotes(field), ...field.notes];
+  const taskTables = field.tasks.map(taskTable);
+  const sections: Section[] = [
+    { tables: standing.length > 0 ? [standingTable(standing)] : [], notes: [HOW, ...notes] },
+    { tables: taskTables, notes: [BY_TASK] },
+    ...(fought.length > 0
+      ? [{ tables: [duelTable(fought, standing[0]!)], notes: [DUELS(fought.length)] }]
+      : []),
+  ];
+  return {
+    field,
+    standings: standing,
+    duels: fought,
+    notes,
+    text: renderText(sections),
+    files: {
+      'leaderboard.csv': csv(standing.map(standingRow)),
+      'leaderboard-tasks.csv': csv(field.tasks.flatMap(taskRows)),
+      ...(fought.length > 0 ? { 'leaderboard-pairs.csv': csv(fought.map(duelRow)) } : {}),
+      'leaderboard-profiles.csv': csv(standing.flatMap(profileRows)),
+      'leaderboard.md': renderMarkdown(sections),
+    },
+    data: {
+      standings: standing.map(standingRow),
+      tasks: field.tasks.flatMap(taskRows),
+      pairs: fought.map(duelRow),
+      profiles: standing.flatMap(profileRows),
+      notes,
+    },
+  };
+}
+
+const HOW =
+  'Scores: final reward, 0 what random actions get and 1 what counts as solved. IQM: mean of the middle half of all ' +
+  'runs; gap: 1 - mean(min(score, 1)); 95 % intervals by stratified bootstrap, seeds resampled within each task (Agarwal ' +
+  'et al. 2021). Of one task they are over its seeds alone. Intervals that overlap are no test: see the pairs.';
+
+const BY_TASK =
+  'Final reward: mean ± standard deviation over seeds. Score: interquartile mean over seeds, with its interval. ' +
+  'Steps: until the reward stays at what counts as solved, over the seeds that got there. Seconds per seed: wall ' +
+  'time of a worker process divided by the seeds that it trains side by side, on whatever machine and load there was.';
+
+const DUELS = (pairs: number) =>
+  'P(better): how probable it is that a run is better than one of the other method on the same task, averaged over tasks. ' +
+  `p: Welch's test of mean scores over tasks, corrected (Holm) for all ${pairs} pairs, of which those of the first in the ` +
+  'table are shown and all are in leaderboard-pairs.csv. Seen: better only where the interval excludes 0.5 and p < 0.05.';
+
+function boundNotes({ tasks }: Field): string[] {
+  return tasks.map(
+    ({ name, steps, bounds: { low, high, source } }) =>
+      `${name}, ${grouped(steps)} environment steps: score 0 at ${low}, 1 at ${high} (${source}).`,
+  );
+}
+
+function absentNotes(field: Field): string[] {
+  return absent(field).map(
+    ({ method, lacks }) =>
+      `Left out of what is over all tasks: ${method}, without a finished run of ${lacks.join(', ')}.`,
+  );
+}
+
+const bounded = ({ value, interval }: Bounded) => [
+  formatNumber('pure', value),
+  formatInterval('pure', interval),
+];
+
+function table(head: string[], names: number, rows: string[][]): Table {
+  return { head, numeric: head.map((_, index) => index >= names), rows };
+}
+
+const standingTable = (standing: readonly Standing[]): Table =>
+  table(
+    ['Method', 'IQM', '95 % interval', 'Median', 'Mean', 'Gap', '95 % interval'],
+    1,
+    standing.map(({ method, iqm, median, mean, optimalityGap }) => [
+      ...[method, ...bounded(iqm), formatNumber('pure', median.value), formatNumber('pure', mean.value)],
+      ...bounded(optimalityGap),
+    ]),
+  );
+
+/** The runs of a task, the greatest score first. */
+const ranked = ({ entries }: Task) =>
+  entries
+    .map((entry) => ({ ...entry, score: interquartileMean(entry.scores)! }))
+    .sort((a, b) => b.score - a.score);
+
+function taskTable(task: Task): Table {
+  const rows = ranked(task).map(({ method, row, scores, score }) => [
+    ...[method, formatMean('reward', row.finalReward), formatNumber('pure', score)],
+    formatInterval('pure', stratifiedIntervals([[scores]], (of) => [iqmOf(of)], resamples)?.[0] ?? null),
+    row.stepsToThreshold.mean === null
+      ? 'never'
+      : `${formatNumber('steps', row.stepsToThreshold.mean)} (${row.stepsToThreshold.reached} of ${scores.length})`,
+    formatNumber('steps', row.secondsPerSeed),
+  ]);
+  const head = ['Final reward', 'Score', '95 % interval', `Steps to ${task.bounds.high}`, 'Seconds per seed'];
+  return table([task.name, ...head], 1, rows);
+}
+
+function duelTable(fought: readonly Duel[], { method: first }: Standing): Table {
+  const shown = fought.filter(({ method }) => method === first);
+  const wanted = table(
+    ['Method', 'Against', 'P(better)', '95 % interval', 'Difference', 'p (Holm)', 'Seen'],
+    2,
+    shown.map(({ method, against, improvement, difference, adjustedP, seen }) => [
+      ...[method, against, ...bounded(improvement), formatNumber('pure', difference)],
+      ...[adjustedP === null ? UNKNOWN : formatProbability(adjustedP), seen],
+    ]),
+  );
+  return { ...wanted, numeric: wanted.numeric.map((is, index) => is && index < 6) };
+}
+
+const ends = (name: string, { value, interval }: Bounded): CsvRow => ({
+  [name]: value,
+  [`${name}_low`]: interval?.low ?? null,
+  [`${name}_high`]: interval?.high ?? null,
+});
+
+const standingRow = ({ method, scores, iqm, median, mean, optimalityGap }: Standing): CsvRow => ({
+  ...{ method, tasks: scores.length, seeds: scores[0]!.length },
+  ...{ ...ends('iqm', iqm), ...ends('median', median), ...ends('mean', mean) },
+  ...ends('optimality_gap', optimalityGap),
+});
+
+const taskRows = (task: Task): CsvRow[] =>
+  ranked(task).map(({ method, run, row, scores, score }) => ({
+    ...{ task: task.name, steps: task.steps, method, run: run.name, seeds: scores.length },
+    ...{ final_reward_mean: row.finalReward.mean, final_reward_std: row.finalReward.std },
+    ...{ score_iqm: score, score_mean: mean(scores) },
+    ...{ score_low_bound: task.bounds.low, score_high_bound: task.bounds.high },
+    steps_to_threshold: row.stepsToThreshold.mean,
+    steps_to_threshold_reached: row.stepsToThreshold.reached,
+    ...{ seconds_per_seed: row.secondsPerSeed, engine: row.engine },
+  }));
+
+const duelRow = ({ method, against, difference, improvement, welch, adjustedP, seen }: Duel): CsvRow => ({
+  ...{ method, against, difference, ...ends('probability_of_improvement', improvement) },
+  ...{ welch_t: welch?.t ?? null, welch_degrees_of_freedom: welch?.degreesOfFreedom ?? null },
+  ...{ welch_p: welch?.p ?? null, welch_p_holm: adjustedP, seen },
+});
+
+const profileRows = ({ method, profile }: Standing): CsvRow[] =>
+  profile.map((share, index) => ({ method, score: THRESHOLDS[index]!, ...ends('share', share) }));
+
+const csv = (rows: readonly CsvRow[]) => formatCsv(Object.keys(rows[0] ?? { method: null }), rows);

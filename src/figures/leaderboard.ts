@@ -1,0 +1,137 @@
+import type { TopLevelSpec } from 'vega-lite';
+import type { LayerSpec } from 'vega-lite/types_unstable/spec/layer.js';
+import { type Bounded, type Duel, type Standing, THRESHOLDS } from '../compare/leaderboard/standings.ts';
+import type { Figure } from './figure.ts';
+import { armChannels, page, SCHEMA } from './theme.ts';
+
+/** Height in CSS pixels of a method's row. */
+const ROW = 22;
+
+/** The figures of a leaderboard: interquartile means, performance profiles, and how the first does against the others. */
+export function leaderboardFigures(standings: readonly Standing[], duels: readonly Duel[]): Figure[] {
+  if (standings.length === 0) return [];
+  const first = standings[0]!.method;
+  const methods = standings.map(({ method }) => method);
+  const against = duels.filter(({ method }) => method === first);
+  const dots = (
+    name: string,
+    title: string,
+    rows: readonly { arm: string; of: Bounded }[],
+    caption: string,
+    mark: number,
+  ): Figure => ({
+    ...{ name, title, caption, wide: false },
+    description: `${title}: ${rows.map(({ arm, of }) => `${arm} ${of.value.toFixed(2)}`).join(', ')}.`,
+    spec: rowsSpec(methods, rows, title, mark),
+  });
+  return [
+    dots(
+      'leaderboard-iqm',
+      'Interquartile mean of normalised scores',
+      standings.map(({ method, iqm }) => ({ arm: method, of: iqm })),
+      'Points with 95 % stratified bootstrap intervals; 0 is random actions and 1 (the line) what counts as solved.',
+      1,
+    ),
+    profiles(methods, standings),
+    ...(against.length > 0
+      ? [
+          dots(
+            'leaderboard-improvement',
+            `Probability that ${first} is better`,
+            against.map(({ against, improvement }) => ({ arm: against, of: improvement })),
+            'Averaged over tasks, with 95 % stratified bootstrap intervals; 0.5 (the line) is as good as.',
+            0.5,
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** A point with its interval for each method, and a line to hold them against. */
+function rowsSpec(
+  methods: readonly string[],
+  rows: readonly { arm: string; of: Bounded }[],
+  title: string,
+  mark: number,
+): TopLevelSpec {
+  const arms = rows.map(({ arm }) => arm);
+  const { colour } = armChannels(methods, arms);
+  const color = { ...colour, legend: null };
+  const y = { field: 'arm', type: 'nominal', title: null, sort: arms, axis: { labelLimit: 170 } } as const;
+  const x = {
+    type: 'quantitative',
+    title,
+    axis: { tickCount: 6 },
+    scale: { zero: false, nice: true },
+  } as const;
+  const values = rows.map(({ arm, of: { value, interval } }) => ({
+    ...{ arm, value, low: interval?.low ?? value, high: interval?.high ?? value },
+  }));
+  return {
+    $schema: SCHEMA,
+    ...page(44 + ROW * rows.length),
+    data: { values },
+    layer: [
+      {
+        data: { values: [{ mark }] },
+        mark: { type: 'rule', color: '#888', strokeDash: [3, 3] },
+        encoding: { x: { field: 'mark', ...x } },
+      },
+      {
+        mark: { type: 'rule', strokeWidth: 1.8 },
+        encoding: { y, x: { field: 'low', ...x }, x2: { field: 'high' }, color },
+      },
+      {
+        mark: { type: 'point', filled: true, size: 34, opacity: 1 },
+        encoding: { y, x: { field: 'value', ...x }, color },
+      },
+    ],
+  };
+}
+
+/** The share of runs above each score, with its interval as a band. */
+function profiles(methods: readonly string[], standings: readonly Standing[]): Figure {
+  const title = 'Share of runs above the score';
+  const { colour, shape, legend, legendHeight } = armChannels(methods, methods);
+  const values = standings.flatMap(({ method, profile }) =>
+    profile.map(({ value, interval }, index) => ({
+      ...{ arm: method, score: THRESHOLDS[index]!, value },
+      ...{ low: interval?.low ?? value, high: interval?.high ?? value },
+    })),
+  );
+  const x = {
+    field: 'score',
+    type: 'quantitative',
+    title: 'Normalised score',
+    axis: { grid: false, tickCount: 6 },
+  } as const;
+  const y = {
+    type: 'quantitative',
+    title,
+    scale: { domainMin: 0, domainMax: 1 },
+    axis: { tickCount: 5 },
+  } as const;
+  const layer: LayerSpec<string>['layer'] = [
+    {
+      mark: { type: 'area', opacity: 0.12, interpolate: 'step-after' },
+      encoding: { x, y: { field: 'low', ...y }, y2: { field: 'high' }, color: { ...colour, legend } },
+    },
+    {
+      mark: { type: 'line', strokeWidth: 1.4, interpolate: 'step-after' },
+      encoding: { x, y: { field: 'value', ...y }, color: { ...colour, legend } },
+    },
+    {
+      transform: [{ filter: 'datum.score % 0.25 === 0' }],
+      mark: { type: 'point', filled: true, size: 22, opacity: 1 },
+      encoding: { x, y: { field: 'value', ...y }, color: { ...colour, legend }, shape: { ...shape, legend } },
+    },
+  ];
+  const last = standings.map(({ method, profile }) => `${method} ${profile[20]!.value.toFixed(2)}`);
+  return {
+    ...{ name: 'leaderboard-profiles', title, wide: false },
+    caption:
+      'Performance profiles with 95 % stratified bootstrap bands: the share of runs, of all tasks together, above each score.',
+    description: `${title} 1: ${last.join(', ')}.`,
+    spec: { $schema: SCHEMA, ...page(240 + legendHeight), data: { values }, layer },
+  };
+}

@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import {
+  improvementOf,
+  iqmOf,
+  meanOf,
+  medianOf,
+  optimalityGapOf,
+  performanceProfile,
+  type Scores,
+  stratifiedIntervals,
+} from '../src/aggregate.ts';
+import { compareCommand } from '../src/cli/compare.ts';
+import { effectsOf } from '../src/compare/effect.ts';
+import { leaderboard } from '../src/compare/leaderboard/index.ts';
+import { resamples } from '../src/compare/samples.ts';
+import { environmentEntry, environmentNames } from '../src/envs/index.ts';
+import { scoreBounds } from '../src/envs/normalisation.ts';
+import { UserError } from '../src/errors.ts';
+import { leaderboardFigures } from '../src/figures/leaderboard.ts';
+import { renderSvg } from '../src/figures/render.ts';
+import { RandomStream } from '../src/random/stream.ts';
+import { stratifiedWelch, welch } from '../src/student.ts';
+import { runMaker } from './support/run-folders.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
+
+/** rliable's own numbers (3ccd9f4, 1.2.0), and percentiles of 100,000 resamples by numpy; X and Y are [runs, tasks]. */
+const reference = JSON.parse(readFileSync(new URL('fixtures/rliable.json', import.meta.url), 'utf8'));
+const tasksOf = (runs: number[][]): Scores => runs[0]!.map((_, task) => runs.map((scores) => scores[task]!));
+const [x, y] = [tasksOf(reference.X), tasksOf(reference.Y)];
+
+function close(actual: number, expected: number, tolerance = 1e-12): void {
+  assert.ok(Math.abs(actual - expected) <= tolerance, `expected ${expected}, got ${actual}`);
+}
+
+describe("aggregates are rliable's", () => {
+  test('numbers', () => {
+    for (const [name, scores] of [
+      ['X', x],
+      ['Y', y],
+    ] as const) {
+      close(meanOf(scores), reference[`${name} mean`]);
+      close(medianOf(scores), reference[`${name} median`]);
+      close(iqmOf(scores), reference[`${name} iqm`]);
+      close(optimalityGapOf(scores), reference[`${name} optimality gap`]);
+    }
+    close(improvementOf(x, y), reference['P(X>Y)']);
+    close(improvementOf(y, x), reference['P(Y>X)']);
+    for (const [i, share] of performanceProfile(x, reference.taus).entries()) {
+      close(share, reference['profile X runs'][i]);
+    }
+  });
+
+  test('intervals, as far as 10,000 resamples tell', () => {
+    const [iqm, mean, median, gap] = stratifiedIntervals(
+      [x],
+      (of) => [iqmOf(of), meanOf(of), medianOf(of), optimalityGapOf(of)],
+      resamples,
+    )!;
+    const wanted = reference['numpy 100000 X'];
+    for (const [found, [low, high]] of [
+      [iqm!, wanted.iqm],
+      [mean!, wanted.mean],
+      [median!, wanted.median],
+      [gap!, wanted.gap],
+    ] as const) {
+      close(found.low, low, 0.012);
+      close(found.high, high, 0.012);
+    }
+    const [improvement] = stratifiedIntervals([x, y], (a, b) => [improvementOf(a, b)], resamples)!;
+    close(improvement!.low, reference['numpy 100000 P(X>Y)'][0], 0.012);
+    close(improvement!.high, reference['numpy 100000 P(X>Y)'][1], 0.012);
+  });
+
+  test('the test over tasks is that of Welch where there is one, and sums variances where there are several', () => {
+    const [a, b] = [
+      [402.5, 387.25, 420.125, 399],
+      [500, 500, 491.5, 482.75, 402.5],
+    ];
+    assert.deepEqual(stratifiedWelch([a], [b]), welch(a, b));
+    // By hand: means are 2 and 5 against 2 and 2, variances 1 and 4, three runs each.
+    const found = stratifiedWelch(
+      [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+      [
+        [0, 2, 4],
+        [0, 2, 4],
+      ],
+    )!;
+    close(found.t, 1.5 / Math.sqrt(10 / 12));
+    close(found.degreesOfFreedom, (10 / 12) ** 2 / ((2 * ((1 / 12) ** 2 + (4 / 12) ** 2)) / 2));
+    assert.equal(stratifiedWelch([[1]], [[2]]), null);
+  });
+});
+
+test('random actions get what scores are counted from', () => {
+  for (const name of environmentNames) {
+    const bounds = scoreBounds(name);
+    if (bounds === undefined) {
+      assert.match(name, /Maze/);
+      continue;
+    }
+    const { make } = environmentEntry(name);
+    const environment = make();
+    const { actionSpace } = environment;
+    const random = RandomStream.named(0, 'random-actions');
+    const returns = Array.from({ length: 40 }, () => {
+      environment.reset(random);
+      for (let sum = 0; ; ) {
+        const action =
+          actionSpace.kind === 'discrete'
+            ? random.integer(actionSpace.n)
+            : Float32Array.from(
+                actionSpace.low,
+                (low, i) => low + (actionSpace.high[i]! - low) * random.uniform(),
+              );
+        const { reward, terminated, truncated } = environment.step(action);
+        sum += reward;
+        if (terminated || truncated) return sum;
+      }
+    });
+    const mean = returns.reduce((a, b) => a + b) / returns.length;
+    const error = Math.sqrt(returns.reduce((sum, each) => sum + (each - mean) ** 2, 0) / 39 / 40);
+    const rounding = 0.5 * 10 ** -(String(bounds.low).split('.')[1]?.length ?? 0);
+    // Acrobot reaches its goal in few episodes, if any.
+    close(mean, bounds.low, 4 * error + rounding + 0.01 * (bounds.high - bounds.low));
+    assert.ok(bounds.high > bounds.low);
+  }
+});
+
+describe('a leaderboard', () => {
+  const make = runMaker(temporaryFolder('leaderboard'));
+  const of = (environment: string, arm: string, curves: number[][], further: string[] = []) =>
+    make(`${environment}-${arm}`, { arm, curves, overrides: [`environment=${environment}`, ...further] });
+  const last = (values: number[]) => values.map((value) => [value, value]);
+  const dirs = [
+    of('CartPole-v1', 'dream-critic', last([475, 475, 475, 475, 248.5])),
+    of('CartPole-v1', 'baseline', last([22, 248.5, 22, 22, 22])),
+    of('Pendulum-v1', 'dream-critic', last([-200, -200, -200, -200, -200])),
+    of('Pendulum-v1', 'baseline', last([-1226, -1226, -713, -1226, -1226])),
+    of('Pendulum-v1', 'sac', last([-150, -150, -150, -150, -150])),
+  ];
+
+  test('ranks by the interquartile mean, and says who lacks a task', async () => {
+    const { standings, duels, notes, files } = leaderboard(dirs);
+    assert.deepEqual(
+      standings.map(({ method, iqm, mean, optimalityGap }) => [
+        method,
+        iqm.value,
+        mean.value,
+        optimalityGap.value,
+      ]),
+      // Of ten scores two at each end are left out.
+      [
+        ['Dream critic', 1, 0.95, 0.050000000000000044],
+        ['Baseline', 0, 0.1, 0.9],
+      ],
+    );
+    const [duel] = duels;
+    assert.deepEqual([duel!.method, duel!.against, duel!.seen], ['Dream critic', 'Baseline', 'better']);
+    // Of the 25 pairs of CartPole's one is a tie; one that loses there is none.
+    close(duel!.improvement.value, (24.5 / 25 + 1) / 2);
+    assert.ok(
+      notes.includes('Left out of what is over all tasks: SAC, without a finished run of CartPole-v1.'),
+    );
+    assert.match(files['leaderboard-tasks.csv']!, /^Pendulum-v1,50000,SAC,/m);
+    for (const { spec, description } of leaderboardFigures(standings, duels)) {
+      assert.match(`${await renderSvg(spec, description)}`, /^<svg .*<path/s);
+    }
+  });
+
+  const refused = (given: readonly string[], message: RegExp) =>
+    assert.throws(
+      () => leaderboard(given),
+      (error) => error instanceof UserError && message.test(error.message) && !error.message.includes('\n'),
+    );
+
+  test('refuses what cannot be averaged', () => {
+    refused(
+      [...dirs, of('DynaMaze', 'baseline', last([1, 1]))],
+      /is of DynaMaze, whose returns have no bounds/,
+    );
+    refused(
+      [dirs[0]!, of('CartPole-v1', 'ppo', last([1, 2, 3]))],
+      /has 5 seeds and .*CartPole-v1-ppo has 3; /,
+    );
+    refused(
+      [dirs[0]!, of('CartPole-v1', 'dqn', last([1, 2, 3, 4, 5]), ['steps=40000'])],
+      /has 50,000 environment steps and .*dqn has 40,000; /,
+    );
+    const twin = make('twin', { arm: 'baseline', curves: last([1, 2, 3, 4, 5]) });
+    refused([dirs[1]!, twin], /baseline and .*twin are both Baseline on CartPole-v1; /);
+    const half = make('half', { arm: 'muzero', curves: last([1]), seeds: [0, 1] });
+    refused([half], /^none of these runs is finished/);
+    assert.ok(
+      leaderboard([...dirs, half]).notes.some((note) => /^Left out, not every seed .*half\.$/.test(note)),
+    );
+  });
+
+  test('is not printed beside what is of Table 1', async () => {
+    await assert.rejects(compareCommand(dirs, { leaderboard: true, paper: true }), {
+      message: '--paper and --leaderboard print different tables; give one of them',
+    });
+  });
+});
+
+describe('the effect of a key', () => {
+  const make = runMaker(temporaryFolder('effect'));
+  const curves = (rewards: number[]) => rewards.map((reward) => [reward]);
+  const arm = (name: string, shapes: boolean, errors: number[], rewards: number[], steps = 50_000) =>
+    make(name, {
+      ...{ curves: curves(rewards), errors, further: { open_loop_mse_15: errors.map((error) => error * 3) } },
+      overrides: [`critic.shapesModel=${shapes}`, `steps=${steps}`],
+    });
+  const rewards = [100, 110, 120, 130, 140];
+  const on = arm('on', true, [0.02, 0.03, 0.04, 0.05, 0.06], rewards);
+  const off = arm('off', false, [0.002, 0.003, 0.004, 0.005, 0.006], rewards.toReversed());
+
+  test('is a factor of errors and a difference of rewards, over runs that differ in it alone', () => {
+    const alone = arm('alone', true, [1, 1, 1, 1, 1], rewards, 40_000);
+    const { effects, notes } = effectsOf([off, alone, on], 'critic.shapesModel');
+    const [oneStep, openLoop, reward] = effects;
+    assert.deepEqual(
+      effects.map(({ measure, seen }) => [measure, seen]),
+      [
+        ['prediction_mse', 'larger'],
+        ['open_loop_mse_15', 'larger'],
+        ['reward_mean', 'none'],
+      ],
+    );
+    close(oneStep!.effect, 10, 1e-9);
+    close(openLoop!.effect, 10, 1e-9);
+    close(oneStep!.means[0], 0.04);
+    assert.equal(reward!.effect, 0);
+    const logarithms = (values: number[]) => values.map(Math.log);
+    const test = welch(
+      logarithms([0.02, 0.03, 0.04, 0.05, 0.06]),
+      logarithms([0.002, 0.003, 0.004, 0.005, 0.006]),
+    );
+    close(oneStep!.welch!.p, test!.p, 1e-12);
+    assert.ok(notes.some((note) => /^Left out, alone with its other settings: .*alone\.$/.test(note)));
+  });
+
+  test('is refused where no two runs have it', () => {
+    assert.throws(() => effectsOf([on, off], 'lambda'), {
+      message:
+        'no two finished runs differ in lambda alone; give the folders of some that do, such as the cells of a sweep of it',
+    });
+    const again = arm('again', true, [1, 1, 1, 1, 1], rewards);
+    assert.throws(
+      () => effectsOf([on, off, again], 'critic.shapesModel'),
+      /have the values true, false, true of/,
+    );
+  });
+});
