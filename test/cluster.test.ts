@@ -296,6 +296,7 @@ describe('a submission', { skip: windows }, () => {
       SQUEUE_STATES: 'CD',
       SLURM_RESTART_COUNT: '3',
       SBATCH_ARRAY_INX: '7',
+      SBATCH_ERROR: 'e',
     };
     assert.deepEqual(slurmEnvironment({ ...kept, ...dropped }), kept);
   });
