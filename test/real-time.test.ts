@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { loadExperiment } from '../src/config/load.ts';
 import { methodNames } from '../src/config/schema.ts';
 import { startEngine } from '../src/engine/engine.ts';
-import { environmentEntry } from '../src/envs/index.ts';
+import { type EnvironmentEntry, environmentEntry } from '../src/envs/index.ts';
 import { createAgent } from '../src/experiment/create-agent.ts';
 import { type MethodName, methods } from '../src/methods/index.ts';
 import { readCsv } from '../src/runs/csv.ts';
@@ -167,6 +167,67 @@ test('the tally counts every late step, and no outage as a step kept', () => {
   assert.equal(tally.drain().steps_per_second, null);
 });
 
+/** Updates that `learnBeside` makes where none is recorded, by the steps behind them. */
+const freely = [66, 66, 66, 66, 67, 68, 69, 70];
+
+/**
+ * Learns from 70 recorded steps: 66 have come, the 67th comes during the fourth update, and from then on one with each.
+ *
+ * @param made the steps behind each update, added to; with them, all steps have come
+ */
+async function learnBeside(
+  agent: Agent,
+  environment: EnvironmentEntry,
+  steps: readonly ActedStep[],
+  made: number[],
+  policies: Policy[],
+) {
+  let come = made.length > 0 ? 70 : 66;
+  const experience: Experience = {
+    steps: {
+      at: (index) => copyOf(steps[index]!),
+      get length() {
+        return come;
+      },
+    },
+    updates: { stepsBefore: (update) => made[update - 1], add: (step) => made.push(step) },
+    ...{ rate: 20, total: 90, updateLimit: undefined, publishEvery: 2, wait: async () => {} },
+    publish: async (update, step) => {
+      policies.push({ state: (await agent.save())[0]!, update, step });
+    },
+  };
+  const learner = realTimeLearner(agent.learner(environment), experience);
+  let update = 0;
+  for (let step = 1; step <= 70 && (await learner.hasStep!(step)); step++) {
+    assert.equal(await learner.round(step, update), 0);
+    for (; learner.phases!.isDue(step, update); update++) {
+      if (update >= 3) come = Math.max(come, step + 1);
+      await learner.phases!.learn(step, update);
+    }
+  }
+  return { update, agent: (await agent.save())[0], learner: learner.save(0) };
+}
+
+test('updates are made while no step waits, each recorded before it is made, and by the record where there is one', async () => {
+  const settings = {
+    randomSteps: 10,
+    randomHold: 1,
+    updateEvery: 2,
+    replay: { capacity: 60, batch: 2, length: 3 },
+  };
+  const { agent, clock } = slowAgent(() => 0.01);
+  const steps = await act({ agent, clock, steps: 70 });
+  const made: number[] = [];
+  const policies: Policy[] = [];
+  const learn = () => learnBeside(recurrentAgent([3], settings), cartPole, steps, made, policies);
+  const first = await learn();
+  assert.deepEqual(made, freely);
+  const handedOver = policies.map(({ update, step }) => [update, step]);
+  assert.deepEqual(handedOver.join(' '), '2,66 4,66 6,68 8,70');
+  assert.deepEqual(await learn(), first);
+  assert.deepEqual(made, freely);
+});
+
 test('every method that learns beside an actor learns from its record, again to the byte, and hands over what acts', async () => {
   await startEngine('wasm');
   for (const method of methodNames.filter((name) => methods[name].learnsBeside)) {
@@ -175,60 +236,24 @@ test('every method that learns beside an actor learns from its record, again to 
     const environment = environmentEntry(experiment.environment);
     const clock = { now: () => 0, until: async () => {} };
     const acting = await createAgent(experiment, [0]);
-    const steps: ActedStep[] = [];
-    const random = { agent: acting, environment, seed: 0, steps: 70, randomSteps: 70, randomHold: 1 };
-    const body = { ...random, rate: 20, clock, newest: () => undefined, isReplacing: false };
-    for await (const step of actInRealTime({ ...body, taken: 0, open: [] })) steps.push(copyOf(step));
-
+    const random = { agent: acting, clock, environment, seed: 0, steps: 70, randomSteps: 70, rate: 20 };
+    const steps = await act(random);
     const made: number[] = [];
     const policies: Policy[] = [];
-    /** Four updates after the 66th step, then one after each. */
     const learn = async () => {
       const agent = await createAgent(experiment, [0]);
-      let come = 66;
-      const experience: Experience = {
-        steps: {
-          at: (index) => copyOf(steps[index]!),
-          get length() {
-            return come;
-          },
-        },
-        updates: { stepsBefore: (update) => made[update - 1], add: (step) => made.push(step) },
-        ...{ rate: 20, total: 90, updateLimit: undefined, publishEvery: 2, wait: async () => {} },
-        publish: async (update, step) => {
-          policies.push({ state: (await agent.save())[0]!, update, step });
-        },
-      };
-      const learner = realTimeLearner(agent.learner(environment), experience);
-      let update = 0;
-      for (let step = 1; await learner.hasStep!(step); step++) {
-        assert.equal(await learner.round(step, update), 0);
-        for (; learner.phases!.isDue(step, update); update++) {
-          if (step < 66 || update >= 3) come = step + 1;
-          await learner.phases!.learn(step, update);
-        }
-        if (step === 70) break;
-      }
-      const result = { update, agent: (await agent.save())[0], learner: learner.save(0) };
+      const learnt = await learnBeside(agent, environment, steps, made, policies);
       agent.dispose();
-      return result;
+      return learnt;
     };
     const first = await learn();
-    assert.deepEqual(made, [66, 66, 66, 66, 67, 68, 69, 70], method);
-    assert.deepEqual(
-      policies.map(({ update, step }) => [update, step]),
-      [
-        [2, 66],
-        [4, 66],
-        [6, 68],
-        [8, 70],
-      ],
-    );
+    assert.deepEqual(made, freely, method);
     assert.deepEqual(await learn(), first, method);
 
-    const open = steps.slice(steps.findLastIndex((step) => step.first[0] === 1));
-    const goingOn = { ...body, steps: 71, randomSteps: 60, taken: 70, newest: () => policies.at(-1) };
-    for await (const step of actInRealTime({ ...goingOn, open: open.at(-1)!.ended[0] ? [] : open })) {
+    const begun = steps.slice(steps.findLastIndex((step) => step.first[0] === 1));
+    const open = begun.at(-1)!.ended[0] ? [] : begun;
+    const goingOn = { steps: 71, randomSteps: 60, taken: 70, newest: () => policies.at(-1), open };
+    for (const step of await act({ ...random, ...goingOn })) {
       assert.deepEqual([step.random, step.policy], [0, { update: 8, step: 70 }], method);
       assert.ok(step.action.every(Number.isFinite));
     }

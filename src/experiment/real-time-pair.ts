@@ -25,7 +25,7 @@ export async function runPair(job: Job, context: JobContext): Promise<number[]> 
 
   const end = (part: Part, message: WorkerMessage) => {
     ends.set(part, message);
-    // Who acts has no use for the end of the run; without it, or without a learner, there is nothing to do.
+    // Without a learner there is nothing to act for; an actor that is done leaves steps to learn from, one that fails does not.
     if (part === 'learning' || message.kind === 'failed') {
       isOver = true;
       for (const [other, worker] of running) if (other !== part) worker.stop();

@@ -54,7 +54,7 @@ export const realTime: readonly Group[] = [
   {
     area: 'Real time',
     file: source.realTimeLearner,
-    by: tests.realTime('every method that learns beside'),
+    by: tests.realTime('updates are made while no step waits'),
     changes: [
       ['recorded === undefined ? isFree() : recorded === step', 'isFree()', 'a record that is not followed'],
       ['steps.length <= step && ', '', 'updates while steps wait'],
