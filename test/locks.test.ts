@@ -6,7 +6,7 @@ import { afterEach, describe, test } from 'node:test';
 import { coresOf, jobOf, jobWords } from '../src/cluster/job.ts';
 import { loadSweep } from '../src/config/sweep.ts';
 import { UserError } from '../src/errors.ts';
-import { sumUpShares } from '../src/experiment/sitting.ts';
+import { sumUpShares } from '../src/experiment/sums.ts';
 import { lapsedLocks } from '../src/runs/lease.ts';
 import { acquireLock, holderWords, lockHolder, lockHolders } from '../src/runs/lock.ts';
 import { readRun } from '../src/runs/read.ts';

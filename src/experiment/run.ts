@@ -9,7 +9,8 @@ import { type ChosenEngine, engineChooser } from './kept-engine.ts';
 import type { WorkerMessage } from './messages.ts';
 import { requireLearnable } from './recorded-data.ts';
 import { type SeedShare, shareOf } from './seed-share.ts';
-import { type HostInfo, type RunOutcome, Sitting, sumUpShares } from './sitting.ts';
+import { type HostInfo, type RunOutcome, Sitting } from './sitting.ts';
+import { sumUpShares } from './sums.ts';
 import { supervise } from './supervisor.ts';
 
 export interface RunOptions {

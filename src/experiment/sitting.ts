@@ -9,13 +9,12 @@ import { methods } from '../methods/index.ts';
 import { type Extension, extensionOf, extensionWords } from '../runs/extension.ts';
 import { type LapsedLocks, locksOf, ownText } from '../runs/lock.ts';
 import { type OriginChange, originChanges } from '../runs/provenance.ts';
-import { readRun } from '../runs/read.ts';
-import { isFinished, type Origin, readRunInfo, sittingsOf } from '../runs/records.ts';
+import { type Origin, sittingsOf } from '../runs/records.ts';
 import { RunFolder } from '../runs/run-folder.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
-import { summarise } from '../runs/summary.ts';
-import { learntFromAnother } from '../training/offline-learner.ts';
 import type { Job, WorkerMessage, WorkerPart } from './messages.ts';
+import { pendingSteps } from './pending-steps.ts';
+import { writeSums } from './sums.ts';
 
 /** Facts about this machine, this wm and this command that go into run.json. */
 export type HostInfo = Omit<Origin, 'engine'>;
@@ -331,39 +330,6 @@ export class Sitting {
 export const whyNoShares = (dir: string): string =>
   `${dir} holds fewer steps or seeds, and a share of the seeds cannot make it longer; train it once without shares`;
 
-/**
- * Sums up a run whose seeds were trained by several processes, where each seed is done or has failed and nobody else has
- * the run: the last of them does. Where a seed waits or was interrupted, its share may be beginning, and is left alone.
- *
- * @param lapsed locks that nobody holds any more
- * @returns false where another process has the run or a share of it
- * @throws UserError when the folder is damaged or cannot be written.
- */
-export function sumUpShares({ dir, experiment }: RunOutcome, lapsed?: LapsedLocks): boolean {
-  const isDone = (seed: number) => {
-    const done = new SeedFolder(dir, seed).done();
-    return done !== undefined && isFinished(done, experiment);
-  };
-  const status = readRunInfo(dir)?.status ?? {};
-  const done = experiment.seeds.filter(isDone);
-  if (!experiment.seeds.every((seed) => done.includes(seed) || status[seed] === 'failed')) return true;
-  const folder = RunFolder.openUnlessHeld(dir, lapsed);
-  if (folder === null) return false;
-  try {
-    writeSums(folder);
-    folder.markEnded(done);
-    return true;
-  } finally {
-    folder.close();
-  }
-}
-
-/** Writes what is joined from all seeds of a run. */
-function writeSums(folder: RunFolder): void {
-  folder.joinMetrics();
-  folder.writeSummary(summaryRows(folder.dir));
-}
-
 /** An engine as run.json has it. */
 function engineRecord({ engine, reason }: UsedEngine): Origin['engine'] {
   const { name, device, version } = engine;
@@ -373,55 +339,4 @@ function engineRecord({ engine, reason }: UsedEngine): Origin['engine'] {
 /** The experiment that a folder was made with. @throws UserError when its config is damaged. */
 function storedExperiment({ dir, configText }: RunFolder): Experiment {
   return loadExperiment({ file: path.join(dir, 'config.yaml'), text: configText });
-}
-
-/**
- * The environment step at which each unfinished one of some seeds stands, and why it is not its newest checkpoint's, where that is so.
- * Reads every checkpoint, so that a damaged one is found now.
- *
- * @throws UserError when a seed that ended earlier than the run now does has no checkpoint to go on from, or one learnt
- *   from another data set.
- */
-function pendingSteps(
-  dir: string,
-  experiment: Experiment,
-  seeds: readonly number[],
-  data: Uint8Array | undefined,
-): { steps: Map<number, number>; fallbacks: Map<number, string> } {
-  const steps = new Map<number, number>();
-  const fallbacks = new Map<number, string>();
-  for (const seed of seeds) {
-    const seedFolder = new SeedFolder(dir, seed);
-    const done = seedFolder.done();
-    if (done && isFinished(done, experiment)) continue;
-    const checkpoint = seedFolder.readCheckpoint();
-    if (done && !checkpoint) {
-      throw new UserError(
-        `${seedFolder.dir} ended after ${done.steps} steps and holds no checkpoint to go on from (published runs come without); choose another --name or --runs`,
-      );
-    }
-    if (data && checkpoint && learntFromAnother(checkpoint.state, data)) {
-      throw new UserError(
-        `${seedFolder.dir} learnt from another data set than ${experiment.data} holds now; restore that one, or choose another --name or --runs`,
-      );
-    }
-    steps.set(seed, checkpoint?.state.step ?? 0);
-    if (checkpoint?.fallback) fallbacks.set(seed, checkpoint.fallback);
-  }
-  return { steps, fallbacks };
-}
-
-/** One row of summary.csv per finished seed. */
-function summaryRows(dir: string) {
-  const { info, experiment, seeds } = readRun(dir);
-  return seeds.map(({ seed, rows, done }) => ({
-    method: info.arm,
-    seed,
-    env_steps: done.steps,
-    updates: done.updates,
-    ...summarise(rows, experiment.environment),
-    wall_seconds: done.wallSeconds,
-    engine: done.engine,
-    device: done.device,
-  }));
 }
