@@ -4,7 +4,8 @@ import path from 'node:path';
 import { UserError } from '../errors.ts';
 import type { Clock } from '../pictures/animation.ts';
 import type { Pixels } from '../pictures/pixels.ts';
-import { isSystemError, readBytes } from '../runs/atomic.ts';
+import { readBytes } from '../runs/atomic.ts';
+import { isSystemError } from '../runs/on-disk.ts';
 import { runProgram } from './run-program.ts';
 
 const PROGRAM = 'ffmpeg';

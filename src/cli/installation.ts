@@ -6,7 +6,8 @@ import { cacheFolder } from '../engine/cache.ts';
 import type { Engine } from '../engine/description.ts';
 import type { EngineName } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
-import { isSystemError, makeFolder } from '../runs/atomic.ts';
+import { makeFolder } from '../runs/atomic.ts';
+import { isSystemError } from '../runs/on-disk.ts';
 import { alternatives } from '../words.ts';
 import { type Ran, runProgram } from './run-program.ts';
 

@@ -1,5 +1,5 @@
 import { fstatSync, writeFileSync } from 'node:fs';
-import { whyRefused } from '../runs/atomic.ts';
+import { whyRefused } from '../runs/on-disk.ts';
 
 type Output = NodeJS.WriteStream & { fd: 1 | 2 };
 

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../errors.ts';
-import { onDisk } from '../runs/atomic.ts';
+import { onDisk } from '../runs/on-disk.ts';
 import { closest, enumeration } from '../words.ts';
 
 const folder = fileURLToPath(new URL('../../configs/', import.meta.url));

@@ -1,7 +1,8 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
-import { isSystemError, makeFolder } from './atomic.ts';
+import { makeFolder } from './atomic.ts';
 import { type CsvRow, readCsv, writeCsv } from './csv.ts';
+import { isSystemError } from './on-disk.ts';
 
 /** A table to write. */
 export interface EvaluationTable {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Experiment } from '../config/schema.ts';
 import type { Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
-import { onDisk } from './atomic.ts';
+import { onDisk } from './on-disk.ts';
 import { readSweep } from './sweep-folder.ts';
 
 /** A run folder that was found. */

@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { UserError } from '../errors.ts';
-import { isSystemError } from './atomic.ts';
+import { isSystemError } from './on-disk.ts';
 
 /** Bytes read at once: room for the longest row. */
 const CHUNK = 2 ** 18;

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { jobOf, jobWords } from '../cluster/job.ts';
 import { secondsOf } from '../environment-seconds.ts';
-import { isSystemError } from './atomic.ts';
+import { isSystemError } from './on-disk.ts';
 
 /** Who holds a lock, as the lock itself says. */
 const ownerSchema = z.object({

@@ -2,8 +2,9 @@ import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'n
 import { join } from 'node:path';
 import { jobWords } from '../cluster/job.ts';
 import { UserError } from '../errors.ts';
-import { createFile, isSystemError, namesIn, onDisk, readText, replaceFile, timeOfDisk } from './atomic.ts';
+import { createFile, namesIn, readText, replaceFile, timeOfDisk } from './atomic.ts';
 import { fateOf, type LockOwner, ownerWords, parseOwner, signatureOf, thisOwner } from './lock-owner.ts';
+import { isSystemError, onDisk } from './on-disk.ts';
 
 /**
  * `run.lock` keeps two processes out of one run folder, `run.seed-N.lock` out of one seed of it: some processes may each

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { onDisk, replaceFile } from './atomic.ts';
+import { replaceFile } from './atomic.ts';
+import { onDisk } from './on-disk.ts';
 
 /** Pictures that a seed keeps at most. */
 export const MOST_PICTURES = 32;

@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { makeFolder, onDisk, replaceFile } from './atomic.ts';
+import { makeFolder, replaceFile } from './atomic.ts';
+import { onDisk } from './on-disk.ts';
 
 /**
  * Makes a folder to write into.

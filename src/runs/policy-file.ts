@@ -2,8 +2,9 @@ import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Policy } from '../training/real-time/acting.ts';
-import { onDisk, readBytes } from './atomic.ts';
+import { readBytes } from './atomic.ts';
 import { formatMetadata, parseMetadata } from './checkpoint.ts';
+import { onDisk } from './on-disk.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 import { SafetensorsError } from './safetensors-format.ts';
 

@@ -10,7 +10,8 @@ import {
 } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { UserError } from '../errors.ts';
-import { createFile, onDisk } from './atomic.ts';
+import { createFile } from './atomic.ts';
+import { onDisk } from './on-disk.ts';
 
 const VERSION = 1;
 /** Bytes of a record's checksum, its last. */

@@ -2,10 +2,11 @@ import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { UserError } from '../errors.ts';
-import { appendLines, createFile, makeFolder, onDisk, readText, replaceFile } from './atomic.ts';
+import { appendLines, createFile, makeFolder, readText, replaceFile } from './atomic.ts';
 import { type CsvRow, wholeLines, writeCsv } from './csv.ts';
 import { acquireLock, type LapsedLocks, type LockClaim, LockHeldError, type RunLock } from './lock.ts';
 import { signatureOf, thisOwner } from './lock-owner.ts';
+import { onDisk } from './on-disk.ts';
 import {
   type Origin,
   type RunInfo,

@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isSystemError, onDisk } from './atomic.ts';
 import {
   type Checkpoint,
   type CheckpointFiles,
@@ -14,6 +13,7 @@ import {
 import { CsvLog } from './csv.ts';
 import { type FailedUpdate, readFailure, writeFailure } from './failure.ts';
 import { MediaFolder } from './media-folder.ts';
+import { isSystemError, onDisk } from './on-disk.ts';
 import { type DoneInfo, readDoneInfo, writeDoneInfo } from './records.ts';
 
 /** The episodes of training: apart from episodes.csv, in which `wm eval` lists those that it played. */

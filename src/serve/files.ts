@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
-import { isSystemError, onDisk, readBytes } from '../runs/atomic.ts';
+import { readBytes } from '../runs/atomic.ts';
+import { isSystemError, onDisk } from '../runs/on-disk.ts';
 
 /**
  * The bytes of a file in a folder; undefined where there is none, and where the path leads out of the folder, by `..`,

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { UserError } from '../errors.ts';
-import { isSystemError } from '../runs/atomic.ts';
+import { isSystemError } from '../runs/on-disk.ts';
 import { EventStream } from './events.ts';
 
 /** What stands at a path. */

@@ -1,10 +1,10 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { isSystemError } from '../runs/atomic.ts';
 import type { FoundRun } from '../runs/find.ts';
 import { csvColumns, GrowingCsv } from '../runs/growing-csv.ts';
 import { lockHolder } from '../runs/lock.ts';
+import { isSystemError } from '../runs/on-disk.ts';
 import { type RunStanding, readStanding, type SeedStanding } from '../runs/status.ts';
 import { mean } from '../statistics.ts';
 import {
