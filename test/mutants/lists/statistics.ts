@@ -16,7 +16,7 @@ export const statistics: readonly Group[] = [
       ['Math.floor(values.length / 4)', 'Math.ceil(values.length / 4)', 'more trimmed than a quarter'],
       ['(a, b) => a - b', '(a, b) => b - a - a', 'not sorted'],
       ['x === y ? 0.5 : 0', 'x === y ? 1 : 0', 'a tie counts as better'],
-      ['(x > y ? 1', '(x < y ? 1', 'worse for better'],
+      ['x > y ? 1', 'x < y ? 1', 'worse for better'],
     ],
   },
   {
