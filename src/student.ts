@@ -24,6 +24,11 @@ export function welch(a: readonly number[], b: readonly number[]): WelchTest | n
   const v = y.std ** 2 / b.length;
   const t = (x.mean - y.mean) / Math.sqrt(u + v);
   const degreesOfFreedom = (u + v) ** 2 / (u ** 2 / (a.length - 1) + v ** 2 / (b.length - 1));
+  return twoSided(t, degreesOfFreedom);
+}
+
+/** Null where it is not defined. */
+function twoSided(t: number, degreesOfFreedom: number): WelchTest | null {
   if (!Number.isFinite(t) || !Number.isFinite(degreesOfFreedom)) return null;
   return { t, degreesOfFreedom, p: 2 * jStat.studentt.cdf(-Math.abs(t), degreesOfFreedom) };
 }
@@ -54,8 +59,7 @@ export function stratifiedWelch(
   }
   const t = difference / Math.sqrt(variance);
   const degreesOfFreedom = variance ** 2 / spread;
-  if (!Number.isFinite(t) || !Number.isFinite(degreesOfFreedom)) return null;
-  return { t, degreesOfFreedom, p: 2 * jStat.studentt.cdf(-Math.abs(t), degreesOfFreedom) };
+  return twoSided(t, degreesOfFreedom);
 }
 
 /**
