@@ -27,7 +27,7 @@ import { sacSettings } from './sac/settings.ts';
 import { simpleArm, simpleCourse, simpleRules, simpleSettings } from './simple/settings.ts';
 import { anyObservationAndAction, type Takes, vectorsAndAnyAction } from './takes.ts';
 import { tdmpcArm, tdmpcRules, tdmpcSettings } from './tdmpc/settings.ts';
-import { arm, arms, vaeLstmSettings } from './vae-lstm/settings.ts';
+import { arm, arms, balanceRules, vaeLstmSettings } from './vae-lstm/settings.ts';
 
 /** The registry: one line per method. Settings load at once (they feed the config schema), agents on demand. */
 export const methods = {
@@ -37,7 +37,7 @@ export const methods = {
     arms,
     takes: anyObservationAndAction,
     learnsBeside: true,
-    rules: [...replayRules, ...imageRules],
+    rules: [...replayRules, ...imageRules, ...balanceRules],
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./vae-lstm/agent.ts')).vaeLstm,

@@ -46,8 +46,8 @@ import { timedParts } from './timed-parts.ts';
 import {
   applyGradients,
   gradients,
-  LOSS_TERMS,
   type LossTerm,
+  lossTerms,
   type MemberScalars,
   type UpdateNoise,
 } from './update.ts';
@@ -89,7 +89,7 @@ class VaeLstmAgent
   extends ModelAgent<VaeLstmSettings, Weights, StreamName, LossTerm, RememberedState>
   implements ReplayAgent, MayPlan, MayDream
 {
-  readonly lossTerms = LOSS_TERMS;
+  readonly lossTerms: readonly LossTerm[];
   readonly latentTerms = LATENT_TERMS;
   readonly carrySize = 0;
   readonly noise;
@@ -106,6 +106,7 @@ class VaeLstmAgent
   constructor(members: readonly Member<VaeLstmSettings>[], spaces: AgentSpaces) {
     super(members, spaces);
     this.diagnostics = diagnosticColumns(spaces, { decodes: true, isProbed: true });
+    this.lossTerms = lossTerms(this.settings);
     this.#networks = networks(this.settings, spaces);
     this.#encoderLayout = this.#networks.model.only('encoder');
     const { head } = this.#networks;
@@ -124,7 +125,7 @@ class VaeLstmAgent
           hasCritic(this.settings),
         ),
       streams: STREAMS,
-      lossTerms: LOSS_TERMS,
+      lossTerms: this.lossTerms,
     });
   }
 

@@ -12,6 +12,7 @@ import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { weightsNamed } from '../../training/weights.ts';
+import { balanceSpecs } from './balance.ts';
 import type { VaeLstmSettings } from './settings.ts';
 
 /** Where every parameter of the method stands: two flat vectors, because model and actor have an optimizer each. */
@@ -32,7 +33,7 @@ export function hasCritic({ critic }: VaeLstmSettings): boolean {
   return critic.shapesModel || critic.bootstrapsActor;
 }
 
-/** The critic comes last, so that arms with and without it start from the same other weights. */
+/** The critic comes last, and behind it what draws no weights, so that all arms start from the same other weights. */
 export function networks(settings: VaeLstmSettings, spaces: AgentSpaces): Networks {
   const { model, critic, actor, encoder } = settings;
   const vae = vaeShape(model, spaces, encoder);
@@ -45,6 +46,7 @@ export function networks(settings: VaeLstmSettings, spaces: AgentSpaces): Networ
       ...rewardSpecs(model.latent),
       ...(model.continueHead ? continueSpecs(model.latent, model.hidden) : []),
       ...(hasCritic(settings) ? criticSpecs(model.latent, critic.hidden) : []),
+      ...(critic.balance === 'uncertainty' ? balanceSpecs() : []),
     ]),
     actor: new ParameterLayout(actorSpecs(model.latent, actor.hidden, head.outputs)),
     vae,

@@ -9,6 +9,7 @@ import {
   schedule,
   widths,
 } from '../fields.ts';
+import type { Rule } from '../rules.ts';
 
 /** The VAE + LSTM world model's own config keys; the four arms are the two switches under `critic`. */
 export const vaeLstmSettings = z.strictObject({
@@ -45,6 +46,12 @@ export const vaeLstmSettings = z.strictObject({
     .strictObject({
       shapesModel: z.boolean().default(true).describe("the critic's gradient reaches encoder and LSTM"),
       bootstrapsActor: z.boolean().default(true).describe('the critic ends the imagined return'),
+      balance: z
+        .enum(['fixed', 'uncertainty'])
+        .default('fixed')
+        .describe(
+          "the critic's weight: λ as it is, or learnt from it on by the uncertainty of both losses (Kendall et al. 2018)",
+        ),
       hidden: widths.default([64, 64]).describe('hidden layers of the critic'),
       targetRate: fraction.default(0.1).describe('rate per update of the moving average V̄'),
       boundedTarget: z
@@ -76,6 +83,20 @@ export const vaeLstmSettings = z.strictObject({
 
 export type VaeLstmSettings = z.infer<typeof vaeLstmSettings>;
 
+/** A weight is learnt of a critic that there is, from one that is not 0. */
+export const balanceRules: readonly Rule<VaeLstmSettings>[] = [
+  {
+    keys: ['critic.balance', 'critic.shapesModel', 'critic.bootstrapsActor'],
+    holds: ({ critic }) => critic.balance === 'fixed' || critic.shapesModel || critic.bootstrapsActor,
+    says: 'critic.balance weighs the critic, and this arm has none; set a switch of it, or balance: fixed',
+  },
+  {
+    keys: ['critic.balance', 'lambda'],
+    holds: ({ critic, lambda }) => critic.balance === 'fixed' || lambda > 0,
+    says: 'critic.balance begins at lambda, which must be above 0',
+  },
+];
+
 /** What makes each arm: the switches that its name sets in a config. */
 export const arms = {
   baseline: { 'critic.shapesModel': false, 'critic.bootstrapsActor': false },
@@ -89,6 +110,7 @@ export const arms = {
 export function arm(settings: VaeLstmSettings): string {
   const { shapesModel, bootstrapsActor, terminalMask, stopGradient } = settings.critic;
   if (!settings.model.continueHead && !terminalMask && !stopGradient) return 'literal';
-  if (shapesModel) return bootstrapsActor ? 'dream-critic' : 'shape-only';
-  return bootstrapsActor ? 'bootstrap-only' : 'baseline';
+  const balanced = settings.critic.balance === 'uncertainty' ? '-uncertainty' : '';
+  if (shapesModel) return (bootstrapsActor ? 'dream-critic' : 'shape-only') + balanced;
+  return bootstrapsActor ? `bootstrap-only${balanced}` : 'baseline';
 }

@@ -11,6 +11,7 @@ import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
+import { balancedLoss } from './balance.ts';
 import { advantages, type ImaginedReturns, imaginedReturns } from './imagination.ts';
 import { baseLoss, baseTerms, criticLoss, type Inference, imaginedCriticLoss } from './losses.ts';
 import { type Networks, targetCritic, type ValueFunction, type Weights, worldModel } from './networks.ts';
@@ -27,6 +28,7 @@ export const LOSS_TERMS = [
   'reward',
   'continue',
   'critic',
+  'effective_lambda',
   'imagined_critic',
   'actor',
   'entropy',
@@ -36,6 +38,10 @@ export const LOSS_TERMS = [
   'actor_gradient_norm',
   'weight_norm',
 ] as const;
+
+/** Those that stand in losses.csv: the learnt weight where there is one. */
+export const lossTerms = ({ critic }: VaeLstmSettings): LossTerm[] =>
+  LOSS_TERMS.filter((term) => term !== 'effective_lambda' || critic.balance === 'uncertainty');
 
 export type LossTerm = (typeof LOSS_TERMS)[number];
 export type LossTerms = Partial<Record<LossTerm, tf.Tensor>>;
@@ -77,7 +83,7 @@ type WeightedLoss = [tf.Tensor1D, tf.Tensor1D | number];
 /**
  * What the world model learns from real transitions, [members]:
  *
- *   L_dream = L_base + λ L_critic
+ *   L_dream = L_base + λ L_critic, or balanced by what each is uncertain of: `balancedLoss`
  *
  * @param target V̄; undefined for an arm without a critic
  * @param noise ε of the posterior samples
@@ -95,6 +101,10 @@ export function modelLoss(
   const base = baseLoss(terms, beta, settings);
   if (!target) return { loss: base, terms: { ...terms, beta, loss: base }, inference };
   const critic = criticLoss(parameters, target, windows, inference, settings);
+  if (settings.critic.balance === 'uncertainty') {
+    const { loss, weight } = balancedLoss(parameters, base, critic, lambda);
+    return { loss, terms: { ...terms, beta, critic, effective_lambda: weight, loss }, inference };
+  }
   const loss = weightedSum([
     [base, 1],
     [critic, lambda],
