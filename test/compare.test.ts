@@ -690,6 +690,8 @@ const published: Published[] = [
     ...Object.fromEntries(
       ['cartpole', 'mountain-car-continuous', 'acrobot'].map((task) => [`tdmpc/${task}`, ['tdmpc-v2']]),
     ),
+    'pets/pendulum': ['pets'],
+    'pets/cartpole': ['pets'],
     'muzero/cartpole': [
       ...[
         'efficientzero',
