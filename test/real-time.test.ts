@@ -9,7 +9,9 @@ import { type EnvironmentEntry, environmentEntry } from '../src/envs/index.ts';
 import { createAgent } from '../src/experiment/create-agent.ts';
 import { type MethodName, methods } from '../src/methods/index.ts';
 import { readCsv } from '../src/runs/csv.ts';
+import { cutDamagedRecords } from '../src/runs/damaged-records.ts';
 import { ExperienceLog } from '../src/runs/experience-log.ts';
+import { RecordLog } from '../src/runs/record-log.ts';
 import { SeedFolder } from '../src/runs/seed-folder.ts';
 import type { Agent } from '../src/training/agent.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
@@ -19,6 +21,7 @@ import {
   STEP_OPENS_SITTING,
 } from '../src/training/real-time/acted-step.ts';
 import { actInRealTime, type Policy, type RealTimeActing } from '../src/training/real-time/acting.ts';
+import { clockOf } from '../src/training/real-time/clock.ts';
 import { type Experience, realTimeLearner } from '../src/training/real-time/learner.ts';
 import { RealTimeTally } from '../src/training/real-time/tally.ts';
 import { recurrentAgent } from './support/agents.ts';
@@ -89,6 +92,27 @@ test('an answer within the period is in time, and one that takes longer lets the
   const actions = steps.map(({ action }) => action[0]);
   assert.deepEqual([actions[2], actions[3]], [actions[1], actions[1]]);
   near([steps[1]!.response, steps[4]!.response, steps[5]!.response], [0.03, 0.25, 0.03]);
+});
+
+test('a wait ends at its time or later, though timers end early and take whole milliseconds', async () => {
+  let now = 100;
+  const asked: number[] = [];
+  const clock = clockOf(
+    () => now,
+    async (milliseconds) => {
+      asked.push(milliseconds);
+      now += asked.length === 1 ? 0.02 : milliseconds / 1000;
+    },
+  );
+  await clock.until(100.0205);
+  assert.deepEqual(asked, [21, 1]);
+  assert.ok(now >= 100.0205);
+  await clock.until(99);
+  assert.equal(asked.length, 2);
+  const late = now + 3e6;
+  await clock.until(late);
+  assert.equal(asked[2], 2 ** 31 - 1);
+  assert.ok(now >= late);
 });
 
 test('each step starts where the one before has led, late or not, and an episode follows the next', async () => {
@@ -459,6 +483,31 @@ test('steps that wait in vain, a damaged record and a file of something else are
     assert.equal(code, 1);
     assert.match(stderr, says);
     assert.deepEqual(readFileSync(log), content);
+  }
+});
+
+test('records that a cut of the power left unwritten at the end are cut off, and none before them', () => {
+  const folder = new SeedFolder(path.join(root, 'cut'), 0);
+  mkdirSync(folder.dir, { recursive: true });
+  assert.deepEqual(cutDamagedRecords(folder), []);
+  const file = path.join(folder.dir, 'experience.records');
+  const log = new RecordLog(file, { what: 'experience' }, 20);
+  log.openToAppend();
+  for (let i = 1; i <= 4; i++) log.append(new Uint8Array(20).fill(i));
+  log.close();
+  const whole = readFileSync(file);
+  assert.deepEqual(cutDamagedRecords(folder), []);
+  writeFileSync(file, Buffer.concat([whole, Buffer.alloc(72)]));
+  assert.deepEqual(cutDamagedRecords(folder), [
+    `${file}: the last 3 records are damaged and cut off; no checkpoint needs them`,
+  ]);
+  assert.deepEqual(readFileSync(file), whole);
+  const damaged = Buffer.from(whole);
+  damaged[whole.length - 30]! ^= 1;
+  for (const other of [damaged, Buffer.from('mine\n')]) {
+    writeFileSync(file, other);
+    assert.deepEqual(cutDamagedRecords(folder), []);
+    assert.deepEqual(readFileSync(file), other);
   }
 });
 

@@ -3,7 +3,8 @@ import { startEngine } from '../engine/engine.ts';
 import { environmentEntry } from '../envs/index.ts';
 import { PolicyFile } from '../runs/policy-file.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
-import { actInRealTime, type Clock } from '../training/real-time/acting.ts';
+import { actInRealTime } from '../training/real-time/acting.ts';
+import type { Clock } from '../training/real-time/clock.ts';
 import { requireFitting } from '../training/saved-state.ts';
 import { createAgent } from './create-agent.ts';
 import type { Job } from './messages.ts';
@@ -13,7 +14,7 @@ import { LOOK_EVERY, REPORT_EVERY, type Surroundings } from './train-seeds.ts';
 /**
  * Acts for a seed in real time, from where its recorded steps end, and records each step before it does anything else.
  *
- * @param isReplacing whether another process of this sitting has died
+ * @param isReplacing whether another process has acted in this sitting, and died
  */
 export async function actSeed(
   { runDir, experiment, engine, seeds }: Job,

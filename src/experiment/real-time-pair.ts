@@ -1,3 +1,6 @@
+import { UserError } from '../errors.ts';
+import { cutDamagedRecords } from '../runs/damaged-records.ts';
+import { SeedFolder } from '../runs/seed-folder.ts';
 import { Guard, type JobContext, obey } from './job-context.ts';
 import { isEnd, type Job, type WorkerMessage } from './messages.ts';
 import { startWorker, type WorkerProcess } from './worker-process.ts';
@@ -32,13 +35,29 @@ export async function runPair(job: Job, context: JobContext): Promise<number[]> 
     }
   };
 
+  let isMended = false;
+  /** Before either part opens the records; what cannot be mended, who reads them says. */
+  const mend = () => {
+    if (isMended || broken.signal.aborted) return;
+    isMended = true;
+    try {
+      for (const text of cutDamagedRecords(new SeedFolder(job.runDir, seed)))
+        context.handle({ kind: 'caution', seed, text }, job);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+    }
+  };
+
   const keep = async (part: Part) => {
     let deaths = 0;
-    for (let starts = 0; ; starts++) {
+    /** Whether it has told of a step in this sitting: what went before is no outage. */
+    let hasStepped = false;
+    for (;;) {
       let steps: number | undefined;
       const worker = startWorker((message) => {
         if (isEnd(message)) return end(part, message);
         if (message.kind === 'step') {
+          hasStepped = true;
           if (steps !== undefined && message.step > steps) deaths = 0;
           steps ??= message.step;
           if (part === 'acting') return;
@@ -48,7 +67,8 @@ export async function runPair(job: Job, context: JobContext): Promise<number[]> 
       running.set(part, worker);
       const release = obey(worker, context);
       guard.try(() => context.started(job, worker.pid, part));
-      worker.begin({ kind: 'job', job, part, isReplacing: starts > 0 });
+      guard.try(mend);
+      worker.begin({ kind: 'job', job, part, isReplacing: hasStepped });
       if (signal.aborted || isOver) worker.stop();
       const { how } = await worker.end;
       release();

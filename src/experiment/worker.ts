@@ -67,10 +67,8 @@ async function work({ job, part, isReplacing }: Extract<ParentMessage, { kind: '
     // Loaded on demand, so that signals find their listeners as early as can be.
     if (part === 'acting') {
       const { actSeed } = await import('./act-seed.ts');
-      await actSeed(job, isReplacing, surroundings, {
-        now: steadySeconds,
-        until: (time) => setTimeout(Math.max(0, 1000 * (time - steadySeconds()))),
-      });
+      const { clockOf } = await import('../training/real-time/clock.ts');
+      await actSeed(job, isReplacing, surroundings, clockOf(steadySeconds, setTimeout));
     } else {
       const { trainSeeds } = await import('./train-seeds.ts');
       await trainSeeds(job, surroundings);

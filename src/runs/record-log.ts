@@ -15,7 +15,7 @@ import { onDisk } from './on-disk.ts';
 
 const VERSION = 1;
 /** Bytes of a record's checksum, its last. */
-const CHECKSUM = 4;
+export const CHECKSUM = 4;
 /** Bytes read ahead. */
 const AHEAD = 2 ** 16;
 /** Do not follow a link out of the run folder; Windows has no such flag. */

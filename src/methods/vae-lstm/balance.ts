@@ -16,8 +16,9 @@ export const balanceSpecs = (): ParameterSpec[] => [
  *
  *   L = ½ e^(−s_b) L_base + ½ s_b + λ ½ e^(−s_c) L_critic + ½ s_c
  *
- * A loss that stays large is taken for noise and weighs less: at the minimum of s, e^s is the loss itself. The sums of
- * logarithms keep the weights from falling to 0.
+ * A loss that stays large is taken for noise and weighs less: at the minimum of s, e^s_b is L_base and e^s_c is
+ * λ L_critic, so that L_critic's weight is L_base / L_critic whatever λ, which is the start alone. The sums of logarithms
+ * keep the weights from falling to 0.
  *
  * @param lambda λ: [members], above 0
  * @returns L and the weight of L_critic in units of that of L_base, λ e^(s_b − s_c), a constant: each [members]

@@ -6,13 +6,7 @@ import type { Agent, AgentState } from '../agent.ts';
 import { EnvironmentSteps, type Step } from '../environment-steps.ts';
 import { RandomActions } from '../random-actions.ts';
 import { type ActedStep, STEP_AFTER_OUTAGE, STEP_FOLLOWS, STEP_OPENS_SITTING } from './acted-step.ts';
-
-/** A steady clock, in seconds: the machine's, or a test's. */
-export interface Clock {
-  now(): number;
-  /** Waits until a time, or a little longer; not at all where it has passed. */
-  until(time: number): Promise<void>;
-}
+import type { Clock } from './clock.ts';
 
 /** Weights that a learner has handed over. */
 export interface Policy {
@@ -42,7 +36,7 @@ export interface RealTimeActing {
   taken: number;
   /** Those of the episode that was open when they ended; empty where none was. */
   open: readonly ActedStep[];
-  /** Whether a process that died is replaced, within a sitting. */
+  /** Whether a process is replaced that acted in this sitting, and died. */
   isReplacing: boolean;
 }
 
@@ -55,7 +49,8 @@ export interface RealTimeActing {
  * The environment is simulated, so what it did while the agent thought is computed afterwards, to the same end.
  *
  * What is random goes by the number of the step: start states, random actions and the noise of the policy are those of
- * streams forked by it, so that who goes on from recorded steps draws what would have been drawn.
+ * streams forked by it, so that who goes on from recorded steps draws what would have been drawn. Only a random action that is
+ * held is not recorded as such: who goes on in the middle of one draws another.
  *
  * Yields every step when it has been taken; the arrays are overwritten by the next.
  */
