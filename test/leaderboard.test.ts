@@ -21,6 +21,7 @@ import { UserError } from '../src/errors.ts';
 import { leaderboardFigures } from '../src/figures/leaderboard.ts';
 import { renderSvg } from '../src/figures/render.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import { holm } from '../src/statistics.ts';
 import { stratifiedWelch, welch } from '../src/student.ts';
 import { runMaker } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -172,6 +173,22 @@ describe('a leaderboard', () => {
     }
   });
 
+  test('claims nothing where P(X > Y) and the difference of means part', () => {
+    const from = (first: number) => last([0, 1, 2, 3, 4].map((more) => first + more));
+    const { duels } = leaderboard([
+      of('CartPole-v1', 'planet', from(300)),
+      of('CartPole-v1', 'simple', from(290)),
+      of('Acrobot-v1', 'planet', from(-310)),
+      of('Acrobot-v1', 'simple', from(-320)),
+      of('Pendulum-v1', 'planet', from(-1226)),
+      of('Pendulum-v1', 'simple', from(-200)),
+    ]);
+    const [{ improvement, difference, adjustedP, seen }] = duels as [(typeof duels)[number]];
+    assert.ok((improvement.value - 0.5) * difference < 0 && adjustedP! < 0.05);
+    assert.ok(improvement.interval!.low > 0.5 || improvement.interval!.high < 0.5);
+    assert.equal(seen, 'none');
+  });
+
   const refused = (given: readonly string[], message: RegExp) =>
     assert.throws(
       () => leaderboard(given),
@@ -242,6 +259,43 @@ describe('the effect of a key', () => {
     );
     close(oneStep!.welch!.p, test!.p, 1e-12);
     assert.ok(notes.some((note) => /^Left out, alone with its other settings: .*alone\.$/.test(note)));
+  });
+
+  test('has one order of values in all pairs, and one family of tests for each question', () => {
+    const of = (name: string, horizon: number, steps: number, errors: number[], latents = false) =>
+      make(name, {
+        curves: curves(errors.map(() => 100)),
+        ...(latents ? { further: { consistency_1: errors } } : { errors }),
+        overrides: [`horizon=${horizon}`, `steps=${steps}`],
+      });
+    const [low, high] = [
+      [1, 2, 3, 4, 5],
+      [6, 7, 8, 9, 10],
+    ];
+    const dirs = [of('a5', 5, 50_000, high!), of('a10', 10, 50_000, low!)];
+    const latents = [of('b10', 10, 40_000, low!, true), of('b5', 5, 40_000, high!, true)];
+    const few = [of('c10', 10, 30_000, [1, 2], true), of('c5', 5, 30_000, [3, 4], true)];
+    const { effects, files } = effectsOf([...dirs, ...latents, ...few], 'horizon');
+    const errors = effects.filter(({ measure }) => measure !== 'reward_mean');
+    assert.deepEqual(
+      errors.map(({ measure, values, seen }) => [measure, ...values, seen]),
+      [
+        ['prediction_mse', '5', '10', 'larger'],
+        ['consistency_1', '5', '10', 'larger'],
+        ['consistency_1', '5', '10', 'too few'],
+      ],
+    );
+    assert.ok(errors.every(({ effect }) => effect > 1));
+    const ps = errors.map(({ welch }) => welch!.p);
+    assert.deepEqual(
+      errors.map(({ adjustedP }) => adjustedP),
+      [...holm(ps.slice(0, 2)), null],
+    );
+    assert.match(files['effects.csv']!, /^measure,pair,value,against_value,/);
+    assert.throws(
+      () => effectsOf([...dirs, latents[0]!, of('d20', 20, 40_000, high!, true)], 'horizon'),
+      /have the values 5, 10 of horizon, and .* 10, 20; an effect is of two values/,
+    );
   });
 
   test('is refused where no two runs have it', () => {

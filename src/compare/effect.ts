@@ -5,31 +5,33 @@ import { shown } from '../config/problems.ts';
 import { UserError } from '../errors.ts';
 import { type CsvRow, formatCsv } from '../runs/csv.ts';
 import { type Run, readRuns } from '../runs/read.ts';
-import { holm, type Interval, mean, standardDeviation } from '../statistics.ts';
+import { type Interval, mean, standardDeviation } from '../statistics.ts';
 import { effectForPower, type WelchTest, welch } from '../student.ts';
+import { correctedPs, FEWEST_SEEDS, LEVEL, seenSign } from './claims.ts';
 import { CONDITIONS } from './conditions.ts';
 import { formatInterval, formatNumber, formatProbability, UNKNOWN } from './numbers.ts';
-import { FEWEST_SEEDS } from './pairs.ts';
 import { renderMarkdown, renderText } from './render.ts';
 import { armTitle, resamples } from './samples.ts';
 import type { Section, Table } from './sections.ts';
 
-/** What of the last row of metrics.csv an effect is told of; errors by their logarithms, so that an effect is a factor. */
+/**
+ * What of the last row of metrics.csv an effect is told of; errors by their logarithms, so that an effect is a factor.
+ * The measures of one question are one family of tests: a model that decodes nothing is measured in latents.
+ */
 const MEASURES = [
-  { column: 'prediction_mse', name: 'One step ahead', factor: true },
-  { column: 'consistency_1', name: 'One step ahead, latents', factor: true },
-  { column: 'open_loop_mse_15', name: 'Open loop, 15 steps', factor: true },
-  { column: 'consistency_15', name: 'Open loop, 15 steps, latents', factor: true },
-  { column: 'reward_mse', name: 'Reward error', factor: true },
-  { column: 'reward_mean', name: 'Final reward', factor: false },
+  { column: 'prediction_mse', question: 'one step', name: 'One step ahead', factor: true },
+  { column: 'consistency_1', question: 'one step', name: 'One step ahead, latents', factor: true },
+  { column: 'open_loop_mse_15', question: 'open loop', name: 'Open loop, 15 steps', factor: true },
+  { column: 'consistency_15', question: 'open loop', name: 'Open loop, 15 steps, latents', factor: true },
+  { column: 'reward_mse', question: 'reward error', name: 'Reward error', factor: true },
+  { column: 'reward_mean', question: 'reward', name: 'Final reward', factor: false },
 ] as const;
 
 const POWER = 0.8;
-const LEVEL = 0.05;
 
 /** Two runs that differ in one key. */
 interface Switched {
-  /** The arm without what the key says, and the task. */
+  /** Arm and task of the run with the first value of the key. */
   label: string;
   one: Run;
   other: Run;
@@ -39,6 +41,8 @@ interface Switched {
 export interface Effect {
   measure: string;
   label: string;
+  /** Of the key, as text; the same in every pair. */
+  values: [string, string];
   /** Seeds that have the number, with the first value of the key and with the second. */
   seeds: [number, number];
   means: [number, number];
@@ -47,7 +51,7 @@ export interface Effect {
   interval: Interval | null;
   /** Of logarithms, where the effect is a factor. */
   welch: WelchTest | null;
-  /** Holm's, over the pairs of the measure. */
+  /** Holm's, over all tests of the measure's question; null without a test, or where nothing can be claimed. */
   adjustedP: number | null;
   /** The least effect that so many seeds of this spread show with a power of 0.8 at the level 0.05, alone. */
   shows: number | null;
@@ -66,7 +70,7 @@ export interface Effects {
  * What one key does, over all pairs of finished runs among `dirs` that differ in nothing else; nothing is written.
  *
  * @param key dotted, e.g. `critic.shapesModel`
- * @throws UserError where there is no such pair, or the key has more than two values in otherwise equal runs
+ * @throws UserError where there is no such pair, or the key has more than two values
  */
 export function effectsOf(dirs: readonly string[], key: string): Effects {
   const { runs } = readRuns(dirs);
@@ -80,8 +84,8 @@ export function effectsOf(dirs: readonly string[], key: string): Effects {
       `no two finished runs differ in ${key} alone; give the folders of some that do, such as the cells of a sweep of it`,
     );
   }
-  const values = [pairs[0]!.one, pairs[0]!.other].map(({ experiment }) => settingOf(experiment, key));
-  const effects = MEASURES.flatMap((measure) => effectsOn(measure, pairs));
+  const values = valuesOf(pairs, key);
+  const effects = effectsOn(pairs, values);
   const notes = [
     `${key}: ${values[0]} against ${values[1]}. ${HOW}`,
     ...(unfinished.length > 0
@@ -106,8 +110,8 @@ export function effectsOf(dirs: readonly string[], key: string): Effects {
 
 const HOW =
   'Effect: the factor by which the geometric mean of an error is larger with the first value, or the difference of mean ' +
-  "rewards; 95 % interval by bootstrap. p: Welch's test, of errors by their logarithms, corrected (Holm) for the pairs of " +
-  'the table. Shows: the least effect that so many seeds of this spread show with a power of 0.8 at 0.05, each by itself. ' +
+  "rewards; 95 % interval by bootstrap. p: Welch's test, of errors by their logarithms, corrected (Holm) for all pairs " +
+  'of the question: both tables of one step ahead, both of open loop, each other table. Shows: the least effect that so many seeds of this spread show with a power of 0.8 at 0.05, each by itself. ' +
   `Seen: only where the interval excludes no effect and p < 0.05; under ${FEWEST_SEEDS} seeds nothing is claimed.`;
 
 /** The value of the key as text; of an absent one a dash. */
@@ -121,8 +125,10 @@ function switched(runs: readonly Run[], key: string): { pairs: Switched[]; singl
     if (alike) alike.push(run);
     else groups.push([run]);
   }
-  const pairs = groups.flatMap((group) => {
-    if (group.length < 2) return [];
+  const paired = groups.filter(({ length }) => length > 1);
+  // In every pair the same value stands first, whatever the order of the folders within it.
+  const places = ['true', ...paired.flat().map(({ experiment }) => settingOf(experiment, key))];
+  const pairs = paired.map((group) => {
     const values = group.map(({ experiment }) => settingOf(experiment, key));
     if (group.length > 2 || values[0] === values[1]) {
       throw new UserError(
@@ -130,12 +136,26 @@ function switched(runs: readonly Run[], key: string): { pairs: Switched[]; singl
       );
     }
     const [one, other] = [...group].sort(
-      (a, b) =>
-        Number(settingOf(b.experiment, key) === 'true') - Number(settingOf(a.experiment, key) === 'true'),
+      (a, b) => places.indexOf(settingOf(a.experiment, key)) - places.indexOf(settingOf(b.experiment, key)),
     );
-    return [{ label: labelOf(one!), one: one!, other: other! }];
+    return { label: labelOf(one!), one: one!, other: other! };
   });
   return { pairs, single: groups.filter(({ length }) => length < 2).flat() };
+}
+
+/** The two values of the key, the same in every pair. */
+function valuesOf(pairs: readonly Switched[], key: string): [string, string] {
+  const [first, ...rest] = pairs.map(({ one, other }) => ({
+    dirs: `${one.dir} and ${other.dir}`,
+    values: [settingOf(one.experiment, key), settingOf(other.experiment, key)] as [string, string],
+  }));
+  const unlike = rest.find(({ values }) => values.some((value, index) => value !== first!.values[index]));
+  if (unlike) {
+    throw new UserError(
+      `${first!.dirs} have the values ${first!.values.join(', ')} of ${key}, and ${unlike.dirs} ${unlike.values.join(', ')}; an effect is of two values, give pairs of others apart`,
+    );
+  }
+  return first!.values;
 }
 
 const sameBut = (a: Run, b: Run, key: string) =>
@@ -144,47 +164,72 @@ const sameBut = (a: Run, b: Run, key: string) =>
 
 const labelOf = (run: Run) => `${armTitle(run.info.arm)}, ${CONDITIONS[0]!.of(run.experiment)}`;
 
-function effectsOn({ column, factor }: (typeof MEASURES)[number], pairs: readonly Switched[]): Effect[] {
-  const told = pairs.flatMap(({ label, one, other }) => {
-    const [a, b] = [one, other].map(({ seeds }) =>
-      seeds
-        .map(({ rows }) => rows.at(-1)?.[column] ?? null)
-        .filter((value): value is number => value !== null && (!factor || value > 0)),
+/** The numbers of one measure in one pair, by seed. */
+interface Samples {
+  measure: (typeof MEASURES)[number];
+  label: string;
+  a: number[];
+  b: number[];
+}
+
+/** All effects by measure; the tests of a question are corrected together. */
+function effectsOn(pairs: readonly Switched[], values: [string, string]): Effect[] {
+  const told = MEASURES.map((measure) => samplesOn(measure, pairs));
+  const questions = [...new Set(MEASURES.map(({ question }) => question))];
+  return questions.flatMap((question) =>
+    effectsOfFamily(
+      told.flat().filter(({ measure }) => measure.question === question),
+      values,
+    ),
+  );
+}
+
+function samplesOn(measure: Samples['measure'], pairs: readonly Switched[]): Samples[] {
+  return pairs.flatMap(({ label, one, other }) => {
+    const [a, b] = [one, other].map((run) =>
+      lastOf(run, measure.column).filter((value) => !measure.factor || value > 0),
     );
-    return a!.length > 0 && b!.length > 0 ? [{ label, a: a!, b: b! }] : [];
+    return a!.length > 0 && b!.length > 0 ? [{ measure, label, a: a!, b: b! }] : [];
   });
-  const scale = (values: readonly number[]) => (factor ? values.map(Math.log) : values);
-  const tests = told.map(({ a, b }) => welch(scale(a), scale(b)));
-  const differences = told.map(({ a, b }) => mean(scale(a))! - mean(scale(b))!);
-  const corrected = holm(tests.map((test, index) => test?.p ?? (differences[index] === 0 ? 1 : 0)));
-  return told.map(({ label, a, b }, index) => {
-    const back = (value: number) => (factor ? Math.exp(value) : value);
-    const bounds = bootstrapComparison(scale(a), scale(b), (x, y) => x - y, resamples);
-    const test = tests[index]!;
-    const adjustedP = test === null ? null : corrected[index]!;
+}
+
+const lastOf = ({ seeds }: Run, column: string) =>
+  seeds.map(({ rows }) => rows.at(-1)?.[column] ?? null).filter((value): value is number => value !== null);
+
+function effectsOfFamily(family: readonly Samples[], values: [string, string]): Effect[] {
+  const tests = family.map(({ measure: { column, factor }, label, a, b }) => {
+    const [x, y] = factor ? [a.map(Math.log), b.map(Math.log)] : [a, b];
+    const bounds = bootstrapComparison(x, y, (one, other) => one - other, resamples);
     return {
-      ...{ measure: column, label, seeds: [a.length, b.length] as [number, number] },
+      ...{ column, factor, label, a, b, x, y, bounds },
+      ...{ difference: mean(x)! - mean(y)!, welch: welch(x, y) },
+      claimable: Math.min(a.length, b.length) >= FEWEST_SEEDS && bounds !== null,
+    };
+  });
+  const ps = correctedPs(tests);
+  return tests.map(({ column, factor, label, a, b, x, y, bounds, difference, welch, claimable }, index) => {
+    const back = (value: number) => (factor ? Math.exp(value) : value);
+    const adjustedP = ps[index]!;
+    return {
+      ...{ measure: column, label, values, seeds: [a.length, b.length] as [number, number] },
       means: [mean(a)!, mean(b)!] as [number, number],
-      effect: back(differences[index]!),
+      effect: back(difference),
       interval: bounds && { low: back(bounds.low), high: back(bounds.high) },
-      ...{ welch: test, adjustedP },
-      shows: power(scale(a), scale(b), back),
-      seen: claim(differences[index]!, bounds, adjustedP, Math.min(a.length, b.length)),
+      ...{ welch, adjustedP },
+      shows: power(x, y, back),
+      seen: claimable ? WORDS[1 + seenSign(difference, bounds!, adjustedP)]! : 'too few',
     };
   });
 }
+
+/** By the sign of what is seen, from -1 on. */
+const WORDS = ['smaller', 'none', 'larger'] as const;
 
 function power(a: readonly number[], b: readonly number[], back: (value: number) => number): number | null {
   const [x, y] = [standardDeviation(a), standardDeviation(b)];
   if (x === null || y === null) return null;
   const spread = Math.sqrt((x ** 2 + y ** 2) / 2);
   return back(effectForPower(Math.min(a.length, b.length), POWER, LEVEL) * spread);
-}
-
-function claim(difference: number, bounds: Interval | null, p: number | null, seeds: number): Effect['seen'] {
-  if (seeds < FEWEST_SEEDS || bounds === null) return 'too few';
-  if ((bounds.low <= 0 && bounds.high >= 0) || (p !== null && p >= LEVEL)) return 'none';
-  return difference > 0 ? 'larger' : 'smaller';
 }
 
 function effectTable(
@@ -208,10 +253,12 @@ function effectTable(
 
 function effectsCsv(effects: readonly Effect[]): string {
   const rows = effects.map(
-    ({ measure, label, seeds, means, effect, interval, welch, adjustedP, shows, seen }): CsvRow => ({
+    ({ measure, label, values, seeds, means, effect, interval, welch, adjustedP, shows, seen }): CsvRow => ({
       ...{
         measure,
         pair: label,
+        value: values[0],
+        against_value: values[1],
         seeds: seeds[0],
         against_seeds: seeds[1],
         mean: means[0],

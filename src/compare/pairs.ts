@@ -1,15 +1,10 @@
 import { bootstrapComparison } from '../bootstrap.ts';
 import type { Run } from '../runs/read.ts';
-import { holm, type Interval, mean, probabilityOfImprovement } from '../statistics.ts';
+import { type Interval, mean, probabilityOfImprovement } from '../statistics.ts';
 import { type WelchTest, welch } from '../student.ts';
+import { correctedPs, FEWEST_SEEDS, seenSign } from './claims.ts';
 import { unlike } from './conditions.ts';
 import { type Measure, measuresOf, resamples, type Sample, valuesOf } from './samples.ts';
-
-/** Under so many seeds in an arm no difference is claimed. */
-export const FEWEST_SEEDS = 5;
-
-/** The level of Welch's test, corrected, above which no difference is claimed. */
-const LEVEL = 0.05;
 
 /** How the seeds of one run compare with those of another, in one number. */
 export interface Contrast {
@@ -86,15 +81,14 @@ export interface Samples {
 /** Compares the samples of each pair; their p-values are corrected together. */
 export function contrasts(pairs: readonly Samples[], better: 'higher' | 'lower'): Contrast[] {
   const compared = pairs.map((pair) => ({ pair, numbers: contrast(pair, better) }));
-  // A pair that can be claimed nothing of is no test. One of arms that do not vary is, and its p is as good as known.
-  const family = compared.filter(({ pair, numbers }) => barred(pair, numbers.difference) === undefined);
-  const corrected = holm(
-    family.map(({ numbers: { welch, difference } }) => welch?.p ?? (difference === 0 ? 1 : 0)),
+  const ps = correctedPs(
+    compared.map(({ pair, numbers }) => ({
+      ...numbers,
+      claimable: barred(pair, numbers.difference) === undefined,
+    })),
   );
-  return compared.map((each) => {
-    const { pair, numbers } = each;
-    const place = family.indexOf(each);
-    const adjustedP = numbers.welch === null || place < 0 ? null : corrected[place]!;
+  return compared.map(({ pair, numbers }, index) => {
+    const adjustedP = ps[index]!;
     return { ...numbers, adjustedP, seen: claim(pair, { ...numbers, adjustedP }, better) };
   });
 }
@@ -127,7 +121,7 @@ function claim(
   const bar = barred(pair, difference);
   if (bar !== undefined) return bar;
   if (difference === null || interval === null) return null;
-  const excludesZero = interval.low > 0 || interval.high < 0;
-  if (!excludesZero || (adjustedP !== null && adjustedP >= LEVEL)) return 'none';
-  return difference > 0 === (better === 'higher') ? 'better' : 'worse';
+  const sign = seenSign(difference, interval, adjustedP);
+  if (sign === 0) return 'none';
+  return sign > 0 === (better === 'higher') ? 'better' : 'worse';
 }

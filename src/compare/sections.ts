@@ -1,3 +1,4 @@
+import { FEWEST_SEEDS } from './claims.ts';
 import {
   type Column,
   furtherColumns,
@@ -7,7 +8,7 @@ import {
   statisticsColumns,
   verdictColumns,
 } from './columns.ts';
-import { FEWEST_SEEDS, type PairRow } from './pairs.ts';
+import type { PairRow } from './pairs.ts';
 import type { Measure, Sample } from './samples.ts';
 import type { TableRow } from './table.ts';
 import type { ShownThreshold } from './threshold.ts';

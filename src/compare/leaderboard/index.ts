@@ -77,7 +77,8 @@ const BY_TASK =
 const DUELS = (pairs: number) =>
   'P(better): how probable it is that a run is better than one of the other method on the same task, averaged over tasks. ' +
   `p: Welch's test of mean scores over tasks, corrected (Holm) for all ${pairs} pairs, of which those of the first in the ` +
-  'table are shown and all are in leaderboard-pairs.csv. Seen: better only where the interval excludes 0.5 and p < 0.05.';
+  'table are shown and all are in leaderboard-pairs.csv. Seen: better only where the interval excludes 0.5, p < 0.05 and the ' +
+  'difference has the same sign.';
 
 function boundNotes({ tasks }: Field): string[] {
   return tasks.map(

@@ -9,9 +9,9 @@ import {
   type Scores,
   stratifiedIntervals,
 } from '../../aggregate.ts';
-import { holm, type Interval } from '../../statistics.ts';
+import type { Interval } from '../../statistics.ts';
 import { stratifiedWelch, type WelchTest } from '../../student.ts';
-import { FEWEST_SEEDS } from '../pairs.ts';
+import { correctedPs, FEWEST_SEEDS, seenSign } from '../claims.ts';
 import { resamples } from '../samples.ts';
 import type { Field } from './entries.ts';
 
@@ -42,19 +42,18 @@ export interface Duel {
   /** P(X > Y), averaged over tasks. */
   improvement: Bounded;
   welch: WelchTest | null;
-  /** Holm's, over all duels; null where the test is not defined. */
+  /** Holm's, over all duels; null where the test is not defined or nothing can be claimed. */
   adjustedP: number | null;
   /**
-   * Better or worse where the interval of P(X > Y) excludes a half and the corrected p, where defined, is below 0.05; none
-   * is no proof of equality; too few: under 5 seeds nothing is claimed.
+   * Better or worse where the interval of P(X > Y) excludes a half, the corrected p, where defined, is below 0.05, and
+   * both say the same: the difference has the sign of P(X > Y) - 1/2. None is no proof of equality; too few: under 5
+   * seeds nothing is claimed.
    */
   seen: 'better' | 'worse' | 'none' | 'too few';
 }
 
 /** Scores at which performance profiles are told. */
 export const THRESHOLDS = Array.from({ length: 31 }, (_, i) => i / 20);
-
-const LEVEL = 0.05;
 
 /** Every method that has a run on every task, the greatest interquartile mean first. */
 export function standings({ tasks }: Field): Standing[] {
@@ -104,18 +103,22 @@ export function duels(standing: readonly Standing[], seeds: number): Duel[] {
     const difference = a.mean.value - b.mean.value;
     return { difference, improvement, welch: stratifiedWelch(a.scores, b.scores) };
   });
-  // Where neither varies the p is as good as known.
-  const corrected = holm(numbers.map(({ welch, difference }) => welch?.p ?? (difference === 0 ? 1 : 0)));
+  const claimable = seeds >= FEWEST_SEEDS;
+  const ps = correctedPs(numbers.map((duel) => ({ ...duel, claimable })));
   return pairs.map(({ a, b }, index) => {
-    const duel = numbers[index]!;
-    const adjustedP = duel.welch === null ? null : corrected[index]!;
-    return { method: a.method, against: b.method, ...duel, adjustedP, seen: claim(duel, adjustedP, seeds) };
+    const duel = { ...numbers[index]!, adjustedP: ps[index]! };
+    return { method: a.method, against: b.method, ...duel, seen: claimable ? claim(duel) : 'too few' };
   });
 }
 
-function claim({ improvement }: Pick<Duel, 'improvement'>, p: number | null, seeds: number): Duel['seen'] {
-  const { value, interval } = improvement;
-  if (seeds < FEWEST_SEEDS || interval === null) return 'too few';
-  if ((interval.low <= 0.5 && interval.high >= 0.5) || (p !== null && p >= LEVEL)) return 'none';
-  return value > 0.5 ? 'better' : 'worse';
+function claim({
+  difference,
+  improvement: { value, interval },
+  adjustedP,
+}: Pick<Duel, 'difference' | 'improvement' | 'adjustedP'>): Duel['seen'] {
+  if (interval === null) return 'too few';
+  const sign = seenSign(value, interval, adjustedP, 0.5);
+  // Who wins most pairs may still have the lesser mean, which is what the test is of.
+  if (sign === 0 || sign !== Math.sign(difference)) return 'none';
+  return sign > 0 ? 'better' : 'worse';
 }
