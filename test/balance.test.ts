@@ -107,6 +107,8 @@ test('it is refused without a critic, and from a weight of 0', () => {
     () => read('dream-critic', 'lambda: 0\n'),
     /critic\.balance begins at lambda, which must be above 0/,
   );
+  const literal = experimentOf(read('literal'), 'vae-lstm');
+  assert.equal(arm(literal), 'literal-uncertainty');
 });
 
 test('a run learns the weight, tells it, and goes on with it where it was stopped', async () => {

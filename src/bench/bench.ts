@@ -55,6 +55,8 @@ export function timedExperiment(experiment: Experiment): TimedExperiment {
 export function withBaseline(experiment: TimedExperiment): Map<string, TimedExperiment> {
   const { arm, arms } = methods[experiment.method];
   const overrides = Object.entries(arms.baseline ?? {}).map(([key, on]) => `${key}=${on}`);
+  // A weight is learnt of a critic alone, and the baseline has none.
+  if (experiment.method === 'vae-lstm') overrides.push('critic.balance=fixed');
   const baseline = loadExperiment({ file: 'the baseline', text: formatExperiment(experiment), overrides });
   return new Map([experiment, timedExperiment(baseline)].map((one) => [arm(one), one]));
 }

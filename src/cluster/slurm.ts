@@ -33,8 +33,8 @@ const OTHER_CLUSTER = ['SLURM_CLUSTERS', 'SBATCH_CLUSTERS'];
 
 /**
  * Variables that are kept from Slurm's programs: those that have sbatch wait for its job, make an array of any job, keep
- * it from being requeued or open files for it, without which it would not begin; those that choose what the others list and ask; and those that would tell a job submitted
- * from within another one of that one's restarts and task.
+ * it from being requeued or open files for it, without which it would not begin; those that choose what the others list
+ * and ask; and those that would tell a job submitted from within another one of that one's restarts and task.
  */
 const KEPT_FROM =
   /^(SBATCH_(WAIT|ARRAY_INX|NO_REQUEUE|REQUEUE|ERROR|INPUT)|(SQUEUE|SCANCEL|SCONTROL)_.*|SLURM_RESTART_COUNT|SLURM_ARRAY_.*)$/;

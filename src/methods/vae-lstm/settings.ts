@@ -109,8 +109,8 @@ export const arms = {
 /** The arm's name, from the two switches; the literal equations are an arm of their own. */
 export function arm(settings: VaeLstmSettings): string {
   const { shapesModel, bootstrapsActor, terminalMask, stopGradient } = settings.critic;
-  if (!settings.model.continueHead && !terminalMask && !stopGradient) return 'literal';
   const balanced = settings.critic.balance === 'uncertainty' ? '-uncertainty' : '';
+  if (!settings.model.continueHead && !terminalMask && !stopGradient) return `literal${balanced}`;
   if (shapesModel) return (bootstrapsActor ? 'dream-critic' : 'shape-only') + balanced;
   return bootstrapsActor ? `bootstrap-only${balanced}` : 'baseline';
 }
