@@ -208,6 +208,7 @@ describe('a leaderboard', () => {
       [dirs[0]!, of('CartPole-v1', 'dqn', last([1, 2, 3, 4, 5]), ['steps=40000'])],
       /has 50,000 environment steps and .*dqn has 40,000; /,
     );
+    refused(['runs/offline/cartpole'], /^runs\/offline\/\S+ is of \S+, which learns from a data set: /);
     const twin = make('twin', { arm: 'baseline', curves: last([1, 2, 3, 4, 5]) });
     refused([dirs[1]!, twin], /baseline and .*twin are both Baseline on CartPole-v1; /);
     const half = make('half', { arm: 'muzero', curves: last([1]), seeds: [0, 1] });

@@ -9,6 +9,7 @@ import { type Interval, mean, standardDeviation } from '../statistics.ts';
 import { effectForPower, type WelchTest, welch } from '../student.ts';
 import { correctedPs, FEWEST_SEEDS, LEVEL, seenSign } from './claims.ts';
 import { CONDITIONS } from './conditions.ts';
+import { folderNotes } from './notes.ts';
 import { formatInterval, formatNumber, formatProbability, UNKNOWN } from './numbers.ts';
 import { renderMarkdown, renderText } from './render.ts';
 import { armTitle, resamples } from './samples.ts';
@@ -73,7 +74,7 @@ export interface Effects {
  * @throws UserError where there is no such pair, or the key has more than two values
  */
 export function effectsOf(dirs: readonly string[], key: string): Effects {
-  const { runs } = readRuns(dirs);
+  const { runs, ...without } = readRuns(dirs);
   const unfinished = runs.filter((run) => run.unfinished.length > 0 || run.faulty.length > 0);
   const { pairs, single } = switched(
     runs.filter((run) => !unfinished.includes(run)),
@@ -88,6 +89,7 @@ export function effectsOf(dirs: readonly string[], key: string): Effects {
   const effects = effectsOn(pairs, values);
   const notes = [
     `${key}: ${values[0]} against ${values[1]}. ${HOW}`,
+    ...folderNotes(without),
     ...(unfinished.length > 0
       ? [`Left out, not every seed is finished: ${unfinished.map(({ dir }) => dir).join(', ')}.`]
       : []),

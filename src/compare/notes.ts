@@ -20,8 +20,7 @@ export function tableNotes(
     ...(besidePaper ? [{ label: 'the paper', conditions: paperConditions }] : []),
   ];
   return [
-    ...(passedOver.length > 0 ? [`Passed over, no run folders: ${passedOver.join(', ')}.`] : []),
-    ...(missing.length > 0 ? [`Left out, cells of a sweep without a folder: ${missing.join(', ')}.`] : []),
+    ...folderNotes({ passedOver, missing }),
     ...runs.flatMap((run, index) => seedNotes(run, samples[index]!)),
     ...CONDITIONS.flatMap(({ name, of }) =>
       difference(
@@ -40,6 +39,12 @@ export function tableNotes(
     ...(besidePaper ? [PAPER_NOTE] : []),
   ];
 }
+
+/** The folders that were given, or belong to a sweep that was, and hold no run. */
+export const folderNotes = ({ passedOver, missing }: Pick<ReadRuns, 'passedOver' | 'missing'>): string[] => [
+  ...(passedOver.length > 0 ? [`Passed over, no run folders: ${passedOver.join(', ')}.`] : []),
+  ...(missing.length > 0 ? [`Left out, cells of a sweep without a folder: ${missing.join(', ')}.`] : []),
+];
 
 /** By what the runs were made, where that differs, sitting after sitting; but for the engine, which has a column. */
 function originNotes(runs: readonly Run[], samples: readonly Sample[]): string[] {

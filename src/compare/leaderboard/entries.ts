@@ -1,8 +1,10 @@
 import { normalisedScore, type ScoreBounds, scoreBounds } from '../../envs/normalisation.ts';
 import { UserError } from '../../errors.ts';
+import { methods } from '../../methods/index.ts';
 import type { ReadRuns, Run } from '../../runs/read.ts';
 import { enumeration, grouped } from '../../words.ts';
 import { CONDITIONS } from '../conditions.ts';
+import { folderNotes } from '../notes.ts';
 import { armTitle } from '../samples.ts';
 import { type TableRow, tableRows } from '../table.ts';
 
@@ -39,7 +41,7 @@ const taskOf = ({ experiment }: Run) => CONDITIONS[0]!.of(experiment);
 /**
  * The finished runs as a field of methods and tasks. A method is an arm, called the same on every task.
  *
- * @throws UserError where no run is finished, a task has no bounds, runs of a task differ in length or in the number of
+ * @throws UserError where no run is finished, one learns from a data set, a task has no bounds, runs of a task differ in length or in the number of
  *   their seeds, or two are of one arm
  */
 export function fieldOf({ runs, passedOver, missing }: ReadRuns): Field {
@@ -48,6 +50,12 @@ export function fieldOf({ runs, passedOver, missing }: ReadRuns): Field {
   if (finished.length === 0) {
     throw new UserError(
       'none of these runs is finished, and a leaderboard is of finished ones; train them on',
+    );
+  }
+  const offline = finished.find(({ experiment }) => methods[experiment.method].learnsOffline);
+  if (offline) {
+    throw new UserError(
+      `${offline.dir} is of ${offline.experiment.method}, which learns from a data set: its steps are updates, and a leaderboard is of equal environment steps; leave it out`,
     );
   }
   const names = [...new Set(finished.map(taskOf))];
@@ -70,8 +78,7 @@ export function fieldOf({ runs, passedOver, missing }: ReadRuns): Field {
     tasks,
     seeds: counts[0]!.n,
     notes: [
-      ...(passedOver.length > 0 ? [`Passed over, no run folders: ${passedOver.join(', ')}.`] : []),
-      ...(missing.length > 0 ? [`Left out, cells of a sweep without a folder: ${missing.join(', ')}.`] : []),
+      ...folderNotes({ passedOver, missing }),
       ...(unfinished.length > 0
         ? [`Left out, not every seed is finished: ${unfinished.map(({ dir }) => dir).join(', ')}.`]
         : []),
