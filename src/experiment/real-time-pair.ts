@@ -54,16 +54,20 @@ export async function runPair(job: Job, context: JobContext): Promise<number[]> 
     let hasStepped = false;
     for (;;) {
       let steps: number | undefined;
-      const worker = startWorker((message) => {
-        if (isEnd(message)) return end(part, message);
-        if (message.kind === 'step') {
-          hasStepped = true;
-          if (steps !== undefined && message.step > steps) deaths = 0;
-          steps ??= message.step;
-          if (part === 'acting') return;
-        }
-        guard.try(() => context.handle(message, job));
-      }, context.hangSeconds);
+      const worker = startWorker(
+        job,
+        (message) => {
+          if (isEnd(message)) return end(part, message);
+          if (message.kind === 'step') {
+            hasStepped = true;
+            if (steps !== undefined && message.step > steps) deaths = 0;
+            steps ??= message.step;
+            if (part === 'acting') return;
+          }
+          guard.try(() => context.handle(message, job));
+        },
+        context.hangSeconds,
+      );
       running.set(part, worker);
       const release = obey(worker, context);
       guard.try(() => context.started(job, worker.pid, part));

@@ -47,11 +47,15 @@ async function runJob(job: Job, context: JobContext): Promise<number[]> {
   const open = new Set(job.seeds);
   const waiting: number[] = [];
   const guard = new Guard(broken);
-  const worker = startWorker((message) => {
-    if (isEnd(message)) open.delete(message.seed);
-    if (message.kind === 'waiting') waiting.push(message.seed);
-    guard.try(() => context.handle(message, job));
-  }, context.hangSeconds);
+  const worker = startWorker(
+    job,
+    (message) => {
+      if (isEnd(message)) open.delete(message.seed);
+      if (message.kind === 'waiting') waiting.push(message.seed);
+      guard.try(() => context.handle(message, job));
+    },
+    context.hangSeconds,
+  );
   const release = obey(worker, context);
   // What a worker begins with has to stand: the run's folder, and its lock.
   guard.try(() => context.started(job, worker.pid, 'all'));

@@ -1,10 +1,18 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
-import type { ParentMessage, WorkerMessage } from './messages.ts';
+import type { EngineName } from '../engine/names.ts';
+import type { Job, ParentMessage, WorkerMessage } from './messages.ts';
 import { GROUP_SIGNALS } from './signals.ts';
 
 /** The worker's entry stands beside this file, compiled or not. */
 const entry = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
+
+/**
+ * What V8 is told of a worker on an engine. On native the halves of its young generation have 4 MB, not 16, all of which
+ * are resident: 60 MB less at no cost. Under wasm's backend, which makes more objects that live for a while, it would be 40
+ * MB more.
+ */
+const optionsOn = (engine: EngineName): string[] => (engine === 'native' ? ['--max-semi-space-size=4'] : []);
 
 /** How a worker process ended. */
 export interface WorkerEnd {
@@ -28,11 +36,19 @@ export interface WorkerProcess {
 /**
  * Starts a worker process.
  *
+ * @param job what it is going to do
  * @param told called with every message
  * @param hangSeconds how long it may say nothing; one that hangs is killed
  */
-export function startWorker(told: (message: WorkerMessage) => void, hangSeconds: number): WorkerProcess {
-  const worker = fork(entry, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+export function startWorker(
+  { engine }: Pick<Job, 'engine'>,
+  told: (message: WorkerMessage) => void,
+  hangSeconds: number,
+): WorkerProcess {
+  const worker = fork(entry, {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execArgv: [...process.execArgv, ...optionsOn(engine)],
+  });
   const complaint = lastWords(worker);
   const kill = () => worker.kill('SIGKILL');
   let hung = false;
