@@ -7,7 +7,7 @@ import { vaeLstm } from '../src/methods/vae-lstm/agent.ts';
 import { latentTerms } from '../src/methods/vae-lstm/latents.ts';
 import { initialWeights, namedWeights, networks, type Weights } from '../src/methods/vae-lstm/networks.ts';
 import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
-import { applyGradients, gradients, LOSS_TERMS } from '../src/methods/vae-lstm/update.ts';
+import { applyGradients, gradients, lossTerms } from '../src/methods/vae-lstm/update.ts';
 import { toWindows, uploadBatch } from '../src/models/windows.ts';
 import { biasCorrection } from '../src/nn/adam.ts';
 import { RandomStream } from '../src/random/stream.ts';
@@ -140,7 +140,9 @@ describe('the agent of the VAE + LSTM', () => {
       const encoder = layouts.model.only('encoder').unpack(layouts.model.slice(weights.model, 'encoder'));
       return {
         weights: valuesOf(weights),
-        terms: seeds.map((_, member) => LOSS_TERMS.map((term) => terms[term]!.dataSync()[member]!)),
+        terms: seeds.map((_, member) =>
+          lossTerms(settings[0]!).map((term) => terms[term]!.dataSync()[member]!),
+        ),
         latents: latentTerms(
           encoder,
           layouts.vae,
