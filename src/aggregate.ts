@@ -1,4 +1,4 @@
-import type { Resamples } from './bootstrap.ts';
+import { middleOf, type Resamples } from './bootstrap.ts';
 import { type Interval, interquartileMean, mean, probabilityOfImprovement, quantile } from './statistics.ts';
 
 /**
@@ -59,8 +59,5 @@ export function stratifiedIntervals(
     const drawn = methods.map((scores) => scores.map((runs) => runs.map(() => runs[draws[place++]!]!)));
     numbers.push([...statistic(...drawn)]);
   }
-  return numbers[0]!.map((_, index) => {
-    const values = numbers.map((each) => each[index]!);
-    return { low: quantile(values, 0.025), high: quantile(values, 0.975) };
-  });
+  return numbers[0]!.map((_, index) => middleOf(Float64Array.from(numbers, (each) => each[index]!)));
 }

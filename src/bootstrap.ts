@@ -93,7 +93,7 @@ function meansOf(
 }
 
 /** The quantiles 0.025 and 0.975 of values, which are reordered on the way. */
-const middleOf = (values: Float64Array): Interval => ({
+export const middleOf = (values: Float64Array): Interval => ({
   low: quantileOf(values, 0.025),
   high: quantileOf(values, 0.975),
 });

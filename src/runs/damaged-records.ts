@@ -1,9 +1,10 @@
 import { closeSync, constants, existsSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { EXPERIENCE_FILE } from './experience-log.ts';
 import { onDisk } from './on-disk.ts';
-import { CHECKSUM } from './record-log.ts';
+import { CHECKSUM, isWhole } from './record-log.ts';
 import type { SeedFolder } from './seed-folder.ts';
+import { UPDATES_FILE } from './update-log.ts';
 
 /** Bytes in which a file of records says what it is. */
 const HEADER = 4096;
@@ -18,7 +19,7 @@ const { O_RDWR, O_NOFOLLOW = 0 } = constants;
  * @throws UserError when the system refuses, or no checkpoint is whole.
  */
 export function cutDamagedRecords(folder: SeedFolder): string[] {
-  const files = ['experience.records', 'updates.records'].map((name) => join(folder.dir, name));
+  const files = [EXPERIENCE_FILE, UPDATES_FILE].map((name) => join(folder.dir, name));
   if (!files.some((file) => existsSync(file))) return [];
   const { step = 0, update = 0 } = folder.readCheckpoint()?.state ?? {};
   return files.flatMap((file, i) => {
@@ -41,12 +42,12 @@ function cutDamagedEnd(file: string, keep: number): number {
       if (size === undefined) return 0;
       const length = Math.floor((fstatSync(handle).size - header) / size);
       const record = Buffer.alloc(size);
-      const isWhole = (index: number) => {
+      const isDamaged = (index: number) => {
         readSync(handle, record, 0, size, header + index * size);
-        return crc32(record.subarray(0, size - CHECKSUM)) === record.readUInt32LE(size - CHECKSUM);
+        return !isWhole(record);
       };
       let whole = length;
-      while (whole > keep && !isWhole(whole - 1)) whole--;
+      while (whole > keep && isDamaged(whole - 1)) whole--;
       if (whole < length) ftruncateSync(handle, header + whole * size);
       return Math.max(0, length - whole);
     } finally {

@@ -6,6 +6,9 @@ import { emptyObservations } from '../training/observations.ts';
 import type { ActedStep, ActedSteps } from '../training/real-time/acted-step.ts';
 import { RecordLog } from './record-log.ts';
 
+/** In a seed's folder. */
+export const EXPERIENCE_FILE = 'experience.records';
+
 /** Bytes before the arrays of a record. */
 const FIXED = 32;
 
@@ -33,7 +36,7 @@ export class ExperienceLog implements ActedSteps {
     const observation = emptyObservations(form, 1).byteLength;
     this.#bytes = FIXED + 4 * width + 4 * carry + 2 * observation;
     const about = { what: 'experience', action: 4 * width, carry: 4 * carry, observation };
-    this.#log = new RecordLog(join(dir, 'experience.records'), about, this.#bytes);
+    this.#log = new RecordLog(join(dir, EXPERIENCE_FILE), about, this.#bytes);
   }
 
   get length(): number {

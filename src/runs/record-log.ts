@@ -16,6 +16,10 @@ import { onDisk } from './on-disk.ts';
 const VERSION = 1;
 /** Bytes of a record's checksum, its last. */
 export const CHECKSUM = 4;
+/** Whether the bytes of a record fit the checksum behind them. */
+export const isWhole = (record: Buffer): boolean =>
+  crc32(record.subarray(0, -CHECKSUM)) === record.readUInt32LE(record.length - CHECKSUM);
+
 /** Bytes read ahead. */
 const AHEAD = 2 ** 16;
 /** Do not follow a link out of the run folder; Windows has no such flag. */
@@ -90,13 +94,12 @@ export class RecordLog {
     const [from, to] = this.#read;
     if (index < from || index >= to) this.#readAhead(index);
     const at = (index - this.#read[0]) * this.#size;
-    const record = Uint8Array.prototype.slice.call(this.#ahead, at, at + this.#size - CHECKSUM);
-    if (index >= this.#read[1] || crc32(record) !== this.#ahead.readUInt32LE(at + this.#size - CHECKSUM)) {
+    if (index >= this.#read[1] || !isWhole(this.#ahead.subarray(at, at + this.#size))) {
       throw new UserError(
         `${this.#file}: record ${index} is damaged (its checksum does not match); move this seed's folder away to begin anew`,
       );
     }
-    return record;
+    return Uint8Array.prototype.slice.call(this.#ahead, at, at + this.#size - CHECKSUM);
   }
 
   #readAhead(index: number): void {
