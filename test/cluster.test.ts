@@ -194,6 +194,10 @@ describe('a submission', { skip: windows }, () => {
     for (const words of ['--cpus-per-task=3\n', ' --workers 3 &\n']) {
       assert.ok(text(dir, 'slurm/array.sbatch').includes(words), words);
     }
+    const inRealTime = await wm.run(cwd, [...dry, '--set', 'realTime=true', '--name', 'live'], noSlurm);
+    assert.equal(inRealTime.code, 0, inRealTime.stderr);
+    const live = text(cwd, 'runs/sweeps/live/slurm/array.sbatch');
+    assert.ok(live.includes('--cpus-per-task=6\n'), 'two processes of each seed');
 
     const overrides = ['model.latent=4', 'steps=50000'];
     runMaker(dir)('horizon=10', { curves: [[1], [2], [3]], seeds: [0, 1, 2], overrides });

@@ -293,6 +293,20 @@ describe('the effect of a key', () => {
       [...holm(ps.slice(0, 2)), null],
     );
     assert.match(files['effects.csv']!, /^measure,pair,value,against_value,/);
+    const zeros = [of('e5', 5, 20_000, [0, ...high!.slice(1)]), of('e10', 10, 20_000, low!)];
+    assert.ok(
+      effectsOf(zeros, 'horizon').notes.some((note) =>
+        /^Left out of prediction_mse, not above 0 and without a logarithm: 1 of /.test(note),
+      ),
+    );
+    for (const [key, says] of [
+      ['Horizon', /did you mean horizon\?$/],
+      ['shapesModel', /did you mean critic\.shapesModel\?$/],
+      ['critic', /it holds other keys; give one of them, critic\./],
+      ['nothing', /none of the runs has such a key; those of a run stand in its config\.yaml$/],
+    ] as const) {
+      assert.throws(() => effectsOf(dirs, key), says);
+    }
     assert.throws(
       () => effectsOf([...dirs, latents[0]!, of('d20', 20, 40_000, high!, true)], 'horizon'),
       /have the values 5, 10 of horizon, and .* 10, 20; an effect is of two values/,

@@ -13,6 +13,7 @@ import {
 } from '../cluster/slurm.ts';
 import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
+import { coresOfSeed } from '../experiment/real-time.ts';
 import { lapsedLocks, sleep } from '../runs/lease.ts';
 import { acquireLock, jobLocks, type LapsedLocks, lockHolder } from '../runs/lock.ts';
 import { isFinished } from '../runs/records.ts';
@@ -141,6 +142,7 @@ function planOf(
     ),
     limit: options.arrayLimit,
     workers: options.workers,
+    cores: (options.workers ?? 1) * Math.max(...experiments.map(coresOfSeed)),
     quiet: options.quiet ?? false,
     options: options.slurm.map(parseSbatchOption),
     node: process.execPath,

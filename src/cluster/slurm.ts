@@ -91,6 +91,8 @@ export interface ArrayPlan {
   /** Most tasks at once; undefined: as many as there is room for. */
   limit: number | undefined;
   workers: number | undefined;
+  /** Of a task. */
+  cores: number;
   quiet: boolean;
   options: readonly SbatchOption[];
   /** Programs, absolute. */
@@ -124,11 +126,11 @@ const QUIET: SbatchOption[] = [{ key: 'output', value: '/dev/null' }];
 
 /** The options of the array. */
 export function arrayOptions(plan: ArrayPlan): SbatchOption[] {
-  const { name, limit, workers, options } = plan;
+  const { name, limit, cores, options } = plan;
   const own = new Set(options.map(({ key }) => key));
   const defaults: SbatchOption[] = [
     { key: 'job-name', value: `wm-${name}` },
-    { key: 'cpus-per-task', value: `${workers ?? 1}` },
+    { key: 'cpus-per-task', value: `${cores}` },
     { key: 'signal', value: `B:TERM@${NOTICE_SECONDS}` },
   ];
   return [
@@ -189,8 +191,9 @@ while [ -n "$signalled" ]; do
 done
 echo "task $task ended with code $code, $(date -u +%FT%TZ)"
 
-# Saved and stopped, or ended by the signal before wm heard of it: this task, not its array, is to go on later. One that was cancelled, or that Slurm requeues by
-# itself, does not run any more; 1 (a seed failed) and 2 (the command is wrong) would come again.
+# Saved and stopped, or ended by the signal before wm heard of it: this task, not its array, is to go on later. One that
+# was cancelled, or that Slurm requeues by itself, does not run any more; 1 (a seed failed) and 2 (the command is wrong)
+# would come again.
 if [ "$code" = 130 ] || [ "$code" = 143 ]; then
   if [ "$restarts" -ge ${MOST_RESTARTS} ]; then
     echo "task $task was restarted $restarts times and is not requeued again" >&2
@@ -229,8 +232,8 @@ const directives = (options: readonly SbatchOption[]) =>
   options.map((option) => `#SBATCH ${sbatchWord(option)}`).join('\n');
 
 /**
- * Looks whether the folder is the one that this was submitted from, and opens the log in it. Where it is not, the sentence
- * goes into the job's comment, and where the command was typed.
+ * Looks whether the folder is the one that this was submitted from, and opens the log in it. Where it is not, the
+ * sentence goes into the job's comment, and where the command was typed.
  *
  * @param job of the shell, the job's number
  * @param log of the shell, the log's name

@@ -1,5 +1,5 @@
 import { bootstrapComparison } from '../bootstrap.ts';
-import { differingKeys } from '../config/format.ts';
+import { differingKeys, settingKeys } from '../config/format.ts';
 import { valueAt } from '../config/key-path.ts';
 import { shown } from '../config/problems.ts';
 import { UserError } from '../errors.ts';
@@ -7,6 +7,7 @@ import { type CsvRow, formatCsv } from '../runs/csv.ts';
 import { type Run, readRuns } from '../runs/read.ts';
 import { type Interval, mean, standardDeviation } from '../statistics.ts';
 import { effectForPower, type WelchTest, welch } from '../student.ts';
+import { alternatives, closest } from '../words.ts';
 import { correctedPs, FEWEST_SEEDS, LEVEL, seenSign } from './claims.ts';
 import { CONDITIONS } from './conditions.ts';
 import { folderNotes } from './notes.ts';
@@ -71,10 +72,11 @@ export interface Effects {
  * What one key does, over all pairs of finished runs among `dirs` that differ in nothing else; nothing is written.
  *
  * @param key dotted, e.g. `critic.shapesModel`
- * @throws UserError where there is no such pair, or the key has more than two values
+ * @throws UserError where there is no such key or no such pair, or the key has more than two values
  */
 export function effectsOf(dirs: readonly string[], key: string): Effects {
   const { runs, ...without } = readRuns(dirs);
+  requireKey(runs, key);
   const unfinished = runs.filter((run) => run.unfinished.length > 0 || run.faulty.length > 0);
   const { pairs, single } = switched(
     runs.filter((run) => !unfinished.includes(run)),
@@ -86,7 +88,9 @@ export function effectsOf(dirs: readonly string[], key: string): Effects {
     );
   }
   const values = valuesOf(pairs, key);
-  const effects = effectsOn(pairs, values);
+  const told = MEASURES.map((measure) => samplesOn(measure, pairs));
+  const unlogged = told.flat().filter(({ withoutLogarithm }) => withoutLogarithm > 0);
+  const effects = effectsOn(told, values);
   const notes = [
     `${key}: ${values[0]} against ${values[1]}. ${HOW}`,
     ...folderNotes(without),
@@ -96,6 +100,10 @@ export function effectsOf(dirs: readonly string[], key: string): Effects {
     ...(single.length > 0
       ? [`Left out, alone with its other settings: ${single.map(({ dir }) => dir).join(', ')}.`]
       : []),
+    ...unlogged.map(
+      ({ measure, label, withoutLogarithm }) =>
+        `Left out of ${measure.column}, not above 0 and without a logarithm: ${withoutLogarithm} of ${label}.`,
+    ),
   ];
   const tables = MEASURES.flatMap(({ column, name, factor }) => {
     const rows = effects.filter(({ measure }) => measure === column);
@@ -115,6 +123,21 @@ const HOW =
   "rewards; 95 % interval by bootstrap. p: Welch's test, of errors by their logarithms, corrected (Holm) for all pairs " +
   'of the question: both tables of one step ahead, both of open loop, each other table. Shows: the least effect that so many seeds of this spread show with a power of 0.8 at 0.05, each by itself. ' +
   `Seen: only where the interval excludes no effect and p < 0.05; under ${FEWEST_SEEDS} seeds nothing is claimed.`;
+
+/** Refuses a key that no run has, or that holds others. */
+function requireKey(runs: readonly Run[], key: string): void {
+  const names = [...new Set(runs.flatMap(({ experiment }) => settingKeys(experiment)))];
+  if (runs.length === 0 || names.includes(key)) return;
+  const within = names.filter((name) => name.startsWith(`${key}.`));
+  const near = closest(key, names) ?? names.find((name) => name.split('.').at(-1) === key);
+  const help =
+    within.length > 0
+      ? `it holds other keys; give one of them, ${alternatives(within)}`
+      : near === undefined
+        ? 'none of the runs has such a key; those of a run stand in its config.yaml'
+        : `none of the runs has such a key; did you mean ${near}?`;
+  throw new UserError(`--effect ${key}: ${help}`);
+}
 
 /** The value of the key as text; of an absent one a dash. */
 const settingOf = (experiment: Run['experiment'], key: string) =>
@@ -172,26 +195,29 @@ interface Samples {
   label: string;
   a: number[];
   b: number[];
+  /** Seeds whose error is not above 0 and has no logarithm: left out. */
+  withoutLogarithm: number;
 }
 
 /** All effects by measure; the tests of a question are corrected together. */
-function effectsOn(pairs: readonly Switched[], values: [string, string]): Effect[] {
-  const told = MEASURES.map((measure) => samplesOn(measure, pairs));
+function effectsOn(told: readonly Samples[][], values: [string, string]): Effect[] {
   const questions = [...new Set(MEASURES.map(({ question }) => question))];
   return questions.flatMap((question) =>
     effectsOfFamily(
-      told.flat().filter(({ measure }) => measure.question === question),
+      told
+        .flat()
+        .filter(({ measure, a, b }) => measure.question === question && a.length > 0 && b.length > 0),
       values,
     ),
   );
 }
 
 function samplesOn(measure: Samples['measure'], pairs: readonly Switched[]): Samples[] {
-  return pairs.flatMap(({ label, one, other }) => {
-    const [a, b] = [one, other].map((run) =>
-      lastOf(run, measure.column).filter((value) => !measure.factor || value > 0),
-    );
-    return a!.length > 0 && b!.length > 0 ? [{ measure, label, a: a!, b: b! }] : [];
+  return pairs.map(({ label, one, other }) => {
+    const all = [one, other].map((run) => lastOf(run, measure.column));
+    const [a, b] = all.map((values) => values.filter((value) => !measure.factor || value > 0));
+    const withoutLogarithm = all.flat().length - a!.length - b!.length;
+    return { measure, label, a: a!, b: b!, withoutLogarithm };
   });
 }
 

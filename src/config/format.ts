@@ -74,11 +74,13 @@ function formatKey(experiment: Experiment, paths: readonly string[][]): string {
   return document.toString({ lineWidth: 100, flowCollectionPadding: false });
 }
 
+/** The dotted keys of a method that hold values, in the schema's order. */
+export const settingKeys = ({ method }: Pick<Experiment, 'method'>): string[] =>
+  leafKeys(schemaRoot(method)).map(({ path }) => path.join('.'));
+
 /** The dotted keys whose values differ, in the schema's order: empty for equal experiments. */
 export function differingKeys(a: Experiment, b: Experiment): string[] {
-  const names = [a, b].flatMap(({ method }) =>
-    leafKeys(schemaRoot(method)).map(({ path }) => path.join('.')),
-  );
+  const names = [a, b].flatMap(settingKeys);
   return [...new Set(names)].filter((name) => {
     const path = name.split('.');
     return !isDeepStrictEqual(valueAt(a, path), valueAt(b, path));

@@ -58,7 +58,7 @@ const maze = z
 /** How a method acts and learns at once. */
 const realTimeKeys = z.strictObject({
   rate: z
-    .union([z.enum(['own', 'none']), positive.max(10_000)])
+    .union([z.enum(['own', 'none']), z.number().min(0.1).max(10_000)])
     .default('own')
     .describe(
       "steps per second: the environment's own, another number, or none: it waits for every action, and both go as fast as they can",

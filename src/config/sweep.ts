@@ -51,8 +51,8 @@ export interface Choice {
 
 /**
  * Reads a sweep: a config whose key `sweep` holds a grid, `{lambda: [0.1, 1], beta.to: [0.1, 1]}`, every combination of
- * which is a cell, or a list of cells, `[{lambda: 0}, {critic.shapesModel: false}]`. Where cells have the key `config`, each
- * is that config with the rest of the file laid over it, which then has no method.
+ * which is a cell, or a list of cells, `[{lambda: 0}, {critic.shapesModel: false}]`. Where cells have the key `config`,
+ * each is that config with the rest of the file laid over it, which then has no method.
  *
  * @throws UserError naming the first mistake by position and cell, e.g.
  *   `configs/sweeps/lambda.yaml:4:12: lambda: expected a number >= 0, got -1 (cell lambda=-1)`
@@ -106,8 +106,9 @@ const baseChoice =
   };
 
 /**
- * `lambda=0.1,horizon=5`, of a config of its own `dreamer-v3,horizon=5`: letters, digits and `.-_=,` only, which every file system takes. What would be too long for a
- * folder ends with a hash of the settings, `lambda=0.1,horizon=5,etc-3f9a0c2b1d4e`.
+ * `lambda=0.1,horizon=5`, of a config of its own `dreamer-v3,horizon=5`: letters, digits and `.-_=,` only, which every
+ * file system takes. What would be too long for a folder ends with a hash of the settings,
+ * `lambda=0.1,horizon=5,etc-3f9a0c2b1d4e`.
  */
 export function cellName(settings: CellSettings): string {
   const whole = Object.entries(settings)

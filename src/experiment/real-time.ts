@@ -15,6 +15,9 @@ export function rateOf({ realTime, environment }: Experiment): number | undefine
   return 1 / environmentEntry(environment).stepSeconds!;
 }
 
+/** Cores that a seed keeps busy: in real time it has two processes, and neither of them can wait for one. */
+export const coresOfSeed = ({ realTime }: Experiment): number => (realTime ? 2 : 1);
+
 /** When such an experiment acts at random and what its replay keeps: every method that learns from replay has these keys. */
 export const replaySettingsOf = (experiment: Experiment): ReplaySettings =>
   experiment as Experiment & ReplaySettings;

@@ -7,6 +7,7 @@ import { type FolderClaim, lapsedLocks, sleep } from '../runs/lease.ts';
 import { holderWords, type LapsedLocks, lockHolder } from '../runs/lock.ts';
 import { type ChosenEngine, engineChooser } from './kept-engine.ts';
 import type { WorkerMessage } from './messages.ts';
+import { coresOfSeed } from './real-time.ts';
 import { requireLearnable } from './recorded-data.ts';
 import { type SeedShare, shareOf } from './seed-share.ts';
 import { type HostInfo, type RunOutcome, Sitting } from './sitting.ts';
@@ -96,9 +97,9 @@ export async function runExperiments(options: RunOptions): Promise<RunOutcome[]>
       run.sumUpIfLeft();
     }
     const onGpu = runs.some(({ used }) => used.engine.isGpu);
-    // In real time a job has two processes, and none of them can wait for a core.
     const isRealTime = runs.some(({ experiment }) => experiment.realTime);
-    const cores = isRealTime ? Math.max(1, Math.floor(host.cores / 2)) : host.cores;
+    const coresOfJob = Math.max(...runs.map(({ experiment }) => coresOfSeed(experiment)));
+    const cores = Math.max(1, Math.floor(host.cores / coresOfJob));
     const workers = options.workers ?? (onGpu ? 1 : cores);
     const turns = isRealTime ? 1 : fairTurns(runs.flatMap((run) => run.rides(workers)).length, workers);
     await supervise(
