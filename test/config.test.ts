@@ -654,7 +654,9 @@ test('a resolved config, written and read again, is the same', () => {
 });
 
 test('a resolved config is written with every key, in the order of the schema, lists on one line', () => {
-  const text = formatExperiment(load(method, { overrides: ['stopWhen={reward: 475}', 'pixels={}'] }));
+  const text = formatExperiment(
+    load(method, { overrides: ['stopWhen={reward: 475}', 'pixels={}', 'gradients={}'] }),
+  );
   assert.match(
     text,
     /^method: vae-lstm\nname: dream-critic\nenvironment: CartPole-v1\ndistractors: 0\npixels:\n {2}size: 64\n {2}frames: 1\nseeds: \[0\]\nsteps: 50000\n/,
@@ -667,7 +669,11 @@ test('a resolved config is written with every key, in the order of the schema, l
     // Its text is of environment Maze alone.
     names.filter((name) => !['maze', 'data', 'realTime'].includes(name!)),
   );
-  assert.doesNotMatch(formatExperiment(load(method)), /stopWhen|pixels/, 'a key without a value is left out');
+  assert.doesNotMatch(
+    formatExperiment(load(method)),
+    /stopWhen|pixels|gradients/,
+    'a key without a value is left out',
+  );
 });
 
 test('differing keys are named from the top', () => {

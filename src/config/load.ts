@@ -127,6 +127,7 @@ export function validate(source: ConfigSource): Experiment {
   requireVector(source, experiment);
   requireData(source, experiment);
   requireRealTime(source, experiment);
+  requireCritic(source, experiment);
   requireRules(source, methods[method].rules, experiment);
   return experiment;
 }
@@ -212,6 +213,22 @@ function requireRealTime(source: ConfigSource, { method, environment, realTime }
       `realTime: the steps of ${environment} have no duration; give a rate, such as realTime: {rate: 20}, or choose environment ${alternatives(clocked)}`,
     );
   }
+}
+
+/** @throws UserError where gradients are to be measured of a method or an arm without a critic that could shape its model. */
+function requireCritic(source: ConfigSource, experiment: Experiment): void {
+  const { method, gradients } = experiment;
+  if (!gradients) return;
+  const refuse = (says: string) =>
+    fail(source, [{ kind: 'rule', path: ['gradients'], says: `gradients: ${says}, or leave gradients out` }]);
+  if (!methods[method].measuresGradients) {
+    const able = methodNames.filter((name) => methods[name].measuresGradients);
+    refuse(
+      `method ${method} has no critic that could shape a world model; choose method ${alternatives(able)}`,
+    );
+  }
+  const why = methods[method].gradientRefusal(experiment);
+  if (why !== undefined) refuse(why);
 }
 
 /** @throws UserError where distractors, which are elements of a vector, are asked of images or of a table of states. */

@@ -142,6 +142,14 @@ const commonKeys = {
     })
     .prefault({})
     .describe('how the policy is evaluated'),
+  gradients: z
+    .strictObject({
+      every: positiveInteger.default(100).describe('updates from one that is measured to the next'),
+    })
+    .optional()
+    .describe(
+      "the gradients of the critic's and the model's losses are measured, per loss and module, into seed-N/gradients.csv, for a method whose critic can shape its model; unset: they are not",
+    ),
   film: z
     .boolean()
     .default(false)

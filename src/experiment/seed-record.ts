@@ -1,11 +1,12 @@
 import type { Experiment } from '../config/schema.ts';
-import type { CsvLog } from '../runs/csv.ts';
+import type { CsvLog, CsvRow } from '../runs/csv.ts';
 import type { MediaFolder } from '../runs/media-folder.ts';
 import type { DoneInfo } from '../runs/records.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import type { Agent, AgentState } from '../training/agent.ts';
 import { episodeColumns, episodesDrained } from '../training/episode-log.ts';
 import type { Row } from '../training/events.ts';
+import { FLOW_NAMES, type FlowRow, flowColumns } from '../training/gradient-flow.ts';
 import { lossColumns } from '../training/loss-log.ts';
 import type { MemberState } from '../training/state.ts';
 import { isEvaluated, metricColumns } from '../training/train.ts';
@@ -20,6 +21,8 @@ export class SeedRecord {
   readonly #losses: CsvLog;
   /** Of a method that logs the episodes of training. */
   readonly #episodes: CsvLog | undefined;
+  /** Where some updates' gradients are measured. */
+  readonly #gradients: CsvLog<CsvRow> | undefined;
   readonly #media: MediaFolder;
   readonly #stopWhen: Experiment['stopWhen'];
   /** Seconds of training so far, summed over all sittings. */
@@ -43,7 +46,7 @@ export class SeedRecord {
     this.state = checkpoint?.state;
     this.#metrics = this.folder.openMetrics(metricColumns(agent, experiment.realTime !== undefined));
     this.#losses = this.folder.openLosses(lossColumns(agent));
-    const { step, evaluationDue } = this.state ?? { step: 0, evaluationDue: false };
+    const { step, update, evaluationDue } = this.state ?? { step: 0, update: 0, evaluationDue: false };
     const written = (at: number) => at < step || (at === step && !evaluationDue);
     const stands = (at: number) => written(at) && isEvaluated(experiment, at);
     const rows = this.#metrics.keep(stands);
@@ -52,6 +55,11 @@ export class SeedRecord {
       this.#episodes = this.folder.openEpisodes(episodeColumns);
       const drained = episodesDrained(this.state);
       this.#episodes.keep((at) => at <= drained);
+    }
+    if (experiment.gradients) {
+      this.#gradients = this.folder.openGradients(flowColumns, FLOW_NAMES);
+      // In real time several updates may be made at one step.
+      this.#gradients.keep((_, row) => Number(row.update) <= update);
     }
     this.#media = this.folder.media(experiment.evaluation.every);
     this.#media.keep(stands);
@@ -75,6 +83,10 @@ export class SeedRecord {
 
   appendLosses(row: Row): void {
     this.#losses.append({ seed: this.seed, ...row });
+  }
+
+  appendGradients(rows: readonly FlowRow[]): void {
+    this.#gradients?.append(...rows.map((row) => ({ seed: this.seed, ...row })));
   }
 
   appendEpisodes(rows: readonly Row[]): void {

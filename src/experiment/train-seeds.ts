@@ -158,6 +158,9 @@ export async function trainSeeds(
       member.appendLosses(event.row);
       const amiss = agent.cautionOf?.(event.row);
       if (amiss !== undefined) caution(seed, `${amiss} (up to update ${event.row.update})`);
+    } else if (event.kind === 'gradients') {
+      beforeWrite();
+      member.appendGradients(event.rows);
     } else if (event.kind === 'episodes') {
       beforeWrite();
       member.appendEpisodes(event.rows);

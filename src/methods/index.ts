@@ -27,7 +27,7 @@ import { sacSettings } from './sac/settings.ts';
 import { simpleArm, simpleCourse, simpleRules, simpleSettings } from './simple/settings.ts';
 import { anyObservationAndAction, type Takes, vectorsAndAnyAction } from './takes.ts';
 import { tdmpcArm, tdmpcRules, tdmpcSettings } from './tdmpc/settings.ts';
-import { arm, arms, balanceRules, vaeLstmSettings } from './vae-lstm/settings.ts';
+import { arm, arms, balanceRules, gradientRefusal, vaeLstmSettings } from './vae-lstm/settings.ts';
 
 /** The registry: one line per method. Settings load at once (they feed the config schema), agents on demand. */
 export const methods = {
@@ -38,6 +38,7 @@ export const methods = {
     takes: anyObservationAndAction,
     learnsBeside: true,
     rules: [...replayRules, ...imageRules, ...balanceRules],
+    gradientRefusal,
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./vae-lstm/agent.ts')).vaeLstm,
@@ -223,6 +224,11 @@ interface Definition<Settings> {
   learnsBeside?: boolean;
   /** Why it cannot learn from episodes of such lengths, in steps, as a phrase; undefined where it can. Default: it can. */
   dataRefusal?: (settings: Settings, lengths: Int32Array) => string | undefined;
+  /**
+   * Why no gradient of a critic into a world model can be measured, as a phrase and what to set; undefined where it can.
+   * Default: the method has none.
+   */
+  gradientRefusal?: (settings: Settings) => string | undefined;
   /** Whether no engine computes anything of it: its seeds then ride together in a worker on any. Default: false. */
   withoutEngine?: boolean;
   /** What must hold between its keys. */
@@ -252,6 +258,8 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
     learnsBeside: definition.learnsBeside ?? false,
     withoutEngine: definition.withoutEngine ?? false,
     dataRefusal: (config: object, lengths: Int32Array) => definition.dataRefusal?.(read(config), lengths),
+    measuresGradients: definition.gradientRefusal !== undefined,
+    gradientRefusal: (config: object) => definition.gradientRefusal?.(read(config)),
     arm: (config: object) => definition.arm(read(config)),
     arms: definition.arms ?? {},
     keysOverSteps: (config: object) => definition.keysOverSteps(read(config)),

@@ -101,6 +101,13 @@ export class ParameterLayout {
     return new ParameterLayout(this.specs.filter((spec) => spec.name.startsWith(`${model}.`)));
   }
 
+  /** The layout of all parameters but those of some models. */
+  without(models: readonly string[]): ParameterLayout {
+    return new ParameterLayout(
+      this.specs.filter(({ name }) => !models.some((model) => name.startsWith(`${model}.`))),
+    );
+  }
+
   /** One model's slice [members, size of that model] of the flat tensor; its parameters stand side by side. */
   slice(flat: tf.Tensor2D, model: string): tf.Tensor2D {
     const start = this.specs.findIndex((spec) => spec.name.startsWith(`${model}.`));

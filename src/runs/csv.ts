@@ -101,20 +101,23 @@ export function writeCsv(file: string, columns: readonly string[], rows: readonl
   replaceFile(file, formatCsv(columns, rows));
 }
 
-/** A CSV file of numbers that grows by whole lines and can be cut back to earlier environment steps. */
-export class CsvLog {
+/** A CSV file of numbers, and names in some columns, that grows by whole lines and can be cut back to earlier environment steps. */
+export class CsvLog<R extends CsvRow = Row> {
   readonly file: string;
   readonly columns: readonly string[];
+  readonly #names: readonly string[];
 
   /**
    * Opens the file, or makes it with its header.
    *
    * @param columns fixed, `env_step` among them
+   * @param names those of them that hold names
    * @throws UserError when the file has other columns or cannot be read or written.
    */
-  constructor(file: string, columns: readonly string[]) {
+  constructor(file: string, columns: readonly string[], names: readonly string[] = []) {
     this.file = file;
     this.columns = columns;
+    this.#names = names;
     const text = readText(file) ?? '';
     const header = formatCsv(columns, []);
     // A kill between the first bytes of the header and its newline can leave a part of it.
@@ -131,7 +134,7 @@ export class CsvLog {
   }
 
   /** Appends rows and waits until they are on the disk. @throws UserError when the operating system refuses. */
-  append(...rows: readonly Row[]): void {
+  append(...rows: readonly R[]): void {
     appendLines(this.file, stringify(rows.map((row) => cellsOf(this.columns, row))));
   }
 
@@ -142,10 +145,12 @@ export class CsvLog {
    * @returns the rows kept
    * @throws UserError when the file is not readable as numbers.
    */
-  keep(stands: (step: number) => boolean): Row[] {
+  keep(stands: (step: number, row: R) => boolean): R[] {
     const text = readText(this.file) ?? '';
     const { rows } = parseCsv(wholeLines(text), this.file);
-    const kept = numericRows(rows, this.file).filter((row) => stands(row.env_step!));
+    const kept = (namedRows(rows, this.#names, this.file) as R[]).filter((row) =>
+      stands(Number(row.env_step), row),
+    );
     const cut = formatCsv(this.columns, kept);
     if (cut !== text) replaceFile(this.file, cut);
     return kept;
@@ -157,15 +162,29 @@ export class CsvLog {
  *
  * @throws UserError naming the line of the first other one.
  */
-export function numericRows(rows: readonly CsvRow[], file: string): Row[] {
+export const numericRows = (rows: readonly CsvRow[], file: string): Row[] =>
+  namedRows(rows, [], file) as Row[];
+
+/**
+ * The same where some columns hold names.
+ *
+ * @throws UserError naming the line of the first other one.
+ */
+export function namedRows(rows: readonly CsvRow[], names: readonly string[], file: string): CsvRow[] {
   return rows.map((row, index) => {
     for (const [column, cell] of Object.entries(row)) {
+      if (names.includes(column)) {
+        if (typeof cell === 'string') continue;
+        throw new UserError(
+          `${file}:${index + 2}: ${column} is no name (${cell ?? 'empty'}); restore this file`,
+        );
+      }
       if (typeof cell === 'string' || (cell === null && column === 'env_step')) {
         throw new UserError(
           `${file}:${index + 2}: ${column} is not a number (${cell ?? 'empty'}); restore this file`,
         );
       }
     }
-    return row as Row;
+    return row;
   });
 }

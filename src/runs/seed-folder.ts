@@ -10,7 +10,7 @@ import {
   writeCheckpoint,
   writeSingleCheckpoint,
 } from './checkpoint.ts';
-import { CsvLog } from './csv.ts';
+import { CsvLog, type CsvRow } from './csv.ts';
 import { type FailedUpdate, readFailure, writeFailure } from './failure.ts';
 import { MediaFolder } from './media-folder.ts';
 import { isSystemError, onDisk } from './on-disk.ts';
@@ -18,6 +18,9 @@ import { type DoneInfo, readDoneInfo, writeDoneInfo } from './records.ts';
 
 /** The episodes of training: apart from episodes.csv, in which `wm eval` lists those that it played. */
 export const TRAINING_EPISODES = 'training-episodes.csv';
+
+/** What the gradients of some updates were, where they are measured. */
+export const GRADIENTS = 'gradients.csv';
 
 /**
  * One seed's folder, `seed-N` in a run folder. Making the object touches nothing, so that a worker process
@@ -66,6 +69,16 @@ export class SeedFolder {
   /** Opens training-episodes.csv, one row per episode of training; otherwise like `openMetrics`. */
   openEpisodes(columns: readonly string[]): CsvLog {
     return this.#openLog(TRAINING_EPISODES, columns);
+  }
+
+  /**
+   * Opens gradients.csv, one row per gradient measured; otherwise like `openMetrics`.
+   *
+   * @param names the columns that hold names in place of numbers
+   */
+  openGradients(columns: readonly string[], names: readonly string[]): CsvLog<CsvRow> {
+    this.make();
+    return new CsvLog<CsvRow>(join(this.dir, GRADIENTS), columns, names);
   }
 
   /** Its pictures, one of each evaluation. @param every environment steps between two evaluations */

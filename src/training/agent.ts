@@ -3,6 +3,7 @@ import type { Actor } from './acting.ts';
 import type { AgentSpaces } from './agent-spaces.ts';
 import type { EpisodeLog } from './episode-log.ts';
 import type { Row } from './events.ts';
+import type { GradientFlow } from './gradient-flow.ts';
 import type { RecordedEpisodes } from './recorded-episodes.ts';
 import type { Sequences } from './replay.ts';
 import type { NamedArray } from './state.ts';
@@ -60,6 +61,9 @@ export interface Agent extends Actor {
   readonly latentTerms?: readonly string[];
   /** How the latent space stands, one row per member: the batch of the last update, with the weights after it. */
   describeLatents?(): Promise<Row[]>;
+
+  /** Measures the gradients of some updates, once it is told to. Absent in a method without a critic that can shape a model. */
+  readonly gradientFlow?: Pick<GradientFlow<object>, 'start' | 'drain'>;
 
   /** Lays the next update open, that of the first member. Absent in a method that cannot be looked into. */
   inspectUpdate?(): Promise<InspectedUpdate>;

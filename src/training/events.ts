@@ -1,3 +1,4 @@
+import type { FlowRow } from './gradient-flow.ts';
 import type { Sequences } from './replay.ts';
 import type { MemberState } from './state.ts';
 
@@ -24,6 +25,8 @@ export type TrainingEvent =
   /** `recorded` are the first of the episodes that the averaged policy played. */
   | { kind: 'evaluation'; member: number; row: Row; recorded: Sequences }
   | { kind: 'losses'; member: number; row: Row }
+  /** The gradients of the updates of the last round that were to be measured; before its `step`. */
+  | { kind: 'gradients'; member: number; rows: (FlowRow & { env_step: number })[] }
   /** Episodes of training that have ended since the last of these, one at least; see `EpisodeLog`. */
   | { kind: 'episodes'; member: number; rows: Row[] }
   /** A member whose losses or weights are not finite. It gets no further events; the others go on. */

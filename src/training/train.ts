@@ -28,6 +28,8 @@ export interface TrainingPlan {
   steps: number;
   logEvery: number;
   evaluation: { every: number; episodes: number };
+  /** Which updates' gradients are measured, in a method that can; default: none. */
+  gradients?: { every: number } | undefined;
 }
 
 /** Whether an evaluation stands at an environment step: at every multiple of `evaluation.every` and at the end. */
@@ -76,6 +78,7 @@ export async function* train(
   const stride = Math.max(1, learner.environments);
   const heldOut = heldOutSet(entry);
   const losses = new LossLog(agent, seeds.length);
+  if (plan.gradients) agent.gradientFlow?.start(plan.gradients.every);
   const failed = new Set<number>();
   let { step, update } = states?.[0] ?? { step: 0, update: 0 };
   /** Members whose evaluation at this step is still to be made, where one stands there: a run may have become longer. */
@@ -137,6 +140,12 @@ export async function* train(
       updates = await learner.round(step, update);
     }
     update += updates;
+    if (updates > 0 && plan.gradients && agent.gradientFlow) {
+      for (const [member, rows] of (await agent.gradientFlow.drain()).entries()) {
+        if (rows.length === 0 || failed.has(member)) continue;
+        yield { kind: 'gradients', member, rows: rows.map((row) => ({ env_step: step, ...row })) };
+      }
+    }
     // Where a round makes several updates, the row comes after the last of them.
     const logDue = update % plan.logEvery < updates;
     const evaluationDue = isEvaluated(plan, step) && !phases?.isDue(step, update);

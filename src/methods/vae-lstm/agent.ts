@@ -17,6 +17,7 @@ import type { Decision, Noise, PolicyName, Situation } from '../../training/acti
 import type { InspectedUpdate, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
+import { GradientFlow } from '../../training/gradient-flow.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { compiledUpdate } from '../../training/pending-terms.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
@@ -27,6 +28,7 @@ import { learnFromTransitions } from '../../training/transitions.ts';
 import type { TimedParts } from '../../training/update-parts.ts';
 import { membersOf } from '../../training/weights.ts';
 import { updateFlops } from './flops.ts';
+import { modelFlow } from './flow.ts';
 import { imaginedReturns } from './imagination.ts';
 import { inspectFirst } from './inspection.ts';
 import { LATENT_TERMS, latentTerms } from './latents.ts';
@@ -102,6 +104,7 @@ class VaeLstmAgent
   #lastBatch: Batch | undefined;
   #inspector: ((inspected: Promise<InspectedUpdate>) => void) | undefined;
   readonly #acting: Acting<PolicyWeights>;
+  readonly gradientFlow: GradientFlow<UpdateInputs>;
 
   constructor(members: readonly Member<VaeLstmSettings>[], spaces: AgentSpaces) {
     super(members, spaces);
@@ -114,6 +117,9 @@ class VaeLstmAgent
     this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations, noise }) => ({
       actions: head.decide(this.#output(weights, observations), noise),
     }));
+    this.gradientFlow = new GradientFlow(members.length, ({ weights, batch, noise, scalars }) =>
+      modelFlow(this.#networks, weights, toWindows(batch, spaces), noise.posterior, scalars, this.settings),
+    );
     this.state = new TrainingState({
       seeds: this.seeds,
       names: { named: namedWeights, from: weightsFrom },
@@ -154,13 +160,15 @@ class VaeLstmAgent
   update(batch: Batch, step: number, update: number): void {
     this.#lastBatch = batch;
     this.state.update((weights) => {
-      const next = this.#update.run({
+      const inputs = {
         weights,
         batch: uploadBatch(batch, this.spaces),
         noise: this.#noise(batch),
         scalars: this.#scalars(step, update),
         correction: biasCorrection(update),
-      });
+      };
+      this.gradientFlow.measure(update, inputs);
+      const next = this.#update.run(inputs);
       this.#inspector?.(inspectFirst(this.#networks, batch, weights, next.gradient, next.terms));
       this.#inspector = undefined;
       return next;
@@ -214,6 +222,7 @@ class VaeLstmAgent
   }
 
   override dispose(): void {
+    this.gradientFlow.dispose();
     this.#acting.dispose();
     this.#update.dispose();
     super.dispose();

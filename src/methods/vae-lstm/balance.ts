@@ -21,14 +21,15 @@ export const balanceSpecs = (): ParameterSpec[] => [
  * keep the weights from falling to 0.
  *
  * @param lambda λ: [members], above 0
- * @returns L and the weight of L_critic in units of that of L_base, λ e^(s_b − s_c), a constant: each [members]
+ * @returns L, the weight of L_critic in units of that of L_base, λ e^(s_b − s_c), and what gives both weights,
+ *   ½ e^(−s_b) and λ ½ e^(−s_c), constants: each [members]
  */
 export function balancedLoss(
   parameters: Parameters,
   base: tf.Tensor1D,
   critic: tf.Tensor1D,
   lambda: tf.Tensor1D,
-): { loss: tf.Tensor1D; weight: tf.Tensor1D } {
+): { loss: tf.Tensor1D; weight: tf.Tensor1D; weights: () => Record<'base' | 'critic', tf.Tensor1D> } {
   const [ofBase, ofCritic] = tf
     .split(parameters.get(NAME), 2, 1)
     .map((column) => tf.squeeze(column, [1])) as [tf.Tensor1D, tf.Tensor1D];
@@ -40,5 +41,10 @@ export function balancedLoss(
     [ofCritic, 0.5],
   ]);
   const weight = stopGradient(() => tf.mul(lambda, tf.exp(tf.sub(ofBase, ofCritic))) as tf.Tensor1D);
-  return { loss, weight };
+  const weights = () =>
+    stopGradient(() => ({
+      base: precision(ofBase),
+      critic: tf.mul(precision(ofCritic), lambda) as tf.Tensor1D,
+    }));
+  return { loss, weight, weights };
 }

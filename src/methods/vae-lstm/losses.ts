@@ -84,21 +84,26 @@ export function baseTerms(
   return { terms, inference };
 }
 
-/** L_base of the terms: [members]. `beta` is [members]. */
-export function baseLoss(
-  terms: Record<string, tf.Tensor1D>,
+/** What each term weighs in L_base, in the order in which they are summed. `beta` is [members]. */
+export const baseWeights = (
   beta: tf.Tensor1D,
   { model }: VaeLstmSettings,
-): tf.Tensor1D {
-  return weightedSum([
-    [terms.reconstruction!, model.reconstructionWeight],
-    [terms.predicted_reconstruction!, model.reconstructionWeight],
-    [terms.latent_consistency!, model.latentWeight],
-    [terms.kl!, beta],
-    [terms.reward!, 1],
-    ...(terms.continue ? [[terms.continue, 1] as const] : []),
-  ]);
-}
+): Record<string, tf.Tensor1D | number> => ({
+  reconstruction: model.reconstructionWeight,
+  predicted_reconstruction: model.reconstructionWeight,
+  latent_consistency: model.latentWeight,
+  kl: beta,
+  reward: 1,
+  ...(model.continueHead && { continue: 1 }),
+});
+
+/** L_base of the terms: [members]. `beta` is [members]. */
+export const baseLoss = (
+  terms: Record<string, tf.Tensor1D>,
+  beta: tf.Tensor1D,
+  settings: VaeLstmSettings,
+): tf.Tensor1D =>
+  weightedSum(Object.entries(baseWeights(beta, settings)).map(([name, weight]) => [terms[name]!, weight]));
 
 /**
  * The critic's loss on real transitions. With sg and V̄ (the moving average of V):

@@ -97,6 +97,12 @@ export const balanceRules: readonly Rule<VaeLstmSettings>[] = [
   },
 ];
 
+/** Why there is no gradient of the critic into the model, not even one that is cut off. */
+export function gradientRefusal({ critic, lambda }: VaeLstmSettings): string | undefined {
+  if (!critic.shapesModel && !critic.bootstrapsActor) return 'this arm has no critic; set a switch of it';
+  return lambda > 0 ? undefined : 'lambda 0 leaves nothing of the critic; set it above 0';
+}
+
 /** What makes each arm: the switches that its name sets in a config. */
 export const arms = {
   baseline: { 'critic.shapesModel': false, 'critic.bootstrapsActor': false },

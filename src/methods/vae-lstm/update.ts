@@ -87,6 +87,7 @@ type WeightedLoss = [tf.Tensor1D, tf.Tensor1D | number];
  *
  * @param target V̄; undefined for an arm without a critic
  * @param noise ε of the posterior samples
+ * @returns also what gives the weights of L_base and L_critic, constants
  */
 export function modelLoss(
   parameters: Parameters,
@@ -96,20 +97,26 @@ export function modelLoss(
   noise: tf.Tensor,
   { beta, lambda }: Pick<MemberScalars, 'beta' | 'lambda'>,
   settings: VaeLstmSettings,
-): { loss: tf.Tensor1D; terms: LossTerms; inference: Inference } {
+): {
+  loss: tf.Tensor1D;
+  terms: LossTerms;
+  inference: Inference;
+  weights: () => Record<'base' | 'critic', tf.Tensor1D | number>;
+} {
   const { terms, inference } = baseTerms(parameters, vae, windows, noise, settings);
   const base = baseLoss(terms, beta, settings);
-  if (!target) return { loss: base, terms: { ...terms, beta, loss: base }, inference };
+  const unbalanced = () => ({ base: 1, critic: lambda });
+  if (!target) return { loss: base, terms: { ...terms, beta, loss: base }, inference, weights: unbalanced };
   const critic = criticLoss(parameters, target, windows, inference, settings);
   if (settings.critic.balance === 'uncertainty') {
-    const { loss, weight } = balancedLoss(parameters, base, critic, lambda);
-    return { loss, terms: { ...terms, beta, critic, effective_lambda: weight, loss }, inference };
+    const { loss, weight, weights } = balancedLoss(parameters, base, critic, lambda);
+    return { loss, terms: { ...terms, beta, critic, effective_lambda: weight, loss }, inference, weights };
   }
   const loss = weightedSum([
     [base, 1],
     [critic, lambda],
   ]);
-  return { loss, terms: { ...terms, beta, critic, loss }, inference };
+  return { loss, terms: { ...terms, beta, critic, loss }, inference, weights: unbalanced };
 }
 
 /** Imagined trajectories with what actor and critic learn from; constants but `value`. */
