@@ -676,6 +676,12 @@ const published: Published[] = [
     paper: false,
     pages: ['docs/dreamer.md'],
   })),
+  {
+    folder: 'real-time',
+    runs: ['real-time-cartpole', 'real-time-dreamer-v3-cartpole'],
+    paper: false,
+    pages: ['docs/real-time.md'],
+  },
   ...['cartpole', 'pendulum'].map((task) => ({
     folder: `self-prediction/${task}`,
     runs: [
