@@ -9,7 +9,7 @@ import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/s
 import { modelLoss } from '../src/methods/vae-lstm/update.ts';
 import { countLit, IMAGE_DIAGNOSTICS, meanF1, standstillF1 } from '../src/models/image-diagnostics.ts';
 import { observationNetworks } from '../src/models/rssm/observations.ts';
-import { decode, decoderSpecs } from '../src/models/vae-lstm/decoder.ts';
+import { decode, decoderSpecs, type ImageLoss } from '../src/models/vae-lstm/decoder.ts';
 import { encode, encoderSpecs } from '../src/models/vae-lstm/encoder.ts';
 import { vaeShape } from '../src/models/vae-lstm/vae.ts';
 import { cellsOf, type ImageEncoder, type ImageShape } from '../src/nn/convolution.ts';
@@ -39,11 +39,12 @@ const pixels = environmentEntry('CartPole-v1', { pixels: { size: 16, frames: 2 }
 const strided = { encoder: { channels: [2, 3], strides: [4, 2] } };
 const held = heldOutSet(environmentEntry(breakout));
 
+const tinyModel = { latent: 4, hidden: [8], lstm: 8 };
 const tinyVae = (changes: object = {}): VaeLstmSettings =>
   vaeLstmSettings.parse({
     ...{ randomSteps: 12, updateEvery: 2, horizon: 3, imaginationStarts: 4 },
     replay: { capacity: 40, batch: 3, length: 4 },
-    model: { latent: 4, hidden: [8], lstm: 8 },
+    model: tinyModel,
     ...{ encoder: { channels: 2 }, critic: { hidden: [8] }, actor: { hidden: [8] } },
     ...changes,
   });
@@ -125,24 +126,24 @@ describe('models of images', () => {
     await startEngine('wasm');
   });
 
-  for (const [image, encoder] of [
-    [[5, 4, 2], { channels: 3 }],
-    [[8, 8, 1], strided.encoder],
+  for (const [image, encoder, loss] of [
+    [[5, 4, 2], { channels: 3 }, 'cross-entropy'],
+    [[8, 8, 1], strided.encoder, 'squared'],
   ] as const) {
-    test(`the gradient of a VAE + LSTM is the slope of its loss: images of ${image.join(' × ')}`, () => {
-      assertSlopes(image, encoder);
+    test(`the gradient of a VAE + LSTM is the slope of its loss: images of ${image.join(' × ')}, ${loss}`, () => {
+      assertSlopes(image, encoder, loss);
     });
   }
 
   /** By every parameter of encoder and decoder. */
-  const assertSlopes = (image: ImageShape, encoder: ImageEncoder) => {
+  const assertSlopes = (image: ImageShape, encoder: ImageEncoder, imageLoss: ImageLoss) => {
     tf.tidy(() => {
       const cells = cellsOf(image);
       const spaces: AgentSpaces = {
         ...{ image, observation: cells, observationScale: Array(cells).fill(1), actions: 3 },
         ...{ rewardRange: [0, 1], rewardScale: 1, actionSpace: { kind: 'discrete', n: 3 } },
       };
-      const settings = tinyVae({ encoder });
+      const settings = tinyVae({ encoder, model: { ...tinyModel, imageLoss } });
       const layouts = networks(settings, spaces);
       const layout = layouts.model;
       const [members, batch, time] = [2, 2, 3];
@@ -220,7 +221,7 @@ describe('models of images', () => {
   // Errors of 512 cells, times 50, would make differences of rounding large.
   const ofPixels = tinyVae({
     ...strided,
-    model: { latent: 4, hidden: [8], lstm: 8, reconstructionWeight: 0.1 },
+    model: { ...tinyModel, reconstructionWeight: 0.1 },
   });
 
   test(`updates and metrics are the same on ${processorEngines.join(', ')}`, async () => {

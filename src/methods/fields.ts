@@ -88,6 +88,14 @@ export const endWeightKey = positive
 const channels = positiveInteger.max(1024);
 const stride = z.int().min(2).max(8).multipleOf(2).meta({ title: 'an even number from 2 to 8' });
 
+/** What the decoder of a VAE is learnt by, of images. */
+export const imageLoss = z
+  .enum(['cross-entropy', 'squared'])
+  .default('cross-entropy')
+  .describe(
+    'what a decoded image is learnt by: the cross entropy of each cell, a brightness from 0 to 1, or the squared error, whose gradient vanishes where the logistic function saturates; vectors know the latter alone',
+  );
+
 /** What images go through before a network's hidden layers. */
 export const imageEncoder = z
   .strictObject({

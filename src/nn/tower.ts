@@ -76,20 +76,26 @@ export const reluTower = ({ observation, image }: Observed, encoder?: ImageEncod
 /** The layers from what a network knows to the observation that it stands for: a tower's way back. */
 export interface Decoder {
   specs(name: string, inputs: number, hidden: readonly number[]): ParameterSpec[];
-  /** [members, …, inputs] -> [members, …, observation] */
+  /** What stands for an observation: itself, or the logits of an image's cells: [members, …, inputs] -> [members, …, observation]. */
   apply(parameters: Parameters, name: string, hiddenLayers: number, x: tf.Tensor): tf.Tensor;
+  /** The observations that such outputs stand for; the logistic function of an image's logits. */
+  observation(output: tf.Tensor): tf.Tensor;
+  /** Whether the outputs are logits. */
+  givesLogits: boolean;
 }
 
 /**
  * The way back of `reluTower`: a multi-layer perceptron to vectors; to images, whose cells lie in [0, 1], one whose last
  * layer gives as many planes as the convolutions did, then a transposed convolution for each, `${name}.image`, or of several
- * `${name}.image.0` for the last one and so on, with ReLU between them, and the logistic function.
+ * `${name}.image.0` for the last one and so on, with ReLU between them; the logistic function makes cells of what they give.
  */
 export function reluDecoder({ observation, image }: Observed, encoder?: ImageEncoder): Decoder {
   if (!image) {
     return {
       specs: (name, inputs, hidden) => mlpSpecs(name, inputs, hidden, observation),
       apply: (parameters, name, hiddenLayers, x) => mlp(parameters, name, hiddenLayers, x),
+      observation: (output) => output,
+      givesLogits: false,
     };
   }
   const stages = (name: string) => stagesBack(`${name}.image`, image, encoder!);
@@ -108,8 +114,10 @@ export function reluDecoder({ observation, image }: Observed, encoder?: ImageEnc
         (made, { name, kernel }) => transposedConvolution(tf.relu(made), layer(parameters, name), kernel),
         first,
       );
-      return tf.reshape(tf.sigmoid(cells), [...leading, observation]);
+      return tf.reshape(cells, [...leading, observation]);
     },
+    observation: (output) => tf.sigmoid(output),
+    givesLogits: true,
   };
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LEAST_POPULATION } from '../../training/cma-es.ts';
 import type { Course } from '../course.ts';
-import { count, imageEncoder, nonNegative, positive, positiveInteger, widths } from '../fields.ts';
+import { count, imageEncoder, imageLoss, nonNegative, positive, positiveInteger, widths } from '../fields.ts';
 import { type ImageConfig, type Rule, type RunLength, sidesOf } from '../rules.ts';
 import { updatesDue } from './phases.ts';
 
@@ -42,6 +42,7 @@ export const haSchmidhuberSettings = z.strictObject({
         .describe('V: a variational autoencoder, or none: z is the observation'),
       latent: positiveInteger.max(4096).default(4).describe('dimensions of z, of a VAE (HS: 32 and 64)'),
       hidden: widths.default([64]).describe('hidden layers of encoder and decoder'),
+      imageLoss,
       lstm: positiveInteger.max(8192).default(32).describe('units of the LSTM (HS: 256 and 512)'),
       mixture: z
         .enum(['factored', 'joint'])

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { decode } from '../../models/vae-lstm/decoder.ts';
+import { decoderOutput, reconstructionError } from '../../models/vae-lstm/decoder.ts';
 import { predictSequence } from '../../models/vae-lstm/dynamics.ts';
 import { encode } from '../../models/vae-lstm/encoder.ts';
 import { continueLogit, predictReward, value } from '../../models/vae-lstm/heads.ts';
@@ -41,7 +41,8 @@ const squaredDistance = (x: tf.Tensor, y: tf.Tensor): tf.Tensor1D => meanSquared
  *          + β · mean over dimensions of KL(q ‖ N(0, I)), for o and o′
  *          + (r̂ − r)² + BCE(cont(ẑ′), 1 − terminated) + BCE(cont(z′), 1 − terminated)
  *
- * Sums over dimensions, means over batch × time; the terms are returned without their weights.
+ * Sums over dimensions, means over batch × time; the terms are returned without their weights. Of images |dec − õ|² may be
+ * a divergence in its place (`reconstructionError`).
  *
  * @param noise ε of the posterior samples, o then o′ along time: [members, batch, 2 · time, latent]
  */
@@ -52,7 +53,7 @@ export function baseTerms(
   noise: tf.Tensor,
   settings: VaeLstmSettings,
 ) {
-  const { hidden: widths, continueHead } = settings.model;
+  const { hidden: widths, continueHead, imageLoss } = settings.model;
   const { observation, nextObservation } = windows;
   const posterior = encode(parameters, vae, tf.concat([observation, nextObservation], 2));
   const [mean, nextMean] = halves(posterior.mean);
@@ -65,12 +66,12 @@ export function baseTerms(
   );
 
   const [decoded, decodedPrediction] = halves(
-    decode(parameters, vae, tf.concat([latent, predictedLatent], 2)),
+    decoderOutput(parameters, vae, tf.concat([latent, predictedLatent], 2)),
   );
   const alive = tf.sub(1, windows.terminated);
   const terms: Record<string, tf.Tensor1D> = {
-    reconstruction: squaredDistance(decoded, observation),
-    predicted_reconstruction: squaredDistance(decodedPrediction, nextObservation),
+    reconstruction: reconstructionError(vae, decoded, observation, imageLoss),
+    predicted_reconstruction: reconstructionError(vae, decodedPrediction, nextObservation, imageLoss),
     latent_consistency: squaredDistance(predictedLatent, nextMean),
     kl: memberMean(klToStandardNormal(posterior.mean, posterior.logVariance)),
     reward: meanSquaredError(predictReward(parameters, predictedLatent), windows.reward),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   fraction,
   imageEncoder,
+  imageLoss,
   nonNegative,
   positive,
   positiveInteger,
@@ -34,6 +35,7 @@ export const vaeLstmSettings = z.strictObject({
       hidden: widths.default([64, 64]).describe('hidden layers of encoder, decoder and continue head'),
       lstm: positiveInteger.max(8192).default(128).describe('LSTM units'),
       reconstructionWeight: nonNegative.default(50).describe('weight of both reconstruction terms'),
+      imageLoss,
       latentWeight: nonNegative.default(1).describe('weight of |ẑ′ − sg(μ′)|²'),
       continueHead: z.boolean().default(true).describe('predict termination; off: imagination never ends'),
     })

@@ -6,7 +6,7 @@ import type { Parameters } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
 import { rememberSequence } from '../lstm-memory.ts';
-import { decode } from '../vae-lstm/decoder.ts';
+import { decoderOutput, reconstructionError } from '../vae-lstm/decoder.ts';
 import { encode } from '../vae-lstm/encoder.ts';
 import type { Windows } from '../windows.ts';
 import { continueLogit, latentSize, nextLatent, posterior, predictReward, vaeOf } from './networks.ts';
@@ -15,7 +15,7 @@ import type { MdnRnnSettings } from './settings.ts';
 /**
  * The terms of V's loss, of the mean over observations:
  *
- *   reconstruction   Σ (dec(z) − õ)²,  z ~ q(z | o)
+ *   reconstruction   Σ (dec(z) − õ)²,  z ~ q(z | o), or the divergence of images
  *   kl               max(Σ KL(q ‖ N(0, I)), floor · Z): below the floor it has no gradient
  *
  * @param observation õ: [members, batch, observation]
@@ -33,9 +33,9 @@ export function vaeTerms(
 ): { reconstruction: tf.Tensor1D; kl: tf.Tensor1D } {
   const shape = vaeOf(settings, spaces);
   const { mean, logVariance } = encode(vae, shape, observation);
-  const decoded = decode(vae, shape, sampleNormal(mean, logVariance, noise));
+  const output = decoderOutput(vae, shape, sampleNormal(mean, logVariance, noise));
   return {
-    reconstruction: meanSquaredError(decoded, observation, spaces.observation),
+    reconstruction: reconstructionError(shape, output, observation, settings.imageLoss),
     kl: flooredKl(mean, logVariance, klFloor * settings.latent),
   };
 }

@@ -1,5 +1,6 @@
 import type { ImageEncoder } from '../../nn/convolution.ts';
 import type { MixtureKind } from '../../nn/mixture.ts';
+import type { ImageLoss } from '../vae-lstm/decoder.ts';
 
 /** What fixes the shape of an MDN-RNN; the config keys of the same names describe them. */
 export interface MdnRnnSettings {
@@ -9,6 +10,7 @@ export interface MdnRnnSettings {
   hidden: readonly number[];
   /** Of the VAE, over images. */
   images: ImageEncoder;
+  imageLoss: ImageLoss;
   lstm: number;
   mixture: MixtureKind;
   components: number;

@@ -69,7 +69,7 @@ export const images: readonly Group[] = [
     by: tests.imageModels('encoded and decoded'),
     changes: [
       ['transposedConvolution(tf.relu(made), ', 'transposedConvolution(made, ', 'planes without ReLU'],
-      ['tf.sigmoid(cells)', 'cells', 'cells of any size'],
+      ['tf.sigmoid(output)', 'output', 'cells of any size'],
     ],
   },
   {

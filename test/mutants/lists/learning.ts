@@ -14,13 +14,13 @@ export const learning: readonly Group[] = [
     by: updateByJax,
     changes: [
       [
-        'squaredDistance(decoded, observation)',
-        'squaredDistance(decoded, nextObservation)',
+        'reconstructionError(vae, decoded, observation, imageLoss)',
+        'reconstructionError(vae, decoded, nextObservation, imageLoss)',
         'reconstructs the next observation',
       ],
       [
-        'squaredDistance(decodedPrediction, nextObservation)',
-        'squaredDistance(decodedPrediction, observation)',
+        'reconstructionError(vae, decodedPrediction, nextObservation, imageLoss)',
+        'reconstructionError(vae, decodedPrediction, observation, imageLoss)',
         'predicts the observation it has',
       ],
       [
