@@ -3,10 +3,9 @@ import { effectsOf } from '../compare/effect.ts';
 import { type Comparison, compareByEnvironment, compareRuns } from '../compare/index.ts';
 import { leaderboard } from '../compare/leaderboard/index.ts';
 import { UserError } from '../errors.ts';
-import type { Figure } from '../figures/figure.ts';
-import { figuresOf, renderSvg } from '../figures/index.ts';
+import { figuresOf } from '../figures/index.ts';
 import { leaderboardFigures } from '../figures/leaderboard.ts';
-import { makeFolder, replaceFile } from '../runs/atomic.ts';
+import { figureFiles, writeFiles } from './table-files.ts';
 
 interface CompareOptions {
   paper?: boolean;
@@ -101,21 +100,4 @@ async function written(
     writeFiles(out, { ...tables(), ...(await figureFiles(figuresOf(runs))) });
   }
   return { text, data };
-}
-
-/** @param files contents by file name */
-function writeFiles(out: string, files: Record<string, string>): void {
-  makeFolder(out);
-  for (const [name, content] of Object.entries(files)) replaceFile(path.join(out, name), content);
-  process.stderr.write(`wrote ${Object.keys(files).join(', ')} to ${out}\n`);
-}
-
-/** Each figure as SVG and, beside it, as the Vega-Lite specification that any editor opens. Contents by file name. */
-async function figureFiles(figures: readonly Figure[]): Promise<Record<string, string>> {
-  const files: Record<string, string> = {};
-  for (const { name, spec, description } of figures) {
-    files[`${name}.svg`] = `${await renderSvg(spec, description)}\n`;
-    files[`${name}.vl.json`] = `${JSON.stringify(spec)}\n`;
-  }
-  return files;
 }

@@ -255,6 +255,13 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
       code = await (await import('./compare.ts')).compareCommand(dirs, options);
     });
 
+  command('gradients <runs...>', "print how the critic's gradient stands to those of the model's own losses")
+    .option('--out <dir>', 'write the tables there as CSV and Markdown, and the figures as SVG')
+    .option('--json', 'results as one JSON object')
+    .action(async (dirs, options) => {
+      code = await (await import('./gradients.ts')).gradientsCommand(dirs, options);
+    });
+
   command('report <runs...>', 'write what was run and what came of it as one HTML page')
     .option('--paper', "set the paper's printed numbers beside, with a verdict on each")
     .option(

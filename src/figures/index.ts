@@ -4,8 +4,9 @@ import { shownThreshold } from '../compare/threshold.ts';
 import type { FinishedSeed, Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
 import { mean } from '../statistics.ts';
-import { grouped, shorten } from '../words.ts';
+import { grouped } from '../words.ts';
 import type { Figure } from './figure.ts';
+import { drawableLabels } from './labels.ts';
 import { learningCurves, MOST_PANELS, type Threshold } from './learning-curve.ts';
 import { openLoopFigure } from './open-loop.ts';
 import { type Arm, meanWords, type Series, series } from './series.ts';
@@ -16,9 +17,6 @@ import { wallTimeFigure } from './wall-time.ts';
 
 export { renderSvg } from './render.ts';
 export type { Arm } from './series.ts';
-
-/** In characters. */
-const LONGEST_LABEL = 30;
 
 const STEPS = 'Environment steps';
 const PARTS = 'the mean over seeds, its bootstrap 95 % interval and each seed';
@@ -164,14 +162,6 @@ function crossingWords(seeds: Run['seeds'], environment: string): string {
   const steps = seeds.flatMap(({ rows }) => summarise(rows, environment)[columns.steps] ?? []);
   const from = steps.length > 0 ? `from step ${grouped(Math.round(mean(steps)!))} ` : '';
   return seeds.length === 0 ? '' : `${reward} ${from}(${steps.length} of ${seeds.length})`;
-}
-
-/** Labels as short as a figure has room for, as long as they differ. */
-function drawableLabels(labels: readonly string[]): string[] {
-  const short = labels.map((label) => shorten(label, LONGEST_LABEL));
-  const distinct = new Set(short).size === new Set(labels).size ? short : labels;
-  // Vega keeps what it draws by name in plain objects, which have one name of their own.
-  return distinct.map((label) => (label === '__proto__' ? `${label} ` : label));
 }
 
 /** `Dream critic ends at 500 (interval 500 to 500, seeds: 5)` */

@@ -50,10 +50,10 @@ export interface Series {
  *
  * @param read the points of one seed, in the order of x; null where there is no number
  */
-export function series(
-  arms: readonly Arm[],
+export function series<Seed extends { seed: number }>(
+  arms: readonly { label: string; seeds: readonly Seed[] }[],
   { logarithmic }: { logarithmic: boolean },
-  read: (seed: FinishedSeed) => readonly { x: number; y: number | null | undefined }[],
+  read: (seed: Seed) => readonly { x: number; y: number | null | undefined }[],
 ): Series {
   const drawable = (y: number | null | undefined): y is number =>
     Number.isFinite(y) && (!logarithmic || y! > 0);
