@@ -218,12 +218,17 @@ test('a spread of changes that is 1 is divided by that of the observations like 
 });
 
 test('phases follow each other, and what is left of the updates is imagination', () => {
-  const phases = { dynamics: 2, agent: 3 };
-  const of = [1, 2, 3, 5, 6, 9].map((update) => phaseOf({ phases }, update));
-  assert.deepEqual(
-    of.map(({ name, index }) => `${name} ${index}`),
-    ['dynamics 1', 'dynamics 2', 'agent 1', 'agent 3', 'imagination 1', 'imagination 4'],
-  );
+  const of = (tokenizer: number, updates: readonly number[]) =>
+    updates.map((update) => {
+      const { name, index } = phaseOf({ phases: { tokenizer, dynamics: 2, agent: 3 } }, update);
+      return `${name} ${index}`;
+    });
+  assert.deepEqual(of(0, [1, 2, 3, 5, 6, 9]), [
+    ...['dynamics 1', 'dynamics 2', 'agent 1', 'agent 3', 'imagination 1', 'imagination 4'],
+  ]);
+  assert.deepEqual(of(4, [1, 4, 5, 7, 10]), [
+    ...['tokenizer 1', 'tokenizer 4', 'dynamics 1', 'agent 1', 'imagination 1'],
+  ]);
 });
 
 const tinyKeys = {
@@ -431,7 +436,7 @@ test('learns, imagines and acts in a box too, and centred advantages are of both
 
 test('episodes that are all shorter than what a token sees are refused by the name of the key', () => {
   const refusal = (context: number) =>
-    dreamer4DataRefusal({ model: { ...tiny().model, context } }, Int32Array.of(3, 7, 5));
+    dreamer4DataRefusal({ ...tiny(), model: { ...tiny().model, context } }, Int32Array.of(3, 7, 5));
   assert.equal(refusal(8), undefined);
   assert.equal(
     refusal(9),
@@ -469,7 +474,7 @@ test('what the keys must hold is one sentence', () => {
     ],
     [
       'phases: { dynamics: 750 }',
-      '3:21: evaluation.every must divide phases.dynamics and phases.agent, or no evaluation shows what each phase has reached',
+      '3:21: evaluation.every must divide phases.tokenizer, phases.dynamics and phases.agent, or no evaluation shows what each phase has reached',
     ],
   ];
   for (const [text, message] of cases) {

@@ -17,7 +17,8 @@ function written({ time, ...frames }: Frames, window: number): string[] {
     const at = window * time + t;
     const led = `${frames.action[at]} ${frames.reward[at]} ${frames.terminated[at]}`;
     if (!frames.mask[at]) {
-      assert.deepEqual([frames.observation[at], led, frames.first[at]], [0, '0 0 0', 0]);
+      const { [at]: index } = frames.index;
+      assert.deepEqual([frames.observation[at], led, frames.first[at], index], [0, '0 0 0', 0, -1]);
       return '-';
     }
     return `${frames.observation[at]} ${frames.first[at] ? '-' : led}`;
@@ -117,6 +118,7 @@ test('heads learn at every distance what the reference says, and nothing beyond 
     terminated: Float32Array.from(wanted.terminal),
     first: Float32Array.of(1, 0, 0, 0, 0, 0),
     mask: Float32Array.from(wanted.mask),
+    index: new Int32Array(6),
   };
   const targets = tokenTargets(frames, wanted.length);
   const ours = (values: ArrayLike<number>, weights: Float32Array) =>

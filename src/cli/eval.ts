@@ -60,6 +60,8 @@ export async function evalCommand(dir: string, options: EvalOptions): Promise<nu
       },
     }),
   );
+  if (evaluation.unmeasured !== null)
+    process.stderr.write(`the model is not measured: ${evaluation.unmeasured}\n`);
   for (const { fallback } of evaluation.seeds) if (fallback) process.stderr.write(`${fallback}\n`);
   const { perSeed, perEpisode } = evaluationTables(evaluation, planner);
   const milliseconds = Number(evaluation.millisecondsPerAction.toPrecision(3));
@@ -177,7 +179,9 @@ function asText(evaluation: RunEvaluation, rows: readonly EvalRow[], episodes: n
     alignColumns([['seed', 'step', 'reward', 'min', 'max', 'ended by'], ...lines]),
     `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${formatEstimate(rewardOf(rows), 1)} (${episodes} greedy episodes each)\n`,
     planned,
-    [...MODEL_ERRORS, ...LATENT_ERRORS].some(([, raw]) => raw && diagnostics.includes(raw))
+    errorsOf(diagnostics).some((columns) =>
+      columns.slice(1).some((column) => seeds.some(({ diagnosis }) => (diagnosis[column!] ?? null) !== null)),
+    )
       ? alignColumns(modelErrors(seeds, diagnostics))
       : '',
   ].join('');
@@ -210,9 +214,22 @@ const LATENT_ERRORS = [
   ['rewards and value, 15 steps', 'value_equivalence_15'],
 ] as const;
 
+/** The same of Dreamer 4, each frame sampled in four steps from noise. */
+const FRAME_ERRORS = [
+  ['open loop, 1 step', undefined, 'open_loop_1_k4'],
+  ['open loop, 5 steps', undefined, 'open_loop_5_k4'],
+  ['open loop, 15 steps', undefined, 'open_loop_15_k4'],
+] as const;
+
+/** Those of a model, by what it is measured in. */
+function errorsOf(diagnostics: readonly string[]) {
+  if (diagnostics.includes('prediction_mse')) return MODEL_ERRORS;
+  return diagnostics.includes('open_loop_1_k1') ? FRAME_ERRORS : LATENT_ERRORS;
+}
+
 /** The models' errors as a table: mean ± standard deviation over seeds. */
 function modelErrors(seeds: readonly SeedEvaluation[], diagnostics: readonly string[]): string[][] {
-  const errors = diagnostics.includes('prediction_mse') ? MODEL_ERRORS : LATENT_ERRORS;
+  const errors = errorsOf(diagnostics);
   const overSeeds = (column: string | undefined) =>
     column === undefined
       ? ''

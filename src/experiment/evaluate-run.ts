@@ -14,6 +14,7 @@ import { heldOutSet } from '../training/held-out.ts';
 import { roundRow } from '../training/round-row.ts';
 import { RECORDED_EPISODES } from '../training/train.ts';
 import { type LoadedSeed, loadRun } from './load-run.ts';
+import { dataLearntFrom } from './recorded-data.ts';
 import { TimedActor } from './timed-actor.ts';
 
 /** What a run's checkpoints played, and how well their models predict. */
@@ -24,6 +25,8 @@ export interface RunEvaluation {
   seeds: SeedEvaluation[];
   /** What an action takes, per environment of those that are played at once; its first step, which compiles, left out */
   millisecondsPerAction: number;
+  /** Why the model is not measured, where that takes a data set that is not there, a sentence; else null. */
+  unmeasured: string | null;
 }
 
 /** One seed's checkpoint. */
@@ -58,7 +61,15 @@ export async function evaluateRun(
   dir: string,
   { checkpoint, episodes, engine, planner, clock, begin }: EvaluationOptions,
 ): Promise<RunEvaluation> {
-  const { run, entry, agent, seeds: loaded } = await loadRun(dir, { checkpoint, engine, seeds: 'all' });
+  const {
+    run,
+    entry,
+    agent,
+    states,
+    seeds: loaded,
+  } = await loadRun(dir, { checkpoint, engine, seeds: 'all' });
+  const data = agent.measureOn && dataLearntFrom(run.experiment, states);
+  if (data && 'data' in data) agent.measureOn!(data.data);
   const seeds = loaded.map(({ seed }) => seed);
   const actor = new TimedActor(
     planner ? planning(run, agent, planner) : agent,
@@ -71,14 +82,17 @@ export async function evaluateRun(
   // Lets signals in.
   const evaluations = await complete(playing, () => setImmediate());
   const own = evaluations.map(({ recorded }) => recorded);
-  const diagnoses = await agent.diagnose(heldOutSet(entry), own, 0);
+  // A method that learns in phases has learnt what those up to its checkpoint teach.
+  const step = data ? Math.max(...loaded.map(({ step }) => step)) : 0;
+  const diagnoses = await agent.diagnose(heldOutSet(entry), own, step);
   const evaluated = loaded.map((seed, member) => ({
     ...seed,
     episodes: evaluations[member]!.episodes,
     diagnosis: roundRow(diagnoses[member]!),
   }));
   const { millisecondsPerAction } = actor;
-  return { entry, diagnostics: agent.diagnostics, seeds: evaluated, millisecondsPerAction };
+  const unmeasured = data && 'why' in data ? data.why : null;
+  return { entry, diagnostics: agent.diagnostics, seeds: evaluated, millisecondsPerAction, unmeasured };
 }
 
 function planning(

@@ -10,6 +10,7 @@ import {
   type SeedChoice,
 } from '../runs/saved-seeds.ts';
 import { requireFitting } from '../training/saved-state.ts';
+import type { MemberState } from '../training/state.ts';
 import { createAgent } from './create-agent.ts';
 
 /** Which checkpoints are loaded, and what computes. */
@@ -32,6 +33,8 @@ export interface LoadedRun {
   entry: EnvironmentEntry;
   agent: MethodAgent;
   seeds: LoadedSeed[];
+  /** What the checkpoints hold besides, one of each seed. */
+  states: MemberState[];
   /** What computes it. */
   engine: EngineName;
 }
@@ -65,6 +68,7 @@ export async function loadRun(
     ),
     agent,
     seeds: saved.map(({ seed, state, fallback }) => ({ seed, step: state.step, fallback })),
+    states: saved.map(({ state }) => state),
     engine: engine.name,
   };
 }

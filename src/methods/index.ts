@@ -189,7 +189,7 @@ export const methods = {
     title:
       'Dreamer 4: a shortcut transformer learnt from a data set, and reinforcement learning in its imagination',
     arm: () => 'dreamer4',
-    takes: vectorsAndAnyAction,
+    takes: anyObservationAndAction,
     learnsOffline: true,
     dataRefusal: dreamer4DataRefusal,
     rules: dreamer4Rules,

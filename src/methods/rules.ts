@@ -47,14 +47,18 @@ export const replayRules: readonly Rule<ReplayConfig>[] = [
   },
 ];
 
-/** What images go through, and where they are from. */
-export interface ImageConfig extends Pick<RunLength, 'environment'> {
-  encoder: { channels: number | readonly number[]; strides: number | readonly number[] };
+/** Where images are from. */
+export interface ImageSource extends Pick<RunLength, 'environment'> {
   pixels?: PixelSettings | undefined;
 }
 
+/** What images go through, and where they are from. */
+export interface ImageConfig extends ImageSource {
+  encoder: { channels: number | readonly number[]; strides: number | readonly number[] };
+}
+
 /** The sides of the images that a method sees; none where it sees vectors. */
-export const sidesOf = ({ environment, pixels }: ImageConfig): number[] => {
+export const sidesOf = ({ environment, pixels }: ImageSource): number[] => {
   const { observationSpace } = environmentEntry(environment!, { pixels }).make();
   return isImage(observationSpace) ? observationSpace.shape.slice(0, 2) : [];
 };

@@ -43,11 +43,24 @@ export interface MayDream {
 type DecodingModel<State extends States> = WorldModel<State> & Required<Pick<WorldModel<State>, 'decode'>>;
 
 /** `MayDream.dream` over the verbs; `model` makes that of the one member. Likeliest steps, nothing is sampled. */
-export async function dream<State extends States>(
+export const dream = <State extends States>(
   model: () => DecodingModel<State>,
   spaces: AgentSpaces,
   episodes: Sequences,
+  plan: DreamPlan,
+): Promise<DreamedStep[][]> =>
+  dreamAlong(spaces, episodes, plan, (starts, horizon) => dreamAll(model, spaces, episodes, starts, horizon));
+
+/**
+ * Dreams laid along episodes as a plan has it.
+ *
+ * @param read what is seen, and dreamt from each start on for so many steps; starts are indices into batch × time
+ */
+export async function dreamAlong(
+  spaces: Pick<AgentSpaces, 'observation'>,
+  episodes: Sequences,
   { from, every }: DreamPlan,
+  read: (starts: readonly number[], horizon: number) => Promise<DreamsRead>,
 ): Promise<DreamedStep[][]> {
   const { time, mask } = episodes;
   const spans = Array.from({ length: episodes.batch }, (_, b) => {
@@ -59,13 +72,7 @@ export async function dream<State extends States>(
   const starts = spans.map(({ length, first }, b) =>
     Array.from({ length: Math.ceil((length - first) / horizon) }, (_, i) => b * time + first + i * horizon),
   );
-  const { seen, dreamt, rewards, probabilities } = await dreamAll(
-    model,
-    spaces,
-    episodes,
-    starts.flat(),
-    horizon,
-  );
+  const { seen, dreamt, rewards, probabilities } = await read(starts.flat(), horizon);
   const row = (values: Float32Array, at: number) =>
     values.slice(at * spaces.observation, (at + 1) * spaces.observation);
   let before = 0;
@@ -91,7 +98,7 @@ export async function dream<State extends States>(
 }
 
 /** What is seen and what is dreamt, read from the engine. */
-interface Read {
+export interface DreamsRead {
   /** [batch, time, observation] */
   seen: Float32Array;
   /** [starts, horizon, observation] */
@@ -108,7 +115,7 @@ async function dreamAll<State extends States>(
   episodes: Sequences,
   starts: readonly number[],
   horizon: number,
-): Promise<Read> {
+): Promise<DreamsRead> {
   const tensors = scope(() => {
     const verbs = model();
     const { states } = verbs.observe(toWindows(uploadBatch(episodes, spaces), spaces));

@@ -76,6 +76,9 @@ export interface Agent extends Actor {
    */
   diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]>;
 
+  /** Told the episodes that it learns from, of which it is measured on those held out. Absent: it is measured on none. */
+  measureOn?(data: RecordedEpisodes): void;
+
   /** Each member's weights, moments and streams. */
   save(): Promise<AgentState[]>;
   /** Takes over what `save` gave, one state per member. */

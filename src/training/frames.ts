@@ -27,6 +27,8 @@ export interface Frames {
   first: Float32Array;
   /** 1 where there is a frame, 0 beyond an end of the episode: [members, batch, time] */
   mask: Float32Array;
+  /** Which of the data's frames it is, one episode's after the other's; −1 where there is none: [members, batch, time] */
+  index: Int32Array;
 }
 
 /** Which frames of an episode a window holds: those from `from` to `to`, the last excluded, the first at the window's row `at`. */
@@ -37,18 +39,32 @@ interface Span {
   at: number;
 }
 
+/** Where the frames of each episode start among those of all, and how many there are. */
+export function frameIndices(lengths: Int32Array): { starts: Int32Array; count: number } {
+  let count = 0;
+  const starts = lengths.map((length) => {
+    const start = count;
+    count += length + 1;
+    return start;
+  });
+  return { starts, count };
+}
+
 /** Reads windows of recorded episodes into the frames that it keeps. */
 export class FrameWindows {
   readonly frames: Frames;
   readonly #data: RecordedEpisodes;
   readonly #steps: Batch;
   readonly #spaces: StepSpaces;
+  /** Of each episode's first frame. */
+  readonly #indices: Int32Array;
 
   constructor(data: RecordedEpisodes, members: number, batch: number, time: number, spaces: StepSpaces) {
     const count = members * batch * time;
     this.#data = data;
     this.#spaces = spaces;
     this.#steps = emptyBatch(1, 1, time, spaces);
+    this.#indices = frameIndices(data.lengths).starts;
     this.frames = {
       ...{ members, batch, time },
       observation: new Float32Array(count * spaces.observation),
@@ -57,6 +73,7 @@ export class FrameWindows {
       terminated: new Float32Array(count),
       first: new Float32Array(count),
       mask: new Float32Array(count),
+      index: new Int32Array(count).fill(-1),
     };
   }
 
@@ -72,6 +89,8 @@ export class FrameWindows {
     }
     const row = window * time + at;
     frames.mask.fill(1, row, row + to - from);
+    frames.index.fill(-1, window * time, (window + 1) * time);
+    for (let t = from; t < to; t++) frames.index[row + t - from] = this.#indices[episode]! + t;
     // The frame after step i is frame i + 1.
     const [firstStep, steps] = from > 0 ? [from - 1, to - from] : [0, to - 1];
     const before = from > 0 ? 0 : 1;
@@ -134,13 +153,31 @@ export function drawnContexts(
   });
 }
 
+/** Single frames, each equally likely to be drawn. */
+export function drawnFrames(
+  data: RecordedEpisodes,
+  { episodes, count }: Omit<WindowsOptions, 'time'>,
+  spaces: StepSpaces,
+): ExampleDraw<Frames> {
+  const frames = data.lengths.map((length) => length + 1);
+  const options = { episodes, count, time: 1 };
+  return drawn(
+    data,
+    options,
+    spaces,
+    ({ episode, step }) => ({ episode, from: step, to: step + 1, at: 0 }),
+    frames,
+  );
+}
+
 function drawn(
   data: RecordedEpisodes,
   { episodes, count, time }: WindowsOptions,
   spaces: StepSpaces,
   spanOf: (drawn: { episode: number; step: number }, random: RandomStream) => Span,
+  lengths = data.lengths,
 ): ExampleDraw<Frames> {
-  const samplers = episodes.map((own) => new StepSampler(data.lengths, own));
+  const samplers = episodes.map((own) => new StepSampler(lengths, own));
   const windows = new FrameWindows(data, episodes.length, count, time, spaces);
   return {
     examples: windows.frames,

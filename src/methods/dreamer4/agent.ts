@@ -1,16 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
-import { encodeActions } from '../../models/action-encoding.ts';
+import { type DreamedStep, type DreamPlan, dreamAlong, type MayDream } from '../../models/dreams.ts';
 import { drawNoise } from '../../models/noise.ts';
-import { absorbNext } from '../../models/shortcut/model.ts';
-import { flatMemory, memoryOf, memorySize } from '../../models/shortcut/networks.ts';
 import { biasCorrection, zeroMoments } from '../../nn/adam.ts';
+import { RandomStream } from '../../random/stream.ts';
 import type { Decision, Situation } from '../../training/acting.ts';
-import type { Member, Method } from '../../training/agent.ts';
+import type { AgentState, Member, Method } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
-import { drawnContexts, drawnWindows, type Frames } from '../../training/frames.ts';
+import type { Frames } from '../../training/frames.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { type OfflineAgent, OfflineLearner } from '../../training/offline-learner.ts';
 import { compiledUpdate } from '../../training/pending-terms.ts';
@@ -18,19 +17,23 @@ import { heldOutEpisodes, type RecordedEpisodes } from '../../training/recorded-
 import type { Sequences } from '../../training/replay.ts';
 import { StatefulAgent } from '../../training/stateful-agent.ts';
 import { TrainingState } from '../../training/training-state.ts';
+import { carrySize, decide } from './decide.ts';
 import { Diagnosis, diagnosisColumns } from './diagnosis.ts';
-import { Imagining, type ImaginingWeights, modelOf } from './imagination.ts';
-import { latentMoments, latentScale, toLatent } from './latent-scale.ts';
+import { dreamFrom } from './dreaming.ts';
+import { Imagining, type ImaginingWeights } from './imagination.ts';
+import { latentMoments, latentScale, standardised } from './latent-scale.ts';
+import { Lessons } from './lessons.ts';
+import { uploadMasked } from './masked-autoencoding.ts';
 import {
   initialWeights,
   type Learnt,
   type Networks,
   namedWeights,
-  nearest,
   networksOf,
   type Weights,
   weightsFrom,
 } from './networks.ts';
+import { laggingValue } from './reports.ts';
 import { rmsCorrection } from './running-rms.ts';
 import { cosineFactor } from './schedule.ts';
 import { type Dreamer4Settings, PHASES, phaseOf } from './settings.ts';
@@ -38,11 +41,13 @@ import {
   type AgentInputs,
   type DynamicsInputs,
   type ImaginationInputs,
-  LOSS_TERMS,
   type LossTerm,
   learnAgent,
   learnDynamics,
   learnImagined,
+  learnTokenizer,
+  lossTermsOf,
+  type TokenizerInputs,
 } from './update.ts';
 import { type Drawn, drawForcing, uploadFrameActions, uploadHeadTargets } from './windows.ts';
 
@@ -51,17 +56,14 @@ export const dreamer4: Method<Dreamer4Settings> = {
   create: (members, spaces) => new Dreamer4Agent(members, spaces),
 };
 
-/** Above it the value is said to lag behind. */
-const LARGEST_POSITIVE_SHARE = 0.9;
-
-/** The streams that updates draw from: noise levels and noise, imagined frames, imagined actions. */
-type Stream = 'forcing' | 'sampler' | 'policy';
+/** The streams that updates draw from: masks, noise levels and noise, imagined frames, imagined actions. */
+type Stream = 'masks' | 'forcing' | 'sampler' | 'policy';
 
 class Dreamer4Agent
   extends StatefulAgent<Dreamer4Settings, Weights, Stream, LossTerm>
-  implements OfflineAgent<Frames>
+  implements OfflineAgent<Frames>, MayDream
 {
-  readonly lossTerms = LOSS_TERMS;
+  readonly lossTerms: readonly LossTerm[];
   readonly diagnostics: readonly string[];
   readonly hasOnePolicy = true;
   readonly carrySize: number;
@@ -71,110 +73,153 @@ class Dreamer4Agent
   readonly #acting: Acting<ImaginingWeights>;
   readonly #imagining: Imagining;
   readonly #diagnosis: Diagnosis;
+  /** Undefined before it learns. */
+  #lessons: Lessons | undefined;
   protected readonly state: TrainingState<Weights, Stream, LossTerm>;
 
   constructor(members: readonly Member<Dreamer4Settings>[], spaces: AgentSpaces) {
     super(members, spaces);
     const networks = networksOf(this.settings, spaces);
     this.#networks = networks;
+    this.lossTerms = lossTermsOf(networks);
     const { head } = networks;
     this.noise = { sampled: [head.noise], greedy: [] };
-    // Whether an episode is going on, the action before, and the memory.
-    this.carrySize = 1 + spaces.actions + memorySize(networks.shape);
+    this.carrySize = carrySize(networks, spaces);
     this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations, carry, noise }) =>
-      this.#decide(weights, observations, carry!, noise),
+      decide(networks, spaces, { weights, observations, carry: carry!, noise }),
     );
     const { samplingSteps } = this.settings.imagination;
     this.#imagining = new Imagining(networks, samplingSteps);
     this.#diagnosis = new Diagnosis(networks, this.#imagining, this.settings, spaces);
-    this.diagnostics = diagnosisColumns(this.settings);
+    this.diagnostics = diagnosisColumns(this.settings, spaces.image !== undefined);
     this.state = new TrainingState({
       seeds: this.seeds,
       names: { named: namedWeights, from: weightsFrom },
       initial: (streams) => initialWeights(networks, streams),
-      streams: ['forcing', 'sampler', 'policy'],
-      lossTerms: LOSS_TERMS,
+      streams: [...(networks.tokenizer ? (['masks'] as const) : []), 'forcing', 'sampler', 'policy'],
+      lossTerms: this.lossTerms,
     });
   }
 
   /** The weights that act and imagine. */
   get #imaginingWeights(): ImaginingWeights {
-    const { world, policy, latent } = this.state.weights;
-    return { world: world.parameters, policy: policy.parameters, latent };
+    const { tokenizer, world, policy, latent } = this.state.weights;
+    return {
+      ...(tokenizer && { tokenizer: tokenizer.parameters }),
+      ...{ world: world.parameters, policy: policy.parameters, latent },
+    };
   }
 
-  /** With hardly an action that came out badly there is nothing to tell the good ones by. */
-  cautionOf({ positive_share: share }: Row): string | undefined {
-    if (share === null || share === undefined || share <= LARGEST_POSITIVE_SHARE) return undefined;
-    return `${Math.round(100 * share)} % of the imagined advantages are positive, so that whatever is sampled becomes likelier: its value lags behind; raise imagination.valueWarmUp or imagination.valueLearningRate`;
+  cautionOf(losses: Row): string | undefined {
+    return laggingValue(losses);
   }
 
   act(situation: Situation): Promise<Decision> {
     return this.#acting.decide(this.#imaginingWeights, situation);
   }
 
-  #decide(
-    weights: ImaginingWeights,
-    observations: tf.Tensor3D,
-    carry: tf.Tensor3D,
-    noise: tf.Tensor | undefined,
-  ): { actions: tf.Tensor; carry: tf.Tensor } {
-    const networks = this.#networks;
-    const { actions: count, actionSpace } = this.spaces;
-    const [isGoing, before, remembered] = tf.split(carry, [1, count, memorySize(networks.shape)], 2);
-    const action = tf.expandDims(tf.concat([before!, tf.sub(1, isGoing!)], 2), 2);
-    const latent = toLatent(latentScale(weights.latent), tf.expandDims(observations, 2));
-    const model = modelOf(networks, weights);
-    const { state, agent } = absorbNext(model, latent, action, memoryOf(networks.shape, remembered!));
-    const output = nearest(networks, networks.policy.unpack(weights.policy), 'policy', agent);
-    const actions = networks.head.decide(output, noise);
-    const taken = encodeActions(actionSpace, actions);
-    return {
-      actions,
-      carry: tf.concat([tf.onesLike(isGoing!), taken, flatMemory(state.memory)], 2),
-    };
-  }
-
   learner(_environment: EnvironmentEntry, data?: RecordedEpisodes): OfflineLearner<Frames> {
     if (!data) throw new Error('Dreamer 4 learns from recorded episodes');
-    const { heldOut, sequence, batch, imagination } = this.settings;
-    const { training, heldOut: unseen } = heldOutEpisodes(data, heldOut);
-    this.#diagnosis.measureOn(data, unseen);
-    const moments = latentMoments(data, training, this.spaces);
-    this.state.update((weights) => {
-      const latent = tf.tile(tf.tensor2d(moments, [1, moments.length]), [this.seeds.length, 1]);
-      return { weights: { ...weights, latent: latent as tf.Tensor2D }, terms: undefined };
+    this.measureOn(data);
+    const { training } = heldOutEpisodes(data, this.settings.heldOut);
+    const lessons = new Lessons({
+      ...{ data, episodes: training, members: this.seeds.length },
+      ...{ settings: this.settings, spaces: this.spaces, networks: this.#networks },
     });
-    const episodes = this.seeds.map(() => training);
-    const windows = drawnWindows(data, { episodes, count: batch, time: sequence }, this.spaces);
-    const contexts = drawnContexts(
-      data,
-      { episodes, count: imagination.starts, time: sequence },
-      this.spaces,
-    );
-    return new OfflineLearner(this, data, this.seeds, (update) =>
-      phaseOf(this.settings, update).name === 'imagination' ? contexts : windows,
-    );
+    this.#lessons = lessons;
+    if (!this.#networks.tokenizer) {
+      const moments = latentMoments(data, training, this.spaces);
+      this.state.update((weights) => {
+        const latent = tf.tile(tf.tensor2d(moments, [1, moments.length]), [this.seeds.length, 1]);
+        return { weights: { ...weights, latent: latent as tf.Tensor2D }, terms: undefined };
+      });
+    }
+    return new OfflineLearner(this, data, this.seeds, (update) => lessons.drawFor(update));
   }
 
-  update(frames: Frames, update: number): void {
+  /** Takes what the model is measured on: those of the episodes that nothing is learnt from. */
+  measureOn(data: RecordedEpisodes): void {
+    this.#diagnosis.measureOn(data, heldOutEpisodes(data, this.settings.heldOut).heldOut);
+  }
+
+  override load(states: readonly AgentState[]): void {
+    super.load(states);
+    this.#lessons?.forget();
+  }
+
+  async update(frames: Frames, update: number): Promise<void> {
     const { name, index } = phaseOf(this.settings, update);
-    if (name === 'imagination') this.#imagine(frames, index);
-    else if (name === 'agent') this.#learnAgent(frames, index);
-    else this.#learnDynamics(frames, index);
+    if (name === 'tokenizer') {
+      this.#learnTokenizer(frames, index);
+      return;
+    }
+    const latents = await this.#rawLatents(frames, name === 'dynamics' && index === 1);
+    if (name === 'imagination') this.#imagine(frames, latents, index);
+    else if (name === 'agent') this.#learnAgent(frames, latents, index);
+    else this.#learnDynamics(frames, latents, index);
+  }
+
+  #learnTokenizer(frames: Frames, index: number): void {
+    const { phases, optimizer, tokenizer } = this.settings;
+    const { shape, brightest } = this.#networks.tokenizer!;
+    const { column } = memberScalars(this.members);
+    const litWeight = this.#lessons!.litWeights();
+    const factor = cosineFactor(index, phases.tokenizer, optimizer.warmUp);
+    this.state.update((weights) => {
+      const images = tf.tensor(frames.observation, [frames.members, frames.batch, this.spaces.observation]);
+      const masks = this.state.eachStream('masks');
+      const learnt = this.#tokenizerUpdate.run({
+        tokenizer: this.#fresh(weights.tokenizer!, index),
+        images: {
+          images: tf.div(images, brightest),
+          masked: uploadMasked(shape, frames.batch, tokenizer.masked, masks),
+          litWeight: litWeight && tf.tensor1d(litWeight),
+        },
+        correction: biasCorrection(index),
+        learningRate: column(({ tokenizer }) => factor * tokenizer.learningRate),
+      });
+      return { weights: { ...weights, tokenizer: learnt.tokenizer }, terms: learnt.terms };
+    });
+  }
+
+  readonly #tokenizerUpdate = compiledUpdate((inputs: TokenizerInputs) =>
+    learnTokenizer(this.#networks, this.settings, inputs),
+  );
+
+  /**
+   * What the tokenizer makes of frames, not standardised: [members, batch, time, latent]. The first time after the tokenizer
+   * has learnt, latents take the scale of those that it makes.
+   */
+  async #rawLatents(frames: Frames, isFirst: boolean): Promise<Float32Array> {
+    const { tokenizer } = this.state.weights;
+    if (!tokenizer) return frames.observation;
+    const stored = await this.#lessons!.stored(tokenizer.parameters);
+    if (isFirst) {
+      const scaled = (weights: Weights) => ({ ...weights, latent: stored.moments() });
+      this.state.update((weights) => ({ weights: scaled(weights), terms: undefined }));
+    }
+    return stored.of(frames);
+  }
+
+  /** z of frames. */
+  #latents({ latent }: Weights, { members, batch, time }: Frames, raw: Float32Array): tf.Tensor {
+    const own = tf.tensor(raw, [members, batch, time, this.#networks.shape.latent]);
+    return standardised(latentScale(latent), own);
   }
 
   /** What dynamics and heads learn from, of frames, and how far they step in a phase of so many updates. */
   #worldInputs(
-    { world, latent }: Weights,
+    weights: Weights,
     frames: Frames,
+    latents: Float32Array,
     index: number,
     updates: number,
     cleanShare: number,
   ): { inputs: DynamicsInputs; drawn: Drawn } {
+    const { world, latent } = weights;
     const { column } = memberScalars(this.members);
-    const drawn = drawForcing(this.settings, frames, this.state.eachStream('forcing'), cleanShare);
-    const observation = tf.tensor(frames.observation, drawn.noise.shape);
+    const size = this.#networks.shape.latent;
+    const drawn = drawForcing(this.settings, frames, size, this.state.eachStream('forcing'), cleanShare);
     const { warmUp } = this.settings.optimizer;
     const factor = cosineFactor(index, updates, warmUp);
     return {
@@ -184,7 +229,7 @@ class Dreamer4Agent
         latent,
         forcing: {
           ...drawn.inputs,
-          clean: toLatent(latentScale(latent), observation),
+          clean: this.#latents(weights, frames, latents),
           noise: drawn.noise,
           action: uploadFrameActions(frames, this.spaces),
         },
@@ -202,10 +247,10 @@ class Dreamer4Agent
     };
   }
 
-  #learnDynamics(frames: Frames, index: number): void {
+  #learnDynamics(frames: Frames, latents: Float32Array, index: number): void {
     const { dynamics } = this.settings.phases;
     this.state.update((weights) => {
-      const { inputs } = this.#worldInputs(weights, frames, index, dynamics, 0);
+      const { inputs } = this.#worldInputs(weights, frames, latents, index, dynamics, 0);
       const { world, terms } = this.#dynamicsUpdate.run(inputs);
       return { weights: { ...weights, world }, terms };
     });
@@ -215,10 +260,11 @@ class Dreamer4Agent
     learnDynamics(this.#networks, this.settings, inputs),
   );
 
-  #learnAgent(frames: Frames, index: number): void {
+  #learnAgent(frames: Frames, latents: Float32Array, index: number): void {
     const { phases, agent, optimizer } = this.settings;
     this.state.update((weights) => {
-      const { inputs, drawn } = this.#worldInputs(weights, frames, index, phases.agent, agent.cleanWindows);
+      const clean = agent.cleanWindows;
+      const { inputs, drawn } = this.#worldInputs(weights, frames, latents, index, phases.agent, clean);
       const { world, policy, lossSquares, terms } = this.#agentUpdate.run({
         ...inputs,
         heads: uploadHeadTargets(frames, drawn.clean, agent.distances, this.spaces),
@@ -234,40 +280,27 @@ class Dreamer4Agent
     learnAgent(this.#networks, this.settings, inputs),
   );
 
-  #imagine(frames: Frames, index: number): void {
+  #imagine(frames: Frames, latents: Float32Array, index: number): void {
     const { horizon, valueWarmUp } = this.settings.imagination;
     const { members, batch, time } = frames;
     const { column, vector } = memberScalars(this.members);
     this.state.update((weights) => {
-      const imagining = this.#imaginingWeights;
       const rows: [number, number, number] = [members, batch, time];
-      let { state, agent } = this.#imagining.start.run({
-        weights: { world: imagining.world, latent: imagining.latent },
-        observation: tf.tensor(frames.observation, [...rows, this.spaces.observation]),
+      const context = {
+        latent: this.#latents(weights, frames, latents),
         action: uploadFrameActions(frames, this.spaces),
         seen: tf.tensor3d(frames.mask, rows),
-      });
-      const known = [agent];
-      const steps: Record<'taken' | 'reward' | 'goesOn', tf.Tensor[]> = { taken: [], reward: [], goesOn: [] };
-      const latentNoise = { distribution: 'normal', size: this.spaces.observation } as const;
-      for (let t = 0; t < horizon; t++) {
-        const step = this.#imagining.step.run({
-          ...{ weights: imagining, state, agent },
-          actionNoise: drawNoise(this.#networks.head.noise, [batch], this.state.eachStream('policy')),
-          latentNoise: drawNoise(latentNoise, [batch, 1], this.state.eachStream('sampler')),
-        });
-        ({ state, agent } = step);
-        known.push(agent);
-        for (const name of ['taken', 'reward', 'goesOn'] as const) steps[name].push(step[name]);
-      }
+      };
+      const latentNoise = { distribution: 'normal', size: this.#networks.shape.latent } as const;
+      const imagined = this.#imagining.episode(this.#imaginingWeights, context, horizon, () => ({
+        actionNoise: drawNoise(this.#networks.head.noise, [batch], this.state.eachStream('policy')),
+        latentNoise: drawNoise(latentNoise, [batch, 1], this.state.eachStream('sampler')),
+      }));
       const { policy, value, terms } = this.#imaginationUpdate.run({
         policy: this.#fresh(weights.policy, index),
         value: this.#fresh(weights.value, index),
         prior: this.#networks.world.slice(weights.world.parameters, 'policy'),
-        agent: tf.stack(known, 2),
-        taken: tf.stack(steps.taken, 2),
-        reward: tf.stack(steps.reward, 2) as tf.Tensor3D,
-        goesOn: tf.stack(steps.goesOn, 2) as tf.Tensor3D,
+        ...imagined,
         correction: biasCorrection(index),
         learningRates: {
           policy: column(({ imagination }) => (index > valueWarmUp ? imagination.policyLearningRate : 0)),
@@ -293,8 +326,18 @@ class Dreamer4Agent
     return measured.map((row) => ({ phase: PHASES[phaseOf(this.settings, step).name], ...row }));
   }
 
+  dream(member: number, episodes: Sequences, plan: DreamPlan): Promise<DreamedStep[][]> {
+    const { samplingSteps } = this.settings.imagination;
+    const random = RandomStream.named(this.seeds[member]!, 'dream');
+    const [networks, spaces, weights] = [this.#networks, this.spaces, this.#imaginingWeights];
+    return dreamAlong(spaces, episodes, plan, (starts, horizon) =>
+      dreamFrom({ networks, spaces, weights, member, samplingSteps, random }, episodes, starts, horizon),
+    );
+  }
+
   override dispose(): void {
     this.#acting.dispose();
+    this.#tokenizerUpdate.dispose();
     this.#imagining.dispose();
     this.#diagnosis.dispose();
     this.#dynamicsUpdate.dispose();

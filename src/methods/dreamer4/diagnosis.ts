@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
 import { scope } from '../../engine/scope.ts';
+import { countLit, imagesOf, meanF1 } from '../../models/image-diagnostics.ts';
 import { drawNoise } from '../../models/noise.ts';
 import { absorbNext, type ShortcutState, sampleNext } from '../../models/shortcut/model.ts';
 import { sliceAlong } from '../../nn/slice-along.ts';
@@ -11,9 +12,9 @@ import { type Frames, FrameWindows } from '../../training/frames.ts';
 import type { RecordedEpisodes } from '../../training/recorded-episodes.ts';
 import { StepSampler } from '../../training/step-sampler.ts';
 import { type Imagining, type ImaginingWeights, modelOf } from './imagination.ts';
-import { latentScale, toLatent } from './latent-scale.ts';
+import { latentsOf, observationsOf } from './latents.ts';
 import type { Networks } from './networks.ts';
-import type { Dreamer4Settings } from './settings.ts';
+import { type Dreamer4Settings, phaseOf } from './settings.ts';
 import { uploadFrameActions } from './windows.ts';
 
 /** Steps after which the open-loop error is measured. */
@@ -24,18 +25,26 @@ const samplingSteps = ({ shortcut }: Pick<Dreamer4Settings, 'shortcut'>) =>
   [1, 2, 4].filter((steps) => steps <= shortcut.levels);
 /** Windows that it is measured on. */
 const WINDOWS = 128;
-/** Episodes that are imagined from held-out starts, and how many steps at most where nothing cuts them off. */
+/** Episodes that are imagined from held-out starts, and how many steps at most. */
 const STARTS = 32;
 const LONGEST_EPISODE = 500;
 /** Steps from one look to the next at whether an imagined episode still goes on. */
 const LOOK_EVERY = 25;
 
-/** The columns of metrics.csv, in order. */
-export const diagnosisColumns = (settings: Pick<Dreamer4Settings, 'shortcut'>): string[] => [
-  'phase',
-  ...samplingSteps(settings).flatMap((k) => OPEN_LOOP_STEPS.map((steps) => `open_loop_${steps}_k${k}`)),
-  'imagined_return',
-];
+/** The columns of metrics.csv, in order. @param ofImages whether observations are images */
+export function diagnosisColumns(settings: Pick<Dreamer4Settings, 'shortcut'>, ofImages: boolean): string[] {
+  const openLoop = (name: string) =>
+    samplingSteps(settings).flatMap((k) => OPEN_LOOP_STEPS.map((steps) => `${name}_${steps}_k${k}`));
+  const seen = ['reconstruction_f1', ...openLoop('open_loop_f1'), ...STANDSTILL];
+  return ['phase', ...openLoop('open_loop'), ...(ofImages ? seen : []), 'imagined_return'];
+}
+const STANDSTILL = OPEN_LOOP_STEPS.map((steps) => `standstill_f1_${steps}` as const);
+
+/** Windows on the engine, [members, batch, time, …] each. */
+interface SeenFrames extends Record<'observation' | 'action' | 'seen', tf.Tensor> {
+  /** z */
+  truth: tf.Tensor;
+}
 
 interface FollowInputs {
   weights: Pick<ImaginingWeights, 'world' | 'latent'>;
@@ -51,6 +60,7 @@ export class Diagnosis {
   readonly #imagining: Imagining;
   readonly #spaces: AgentSpaces;
   readonly #settings: Dreamer4Settings;
+  readonly #images: ReturnType<typeof imagesOf>;
   /** By steps from noise to a frame: a step along actions that were really taken. */
   readonly #follow: Map<number, Compiled<FollowInputs, ShortcutState>>;
   #windows: Frames | undefined;
@@ -61,6 +71,7 @@ export class Diagnosis {
     this.#imagining = imagining;
     this.#settings = settings;
     this.#spaces = spaces;
+    this.#images = imagesOf(spaces);
     this.#follow = new Map(
       samplingSteps(settings).map((steps) => [
         steps,
@@ -105,86 +116,128 @@ export class Diagnosis {
     }
   }
 
-  /** One row per member; null where nothing is held out. */
+  /** One row per member; null where nothing is held out, and of what has not begun to learn. */
   async measure(weights: ImaginingWeights, seeds: readonly number[], step: number): Promise<Row[]> {
     const columns: Record<string, Float32Array | undefined> = {};
-    for (const steps of this.#follow.keys()) {
-      const errors = this.#windows && (await this.#openLoop(weights, seeds, steps));
-      for (const [i, ahead] of OPEN_LOOP_STEPS.entries()) {
-        columns[`open_loop_${ahead}_k${steps}`] = errors?.[i];
+    const { name: phase } = phaseOf(this.#settings, step);
+    const windows = this.#windows && this.#seenBy(weights, this.#windows, seeds.length);
+    if (windows) {
+      Object.assign(columns, await this.#seen(weights, windows));
+      for (const steps of phase === 'tokenizer' ? [] : this.#follow.keys()) {
+        const { errors, f1 } = await this.#openLoop(weights, windows, seeds, steps);
+        for (const [i, ahead] of OPEN_LOOP_STEPS.entries()) {
+          columns[`open_loop_${ahead}_k${steps}`] = errors[i];
+          columns[`open_loop_f1_${ahead}_k${steps}`] = f1[i];
+        }
       }
+      tf.dispose(tensorsIn(windows));
     }
-    columns.imagined_return = this.#starts && (await this.#imaginedReturn(weights, seeds, step));
+    if (this.#starts && (phase === 'agent' || phase === 'imagination')) {
+      columns.imagined_return = await this.#imaginedReturn(weights, this.#starts, seeds, step);
+    }
+    const names = diagnosisColumns(this.#settings, this.#images !== undefined).slice(1);
     return seeds.map((_, member) =>
-      Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values?.[member] ?? null])),
+      Object.fromEntries(names.map((name) => [name, columns[name]?.[member] ?? null])),
     );
   }
 
-  /** Of each of `OPEN_LOOP_STEPS` the mean square of z's error along actions that were really taken: [members]. */
+  /** Frames on the engine with their latents, kept. */
+  #seenBy(weights: ImaginingWeights, frames: Frames, members: number): SeenFrames {
+    return scope(() => {
+      const uploaded = this.#upload(frames, members);
+      return kept({ ...uploaded, truth: latentsOf(this.#networks, weights, uploaded.observation) });
+    });
+  }
+
+  /**
+   * Of each of `OPEN_LOOP_STEPS` the mean square of z's error along actions that were really taken, and of images the F1 of
+   * what they stand for: [members] each.
+   */
   async #openLoop(
     weights: ImaginingWeights,
+    { observation, action, seen, truth }: SeenFrames,
     seeds: readonly number[],
     steps: number,
-  ): Promise<Float32Array[]> {
-    const frames = this.#windows!;
+  ): Promise<Record<'errors' | 'f1', Float32Array[]>> {
     const { context } = this.#settings.model;
-    const members = seeds.length;
+    const [members, batch] = truth.shape as [number, number];
     const streams = seeds.map((seed) => RandomStream.named(seed, 'diagnosis/open-loop'));
-    const read: tf.Tensor[] = [];
+    const read: Record<'errors' | 'f1', tf.Tensor[]> = { errors: [], f1: [] };
     scope(() => {
-      const { observation, action, seen } = this.#upload(frames, members);
-      const truth = toLatent(latentScale(weights.latent), observation);
-      const own = { world: weights.world, latent: weights.latent };
+      const { world, latent } = weights;
+      const own = { world, latent };
       let { state } = this.#imagining.start.run({
-        ...{ weights: own, observation: framesOf(observation, 0, context) },
+        ...{ weights: own, latent: framesOf(truth, 0, context) },
         ...{ action: framesOf(action, 0, context), seen: framesOf(seen, 0, context) },
       });
-      const errors: tf.Tensor[] = [];
       for (let t = 0; t < LONGEST; t++) {
         state = this.#follow.get(steps)!.run({
           ...{ weights: own, state, action: framesOf(action, context + t, 1) },
-          latentNoise: this.#latentNoise(frames.batch, streams),
+          latentNoise: this.#latentNoise(batch, streams),
         });
         if (!(OPEN_LOOP_STEPS as readonly number[]).includes(t + 1)) continue;
         const error = tf.squaredDifference(state.latent, framesOf(truth, context + t, 1));
-        errors.push(tf.mean(tf.reshape(error, [members, -1]), 1));
+        read.errors.push(tf.keep(tf.mean(tf.reshape(error, [members, -1]), 1)));
+        if (!this.#images) continue;
+        const pictures = observationsOf(this.#networks, weights, state.latent);
+        const f1 = meanF1(countLit(pictures, framesOf(observation, context + t, 1), this.#images));
+        read.f1.push(tf.keep(f1));
       }
-      read.push(...errors.map((error) => tf.keep(error)));
     });
-    return take(read);
+    return { errors: await take(read.errors), f1: await take(read.f1) };
+  }
+
+  /** Of images how well they are made again from their latents, and how little changes from frame to frame: [members] each. */
+  async #seen(
+    weights: ImaginingWeights,
+    { observation, truth }: SeenFrames,
+  ): Promise<Record<string, Float32Array>> {
+    const images = this.#images;
+    if (!images) return {};
+    const { context } = this.#settings.model;
+    const f1 = scope(() => {
+      const again = observationsOf(this.#networks, weights, truth);
+      const last = framesOf(observation, context - 1, 1);
+      const stood = OPEN_LOOP_STEPS.map((steps) =>
+        countLit(last, framesOf(observation, context - 1 + steps, 1), images),
+      );
+      return [countLit(again, observation, images), ...stood].map((counts) => tf.keep(meanF1(counts)));
+    });
+    const values = await take(f1);
+    return Object.fromEntries(['reconstruction_f1', ...STANDSTILL].map((name, i) => [name, values[i]!]));
   }
 
   /** The mean undiscounted return of episodes in which the policy acts greedily inside the model: [members]. */
   async #imaginedReturn(
     weights: ImaginingWeights,
+    frames: Frames,
     seeds: readonly number[],
     step: number,
   ): Promise<Float32Array> {
-    const frames = this.#starts!;
     const members = seeds.length;
     const streams = seeds.map((seed) => RandomStream.named(seed, `diagnosis/imagined/${step}`));
     const { head } = this.#networks;
-    const keepAll = <T extends object>(tree: T): T => {
-      for (const tensor of tensorsIn(tree)) tf.keep(tensor);
-      return tree;
-    };
     let known = scope(() => {
       const { observation, action, seen } = this.#upload(frames, members);
-      const own = { world: weights.world, latent: weights.latent };
-      const start = this.#imagining.start.run({ weights: own, observation, action, seen });
+      const { world, latent } = weights;
+      const start = this.#imagining.start.run({
+        ...{ weights: { world, latent }, action, seen },
+        latent: latentsOf(this.#networks, weights, observation),
+      });
       const alive = tf.ones([members, frames.batch]);
-      return keepAll({ ...start, alive, total: tf.zeros([members, frames.batch]) });
+      return kept({ ...start, alive, total: tf.zeros([members, frames.batch]) });
     });
-    const longest = this.#spaces.timeLimit ?? LONGEST_EPISODE;
+    const longest = Math.min(this.#spaces.timeLimit ?? LONGEST_EPISODE, LONGEST_EPISODE);
+    const { tokenizer: _, ...acting } = weights;
     for (let t = 1; t <= longest; t++) {
       const before = known;
       known = scope(() => {
         const { state, agent, reward, goesOn } = this.#imagining.step.run({
-          ...{ weights, state: before.state, agent: before.agent },
+          ...{ weights: acting, state: before.state, agent: before.agent },
           actionNoise: tf.zeros([members, frames.batch, head.noise.size]),
           latentNoise: this.#latentNoise(frames.batch, streams),
         });
-        return keepAll({
+        return kept({
           ...{ state, agent },
           total: tf.add(before.total, tf.mul(reward, before.alive)),
           alive: tf.mul(before.alive, goesOn),
@@ -199,7 +252,7 @@ export class Diagnosis {
   }
 
   #latentNoise(batch: number, streams: readonly RandomStream[]): tf.Tensor {
-    return drawNoise({ distribution: 'normal', size: this.#spaces.observation }, [batch, 1], streams);
+    return drawNoise({ distribution: 'normal', size: this.#networks.shape.latent }, [batch, 1], streams);
   }
 
   /** Frames, the same for all members. */
@@ -226,6 +279,12 @@ async function take(tensors: readonly tf.Tensor[]): Promise<Float32Array[]> {
   const values = await Promise.all(tensors.map((tensor) => tensor.data<'float32'>()));
   for (const tensor of tensors) tensor.dispose();
   return values;
+}
+
+/** Nested objects of tensors, kept beyond the scope they were made in. */
+function kept<T extends object>(tree: T): T {
+  for (const tensor of tensorsIn(tree)) tf.keep(tensor);
+  return tree;
 }
 
 /** The tensors of nested objects. */

@@ -11,21 +11,21 @@ import {
 } from '../../models/shortcut/model.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { twoHotMean } from '../../nn/two-hot.ts';
-import { latentScale, toLatent } from './latent-scale.ts';
+import { latentScale } from './latent-scale.ts';
+import type { LatentWeights } from './latents.ts';
 import { type Networks, nearest } from './networks.ts';
 
 /** The weights that imagine, flat: [members, size] each. */
-export interface ImaginingWeights {
+export interface ImaginingWeights extends LatentWeights {
   world: tf.Tensor2D;
   policy: tf.Tensor2D;
-  latent: tf.Tensor2D;
 }
 
-/** Frames of the data, as uploaded: observations in raw units, actions with one number more. */
+/** Frames of the data, as uploaded: actions with one number more. */
 export interface ContextInputs {
   weights: Pick<ImaginingWeights, 'world' | 'latent'>;
-  /** [members, batch, time, observation] */
-  observation: tf.Tensor;
+  /** z: [members, batch, time, latent] */
+  latent: tf.Tensor;
   /** [members, batch, time, actions + 1] */
   action: tf.Tensor;
   /** [members, batch, time] */
@@ -33,7 +33,7 @@ export interface ContextInputs {
 }
 
 interface StepInputs {
-  weights: ImaginingWeights;
+  weights: Omit<ImaginingWeights, 'tokenizer'>;
   state: ShortcutState;
   /** h: [members, batch, D] */
   agent: tf.Tensor;
@@ -56,7 +56,7 @@ export interface ImaginedFrame extends Absorbed {
 /** The dynamics of all members by their flat weights. */
 export function modelOf(
   { world, shape, predictsChange }: Networks,
-  weights: { world: tf.Tensor2D; latent: tf.Tensor2D },
+  weights: Pick<ImaginingWeights, 'world' | 'latent'>,
 ): ShortcutModel {
   const change = predictsChange ? latentScale(weights.latent).change : undefined;
   return { parameters: world.unpack(weights.world), shape, change };
@@ -68,15 +68,25 @@ export const asTaken = (action: tf.Tensor): tf.Tensor => {
   return tf.expandDims(tf.concat([action, tf.zeros([members, batch, 1])], 2), 2);
 };
 
-/** r̂ and ĉ of frames by what the agent knows there. */
-export function judgedFrame(
-  networks: Networks,
-  parameters: Parameters,
-  agent: tf.Tensor,
-): { reward: tf.Tensor; goesOn: tf.Tensor } {
-  const reward = twoHotMean(nearest(networks, parameters, 'reward', agent), networks.rewardBins);
+/** r̂ of frames by what the agent knows there, in the environment's units: [members, …]. */
+export const expectedReward = (networks: Networks, parameters: Parameters, agent: tf.Tensor): tf.Tensor =>
+  twoHotMean(nearest(networks, parameters, 'reward', agent), networks.rewardBins);
+
+/** The logit of ĉ of frames: [members, …]. */
+export function continueLogit(networks: Networks, parameters: Parameters, agent: tf.Tensor): tf.Tensor {
   const logit = nearest(networks, parameters, 'continue', agent);
-  return { reward, goesOn: tf.cast(tf.greater(tf.reshape(logit, logit.shape.slice(0, -1)), 0), 'float32') };
+  return tf.reshape(logit, logit.shape.slice(0, -1));
+}
+
+/** What was imagined, as policy and value learn from it. */
+export interface ImaginedEpisode {
+  /** h at every frame: [members, batch, horizon + 1, D] */
+  agent: tf.Tensor;
+  /** What was done at all but the last: [members, batch, horizon, actions] */
+  taken: tf.Tensor;
+  /** Of the frame reached: [members, batch, horizon] each */
+  reward: tf.Tensor3D;
+  goesOn: tf.Tensor3D;
 }
 
 /** Imagines step by step, each a program of its own where the engine has programs. */
@@ -86,10 +96,9 @@ export class Imagining {
 
   /** @param samplingSteps K */
   constructor(networks: Networks, samplingSteps: number) {
-    this.start = new Compiled(({ weights, observation, action, seen }) => {
-      const latent = toLatent(latentScale(weights.latent), observation);
-      return absorbWindow(modelOf(networks, weights), latent, action, seen);
-    });
+    this.start = new Compiled(({ weights, latent, action, seen }) =>
+      absorbWindow(modelOf(networks, weights), latent, action, seen),
+    );
     this.step = new Compiled(({ weights, state, agent, actionNoise, latentNoise }) => {
       const model = modelOf(networks, weights);
       const output = nearest(networks, networks.policy.unpack(weights.policy), 'policy', agent);
@@ -97,8 +106,35 @@ export class Imagining {
       const next = asTaken(action);
       const latent = sampleNext(model, state, next, latentNoise, samplingSteps);
       const absorbed = absorbNext(model, latent, next, state.memory);
-      return { ...absorbed, taken, ...judgedFrame(networks, model.parameters, absorbed.agent) };
+      const reward = expectedReward(networks, model.parameters, absorbed.agent);
+      const goesOn = tf.greater(continueLogit(networks, model.parameters, absorbed.agent), 0);
+      return { ...absorbed, taken, reward, goesOn: tf.cast(goesOn, 'float32') };
     });
+  }
+
+  /** So many steps of the policy from contexts of the data. @param draw the noise of one more */
+  episode(
+    weights: ImaginingWeights,
+    context: Omit<ContextInputs, 'weights'>,
+    horizon: number,
+    draw: () => Pick<StepInputs, 'actionNoise' | 'latentNoise'>,
+  ): ImaginedEpisode {
+    const { world, latent, policy } = weights;
+    let { state, agent } = this.start.run({ weights: { world, latent }, ...context });
+    const known = [agent];
+    const steps: Record<'taken' | 'reward' | 'goesOn', tf.Tensor[]> = { taken: [], reward: [], goesOn: [] };
+    for (let t = 0; t < horizon; t++) {
+      const step = this.step.run({ weights: { world, latent, policy }, state, agent, ...draw() });
+      ({ state, agent } = step);
+      known.push(agent);
+      for (const name of ['taken', 'reward', 'goesOn'] as const) steps[name].push(step[name]);
+    }
+    return {
+      agent: tf.stack(known, 2),
+      taken: tf.stack(steps.taken, 2),
+      reward: tf.stack(steps.reward, 2) as tf.Tensor3D,
+      goesOn: tf.stack(steps.goesOn, 2) as tf.Tensor3D,
+    };
   }
 
   dispose(): void {

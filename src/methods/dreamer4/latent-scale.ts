@@ -7,8 +7,8 @@ import { emptyBatch, type StepSpaces } from '../../training/replay.ts';
 const READ_AT_ONCE = 256;
 
 /**
- * What makes latents of observations where those are vectors: the tokenizer is the identity, standardised over the training
- * split, z = (o − mean) / std. [members, latent] each.
+ * What latents are standardised by, over the episodes that are learnt from: z = (x − mean) / std, x being what the tokenizer
+ * makes of an observation, of vectors the observation itself. [members, latent] each.
  */
 export interface LatentScale {
   mean: tf.Tensor;
@@ -19,7 +19,7 @@ export interface LatentScale {
 
 /** Mean, std and change of every number of an observation over some episodes, read one by one: [3 · observation]. */
 export function latentMoments(
-  data: RecordedEpisodes,
+  data: Pick<RecordedEpisodes, 'lengths' | 'read'>,
   episodes: Int32Array,
   spaces: StepSpaces,
 ): Float32Array {
@@ -91,8 +91,14 @@ export function latentScale(moments: tf.Tensor2D): LatentScale {
   return { mean: mean!, std: std!, change: change! };
 }
 
-/** z of observations in raw units: [members, …, observation], shaped as it came. */
-export function toLatent({ mean, std }: LatentScale, observation: tf.Tensor): tf.Tensor {
-  const extents = [mean.shape[0]!, ...Array(observation.rank - 2).fill(1), mean.shape[1]!];
-  return tf.div(tf.sub(observation, tf.reshape(mean, extents)), tf.reshape(std, extents));
-}
+/** z of what the tokenizer makes: [members, …, latent], shaped as it came. */
+export const standardised = ({ mean, std }: LatentScale, x: tf.Tensor): tf.Tensor =>
+  tf.div(tf.sub(x, along(mean, x)), along(std, x));
+
+/** The inverse of `standardised`. */
+export const unstandardised = ({ mean, std }: LatentScale, z: tf.Tensor): tf.Tensor =>
+  tf.add(tf.mul(z, along(std, z)), along(mean, z));
+
+/** [members, latent] -> [members, 1, …, latent], of x's rank. */
+const along = (scale: tf.Tensor, x: tf.Tensor): tf.Tensor =>
+  tf.reshape(scale, [scale.shape[0]!, ...Array(x.rank - 2).fill(1), scale.shape[1]!]);

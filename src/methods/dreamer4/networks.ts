@@ -8,16 +8,29 @@ import { twoHotBins } from '../../nn/two-hot.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { weightsNamed } from '../../training/weights.ts';
-import { type Dreamer4Settings, shortcutShape } from './settings.ts';
+import { type Dreamer4Settings, shortcutShape, tokenizerShape } from './settings.ts';
+import { type TokenizerShape, tokenizerSpecs } from './tokenizer.ts';
 
 /** The last layers start near zero: a policy that is uniform at first. */
 const LAST_SCALE = 0.01;
+
+/** What makes latents of images. */
+export interface Tokenizer {
+  shape: TokenizerShape;
+  layout: ParameterLayout;
+  /** Whether cells are bits; numbers otherwise. */
+  ofBits: boolean;
+  /** What a cell is divided by to lie in [0, 1]. */
+  brightest: number;
+}
 
 /** The networks: the dynamics with its heads are one set of parameters, policy and value of imagination one each. */
 export interface Networks {
   shape: ShortcutShape;
   /** Whether what is predicted after a clean frame is how the latent changes. */
   predictsChange: boolean;
+  /** Undefined where observations are vectors. */
+  tokenizer: Tokenizer | undefined;
   head: PolicyHead;
   distances: number;
   hiddenLayers: number;
@@ -38,6 +51,7 @@ export function networksOf(settings: Dreamer4Settings, spaces: AgentSpaces): Net
   const largestValue = spaces.rewardScale / (1 - settings.imagination.gamma);
   return {
     ...{ shape, head, distances, hiddenLayers: hidden.length },
+    tokenizer: tokenizerOf(settings, spaces),
     predictsChange: settings.shortcut.predict === 'change',
     world: new ParameterLayout([
       ...shortcutSpecs(shape),
@@ -49,6 +63,20 @@ export function networksOf(settings: Dreamer4Settings, spaces: AgentSpaces): Net
     value: new ParameterLayout(mlpSpecs('value', shape.width, hidden, bins, 0)),
     rewardBins: twoHotBins(bins, Math.log1p(spaces.rewardScale)),
     valueBins: twoHotBins(bins, Math.log1p(largestValue)),
+  };
+}
+
+function tokenizerOf(
+  settings: Dreamer4Settings,
+  { image, bytes = false, observationScale }: AgentSpaces,
+): Tokenizer | undefined {
+  if (!image) return undefined;
+  const shape = tokenizerShape(settings, image);
+  const brightest = observationScale[0]!;
+  return {
+    ...{ shape, brightest },
+    layout: new ParameterLayout(tokenizerSpecs(shape)),
+    ofBits: bytes && brightest === 1,
   };
 }
 
@@ -92,6 +120,8 @@ export interface Learnt {
 
 /** Everything an update changes, each tensor [members, size]. */
 export interface Weights {
+  /** Undefined where observations are vectors. */
+  tokenizer?: Learnt | undefined;
   world: Learnt;
   policy: Learnt;
   value: Learnt;
@@ -113,13 +143,15 @@ export function initialWeights(
   streams: (name: string) => readonly RandomStream[],
 ): Weights {
   const members = streams('world-weights').length;
-  const learnt = (name: (typeof LEARNT)[number]): Learnt => ({
-    parameters: networks[name].initialise(streams(`${name}-weights`)),
-    moments: zeroMoments(members, networks[name].size),
+  const learnt = (name: (typeof LEARNT)[number] | 'tokenizer', layout: ParameterLayout): Learnt => ({
+    parameters: layout.initialise(streams(`${name}-weights`)),
+    moments: zeroMoments(members, layout.size),
   });
-  const { latent } = networks.shape;
+  const { world, policy, value, tokenizer, shape } = networks;
+  const { latent } = shape;
   return {
-    ...{ world: learnt('world'), policy: learnt('policy'), value: learnt('value') },
+    ...(tokenizer && { tokenizer: learnt('tokenizer', tokenizer.layout) }),
+    ...{ world: learnt('world', world), policy: learnt('policy', policy), value: learnt('value', value) },
     lossSquares: tf.zeros([members, SCALED_LOSSES.length]),
     latent: tf.concat([tf.zeros([members, latent]), tf.ones([members, 2 * latent])], 1) as tf.Tensor2D,
   };
@@ -127,16 +159,16 @@ export function initialWeights(
 
 /** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
 export const namedWeights = (weights: Weights): [string, tf.Tensor2D][] => [
-  ...LEARNT.flatMap((name): [string, tf.Tensor2D][] => {
-    const { parameters, moments } = weights[name];
-    return [
-      [name, parameters],
-      [`${name}.adam_mean`, moments.mean],
-      [`${name}.adam_square`, moments.square],
-    ];
-  }),
+  ...(weights.tokenizer ? namedLearnt('tokenizer', weights.tokenizer) : []),
+  ...LEARNT.flatMap((name) => namedLearnt(name, weights[name])),
   ['loss_squares', weights.lossSquares],
   ['latent', weights.latent],
+];
+
+const namedLearnt = (name: string, { parameters, moments }: Learnt): [string, tf.Tensor2D][] => [
+  [name, parameters],
+  [`${name}.adam_mean`, moments.mean],
+  [`${name}.adam_square`, moments.square],
 ];
 
 /** The inverse of `namedWeights`. */
@@ -147,6 +179,7 @@ export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
     moments: { mean: get(`${name}.adam_mean`), square: get(`${name}.adam_square`) },
   });
   return {
+    ...(tensors.has('tokenizer') && { tokenizer: learnt('tokenizer') }),
     ...{ world: learnt('world'), policy: learnt('policy'), value: learnt('value') },
     lossSquares: get('loss_squares'),
     latent: get('latent'),

@@ -1,4 +1,5 @@
 import type { NoiseLevels } from '../../models/shortcut/noise-levels.ts';
+import type { Row } from '../../training/events.ts';
 
 /**
  * The mean errors that losses.csv has: of the flow after a clean frame by quarters of τ, in units of what is predicted there, of
@@ -34,4 +35,13 @@ export function reportWeights(
     if (counts[at]) weights[of[at]! * frames + at] = 1 / sums[of[at]!]!;
   }
   return weights;
+}
+
+/** Above it the value is said to lag behind. */
+const LARGEST_POSITIVE_SHARE = 0.9;
+
+/** Why a row of losses.csv tells that little is learnt, a phrase: with hardly an action that came out badly there is nothing to tell the good ones by. */
+export function laggingValue({ positive_share: share }: Row): string | undefined {
+  if (share === null || share === undefined || share <= LARGEST_POSITIVE_SHARE) return undefined;
+  return `${Math.round(100 * share)} % of the imagined advantages are positive, so that whatever is sampled becomes likelier: its value lags behind; raise imagination.valueWarmUp or imagination.valueLearningRate`;
 }

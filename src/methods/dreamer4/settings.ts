@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { ShortcutShape } from '../../models/shortcut/networks.ts';
+import type { ImageShape } from '../../nn/convolution.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { fraction, nonNegative, positive, positiveInteger, widths } from '../fields.ts';
-import type { RunLength } from '../rules.ts';
+import { type ImageSource, type RunLength, sidesOf } from '../rules.ts';
+import type { TokenizerShape } from './tokenizer.ts';
 
 const share = fraction.lt(1);
 const updates = positiveInteger.max(100_000_000);
@@ -12,6 +14,12 @@ const hidden = widths.default([64]).describe('hidden layers, with ReLU');
 export const dreamer4Settings = z.strictObject({
   phases: z
     .strictObject({
+      tokenizer: z
+        .int()
+        .min(0)
+        .max(100_000_000)
+        .default(0)
+        .describe('updates of the tokenizer of images, before all others; of vectors 0'),
       dynamics: updates.default(4000).describe('updates of the dynamics alone'),
       agent: updates
         .default(2000)
@@ -21,7 +29,7 @@ export const dreamer4Settings = z.strictObject({
     })
     .prefault({})
     .describe(
-      'when which part learns: first the dynamics, then the heads on it, then policy and value in imagination',
+      'when which part learns: first the tokenizer, where observations are images, then the dynamics, then the heads on it, then policy and value in imagination',
     ),
   sequence: positiveInteger
     .min(2)
@@ -32,6 +40,40 @@ export const dreamer4Settings = z.strictObject({
   heldOut: share
     .default(0.1)
     .describe('share of the episodes that nothing is learnt from: the model is measured on them'),
+  tokenizer: z
+    .strictObject({
+      patch: positiveInteger
+        .max(256)
+        .default(2)
+        .describe('rows and columns of a patch, a divisor of those of an image (Dreamer 4: 16)'),
+      latents: positiveInteger
+        .max(1024)
+        .default(8)
+        .describe('latent tokens N_b of an image (Dreamer 4: 512)'),
+      channels: positiveInteger
+        .max(1024)
+        .default(4)
+        .describe('numbers D_b of each behind the bottleneck (Dreamer 4: 16)'),
+      tokens: positiveInteger
+        .max(1024)
+        .default(4)
+        .describe(
+          'tokens S_z that the dynamics has of them, a divisor of latents · channels (Dreamer 4: 256)',
+        ),
+      width: positiveInteger.max(4096).default(48).describe('numbers of a token in encoder and decoder'),
+      heads: positiveInteger.max(64).default(2).describe('heads of attention, of width / heads numbers each'),
+      hidden: positiveInteger.max(16_384).default(96).describe('hidden numbers of the SwiGLU layers'),
+      layers: positiveInteger.max(64).default(2).describe('layers of encoder and decoder each'),
+      masked: share
+        .default(0.9)
+        .describe("largest share of an image's patches that are masked, p ~ U(0, masked) (Dreamer 4: 0.9)"),
+      batch: positiveInteger.max(65_536).default(64).describe('images per update'),
+      learningRate: positive
+        .default(2e-3)
+        .describe('Adam step size; warms up and falls as optimizer.learningRate does'),
+    })
+    .prefault({})
+    .describe('what makes latents of images, by masked autoencoding; vectors have none'),
   model: z
     .strictObject({
       width: positiveInteger.max(4096).default(32).describe('numbers D of a token'),
@@ -161,14 +203,28 @@ export const dreamer4Settings = z.strictObject({
 
 export type Dreamer4Settings = z.infer<typeof dreamer4Settings>;
 
+/** What the tokenizer is shaped by, of images. */
+export const tokenizerShape = (
+  { tokenizer, model }: Pick<Dreamer4Settings, 'tokenizer' | 'model'>,
+  image: ImageShape,
+): TokenizerShape => {
+  const { patch, latents, channels, width, heads, hidden, layers } = tokenizer;
+  return { image, patch, latents, channels, width, heads, hidden, layers, scoreCap: model.scoreCap };
+};
+
 /** What the dynamics is shaped by. */
 export const shortcutShape = (
-  { model, shortcut }: Pick<Dreamer4Settings, 'model' | 'shortcut'>,
-  { observation, actions }: Pick<AgentSpaces, 'observation' | 'actions'>,
-): ShortcutShape => ({ ...model, levels: shortcut.levels, latent: observation, actions });
+  { model, shortcut, tokenizer }: Pick<Dreamer4Settings, 'model' | 'shortcut' | 'tokenizer'>,
+  { image, observation, actions }: Pick<AgentSpaces, 'image' | 'observation' | 'actions'>,
+): ShortcutShape => ({
+  ...model,
+  ...{ levels: shortcut.levels, actions },
+  latent: image ? tokenizer.latents * tokenizer.channels : observation,
+  tokens: image ? tokenizer.tokens : 1,
+});
 
 /** The phases' numbers, as metrics.csv has them. */
-export const PHASES = { dynamics: 1, agent: 2, imagination: 3 } as const;
+export const PHASES = { tokenizer: 0, dynamics: 1, agent: 2, imagination: 3 } as const;
 export type PhaseName = keyof typeof PHASES;
 
 /** Which phase an update is of, 1 for the first, and which of that phase, from 1. */
@@ -176,18 +232,46 @@ export function phaseOf(
   { phases }: Pick<Dreamer4Settings, 'phases'>,
   update: number,
 ): { name: PhaseName; index: number } {
-  const { dynamics, agent } = phases;
-  if (update <= dynamics) return { name: 'dynamics', index: update };
-  if (update <= dynamics + agent) return { name: 'agent', index: update - dynamics };
-  return { name: 'imagination', index: update - dynamics - agent };
+  let before = 0;
+  for (const name of ['tokenizer', 'dynamics', 'agent'] as const) {
+    if (update <= before + phases[name]) return { name, index: update - before };
+    before += phases[name];
+  }
+  return { name: 'imagination', index: update - before };
 }
 
 const isPowerOfTwo = (x: number) => Number.isInteger(Math.log2(x));
 
-type Config = Dreamer4Settings & RunLength;
+type Config = Dreamer4Settings & RunLength & ImageSource;
+
+const showsImages = (config: Config) => sidesOf(config).length > 0;
 
 /** What must hold between the keys. */
 export const dreamer4Rules = [
+  {
+    keys: ['phases.tokenizer', 'environment'] as const,
+    holds: (config: Config) => config.phases.tokenizer > 0 === showsImages(config),
+    says: (config: Config) =>
+      showsImages(config)
+        ? `phases.tokenizer must be above 0 where observations are images, as in ${config.environment}, or nobody makes latents of them`
+        : `phases.tokenizer must be 0 where observations are vectors, as in ${config.environment}: there is nothing to learn`,
+  },
+  {
+    keys: ['tokenizer.patch', 'environment'] as const,
+    holds: (config: Config) => sidesOf(config).every((side) => side % config.tokenizer.patch === 0),
+    says: (config: Config) =>
+      `tokenizer.patch must divide the sides of an image, and ${config.tokenizer.patch} does not divide ${sidesOf(config).join(' × ')}`,
+  },
+  {
+    keys: ['tokenizer.tokens', 'tokenizer.latents', 'tokenizer.channels'] as const,
+    holds: ({ tokenizer }: Config) => (tokenizer.latents * tokenizer.channels) % tokenizer.tokens === 0,
+    says: 'tokenizer.tokens must divide tokenizer.latents · tokenizer.channels, the numbers that they share',
+  },
+  {
+    keys: ['tokenizer.heads', 'tokenizer.width'] as const,
+    holds: ({ tokenizer }: Config) => tokenizer.width % tokenizer.heads === 0,
+    says: 'tokenizer.heads must divide tokenizer.width',
+  },
   {
     keys: ['shortcut.levels'] as const,
     holds: ({ shortcut }: Config) => shortcut.levels > 1 && isPowerOfTwo(shortcut.levels),
@@ -224,22 +308,29 @@ export const dreamer4Rules = [
     says: 'agent.distances must be less than sequence, or no window reaches as far',
   },
   {
-    keys: ['phases.dynamics', 'phases.agent', 'evaluation.every', 'steps'] as const,
-    holds: ({ evaluation, phases, steps }: Config) =>
-      [phases.dynamics, phases.dynamics + phases.agent].every(
+    keys: ['phases.tokenizer', 'phases.dynamics', 'phases.agent', 'evaluation.every', 'steps'] as const,
+    holds: ({ evaluation, phases: { tokenizer, dynamics, agent }, steps }: Config) =>
+      [tokenizer, tokenizer + dynamics, tokenizer + dynamics + agent].every(
         (end) => end >= steps || end % evaluation.every === 0,
       ),
-    says: 'evaluation.every must divide phases.dynamics and phases.agent, or no evaluation shows what each phase has reached',
+    says: 'evaluation.every must divide phases.tokenizer, phases.dynamics and phases.agent, or no evaluation shows what each phase has reached',
   },
 ] as const;
 
+/** Bytes of latents that are kept in memory at most. */
+const MOST_LATENTS = 500e6;
+
 /** Why nothing can be learnt from episodes of such lengths, in steps. */
 export function dreamer4DataRefusal(
-  { model }: Pick<Dreamer4Settings, 'model'>,
+  { model, phases, tokenizer }: Pick<Dreamer4Settings, 'model' | 'phases' | 'tokenizer'>,
   lengths: Int32Array,
 ): string | undefined {
   const longest = lengths.reduce((most, length) => Math.max(most, length + 1), 0);
-  return longest < model.context
-    ? `its longest episode has ${longest} frames, and model.context is ${model.context}; choose a smaller context, or longer episodes`
-    : undefined;
+  if (longest < model.context)
+    return `its longest episode has ${longest} frames, and model.context is ${model.context}; choose a smaller context, or longer episodes`;
+  const frames = lengths.reduce((sum, length) => sum + length + 1, 0);
+  const bytes = 4 * frames * tokenizer.latents * tokenizer.channels;
+  if (phases.tokenizer > 0 && bytes > MOST_LATENTS)
+    return `the latents of its ${frames.toLocaleString('en')} frames take ${Math.ceil(bytes / 1e6)} MB, and ${MOST_LATENTS / 1e6} MB are kept at most; choose fewer tokenizer.latents or tokenizer.channels, or a smaller data set`;
+  return undefined;
 }

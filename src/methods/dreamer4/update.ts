@@ -7,8 +7,9 @@ import { gradientOf } from '../../training/gradient.ts';
 import { descend } from '../../training/optimise.ts';
 import { memberSum, perMember } from '../../training/reduce.ts';
 import { lambdaReturn } from '../../training/returns.ts';
-import { modelOf } from './imagination.ts';
+import { type ImaginedEpisode, modelOf } from './imagination.ts';
 import { dynamicsLoss, type ForcingInputs, type HeadTargets, headLosses } from './losses.ts';
+import { type MaskedImages, maskedAutoencodingLoss } from './masked-autoencoding.ts';
 import {
   type Learnt,
   type Networks,
@@ -24,11 +25,15 @@ import type { Dreamer4Settings } from './settings.ts';
 
 /** The terms of losses.csv, in order. */
 export const LOSS_TERMS = [
-  ...['dynamics', ...REPORTS, 'policy', 'reward', 'continue'],
+  ...['reconstruction', 'dynamics', ...REPORTS, 'policy', 'reward', 'continue'],
   ...['pmpo', 'kl', 'positive_share', 'value_loss', 'value', 'return_error', 'alive_share'],
   ...['gradient_norm', 'weight_norm', 'value_gradient_norm'],
 ] as const;
 export type LossTerm = (typeof LOSS_TERMS)[number];
+
+/** Those of a method with a tokenizer, or without one. */
+export const lossTermsOf = ({ tokenizer }: Networks): LossTerm[] =>
+  LOSS_TERMS.filter((name) => tokenizer || name !== 'reconstruction');
 
 type LossTerms = Partial<Record<LossTerm, tf.Tensor>>;
 
@@ -37,6 +42,23 @@ interface StepInputs {
   correction: BiasCorrection;
   /** [members, 1] */
   learningRate: tf.Tensor2D;
+}
+
+export interface TokenizerInputs extends StepInputs {
+  tokenizer: Learnt;
+  images: MaskedImages;
+}
+
+/** An update of the tokenizer of images. */
+export function learnTokenizer(networks: Networks, settings: Dreamer4Settings, inputs: TokenizerInputs) {
+  const { tokenizer, images, correction, learningRate } = inputs;
+  const { layout, shape } = networks.tokenizer!;
+  const { gradient, terms } = gradientOf(tokenizer.parameters, (flat) => {
+    const loss = maskedAutoencodingLoss(layout.unpack(flat), shape, images);
+    return { loss, terms: { reconstruction: loss } as LossTerms };
+  });
+  const step = descend(tokenizer, gradient, correction, learningRate, settings.optimizer.gradientClip);
+  return { tokenizer: step.learnt, terms: { ...terms, ...step.terms } as LossTerms };
 }
 
 export interface DynamicsInputs extends StepInputs {
@@ -97,18 +119,11 @@ export function learnAgent(networks: Networks, settings: Dreamer4Settings, input
   };
 }
 
-export interface ImaginationInputs {
+export interface ImaginationInputs extends ImaginedEpisode {
   policy: Learnt;
   value: Learnt;
   /** The policy of the phase before: [members, size] */
   prior: tf.Tensor2D;
-  /** h at every frame: [members, starts, horizon + 1, D] */
-  agent: tf.Tensor;
-  /** What was done at all but the last: [members, starts, horizon, actions] */
-  taken: tf.Tensor;
-  /** Of the frame reached: [members, starts, horizon] each */
-  reward: tf.Tensor3D;
-  goesOn: tf.Tensor3D;
   correction: BiasCorrection;
   /** [members, 1] each */
   learningRates: { policy: tf.Tensor2D; value: tf.Tensor2D };

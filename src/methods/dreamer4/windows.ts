@@ -38,12 +38,14 @@ export interface Drawn {
 /**
  * Draws how noisy each frame is shown, and its noise.
  *
+ * @param size numbers of a latent
  * @param streams of each member
  * @param cleanWindows share of the windows that are shown clean throughout
  */
 export function drawForcing(
   { shortcut }: Pick<Dreamer4Settings, 'shortcut'>,
-  { members, batch, time, mask, observation }: Frames,
+  { members, batch, time, mask }: Pick<Frames, 'members' | 'batch' | 'time' | 'mask'>,
+  size: number,
   streams: readonly RandomStream[],
   cleanWindows: number,
 ): Drawn {
@@ -52,7 +54,6 @@ export function drawForcing(
   const cleanRows = Math.min(Math.floor(batch * cleanWindows), batch - bootstrapRows);
   const draw = { rows: batch, time, levels, bootstrapRows, cleanRows, cleanShare: cleanContext };
   const frames = batch * time;
-  const size = observation.length / (members * frames);
   const all: NoiseLevels = {
     signal: new Int32Array(members * frames),
     step: new Int32Array(members * frames),
@@ -60,7 +61,7 @@ export function drawForcing(
   const clean = new Float32Array(members * frames);
   const weight = new Float32Array(members * frames);
   const reports = new Float32Array(members * REPORTS.length * frames);
-  const noise = new Float32Array(observation.length);
+  const noise = new Float32Array(members * frames * size);
   for (const [member, random] of streams.entries()) {
     const own = drawNoiseLevels(random, draw);
     random.fillNormal(noise.subarray(member * frames * size, (member + 1) * frames * size));

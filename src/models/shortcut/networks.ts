@@ -17,14 +17,15 @@ import {
 /** σ of the initial embeddings. */
 const EMBEDDING_SCALE = 0.5;
 
-/** Tokens of a frame, by the lanes in which they stand: the latent, the action before it, how noisy it is shown, the agent. */
-const LANES = { latent: 0, action: 1, shortcut: 2, agent: 3 } as const;
-const LANE_COUNT = 4;
+/** Tokens of a frame besides those of its latent, in the lanes behind them: the action before it, how noisy it is shown, the agent. */
+const OTHERS = { withoutAgent: 2, all: 3 } as const;
 
 /** What fixes the dynamics' parameters and how it attends. */
 export interface ShortcutShape {
   /** Numbers of a latent. */
   latent: number;
+  /** S_z: tokens that a latent is cut into, a divisor of `latent`. */
+  tokens: number;
   /** Numbers of an action as networks see it. */
   actions: number;
   /** D, an even number. */
@@ -72,6 +73,10 @@ export interface Passed {
   layers: LayerMemory[];
 }
 
+/** Tokens of a frame, with the agent's or without it, which is the last. */
+const lanesOf = ({ tokens }: Pick<ShortcutShape, 'tokens'>, agent = true) =>
+  tokens + (agent ? OTHERS.all : OTHERS.withoutAgent);
+
 const headOf = ({ width, heads }: ShortcutShape) => width / heads;
 
 const layerShape = (shape: ShortcutShape): TransformerShape => ({
@@ -89,7 +94,7 @@ const layersOverTime = ({ layers }: ShortcutShape) => [...layers].filter((kind) 
 
 /** The parameters of the dynamics, `dynamics.…`. */
 export function shortcutSpecs(shape: ShortcutShape): ParameterSpec[] {
-  const { latent, actions, width, layers, levels } = shape;
+  const { latent, tokens, actions, width, layers, levels } = shape;
   const embedding = (name: string, count: number, size: number): ParameterSpec => ({
     name: `dynamics.${name}.weight`,
     shape: [count, size],
@@ -101,39 +106,38 @@ export function shortcutSpecs(shape: ShortcutShape): ParameterSpec[] {
     initialise: ones,
   });
   return [
-    ...linearSpecs('dynamics.latent', latent, width),
+    ...linearSpecs('dynamics.latent', latent / tokens, width),
     embedding('action', actions + 1, width),
     embedding('signal', levels + 1, width / 2),
     embedding('step', stepSizes(levels), width / 2),
-    embedding('lane', LANE_COUNT, width),
+    embedding('lane', lanesOf(shape), width),
     ...[...layers].flatMap((_, i) => transformerSpecs(`dynamics.${i}`, layerShape(shape), layers.length)),
     gain('output_norm'),
     gain('agent_norm'),
-    ...linearSpecs('dynamics.output', width, latent),
+    ...linearSpecs('dynamics.output', width, latent / tokens),
   ];
 }
 
 /** The tokens of frames: [members, batch, time, lanes, D]. */
 function tokensOf(
   parameters: Parameters,
-  { levels }: ShortcutShape,
+  { levels, tokens }: ShortcutShape,
   { latent, action, signal, step }: FrameInputs,
-  lanes: number,
+  agent: boolean,
 ): tf.Tensor {
   const embedded = (name: string, x: tf.Tensor) => product(x, parameters.get(`dynamics.${name}.weight`));
   const shown = [
     embedded('signal', oneHot(signal, levels + 1)),
     embedded('step', oneHot(step, stepSizes(levels))),
   ];
-  const tokens = [
-    linear(parameters, 'dynamics.latent', latent),
-    embedded('action', action),
-    tf.concat(shown, -1),
-  ];
-  if (lanes > LANES.agent) tokens.push(tf.zerosLike(tokens[0]!));
+  const others = [embedded('action', action), tf.concat(shown, -1)];
+  if (agent) others.push(tf.zerosLike(others[0]!));
+  const cut = tf.reshape(latent, [...latent.shape.slice(0, 3), tokens, -1]);
+  const all = tf.concat([linear(parameters, 'dynamics.latent', cut), tf.stack(others, 3)], 3);
   const [members, , width] = parameters.get('dynamics.lane.weight').shape as [number, number, number];
+  const lanes = all.shape[3]!;
   const named = tf.slice(parameters.get('dynamics.lane.weight'), [0, 0, 0], [members, lanes, width]);
-  return tf.add(tf.stack(tokens, 3), tf.reshape(named, [members, 1, 1, lanes, width]));
+  return tf.add(all, tf.reshape(named, [members, 1, 1, lanes, width]));
 }
 
 /**
@@ -152,7 +156,7 @@ export function passFrames(
   seen?: tf.Tensor,
 ): Passed {
   const time = frames.signal.shape[2]!;
-  const lanes = agent ? LANE_COUNT : LANES.agent;
+  const lanes = lanesOf(shape, agent);
   const overTime = {
     mask: blockCausalMask({ time, lanes: 1, window: shape.context }),
     positions: { of: Array.from({ length: time }, (_, t) => t), base: shape.rotaryBase },
@@ -170,7 +174,7 @@ export function passNext(
   { layers, seen }: FrameMemory,
 ): Passed {
   const { context } = shape;
-  const lanes = agent ? LANE_COUNT : LANES.agent;
+  const lanes = lanesOf(shape, agent);
   const [members, batch] = seen.shape as [number, number];
   const overTime = {
     mask: attentionMask(1, context, () => true),
@@ -193,11 +197,11 @@ function pass(
 ): Passed {
   const { width, scoreCap: cap } = shape;
   const [members, batch, time] = frames.signal.shape as [number, number, number];
-  const lanes = agent ? LANE_COUNT : LANES.agent;
+  const lanes = lanesOf(shape, agent);
   const form = layerShape(shape);
   const overSpace = { mask: blockCausalMask({ time: 1, lanes, agent }), cap };
   const memories: LayerMemory[] = [];
-  let x = tokensOf(parameters, shape, frames, lanes);
+  let x = tokensOf(parameters, shape, frames, agent);
   for (const [i, kind] of [...shape.layers].entries()) {
     const name = `dynamics.${i}`;
     if (kind === 'S') {
@@ -212,14 +216,15 @@ function pass(
       x = tf.transpose(tf.reshape(y, [members, batch, lanes, time, width]), [0, 1, 3, 2, 4]);
     }
   }
-  const lane = (at: number, norm: string) => {
-    const own = tf.slice(x, [0, 0, 0, at, 0], [members, batch, time, 1, width]);
-    const token = tf.reshape(own, [members, batch, time, width]);
-    return rmsNorm(token, parameters.get(`dynamics.${norm}.gain`));
-  };
+  const part = (at: number, count: number, norm: string) =>
+    rmsNorm(
+      tf.slice(x, [0, 0, 0, at, 0], [members, batch, time, count, width]),
+      parameters.get(`dynamics.${norm}.gain`),
+    );
+  const output = linear(parameters, 'dynamics.output', part(0, shape.tokens, 'output_norm'));
   return {
-    output: linear(parameters, 'dynamics.output', lane(LANES.latent, 'output_norm')),
-    agent: agent ? lane(LANES.agent, 'agent_norm') : undefined,
+    output: tf.reshape(output, [members, batch, time, shape.latent]),
+    agent: agent ? tf.reshape(part(lanes - 1, 1, 'agent_norm'), [members, batch, time, width]) : undefined,
     layers: memories,
   };
 }
@@ -242,7 +247,7 @@ function remembered({ keys, values }: LayerMemory, shape: ShortcutShape, lanes: 
   return { keys: of(keys), values: of(values) };
 }
 
-const memoryExtents = ({ width, context }: ShortcutShape) => [LANE_COUNT, width * (context - 1)];
+const memoryExtents = (shape: ShortcutShape) => [lanesOf(shape), shape.width * (shape.context - 1)];
 
 /**
  * The memory after frames that were passed with the agent's lane.
@@ -264,7 +269,7 @@ export function memoryAfter(
     last(past ? tf.concat([past, x], axis) : x, axis);
   return {
     layers: layers.map(({ keys, values }, i) => {
-      const past = before && remembered(before.layers[i]!, shape, LANE_COUNT);
+      const past = before && remembered(before.layers[i]!, shape, lanesOf(shape));
       const rolled = (own: tf.Tensor | undefined, x: tf.Tensor) =>
         tf.reshape(joined(own, x, 3), [members, batch, ...memoryExtents(shape)]);
       return { keys: rolled(past?.keys, keys), values: rolled(past?.values, values) };
@@ -275,7 +280,7 @@ export function memoryAfter(
 
 /** Numbers of a memory in a row. */
 export const memorySize = (shape: ShortcutShape): number =>
-  shape.context - 1 + 2 * layersOverTime(shape) * LANE_COUNT * shape.width * (shape.context - 1);
+  shape.context - 1 + 2 * layersOverTime(shape) * lanesOf(shape) * shape.width * (shape.context - 1);
 
 /** A memory as one row of numbers, all 0 before an episode's first frame: [members, batch, memorySize]. */
 export function flatMemory({ layers, seen }: FrameMemory): tf.Tensor {

@@ -1,0 +1,44 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { encodeActions } from '../../models/action-encoding.ts';
+import { absorbNext } from '../../models/shortcut/model.ts';
+import { flatMemory, memoryOf, memorySize } from '../../models/shortcut/networks.ts';
+import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { type ImaginingWeights, modelOf } from './imagination.ts';
+import { latentsOf } from './latents.ts';
+import { type Networks, nearest } from './networks.ts';
+
+type ActingSpaces = Pick<AgentSpaces, 'actions' | 'actionSpace'>;
+
+/** Numbers that are carried from step to step: whether an episode is going on, the action before, and the memory. */
+export const carrySize = ({ shape }: Networks, { actions }: ActingSpaces): number =>
+  1 + actions + memorySize(shape);
+
+interface Situation {
+  weights: ImaginingWeights;
+  /** [members, environments, observation] */
+  observations: tf.Tensor3D;
+  /** 0 where an episode starts: [members, environments, carrySize] */
+  carry: tf.Tensor3D;
+  /** Of the policy's head; undefined: the likeliest action */
+  noise: tf.Tensor | undefined;
+}
+
+/** Takes in the frame at hand, clean, and acts by what the agent's lane knows then. */
+export function decide(
+  networks: Networks,
+  { actions: count, actionSpace }: ActingSpaces,
+  { weights, observations, carry, noise }: Situation,
+): { actions: tf.Tensor; carry: tf.Tensor } {
+  const [isGoing, before, remembered] = tf.split(carry, [1, count, memorySize(networks.shape)], 2);
+  const action = tf.expandDims(tf.concat([before!, tf.sub(1, isGoing!)], 2), 2);
+  const latent = latentsOf(networks, weights, tf.expandDims(observations, 2));
+  const model = modelOf(networks, weights);
+  const { state, agent } = absorbNext(model, latent, action, memoryOf(networks.shape, remembered!));
+  const output = nearest(networks, networks.policy.unpack(weights.policy), 'policy', agent);
+  const actions = networks.head.decide(output, noise);
+  const taken = encodeActions(actionSpace, actions);
+  return {
+    actions,
+    carry: tf.concat([tf.onesLike(isGoing!), taken, flatMemory(state.memory)], 2),
+  };
+}

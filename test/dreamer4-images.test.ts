@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, renameSync } from 'node:fs';
+import path from 'node:path';
+import { before, describe, test } from 'node:test';
+import * as tf from '@tensorflow/tfjs-core';
+import { formatExperiment } from '../src/config/format.ts';
+import { loadExperiment } from '../src/config/load.ts';
+import { startEngine } from '../src/engine/engine.ts';
+import { environmentEntry } from '../src/envs/index.ts';
+import { collectData } from '../src/experiment/collect-data.ts';
+import { evaluateRun } from '../src/experiment/evaluate-run.ts';
+import type { WorkerMessage } from '../src/experiment/messages.ts';
+import { parseMix } from '../src/experiment/mix.ts';
+import { dataLearntFrom } from '../src/experiment/recorded-data.ts';
+import { dreamer4 } from '../src/methods/dreamer4/agent.ts';
+import {
+  type Dreamer4Settings,
+  dreamer4DataRefusal,
+  dreamer4Settings,
+} from '../src/methods/dreamer4/settings.ts';
+import type { MayDream } from '../src/models/dreams.ts';
+import { readCsv } from '../src/runs/csv.ts';
+import { DataSet } from '../src/runs/data-set.ts';
+import { RunFolder } from '../src/runs/run-folder.ts';
+import type { Agent } from '../src/training/agent.ts';
+import { agentSpaces } from '../src/training/agent-spaces.ts';
+import { emptyBatch, type Sequences } from '../src/training/replay.ts';
+import { agentIn, assertAlone, assertLeavesNothing } from './support/dreamer-runs.ts';
+import { runInfo } from './support/run-folders.ts';
+import { result, sitDown } from './support/sitting.ts';
+import { temporaryFolder } from './support/temporary-folder.ts';
+import { assertClose } from './support/tensors.ts';
+
+const ENVIRONMENT = 'MinAtar/Breakout-v0';
+
+const tinyKeys = {
+  ...{ phases: { tokenizer: 6, dynamics: 6, agent: 6 }, sequence: 4, batch: 4 },
+  tokenizer: {
+    ...{ patch: 5, latents: 3, channels: 2, tokens: 2, width: 4, heads: 1, hidden: 4, layers: 1 },
+    batch: 5,
+  },
+  model: { width: 4, heads: 1, hidden: 6, layers: 'ST', context: 2 },
+  shortcut: { levels: 4 },
+  agent: { hidden: [5], distances: 2, bins: 5 },
+  imagination: { starts: 3, horizon: 2, samplingSteps: 2, valueWarmUp: 2 },
+  optimizer: { warmUp: 2 },
+};
+const tiny = (changes: object = {}): Dreamer4Settings => dreamer4Settings.parse({ ...tinyKeys, ...changes });
+
+const root = temporaryFolder('dreamer4-images');
+const data = path.join(root, 'breakout');
+
+/** @param heldOut share of the episodes that it is measured on, which takes longest of all */
+const load = (heldOut = 0) =>
+  loadExperiment({
+    file: 'c.yaml',
+    text: `
+method: dreamer4
+name: tiny
+engine: wasm
+environment: ${ENVIRONMENT}
+data: ${data}
+steps: 24
+seeds: [1]
+logEvery: 5
+heldOut: ${heldOut}
+evaluation: { every: 6, episodes: 2 }
+${Object.entries(tinyKeys)
+  .map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
+  .join('\n')}`,
+  });
+
+describe('on images', () => {
+  const folder = (name: string) => {
+    const dir = path.join(root, name);
+    mkdirSync(dir);
+    return dir;
+  };
+  before(async () => {
+    const made = { wmVersion: '0', gitCommit: null, gitChanges: null, node: 'v0', command: ['wm'] };
+    await collectData(
+      {
+        ...{ out: data, runs: new Map(), mix: parseMix(['random=0.3', 'controller=0.7'], []) },
+        ...{ environment: ENVIRONMENT, steps: 500, seed: 0, policySeed: undefined, engine: 'wasm', made },
+      },
+      assert.fail,
+    );
+  });
+
+  test('killed or stopped in any phase, it goes on to the bytes of one never stopped', async () => {
+    const whole = folder('whole');
+    await sitDown(load(), whole);
+    const { state, updates } = result(whole, 1);
+    assert.deepEqual([state.step, updates], [24, 24]);
+    const killed = folder('killed');
+    for (let time = 0; time < 3; time++) {
+      const killAfter = (messages: readonly WorkerMessage[]) => messages.length > 1;
+      await assert.rejects(sitDown(load(), killed, { killAfter }), /^Error: killed$/);
+    }
+    await sitDown(load(), killed);
+    const stopped = folder('stopped');
+    // In the middle of each phase, the tokenizer's first.
+    for (let sitting = 0; sitting < 6; sitting++) await sitDown(load(), stopped, { turn: 4 });
+    for (const dir of [killed, stopped]) assert.deepEqual(result(dir, 1), result(whole, 1), dir);
+  });
+
+  test('learns alone what it learns beside another with settings of its own, and leaves no tensor behind', async () => {
+    const episodes = new DataSet(data);
+    const [slow, fast] = [1e-3, 3e-3].map((learningRate) =>
+      tiny({
+        optimizer: { warmUp: 2, learningRate },
+        tokenizer: { ...tinyKeys.tokenizer, learningRate },
+      }),
+    );
+    const make = (seeds: number[], settings: Dreamer4Settings[] = [slow!]) =>
+      agentIn<Dreamer4Settings, Agent>(dreamer4.create, ENVIRONMENT, seeds, settings, episodes);
+    await assertAlone(make, [3, 4], [slow!, fast!]);
+    await assertLeavesNothing(() => make([1]));
+  });
+
+  test('a run is evaluated on the episodes that were held out; without them it says why it is not measured', async () => {
+    const experiment = load(0.2);
+    const dir = path.join(root, 'measured');
+    RunFolder.open(dir, { configText: formatExperiment(experiment), info: runInfo('dreamer4', 'wasm') });
+    await sitDown(experiment, dir);
+    const column = (file: string, name: string) =>
+      readCsv(path.join(dir, 'seed-1', file))!.rows.map((row) => row[name]);
+    assert.deepEqual(column('metrics.csv', 'phase'), [0, 1, 2, 3]);
+    const has = (file: string, name: string) => column(file, name).map((x) => x !== null);
+    assert.deepEqual(has('metrics.csv', 'reconstruction_f1'), [true, true, true, true]);
+    assert.deepEqual(has('metrics.csv', 'open_loop_15_k4'), [false, true, true, true]);
+    assert.deepEqual(has('metrics.csv', 'imagined_return'), [false, false, true, true]);
+    assert.deepEqual(has('losses.csv', 'reconstruction'), [true, true, false, false]);
+    assert.deepEqual(has('losses.csv', 'flow_0'), [false, true, true, true]);
+    const evaluated = () =>
+      evaluateRun(dir, {
+        ...{ checkpoint: 'last', episodes: 2, engine: 'wasm' },
+        ...{ planner: undefined, clock: () => 0, begin: () => {} },
+      });
+    const { unmeasured, seeds, diagnostics } = await evaluated();
+    assert.equal(unmeasured, null);
+    const last = readCsv(path.join(dir, 'seed-1', 'metrics.csv'))!.rows.at(-1)!;
+    // What training measured after its last update, of the same episodes.
+    for (const name of diagnostics) assert.equal(seeds[0]!.diagnosis[name], last[name], name);
+    const away = `${data}-away`;
+    renameSync(data, away);
+    try {
+      const without = await evaluated();
+      assert.match(without.unmeasured!, /breakout is no data set: /);
+      assert.equal(without.seeds[0]!.diagnosis.reconstruction_f1, null);
+    } finally {
+      renameSync(away, data);
+    }
+    const other = { ...experiment, data: path.join(root, 'other') };
+    cpSync(data, other.data, { recursive: true });
+    const states = [result(dir, 1).state];
+    assert.ok('data' in dataLearntFrom(other, states)!);
+    const fingerprint = { ...states[0]!.arrays['data.fingerprint']!, data: new Uint8Array(32) };
+    const learnt = { ...states[0]!, arrays: { ...states[0]!.arrays, 'data.fingerprint': fingerprint } };
+    assert.deepEqual(dataLearntFrom(other, [learnt]), {
+      why: `${other.data} is another data set than the one that was learnt from`,
+    });
+  });
+
+  test('dreams along real actions: seen up to the start, then sampled, the same at every call', async () => {
+    await startEngine('wasm');
+    const settings = tiny();
+    const life = agentIn<Dreamer4Settings, Agent & MayDream>(
+      dreamer4.create,
+      ENVIRONMENT,
+      [1, 2],
+      [settings],
+      new DataSet(data),
+    );
+    await life.live(0, 19);
+    const spaces = agentSpaces(environmentEntry(ENVIRONMENT));
+    // Two episodes of six and three steps, of boards that tell them apart.
+    const episodes: Sequences = { ...emptyBatch(1, 2, 6, spaces), mask: new Float32Array(12) };
+    const bit = (i: number) => Number(Math.sin(7.3 * i * i + 1) > 0.7);
+    for (let i = 0; i < episodes.observation.length; i++) episodes.observation[i] = bit(i);
+    for (let i = 0; i < 12; i++) episodes.action[i] = (3 * i) % 6;
+    for (const row of [0, 1, 2, 3, 4, 5, 6, 7, 8]) episodes.mask[row] = 1;
+    const before = tf.memory().numTensors;
+    const dreamt = await life.agent.dream!(1, episodes, { from: 1, every: 3 });
+    assert.equal(tf.memory().numTensors, before);
+    assert.deepEqual(
+      dreamt.map((steps) => steps.map(({ dreamt }) => dreamt)),
+      [
+        [0, 0, 1, 2, 3, 1, 2],
+        [0, 0, 1, 2],
+      ],
+    );
+    for (const { observation, reward, continueProbability, dreamt: steps } of dreamt.flat()) {
+      assert.equal(observation.length, 400);
+      assert.ok(observation.every((x) => x >= 0 && x <= 1));
+      assert.equal(reward === null, steps === 0);
+      assert.ok(steps === 0 || (continueProbability! > 0 && continueProbability! < 1));
+    }
+    assert.deepEqual(await life.agent.dream!(1, episodes, { from: 1, every: 3 }), dreamt);
+    // What comes after a dream's start is seen by none: only its action is.
+    const other = { ...episodes, observation: Float32Array.from(episodes.observation) };
+    other.observation.fill(0, 2 * 400, 3 * 400);
+    const again = await life.agent.dream!(1, other, { from: 1, every: 3 });
+    for (const t of [1, 2, 3, 4]) assert.deepEqual(again[0]![t], dreamt[0]![t]);
+    const acted = { ...episodes, action: episodes.action.slice() };
+    acted.action[1] = 5;
+    const led = await life.agent.dream!(1, acted, { from: 1, every: 3 });
+    assert.notDeepEqual(led[0]![2], dreamt[0]![2]);
+    assertClose(led[1]![3]!.observation, dreamt[1]![3]!.observation, 1e-5);
+    await life.agent.drainLosses();
+    life.agent.dispose();
+  });
+});
+
+test('latents that memory does not hold are refused by the names of the keys', () => {
+  const lengths = Int32Array.of(3_999_999, 1_000_000);
+  assert.equal(
+    dreamer4DataRefusal(tiny({ tokenizer: { ...tinyKeys.tokenizer, latents: 8, channels: 4 } }), lengths),
+    'the latents of its 5,000,001 frames take 641 MB, and 500 MB are kept at most; choose fewer tokenizer.latents or tokenizer.channels, or a smaller data set',
+  );
+  assert.equal(dreamer4DataRefusal(tiny(), lengths), undefined);
+  assert.equal(dreamer4DataRefusal(tiny({ phases: { tokenizer: 0 } }), lengths), undefined);
+});
+
+test('what the keys must hold is one sentence', () => {
+  const images = `environment: ${ENVIRONMENT}`;
+  const cases: [string, string, string][] = [
+    [
+      images,
+      'tokenizer: { patch: 3 }',
+      '4:21: tokenizer.patch must divide the sides of an image, and 3 does not divide 10 × 10',
+    ],
+    [images, 'tokenizer: { masked: 1 }', '4:22: tokenizer.masked: expected a number >= 0 and < 1, got 1'],
+    [
+      images,
+      'tokenizer: { masked: -0.1 }',
+      '4:22: tokenizer.masked: expected a number >= 0 and < 1, got -0.1',
+    ],
+    [
+      images,
+      'tokenizer: { tokens: 5 }',
+      '4:22: tokenizer.tokens must divide tokenizer.latents · tokenizer.channels, the numbers that they share',
+    ],
+    [images, 'tokenizer: { heads: 5 }', '4:21: tokenizer.heads must divide tokenizer.width'],
+    [
+      images,
+      'phases: { tokenizer: 0 }',
+      '4:22: phases.tokenizer must be above 0 where observations are images, as in MinAtar/Breakout-v0, or nobody makes latents of them',
+    ],
+    [
+      'environment: CartPole-v1',
+      'phases: { tokenizer: 500 }',
+      '4:22: phases.tokenizer must be 0 where observations are vectors, as in CartPole-v1: there is nothing to learn',
+    ],
+  ];
+  for (const [environment, keys, message] of cases) {
+    const phases = keys.startsWith('phases') ? '' : 'phases: { tokenizer: 500 }';
+    const text = `method: dreamer4\ndata: d\n${environment}\n${keys}\nsteps: 4000\nevaluation: { every: 500 }\n${phases}`;
+    assert.throws(
+      () => loadExperiment({ file: 'c.yaml', text }),
+      ({ name, message: said }: Error) => name === 'UserError' && said.startsWith(`c.yaml:${message}`),
+      keys,
+    );
+  }
+});
