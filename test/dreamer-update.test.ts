@@ -5,6 +5,7 @@ import { startEngine } from '../src/engine/engine.ts';
 import { scope } from '../src/engine/scope.ts';
 import { size } from '../src/engine/size.ts';
 import type { Space } from '../src/envs/spaces.ts';
+import { modelFlow } from '../src/methods/dreamer/flow.ts';
 import {
   byGroup,
   GROUPS,
@@ -20,6 +21,7 @@ import type { ImageShape } from '../src/nn/convolution.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import type { AgentSpaces } from '../src/training/agent-spaces.ts';
 import { frozenLoss, type UpdateCase } from './support/frozen-update.ts';
+import { assertMeasured, measured } from './support/measured-flow.ts';
 import { read } from './support/reference.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';
 
@@ -322,4 +324,41 @@ describe('the update', () => {
       for (const group of GROUPS) assertClose(read(slow![group]), read(fast![group]), 1e-6, group);
     });
   });
+});
+
+test('measured gradients are the differences that weights make in the update', async () => {
+  for (const name of ['v3, choices', 'v3 but for Gaussian states, valued as predicted too']) {
+    const given = updateCase(cases[name]!.space, cases[name]!.keys);
+    const { networks, settings, spaces, weights, windows, noise, scalars } = given;
+    const whole = (changed: object, lambda = scalars.lambda) => {
+      const model = { ...settings.model, weights: { ...settings.model.weights, ...changed } };
+      const of = gradientsOf({ ...given, settings: { ...settings, model }, scalars: { ...scalars, lambda } });
+      return read(of.gradient.model);
+    };
+    const at = whole({});
+    const less = (without: Float32Array) => at.map((x, i) => x - without[i]!);
+    const own = whole({}, tf.zerosLike(scalars.lambda));
+    const expected = {
+      ...Object.fromEntries(
+        Object.keys(settings.model.weights).map((term) => [term, less(whole({ [term]: 0 }))]),
+      ),
+      ...{ model: own, critic: less(own) },
+    };
+    const measure = (settings: UpdateCase['settings']) =>
+      measured(members, { weights, windows, noise, scalars }, (inputs) =>
+        modelFlow(networks, settings, spaces, inputs.weights, inputs.windows, inputs.noise, inputs.scalars),
+      );
+    const found = await measure(settings);
+    const size = networks.layouts.model.size;
+    for (const [member, rows] of found.entries()) {
+      const ofMember = Object.entries(expected).map(([term, flat]) => [
+        term,
+        flat.slice(member * size, (member + 1) * size),
+      ]);
+      assertMeasured(rows, networks.layouts.model, Object.fromEntries(ofMember));
+    }
+    assert.ok(found[0]!.has('critic rssm') && !found[0]!.has('critic decoder'));
+    const cut = await measure({ ...settings, critic: { ...settings.critic, shapesModel: false } });
+    assert.deepEqual(cut, found);
+  }
 });

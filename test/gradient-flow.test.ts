@@ -7,19 +7,24 @@ import { loadExperiment } from '../src/config/load.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import type { WorkerMessage } from '../src/experiment/messages.ts';
+import { modelFlow as latentFlow } from '../src/methods/tdmpc/flow.ts';
+import { tdmpcSettings } from '../src/methods/tdmpc/settings.ts';
+import { modelGradients } from '../src/methods/tdmpc/update.ts';
+import { initialWeights as initialLatentWeights } from '../src/methods/tdmpc/weights.ts';
 import { modelFlow } from '../src/methods/vae-lstm/flow.ts';
 import { initialWeights, networks } from '../src/methods/vae-lstm/networks.ts';
 import { vaeLstmSettings } from '../src/methods/vae-lstm/settings.ts';
 import { gradients } from '../src/methods/vae-lstm/update.ts';
+import { latentNetworks } from '../src/models/latent/networks.ts';
 import type { Windows } from '../src/models/windows.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
-import { flowOf, GradientFlow } from '../src/training/gradient-flow.ts';
+import { flowOf } from '../src/training/gradient-flow.ts';
+import { assertMeasured, measured } from './support/measured-flow.ts';
 import { result, type Sitting, sitDown } from './support/sitting.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';
-import { tinyDreamCritic } from './support/tiny-run.ts';
 
 before(() => startEngine('wasm'));
 
@@ -28,27 +33,6 @@ const near = (actual: number, wanted: number, what: string, limit = 1e-3) =>
     Math.abs(actual - wanted) <= limit * Math.max(1e-6, Math.abs(wanted)),
     `${what}: ${actual}, not ${wanted}`,
   );
-
-/** What is measured, by term and module, of every member. */
-async function measured<I extends object>(
-  members: number,
-  inputs: I,
-  measure: (inputs: I) => ReturnType<typeof flowOf>,
-) {
-  const flow = new GradientFlow(members, measure);
-  flow.start(3);
-  tf.tidy(() => {
-    for (let update = 1; update <= 5; update++) flow.measure(update, inputs);
-  });
-  const rows = await flow.drain();
-  assert.deepEqual([...new Set(rows.flat().map(({ update }) => update))], [3]);
-  assert.deepEqual(
-    await flow.drain(),
-    rows.map(() => []),
-  );
-  flow.dispose();
-  return rows.map((own) => new Map(own.map((row) => [`${row.term} ${row.module}`, row])));
-}
 
 test('norms and cosines are those of finite differences, member by member, and leave out what a loss cannot reach', async () => {
   const layout = new ParameterLayout([
@@ -152,7 +136,7 @@ function drawn(members: number) {
     actorLearningRate: tf.fill([members, 1], 0.001) as tf.Tensor2D,
     policyAverage: tf.fill([members, 1], 0.1) as tf.Tensor2D,
   });
-  return { windows, weights, noise, scalars };
+  return { windows, weights, noise, scalars, streams };
 }
 const values = (of: tf.Tensor) => of.dataSync<'float32'>();
 
@@ -187,35 +171,7 @@ test("the dream critic's terms are the differences that their weights make in tr
       modelFlow(layouts, weights, windows, posterior, scalars, given),
     );
   const [found] = await measure(settings);
-  const parts = (layout: ParameterLayout, flat: Float32Array) => layout.views(flat);
-  const inner = (a: Float32Array, b: Float32Array, module: string) => {
-    const [one, other] = [parts(model, a), parts(model, b)];
-    return one.reduce(
-      (sum, { name, values }, i) =>
-        module === 'all' || name.startsWith(`${module}.`)
-          ? values.reduce((inside, x, j) => inside + x * other[i]!.values[j]!, sum)
-          : sum,
-      0,
-    );
-  };
-  for (const [term, gradient] of Object.entries(expected)) {
-    for (const module of ['encoder', 'dynamics', 'all']) {
-      const row = found!.get(`${term} ${module}`);
-      const norm = Math.sqrt(inner(gradient, gradient, module));
-      if (!row) {
-        assert.ok(term === 'kl' && module === 'dynamics', `${term} ${module} is missing`);
-        continue;
-      }
-      near(row.norm, norm, `${term} ${module}`, 2e-3);
-      if (term === 'critic') continue;
-      const critic = expected.critic!;
-      const cosine = inner(gradient, critic, module) / (norm * Math.sqrt(inner(critic, critic, module)));
-      assert.ok(
-        Math.abs(row.cosine! - cosine) < 2e-3,
-        `cosine of ${term} ${module}: ${row.cosine}, not ${cosine}`,
-      );
-    }
-  }
+  assertMeasured(found!, model, expected);
   assert.ok(!found!.has('reward decoder') && !found!.has('critic decoder') && found!.has('reward reward'));
   // What is cut off in training is measured as what it would be.
   const [cut] = await measure({ ...settings, critic: { ...settings.critic, shapesModel: false } });
@@ -256,57 +212,124 @@ test('a member is measured alike alone and beside another, balanced or not', asy
   assert.notDeepEqual([...beside[1]!.values()], [...alone!.values()]);
 });
 
+test("TD-MPC's terms are the differences that their weights make in training's own gradient", async () => {
+  for (const [name, keys] of Object.entries({
+    v2: { simNorm: 2, layers: 'normed', scalars: 'two-hot' },
+    v1: { simNorm: 0, layers: 'plain', scalars: 'squared', target: 'averaged' },
+  } as const)) {
+    const size = { latent: 4, hidden: 6, encoderHidden: 6 };
+    const given = tdmpcSettings.parse({ model: { ...size, ...keys }, critic: { heads: 2 } });
+    const own = latentNetworks(given.model, given.critic, given.actor, given.twoHot, spaces);
+    const { windows, streams } = drawn(1);
+    const weights = initialLatentWeights(own, given, streams);
+    const pair = tf.tensor3d([[[0.3, 0.8]]]);
+    const noise = { targetPair: pair, actorPair: pair };
+    const context = { networks: own, settings: given, spaces };
+    const layout = new ParameterLayout([...own.encoder.specs, ...own.model.specs]);
+    const whole = (changed: object) => {
+      const model = { ...given.model, weights: { ...given.model.weights, ...changed } };
+      const of = modelGradients({ ...context, settings: { ...given, model } }, weights, windows, noise);
+      return values(tf.concat([of.gradient.encoder, of.gradient.model], 1));
+    };
+    const at = whole({});
+    const less = (without: Float32Array) => at.map((x, i) => x - without[i]!);
+    const expected = {
+      consistency: less(whole({ consistency: 0 })),
+      reward: less(whole({ reward: 0 })),
+      continue: less(whole({ continue: 0 })),
+      model: whole({ value: 0 }),
+      critic: less(whole({ value: 0 })),
+    };
+    const measure = (settings: typeof given) =>
+      measured(1, { weights, windows, noise }, (inputs) =>
+        latentFlow({ ...context, settings }, inputs.weights, inputs.windows, inputs.noise),
+      );
+    const [found] = await measure(given);
+    assertMeasured(found!, layout, expected);
+    assert.ok(found!.has('critic dynamics') && !found!.has('critic reward'), name);
+    const [cut] = await measure({ ...given, critic: { ...given.critic, shapesModel: false } });
+    assert.deepEqual([...cut!], [...found!]);
+  }
+});
+
 const seeds = [1, 2];
-const tiny = (more: string) =>
-  loadExperiment({
-    file: 'tiny.yaml',
-    text: `${tinyDreamCritic.replace('randomSteps: 40', 'randomSteps: 20')}seeds: [${seeds}]
-steps: 80
+const common = `engine: wasm
+logEvery: 5
+randomSteps: 20
 updateEvery: 2
+seeds: [${seeds}]
+steps: 50
+evaluation: { every: 50, episodes: 1 }
+`;
+/** A config of each family, too small to learn. */
+const tiny = {
+  'vae-lstm': `method: vae-lstm
+imaginationStarts: 4
 horizon: 3
-evaluation: { every: 40, episodes: 2 }
-${more}`,
-  });
+model: { latent: 4, hidden: [8], lstm: 8 }
+critic: { hidden: [8] }
+actor: { hidden: [8] }
+replay: { batch: 4, length: 4 }
+`,
+  dreamer: `method: dreamer
+horizon: 3
+startsPerWindow: 2
+model: { stoch: 2, classes: 3, deter: 8, hidden: 8, units: 8 }
+replay: { batch: 2, length: 4 }
+`,
+  tdmpc: `method: tdmpc
+pretraining: 7
+model: { latent: 8, hidden: 8, encoderHidden: 8 }
+planner: { candidates: 8, elites: 2, iterations: 1 }
+replay: { batch: 4, length: 3 }
+`,
+};
 const root = temporaryFolder('gradient-flow');
-const sit = async (name: string, more: string, sitting?: Sitting) => {
+const sit = async (name: string, config: string, sitting?: Sitting) => {
   const dir = path.join(root, name);
   mkdirSync(dir, { recursive: true });
-  await sitDown(tiny(more), dir, sitting);
+  await sitDown(loadExperiment({ file: 'tiny.yaml', text: config }), dir, sitting);
   return dir;
 };
 const csv = (dir: string, seed: number) =>
   readFileSync(path.join(dir, `seed-${seed}`, 'gradients.csv'), 'utf8');
 
-test('measuring changes nothing that is learnt, and is taken up where a run was killed or stopped', async () => {
-  const on = 'gradients: { every: 4 }\n';
-  const [off, whole] = [await sit('off', ''), await sit('on', on)];
-  for (const seed of seeds) {
-    assert.deepEqual(result(whole, seed), result(off, seed));
-    const lines = csv(whole, seed)
-      .trimEnd()
-      .split('\n')
-      .map((line) => line.split(','));
-    assert.deepEqual(lines[0], ['seed', 'env_step', 'update', 'term', 'module', 'norm', 'cosine']);
-    // An update every second step after 20, of which every fourth is measured.
-    const moments = [...new Set(lines.slice(1).map((cells) => cells.slice(0, 3).join()))];
-    assert.deepEqual(
-      moments,
-      [4, 8, 12, 16, 20, 24, 28].map((update) => `${seed},${20 + 2 * update},${update}`),
-    );
-  }
-  const killAfter = (messages: readonly WorkerMessage[]) => messages.length === 4;
-  await assert.rejects(sit('killed', on, { killAfter }), /^Error: killed$/);
-  await sit('stopped', on, { stopAfter: (messages) => messages.length > 1 });
-  for (const dir of [await sit('killed', on), await sit('stopped', on)]) {
-    for (const seed of seeds) assert.equal(csv(dir, seed), csv(whole, seed));
-  }
+for (const [method, keys] of Object.entries(tiny)) {
+  test(`measuring ${method} changes nothing that is learnt, and goes on where a run was`, async () => {
+    const off = `${keys}${common}`;
+    const on = `${off}gradients: { every: 4 }\n`;
+    const [without, whole] = [await sit(`${method}-off`, off), await sit(`${method}-on`, on)];
+    await sit(`${method}-turns`, on, { turn: 35 });
+    const turns = await sit(`${method}-turns`, on);
+    for (const seed of seeds) {
+      assert.deepEqual(result(whole, seed), result(without, seed));
+      const lines = csv(whole, seed).trimEnd().split('\n');
+      assert.equal(lines[0], 'seed,env_step,update,term,module,norm,cosine');
+      const updates = [...new Set(lines.slice(1).map((line) => Number(line.split(',')[2])))];
+      // An update every second step after 20, and in TD-MPC seven before.
+      assert.deepEqual(updates, method === 'tdmpc' ? [4, 8, 12, 16, 20] : [4, 8, 12]);
+      assert.equal(csv(turns, seed), csv(whole, seed));
+    }
+  });
+}
+
+test('rows beyond the checkpoint of a killed run are written again, and once', async () => {
+  const config = `${tiny['vae-lstm']}${common.replace('every: 50', 'every: 25')}gradients: { every: 4 }\n`;
+  const whole = await sit('whole', config);
+  // After the last evaluation of each seed the next write is a checkpoint.
+  const killAfter = (messages: readonly WorkerMessage[]) => messages.length === 2 * seeds.length;
+  await assert.rejects(sit('killed', config, { killAfter }), /^Error: killed$/);
+  const rows = csv(path.join(root, 'killed'), 1);
+  assert.equal(rows, csv(whole, 1));
+  await sit('killed', config);
+  for (const seed of seeds) assert.equal(csv(path.join(root, 'killed'), seed), csv(whole, seed));
 });
 
 test('a method or an arm without a critic in its model is refused where it is asked for', () => {
   const read = (text: string) => () => loadExperiment({ file: 'c.yaml', text });
   assert.throws(read('method: ppo\ngradients: {}\n'), {
     message:
-      /^c\.yaml:2:12: gradients: method ppo has no critic that could shape a world model; choose method vae-lstm.*, or leave gradients out$/,
+      /^c\.yaml:2:12: gradients: method ppo has no critic that could shape a world model; choose method vae-lstm, dreamer or tdmpc, or leave gradients out$/,
   });
   assert.throws(read('method: baseline\ngradients: {}\n'), {
     message: 'c.yaml:2:12: gradients: this arm has no critic; set a switch of it, or leave gradients out',

@@ -7,7 +7,12 @@ import { cloningArm, cloningSettings } from './behaviour-cloning/settings.ts';
 import { type Course, offlineCourse, replayCourse } from './course.ts';
 import { deepDynaArm, deepDynaRules, deepDynaSettings } from './deep-dyna/settings.ts';
 import { dqnSettings } from './dqn/settings.ts';
-import { dreamerArm, dreamerRules, dreamerSettings } from './dreamer/settings.ts';
+import {
+  dreamerArm,
+  gradientRefusal as dreamerGradientRefusal,
+  dreamerRules,
+  dreamerSettings,
+} from './dreamer/settings.ts';
 import { dreamer4DataRefusal, dreamer4Rules, dreamer4Settings } from './dreamer4/settings.ts';
 import { dynaArm, dynaCourse, dynaRules, dynaSettings } from './dyna/settings.ts';
 import {
@@ -26,7 +31,12 @@ import { imageRules, type Rule, type RunLength, replayRules, transitionRules } f
 import { sacSettings } from './sac/settings.ts';
 import { simpleArm, simpleCourse, simpleRules, simpleSettings } from './simple/settings.ts';
 import { anyObservationAndAction, type Takes, vectorsAndAnyAction } from './takes.ts';
-import { tdmpcArm, tdmpcRules, tdmpcSettings } from './tdmpc/settings.ts';
+import {
+  tdmpcArm,
+  gradientRefusal as tdmpcGradientRefusal,
+  tdmpcRules,
+  tdmpcSettings,
+} from './tdmpc/settings.ts';
 import { arm, arms, balanceRules, gradientRefusal, vaeLstmSettings } from './vae-lstm/settings.ts';
 
 /** The registry: one line per method. Settings load at once (they feed the config schema), agents on demand. */
@@ -49,6 +59,7 @@ export const methods = {
     takes: anyObservationAndAction,
     learnsBeside: true,
     rules: [...dreamerRules, ...rssmRules, ...imageRules],
+    gradientRefusal: dreamerGradientRefusal,
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./dreamer/agent.ts')).dreamer,
@@ -69,6 +80,7 @@ export const methods = {
     takes: vectorsAndAnyAction,
     learnsBeside: true,
     rules: tdmpcRules,
+    gradientRefusal: tdmpcGradientRefusal,
     course: replayCourse,
     keysOverSteps: () => [],
     load: async () => (await import('./tdmpc/agent.ts')).tdmpc,

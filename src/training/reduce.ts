@@ -67,5 +67,16 @@ export function weightedSum(
   );
 }
 
+/** A term of a loss by its name, with its weight. */
+export type WeighedTerm = readonly [name: string, term: tf.Tensor1D, weight: tf.Tensor1D | number];
+
+/** Their sum. */
+export const sumOfTerms = (terms: readonly WeighedTerm[]): tf.Tensor1D =>
+  weightedSum(terms.map(([, term, weight]) => [term, weight]));
+
+/** Each by itself. */
+export const eachOfTerms = (terms: readonly WeighedTerm[]): Record<string, tf.Tensor1D> =>
+  Object.fromEntries(terms.map(([name, term, weight]) => [name, weightedSum([[term, weight]])]));
+
 /** [members] -> [members, 1, …] of so many dimensions. */
 export const perMember = (x: tf.Tensor, rank: number) => tf.reshape(x, [x.size, ...Array(rank - 1).fill(1)]);

@@ -26,6 +26,7 @@ import {
 } from '../../training/acting.ts';
 import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { GradientFlow } from '../../training/gradient-flow.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { warmedUp } from '../../training/optimise.ts';
 import { compiledUpdate } from '../../training/pending-terms.ts';
@@ -36,6 +37,7 @@ import { TrainingState } from '../../training/training-state.ts';
 import type { TimedParts } from '../../training/update-parts.ts';
 import { membersOf } from '../../training/weights.ts';
 import { updateFlops } from './flops.ts';
+import { modelFlow } from './flow.ts';
 import { dreamReturns, foresee, ownDiscount, withStates } from './imagination.ts';
 import {
   type ByGroup,
@@ -96,6 +98,7 @@ class DreamerAgent
   readonly #exploration: Exploration | undefined;
   protected readonly state: TrainingState<Weights, StreamName, LossTerm>;
   readonly #acting: Acting<PolicyWeights>;
+  readonly gradientFlow: GradientFlow<UpdateInputs>;
 
   constructor(members: readonly Member<DreamerSettings>[], spaces: AgentSpaces) {
     super(members, spaces);
@@ -109,6 +112,10 @@ class DreamerAgent
     const ofActions = [head.noise, ...(this.#exploration?.noise ?? [])];
     this.noise = { sampled: [this.#latent.noise, ...ofActions], greedy: [this.#latent.noise] };
     this.#acting = new Acting(members.length, spaces.observation, (inputs) => this.#decide(inputs));
+    this.gradientFlow = new GradientFlow(members.length, ({ weights, batch, noise, scalars }) => {
+      const windows = toStepWindows(batch, spaces, this.settings.model);
+      return modelFlow(this.#networks, this.settings, spaces, weights, windows, noise, scalars);
+    });
     this.state = new TrainingState({
       seeds: this.seeds,
       names: { named: namedWeights, from: weightsFrom },
@@ -180,15 +187,17 @@ class DreamerAgent
   }
 
   update(batch: StepBatch, _step: number, update: number): Promise<void> {
-    return updateRemembering(this.state, batch, (weights) =>
-      this.#update.run({
+    return updateRemembering(this.state, batch, (weights) => {
+      const inputs = {
         weights,
         batch: uploadSteps(batch, this.spaces),
         noise: this.#noise(batch),
         scalars: this.#scalars(update),
         correction: biasCorrection(update),
-      }),
-    );
+      };
+      this.gradientFlow.measure(update, inputs);
+      return this.#update.run(inputs);
+    });
   }
 
   readonly #update = compiledUpdate(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
@@ -208,6 +217,7 @@ class DreamerAgent
   }
 
   override dispose(): void {
+    this.gradientFlow.dispose();
     this.#acting.dispose();
     this.#update.dispose();
     super.dispose();

@@ -124,6 +124,10 @@ export function dreamerArm({ model, critic, lambda }: DreamerSettings): string {
   return `dreamer-${version}${unshaped}${critic.bootstrapsActor ? '' : '-unbootstrapped'}`;
 }
 
+/** Why there is no gradient of the critic into the model, not even one that is cut off. */
+export const gradientRefusal = ({ lambda }: DreamerSettings): string | undefined =>
+  lambda > 0 ? undefined : 'with lambda 0 the critic learns from dreams alone; set it above 0';
+
 /** What must hold between the keys. */
 export const dreamerRules: readonly Rule<DreamerSettings & { environment?: string }>[] = [
   {

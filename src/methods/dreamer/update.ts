@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { dynamics, type RssmState } from '../../models/rssm/dynamics.ts';
 import { latentFamily } from '../../models/rssm/latent.ts';
-import { rssmLoss, rssmTerms, type StepWindows } from '../../models/rssm/losses.ts';
+import { type RssmTerms, rssmLoss, rssmTerms, type StepWindows } from '../../models/rssm/losses.ts';
 import { type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
@@ -87,11 +87,8 @@ export const continueTarget = (
   { discountInContinue, gamma }: DreamerSettings,
 ): tf.Tensor => tf.mul(tf.sub(1, terminal), discountInContinue ? gamma : 1);
 
-/**
- * The gradients of one update, before clipping. Model, critic and actor have disjoint parameters, and what one learns is
- * constant to the others but where the critic shapes the model, so one backward pass over the sum of all losses serves.
- */
-export function gradients(
+/** What an update is computed from, besides what is differentiated by. */
+export type LossInputs = [
   networks: Networks,
   settings: DreamerSettings,
   spaces: AgentSpaces,
@@ -99,13 +96,28 @@ export function gradients(
   windows: StepWindows,
   noise: UpdateNoise,
   scalars: Pick<MemberScalars, 'lambda' | 'entropy'>,
-): Gradients {
+];
+
+/** All losses of an update. */
+interface UpdateLosses extends Omit<Gradients, 'gradient'> {
+  /** The sum of all: [members] */
+  total: tf.Tensor1D;
+  /** What the model learns by itself, and the critic on replayed states. */
+  real: RssmTerms;
+  replayed: tf.Tensor1D[];
+}
+
+/** The parameters before an update, each by itself: splitting the flat tensors would only add to the tape. */
+export const parametersOf = ({ layouts }: Networks, { weights }: Weights): ByGroup<tf.Tensor[]> =>
+  byGroup((group) => layouts[group].split(weights[group]));
+
+/** What computes the losses of an update, to be differentiated by `split`. */
+export function updateLosses(
+  split: ByGroup<tf.Tensor[]>,
+  ...[networks, settings, spaces, before, windows, noise, scalars]: LossInputs
+): () => UpdateLosses {
   const { layouts, head, value: code } = networks;
   const rho = reinforceShare(settings, spaces.actionSpace.kind);
-  let seen: Omit<Gradients, 'gradient'> | undefined;
-
-  // Differentiated by each parameter: splitting the flat tensors would only add to the tape.
-  const split = byGroup((group) => layouts[group].split(before.weights[group]));
   const trained = byGroup((group) => layouts[group].named(split[group]));
   const model = worldModel(networks, settings, spaces, trained);
   // Dreams are dreamt in a model and valued by a critic that they do not change.
@@ -119,7 +131,7 @@ export function gradients(
   const slowValue = (states: tf.Tensor) =>
     stopGradient(() => code.mean(criticOutput(slowCritic, states, settings, false)));
 
-  const loss = (): tf.Scalar => {
+  return () => {
     const target = continueTarget(windows.terminal, settings);
     const real = rssmTerms(
       trained.model,
@@ -160,7 +172,8 @@ export function gradients(
       [actor, 1],
       ...replayed.losses.map((loss) => [loss, scalars.lambda] as const),
     ]);
-    seen = {
+    return {
+      ...{ total, real: real.terms, replayed: replayed.losses },
       memory: stopGradient(() => tf.clone(real.features)),
       returnRange: learnt.returnRange,
       terms: {
@@ -175,12 +188,24 @@ export function gradients(
         continue_probability: stopGradient(() => memberMean(learnt.discount)),
       },
     };
-    tf.keep(seen.memory);
-    tf.keep(seen.returnRange);
-    for (const term of Object.values(seen.terms)) tf.keep(term);
+  };
+}
+
+/**
+ * The gradients of one update, before clipping. Model, critic and actor have disjoint parameters, and what one learns is
+ * constant to the others but where the critic shapes the model, so one backward pass over the sum of all losses serves.
+ */
+export function gradients(...inputs: LossInputs): Gradients {
+  const [{ layouts }, , , before] = inputs;
+  const split = parametersOf(inputs[0], before);
+  const losses = updateLosses(split, ...inputs);
+  let seen: Omit<Gradients, 'gradient'> | undefined;
+  const loss = (): tf.Scalar => {
+    const { total, memory, returnRange, terms } = losses();
+    for (const tensor of [memory, returnRange, ...Object.values(terms)]) tf.keep(tensor);
+    seen = { memory, returnRange, terms };
     return tf.sum(total);
   };
-
   const everything = GROUPS.flatMap((group) => split[group]);
   const { value: total, grads } = tf.valueAndGrads(loss)(everything);
   total.dispose();

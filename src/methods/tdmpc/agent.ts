@@ -18,6 +18,7 @@ import type { PlannerSettings } from '../../planning/settings.ts';
 import type { ActingMode, Decision, PolicyName, Situation } from '../../training/acting.ts';
 import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { GradientFlow } from '../../training/gradient-flow.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { compiledUpdate } from '../../training/pending-terms.ts';
 import type { Batch } from '../../training/replay.ts';
@@ -26,6 +27,7 @@ import { TrainingState } from '../../training/training-state.ts';
 import { learnFromTransitions } from '../../training/transitions.ts';
 import { membersOf } from '../../training/weights.ts';
 import { updateFlops } from './flops.ts';
+import { modelFlow } from './flow.ts';
 import type { TdmpcSettings } from './settings.ts';
 import { LOSS_TERMS, type LossTerm, learn, type MemberScalars, type UpdateNoise } from './update.ts';
 import {
@@ -77,6 +79,7 @@ class TdmpcAgent
   protected readonly state: TrainingState<Weights, StreamName, LossTerm>;
   readonly #planning: PlanningActor<ActingWeights, LatentState>;
   readonly #unplanned: Acting<ActingWeights>;
+  readonly gradientFlow: GradientFlow<UpdateInputs>;
 
   constructor(members: readonly Member<TdmpcSettings>[], spaces: AgentSpaces) {
     super(members, spaces);
@@ -90,6 +93,9 @@ class TdmpcAgent
       streams: STREAMS,
       lossTerms: LOSS_TERMS,
     });
+    this.gradientFlow = new GradientFlow(members.length, ({ weights, batch, noise }) =>
+      modelFlow(this.#context, weights, this.#windows(batch), noise),
+    );
     const explored = amount > 0 ? exploration(spaces.actionSpace, amount) : undefined;
     this.#planning = new PlanningActor(this.#within(), this.#inLearntUnits(planner), explored);
     this.carrySize = this.#planning.carrySize;
@@ -131,24 +137,32 @@ class TdmpcAgent
   }
 
   update(batch: Batch, _step: number, update: number): void {
-    this.state.update((weights) =>
-      this.#update.run({
+    this.state.update((weights) => {
+      const inputs = {
         weights,
         batch: uploadBatch(batch, this.spaces),
         noise: this.#noise(batch),
         scalars: this.#scalars(update),
         correction: biasCorrection(update),
-      }),
-    );
+      };
+      this.gradientFlow.measure(update, inputs);
+      return this.#update.run(inputs);
+    });
   }
 
-  readonly #update = compiledUpdate(({ weights, batch, noise, scalars, correction }: UpdateInputs) => {
-    const context = { networks: this.#networks, settings: this.settings, spaces: this.spaces };
+  readonly #update = compiledUpdate(({ weights, batch, noise, scalars, correction }: UpdateInputs) =>
+    learn(this.#context, weights, this.#windows(batch), noise, correction, scalars),
+  );
+
+  get #context() {
+    return { networks: this.#networks, settings: this.settings, spaces: this.spaces };
+  }
+
+  /** With rewards in the units that are learnt. */
+  #windows(batch: BatchTensors): Windows {
     const scaled = toWindows(batch, this.spaces);
-    const { scaledRewards } = this.settings.model;
-    const windows: Windows = scaledRewards ? scaled : { ...scaled, reward: batch.reward };
-    return learn(context, weights, windows, noise, correction, scalars);
-  });
+    return this.settings.model.scaledRewards ? scaled : { ...scaled, reward: batch.reward };
+  }
 
   protected measured(from: number, members: number): MeasuredModel<LatentState> {
     const part = mapActing(this.#acting('online'), (weights) => membersOf(weights, from, members));
@@ -160,6 +174,7 @@ class TdmpcAgent
   }
 
   override dispose(): void {
+    this.gradientFlow.dispose();
     this.#planning.dispose();
     this.#unplanned.dispose();
     this.#update.dispose();

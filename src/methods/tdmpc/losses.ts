@@ -7,7 +7,7 @@ import { type ActorCritic, stateValue, type ValueSample } from '../../models/lat
 import type { Windows } from '../../models/windows.ts';
 import { binaryCrossEntropy } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
-import { memberMean, weightedSum } from '../../training/reduce.ts';
+import { memberMean, sumOfTerms, type WeighedTerm } from '../../training/reduce.ts';
 import { consistency } from './self-prediction.ts';
 import type { TdmpcSettings } from './settings.ts';
 
@@ -134,11 +134,12 @@ export function modelTerms(
   return { terms, latents: stopGradient(() => tf.stack(latents, 2)) as tf.Tensor4D };
 }
 
+/** The terms with their weights, in the order in which they are summed. */
+export const weighedTerms = (terms: ModelTerms, { model: { weights } }: TdmpcSettings): WeighedTerm[] =>
+  (['consistency', 'reward', 'value', 'continue'] as const).flatMap((name) =>
+    terms[name] ? [[name, terms[name], weights[name]] as const] : [],
+  );
+
 /** The weighted sum of the terms: [members]. */
-export const modelLoss = (terms: ModelTerms, { model: { weights } }: TdmpcSettings): tf.Tensor1D =>
-  weightedSum([
-    [terms.consistency, weights.consistency],
-    [terms.reward, weights.reward],
-    [terms.value, weights.value],
-    ...(terms.continue ? [[terms.continue, weights.continue] as const] : []),
-  ]);
+export const modelLoss = (terms: ModelTerms, settings: TdmpcSettings): tf.Tensor1D =>
+  sumOfTerms(weighedTerms(terms, settings));

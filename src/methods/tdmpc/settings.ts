@@ -207,6 +207,10 @@ export function tdmpcArm({ model, critic }: TdmpcSettings): string {
   return `tdmpc-${version}${critic.shapesModel ? '' : '-unshaped'}`;
 }
 
+/** Why there is no gradient of the value heads into the model, not even one that is cut off. */
+export const gradientRefusal = ({ model }: TdmpcSettings): string | undefined =>
+  model.weights.value > 0 ? undefined : 'model.weights.value 0 leaves nothing of the critic; set it above 0';
+
 /** What must hold between the keys. */
 export const tdmpcRules = [
   {

@@ -10,7 +10,7 @@ import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Optimised } from '../../training/optimise.ts';
 import { memberMean } from '../../training/reduce.ts';
 import { actorLoss } from './actor-loss.ts';
-import { modelLoss, modelTerms, stepWeights, targets } from './losses.ts';
+import { type ModelTerms, modelLoss, modelTerms, stepWeights, targets } from './losses.ts';
 import type { TdmpcSettings } from './settings.ts';
 import { actingOf, type ByGroup, byGroup, GROUPS, layoutOf, mapActing, type Weights } from './weights.ts';
 
@@ -70,15 +70,30 @@ export interface ModelGradients {
   terms: LossTerms;
 }
 
-/** @param windows with rewards in the units that are learnt */
-export function modelGradients(
+/** The parameters of encoder, model and value heads before an update, each by itself. */
+export function parametersOf({ networks }: UpdateContext, { learnt }: Weights): ByGroup<tf.Tensor[]> {
+  const layouts = layoutOf(networks);
+  return byGroup((group) => layouts[group].split(learnt[group].parameters));
+}
+
+/** The model's losses, and what was seen on the way. */
+interface ModelLosses extends Omit<ModelGradients, 'gradient'> {
+  losses: ModelTerms;
+}
+
+/**
+ * What computes the model's losses, to be differentiated by `split`.
+ *
+ * @param windows with rewards in the units that are learnt
+ */
+export function modelLosses(
+  split: ByGroup<tf.Tensor[]>,
   { networks, settings, spaces }: UpdateContext,
   before: Weights,
   windows: Windows,
   noise: UpdateNoise,
-): ModelGradients {
+): () => ModelLosses {
   const layouts = layoutOf(networks);
-  const split = byGroup((group) => layouts[group].split(before.learnt[group].parameters));
   const actor = before.actor && networks.actor?.layout.unpack(before.actor.parameters);
   const parameters = byGroup((group) => layouts[group].named(split[group]));
   const model = latentModel(networks, { ...parameters, ...(actor && { actor }) }, spaces);
@@ -95,8 +110,7 @@ export function modelGradients(
   };
   const weights = stepWeights(windows, settings.rho);
   const sample = { pair: noise.targetPair, action: noise.targetAction };
-  let seen: Omit<ModelGradients, 'gradient'> | undefined;
-  const loss = (): tf.Scalar => {
+  return () => {
     const wanted = stopGradient(() => targets(networks, model, average, windows, sample, settings.gamma));
     // With a gradient of its own the encoder learns to be predicted, too.
     const arrived =
@@ -105,16 +119,33 @@ export function modelGradients(
         : wanted.latent;
     const ofWindows = { ...wanted, latent: arrived };
     const of = modelTerms(networks, model, parameters.critic, windows, ofWindows, weights, settings);
-    const total = modelLoss(of.terms, settings);
-    seen = {
-      latents: tf.keep(of.latents),
+    return {
+      losses: of.terms,
+      latents: of.latents,
       terms: {
-        loss: total,
         ...of.terms,
         target_value: stopGradient(() => memberMean(wanted.value)),
         latent_std: stopGradient(() => spread(wanted.latent)),
       },
     };
+  };
+}
+
+/** @param windows with rewards in the units that are learnt */
+export function modelGradients(
+  context: UpdateContext,
+  before: Weights,
+  windows: Windows,
+  noise: UpdateNoise,
+): ModelGradients {
+  const layouts = layoutOf(context.networks);
+  const split = parametersOf(context, before);
+  const compute = modelLosses(split, context, before, windows, noise);
+  let seen: Omit<ModelGradients, 'gradient'> | undefined;
+  const loss = (): tf.Scalar => {
+    const { losses, latents, terms } = compute();
+    const total = modelLoss(losses, context.settings);
+    seen = { latents: tf.keep(latents), terms: { loss: total, ...terms } };
     for (const term of Object.values(seen.terms)) tf.keep(term);
     return tf.sum(total);
   };

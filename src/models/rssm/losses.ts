@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { binaryCrossEntropy } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
-import { meanSquaredError, memberMean, weightedSum } from '../../training/reduce.ts';
+import { meanSquaredError, memberMean, sumOfTerms, type WeighedTerm } from '../../training/reduce.ts';
 import type { ScalarCode } from '../scalar-code.ts';
 import { dynamics, type ObservedSequence, observeSequence, type RssmState } from './dynamics.ts';
 import { latentFamily } from './latent.ts';
@@ -112,13 +112,12 @@ function beyondFree(kl: tf.Tensor, { freeNats, freeNatsOver }: RssmLossSettings)
     : (tf.maximum(memberMean(kl), freeNats) as tf.Tensor1D);
 }
 
+/** The terms that are learnt, with their weights, in the order in which they are summed. */
+export const weighedRssmTerms = (terms: RssmTerms, { weights }: RssmLossSettings): WeighedTerm[] =>
+  (['reconstruction', 'reward', 'dynamics', 'representation', 'continue'] as const).flatMap((name) =>
+    terms[name] ? [[name, terms[name], weights[name]] as const] : [],
+  );
+
 /** The weighted sum of the terms: [members]. */
-export function rssmLoss(terms: RssmTerms, { weights }: RssmLossSettings): tf.Tensor1D {
-  return weightedSum([
-    [terms.reconstruction, weights.reconstruction],
-    [terms.reward, weights.reward],
-    [terms.dynamics, weights.dynamics],
-    [terms.representation, weights.representation],
-    ...(terms.continue ? [[terms.continue, weights.continue] as const] : []),
-  ]);
-}
+export const rssmLoss = (terms: RssmTerms, settings: RssmLossSettings): tf.Tensor1D =>
+  sumOfTerms(weighedRssmTerms(terms, settings));
