@@ -167,13 +167,23 @@ export function readParts(file: string, parts: readonly { start: number; into: U
  *   at that instant
  * @throws UserError when the operating system refuses; the old content is then still there.
  */
-export function replaceFile(file: string, content: string | Uint8Array, last?: () => void): void {
+export function replaceFile(
+  file: string,
+  content: string | Uint8Array | readonly Uint8Array[],
+  last?: () => void,
+): void {
   const temporary = `${file}.tmp`;
   onDisk(file, () => {
     try {
       // Made anew: what a killed process left is not worth keeping, and a link there would lead out of the folder.
       rmSync(temporary, { force: true });
-      writeFileSync(temporary, content, { flag: 'wx', flush: true });
+      const handle = openSync(temporary, 'wx');
+      try {
+        for (const piece of Array.isArray(content) ? content : [content]) writeFileSync(handle, piece);
+        fsyncSync(handle);
+      } finally {
+        closeSync(handle);
+      }
       last?.();
       renameSync(temporary, file);
     } catch (error) {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { UserError } from '../errors.ts';
 import type { MemberState } from '../training/state.ts';
 import { moveFile, readBytes, replaceFile } from './atomic.ts';
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import { decodeSafetensors, safetensorsPieces } from './safetensors.ts';
 import { SafetensorsError } from './safetensors-format.ts';
 
 /** What a seed needs to go on, and the time it has taken so far. */
@@ -42,11 +42,11 @@ const counters = z.strictObject({
   ...stateCounters,
 });
 
-/** A checkpoint as the bytes of a safetensors file, checksum included. */
-function encodeCheckpoint({ state, wallSeconds }: Checkpoint): Uint8Array {
+/** A checkpoint as the pieces of a safetensors file, checksum included: a replay of images is not to be copied for it. */
+function encodeCheckpoint({ state, wallSeconds }: Checkpoint): Uint8Array[] {
   const { arrays, ...rest } = state;
   const values = { checkpointVersion: CHECKPOINT_VERSION, wallSeconds, ...rest };
-  return encodeSafetensors(arrays, formatMetadata(counters.parse(values)));
+  return safetensorsPieces(arrays, formatMetadata(counters.parse(values)));
 }
 
 /** Values as a safetensors file's metadata: one JSON string each. */

@@ -15,6 +15,21 @@ export function encodeSafetensors(
   arrays: Record<string, NamedArray>,
   metadata: Record<string, string>,
 ): Uint8Array {
+  const pieces = safetensorsPieces(arrays, metadata);
+  const bytes = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.byteLength;
+  }
+  return bytes;
+}
+
+/** The same file in pieces, one after the other: what leads, and each array as it stands in memory, a view. */
+export function safetensorsPieces(
+  arrays: Record<string, NamedArray>,
+  metadata: Record<string, string>,
+): Uint8Array[] {
   // Wide types first, so that every array lies at a multiple of its item size.
   const ordered = Object.entries(arrays).sort(
     ([, a], [, b]) => b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT,
@@ -31,20 +46,13 @@ export function encodeSafetensors(
     __metadata__: { ...metadata, sha256: NO_HASH },
     ...Object.fromEntries(entries),
   });
-  const length = Buffer.byteLength(json);
-  const header = json + ' '.repeat(-length & 7);
-  const start = 8 + length + (-length & 7);
-
-  const bytes = new Uint8Array(start + end);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(start - 8), true);
-  let at = start;
-  for (const [, { data }] of ordered) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
-  const hash = hashOf(header, bytes.subarray(start));
-  bytes.set(Buffer.from(header.replace(hashField(NO_HASH), hashField(hash))), 8);
-  return bytes;
+  const padding = ' '.repeat(-Buffer.byteLength(json) & 7);
+  const data = ordered.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const hash = hashOf(json + padding, data);
+  const header = Buffer.from(json.replace(hashField(NO_HASH), hashField(hash)) + padding);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.byteLength));
+  return [length, header, ...data];
 }
 
 /**
@@ -52,7 +60,8 @@ export function encodeSafetensors(
  *
  * @throws SafetensorsError when the bytes are cut short or damaged in any other way.
  */
-export const decodeSafetensors = (bytes: Uint8Array): Safetensors => readSafetensors(bytes, hashOf);
+export const decodeSafetensors = (bytes: Uint8Array): Safetensors =>
+  readSafetensors(bytes, (header, data) => hashOf(header, [data]));
 
 function dtypeOf(data: NamedArray['data']): Dtype {
   if (data instanceof Float64Array) return 'F64';
@@ -60,6 +69,8 @@ function dtypeOf(data: NamedArray['data']): Dtype {
   return data instanceof Int32Array ? 'I32' : 'U8';
 }
 
-function hashOf(header: string, data: Uint8Array): string {
-  return createHash('sha256').update(header).update(data).digest('hex');
+function hashOf(header: string, data: readonly Uint8Array[]): string {
+  const hash = createHash('sha256').update(header);
+  for (const piece of data) hash.update(piece);
+  return hash.digest('hex');
 }
