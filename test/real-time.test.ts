@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { loadExperiment } from '../src/config/load.ts';
@@ -401,7 +401,17 @@ test('stopped and gone on with, it acts on from its last step, and the time betw
   const before = recorded(dir);
   const { state } = new SeedFolder(dir, 0).readCheckpoint()!;
   assert.ok(before.length < 700 && state.step <= before.length && state.step >= 200);
+  // What a learner that was killed a moment after its checkpoint leaves: a row of an update that is made again.
+  const losses = path.join(dir, 'seed-0', 'losses.csv');
+  const columns = readCsv(losses)!.rows.at(-1)!;
+  const unsaved = { ...columns, env_step: state.step, update: state.update + 7 };
+  appendFileSync(losses, `${Object.values(unsaved).join(',')}\n`);
   assert.equal((await train(cwd).ended).code, 0);
+  const made = readCsv(losses)!.rows.map(({ update }) => Number(update));
+  assert.ok(
+    made.every((update, i) => i === 0 || update > made[i - 1]!),
+    `${made}`,
+  );
   const acted = recorded(dir);
   assert.deepEqual(acted.slice(0, before.length), before);
   assert.equal(acted[before.length]!.before, STEP_OPENS_SITTING);

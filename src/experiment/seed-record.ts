@@ -50,7 +50,9 @@ export class SeedRecord {
     const written = (at: number) => at < step || (at === step && !evaluationDue);
     const stands = (at: number) => written(at) && isEvaluated(experiment, at);
     const rows = this.#metrics.keep(stands);
-    this.#losses.keep((at) => at <= step);
+    // At one step several updates may be made: in real time, in a phase of its own.
+    const made = (_: number, row: CsvRow) => Number(row.update) <= update;
+    this.#losses.keep(made);
     if (agent.logsEpisodes) {
       this.#episodes = this.folder.openEpisodes(episodeColumns);
       const drained = episodesDrained(this.state);
@@ -58,8 +60,7 @@ export class SeedRecord {
     }
     if (experiment.gradients) {
       this.#gradients = this.folder.openGradients(flowColumns, FLOW_NAMES);
-      // In real time several updates may be made at one step.
-      this.#gradients.keep((_, row) => Number(row.update) <= update);
+      this.#gradients.keep(made);
     }
     this.#media = this.folder.media(experiment.evaluation.every);
     this.#media.keep(stands);
