@@ -329,7 +329,7 @@ test('a method or an arm without a critic in its model is refused where it is as
   const read = (text: string) => () => loadExperiment({ file: 'c.yaml', text });
   assert.throws(read('method: ppo\ngradients: {}\n'), {
     message:
-      /^c\.yaml:2:12: gradients: method ppo has no critic that could shape a world model; choose method vae-lstm, dreamer or tdmpc, or leave gradients out$/,
+      /^c\.yaml:2:12: gradients: they are not measured of method ppo; choose method vae-lstm, dreamer or tdmpc, or leave gradients out$/,
   });
   assert.throws(read('method: baseline\ngradients: {}\n'), {
     message: 'c.yaml:2:12: gradients: this arm has no critic; set a switch of it, or leave gradients out',

@@ -155,6 +155,11 @@ test('what cannot be told is left out by name, and refused where nothing else is
   const file = path.join(uneven, 'seed-1', 'gradients.csv');
   writeFileSync(file, readFileSync(file, 'utf8').replace(/^1,4000,.*\n/gm, ''));
   cases.push(['uneven', uneven, /its seeds were measured at different updates/]);
+  const longer = measuredRun('longer', [1, 1]);
+  const done = path.join(longer, 'seed-1', 'done.json');
+  const { updates, ...rest } = JSON.parse(readFileSync(done, 'utf8'));
+  writeFileSync(done, JSON.stringify({ ...rest, updates: updates + 10 }));
+  cases.push(['longer', longer, /its seeds made different numbers of updates/]);
   for (const [name, dir, why] of cases) {
     assert.throws(
       () => gradientTables([dir]),

@@ -183,9 +183,12 @@ function valuesOf(pairs: readonly Switched[], key: string): [string, string] {
   return first!.values;
 }
 
+/** Keys that change nothing of what is learnt. */
+const WITHOUT_EFFECT = ['name', 'engine', 'film', 'gradients.every'];
+
 const sameBut = (a: Run, b: Run, key: string) =>
   a.experiment.method === b.experiment.method &&
-  differingKeys(a.experiment, b.experiment).every((each) => ['name', 'engine', key].includes(each));
+  differingKeys(a.experiment, b.experiment).every((each) => [...WITHOUT_EFFECT, key].includes(each));
 
 const labelOf = (run: Run) => `${armTitle(run.info.arm)}, ${CONDITIONS[0]!.of(run.experiment)}`;
 

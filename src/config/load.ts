@@ -215,7 +215,7 @@ function requireRealTime(source: ConfigSource, { method, environment, realTime }
   }
 }
 
-/** @throws UserError where gradients are to be measured of a method or an arm without a critic that could shape its model. */
+/** @throws UserError where gradients are to be measured of a method of which they are not, or of an arm without a critic that could shape its model. */
 function requireCritic(source: ConfigSource, experiment: Experiment): void {
   const { method, gradients } = experiment;
   if (!gradients) return;
@@ -223,9 +223,7 @@ function requireCritic(source: ConfigSource, experiment: Experiment): void {
     fail(source, [{ kind: 'rule', path: ['gradients'], says: `gradients: ${says}, or leave gradients out` }]);
   if (!methods[method].measuresGradients) {
     const able = methodNames.filter((name) => methods[name].measuresGradients);
-    refuse(
-      `method ${method} has no critic that could shape a world model; choose method ${alternatives(able)}`,
-    );
+    refuse(`they are not measured of method ${method}; choose method ${alternatives(able)}`);
   }
   const why = methods[method].gradientRefusal(experiment);
   if (why !== undefined) refuse(why);

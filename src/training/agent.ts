@@ -76,7 +76,7 @@ export interface Agent extends Actor {
    */
   diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]>;
 
-  /** Told the episodes that it learns from, of which it is measured on those held out. Absent: it is measured on none. */
+  /** Told the episodes that it learns from, of which it is measured on those held out. Absent: it is measured on what `diagnose` is given. */
   measureOn?(data: RecordedEpisodes): void;
 
   /** Each member's weights, moments and streams. */

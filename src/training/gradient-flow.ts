@@ -30,7 +30,7 @@ export interface FlowRow extends Record<string, number | string | null> {
 
 /** The gradients of one update in numbers, on the engine: [entries, members] each. */
 export interface Flow {
-  /** Whose each row is. A module that a term cannot reach has none. */
+  /** Whose each row is. A module that a term cannot reach has none, or the norm 0. */
   entries: { term: string; module: string }[];
   norms: tf.Tensor2D;
   /** Inner products with the critic's gradient. */
@@ -39,7 +39,7 @@ export interface Flow {
 
 /**
  * Norms of the gradients of a model's losses, and their inner products with the critic's, by module: the parameters whose
- * names begin alike. Each loss is differentiated by itself, of the same forward pass.
+ * names begin alike. Each loss is differentiated by itself, of a forward pass of its own, which is the same to the bit.
  *
  * @param layout of the model's parameters
  * @param parameters those, [members, …] each

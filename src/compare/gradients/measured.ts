@@ -51,9 +51,8 @@ export const PARTS = 4;
 function amiss(run: Run): string | undefined {
   const { experiment } = run;
   const { measuresGradients, gradientRefusal } = methods[experiment.method];
-  if (!measuresGradients || gradientRefusal(experiment) !== undefined) {
-    return 'no critic could shape the model';
-  }
+  if (!measuresGradients) return 'of a method whose gradients are not measured';
+  if (gradientRefusal(experiment) !== undefined) return 'no critic could shape the model';
   if (!experiment.gradients) return 'trained without gradients: {every: N}, so that nothing was measured';
   if (run.unfinished.length > 0) return 'not every seed is finished';
   return run.faulty.length > 0 ? 'numbers of a seed cannot be right' : undefined;
@@ -105,6 +104,9 @@ function readMoments(run: Run): MeasuredRun['seeds'] | string {
     return 'its seeds were measured at different updates';
   }
   const { updates } = run.seeds[0]!.done;
+  if (run.seeds.some(({ done }) => done.updates !== updates)) {
+    return 'its seeds made different numbers of updates, so that parts of the training are not the same';
+  }
   const parts = new Set(updatesOf(first!).map((update) => partOf(update, updates)));
   if (parts.size < PARTS) return `too few updates were measured to tell ${PARTS} parts of the training`;
   const measures = seeds.flatMap(({ moments }) =>
