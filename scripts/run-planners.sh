@@ -30,4 +30,7 @@ on pendulum tdmpc-v2 tdmpc/v2-pendulum "$@"
 on cartpole vae-lstm dream --steps 16000 "$@"
 on cartpole dreamer-v3 dreamer/v3 "$@"
 on cartpole tdmpc-v2 tdmpc/v2 "$@"
+# A planner without a value at the end of its plans by default, with one.
+node bin/wm.js eval runs/planners/pendulum/vae-lstm --episodes 20 --planner cem --set planner.terminalValue=true \
+  --out runs/planners/with-value || exit 2
 exit $failed

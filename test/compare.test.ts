@@ -785,6 +785,35 @@ test('docs/targets.md tells of collapse what its runs hold', () => {
   }
 });
 
+test('docs/planning.md shows what runs/planners holds', () => {
+  const page = readFileSync(join(root, 'docs', 'planning.md'), 'utf8');
+  const file = join(root, 'runs', 'planners', 'planners.csv');
+  const { rows } = parseCsv(readFileSync(file, 'utf8'), file);
+  const planners = ['none', 'shooting', 'cem', 'icem', 'mppi', 'enumeration'];
+  const tasks = { pendulum: 'Pendulum-v1', cartpole: 'CartPole-v1' };
+  const models = { 'vae-lstm': 'VAE + LSTM', 'dreamer-v3': 'Dreamer v3', 'tdmpc-v2': 'TD-MPC2' };
+  for (const [task, ofTask] of Object.entries(tasks)) {
+    for (const [model, ofModel] of Object.entries(models)) {
+      const cells = planners.map((planner) => {
+        const row = rows.find(
+          (each) => `${each.task} ${each.model} ${each.planner}` === `${task} ${model} ${planner}`,
+        );
+        if (!row) return '–';
+        const reward = Number(row.reward_mean).toFixed(1);
+        return planner === 'none' ? reward : `${reward} (${Number(row.milliseconds_per_action).toFixed(1)})`;
+      });
+      const line = `| ${ofTask}, ${ofModel} | ${cells.join(' | ')} |`;
+      assert.ok(page.includes(line), `docs/planning.md lacks ${line}`);
+    }
+  }
+  assert.equal(rows.length, 6 * 5);
+  const withValue = join(root, 'runs', 'planners', 'with-value', 'eval-cem.csv');
+  const rewards = parseCsv(readFileSync(withValue, 'utf8'), withValue).rows.map((row) =>
+    Number(row.reward_mean),
+  );
+  assert.ok(page.includes(`played at ${estimate(rewards).mean!.toFixed(1)} by \`cem\``));
+});
+
 test("docs/results.md shows the models' errors that runs/table1 holds", () => {
   const page = readFileSync(join(root, 'docs', 'results.md'), 'utf8');
   const sets = ['', '_standardised', '_own', '_own_standardised'].map((set) => `prediction_mse${set}`);
