@@ -172,12 +172,14 @@ test("the flops of TD-MPC's and PlaNet's updates are those counted by hand", asy
 test('an arm that is the baseline has no other arm beside it', () => {
   assert.deepEqual([...arms.keys()], ['dream-critic', 'baseline']);
   assert.deepEqual([...withBaseline(arms.get('baseline')!).keys()], ['baseline']);
-  const overrides = ['critic.balance=uncertainty'];
-  const balanced = loadExperiment({ file: 'tiny.yaml', text: config, overrides });
-  assert.deepEqual(
-    [...withBaseline(timedExperiment(balanced)).keys()],
-    ['dream-critic-uncertainty', 'baseline'],
-  );
+  for (const balance of ['uncertainty', 'gradnorm']) {
+    const overrides = [`critic.balance=${balance}`];
+    const balanced = loadExperiment({ file: 'tiny.yaml', text: config, overrides });
+    assert.deepEqual(
+      [...withBaseline(timedExperiment(balanced)).keys()],
+      [`dream-critic-${balance}`, 'baseline'],
+    );
+  }
 });
 
 test('rows hold medians, and ratios taken within each round', () => {

@@ -655,11 +655,13 @@ test('a resolved config, written and read again, is the same', () => {
 
 test('a resolved config is written with every key, in the order of the schema, lists on one line', () => {
   const text = formatExperiment(
-    load(method, { overrides: ['stopWhen={reward: 475}', 'pixels={}', 'gradients={}'] }),
+    load(method, {
+      overrides: ['stopWhen={reward: 475}', 'pixels={}', 'gradients={}', 'critic.balance=gradnorm'],
+    }),
   );
   assert.match(
     text,
-    /^method: vae-lstm\nname: dream-critic\nenvironment: CartPole-v1\ndistractors: 0\npixels:\n {2}size: 64\n {2}frames: 1\nseeds: \[0\]\nsteps: 50000\n/,
+    /^method: vae-lstm\nname: dream-critic-gradnorm\nenvironment: CartPole-v1\ndistractors: 0\npixels:\n {2}size: 64\n {2}frames: 1\nseeds: \[0\]\nsteps: 50000\n/,
   );
   assert.match(text, /^beta: \{from: 1, to: 0\.1, over: 10000\}$/m);
   assert.match(text, /^model:\n {2}latent: 32\n {2}hidden: \[64, 64\]\n/m);
@@ -671,7 +673,7 @@ test('a resolved config is written with every key, in the order of the schema, l
   );
   assert.doesNotMatch(
     formatExperiment(load(method)),
-    /stopWhen|pixels|gradients/,
+    /stopWhen|pixels|gradients|gradNorm/,
     'a key without a value is left out',
   );
 });

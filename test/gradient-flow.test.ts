@@ -212,6 +212,22 @@ test('a member is measured alike alone and beside another, balanced or not', asy
   assert.notDeepEqual([...beside[1]!.values()], [...alone!.values()]);
 });
 
+test("with GradNorm the critic's gradient is measured with the weight that it has come to", async () => {
+  const { windows, noise, scalars, weights } = drawn(1);
+  const of = async (gradNorm?: typeof weights.gradNorm) => {
+    const inputs = { windows, posterior: noise.posterior, scalars: scalars(1, 0.5), ...weights, gradNorm };
+    const [found] = await measured(1, inputs, ({ windows, posterior, scalars, ...weights }) =>
+      modelFlow(layouts, weights, windows, posterior, scalars, settings),
+    );
+    return found!;
+  };
+  const fixed = await of();
+  const thrice = await of({ logFactor: tf.tensor2d([[Math.log(3)]]), initialLoss: tf.tensor2d([[1, 1]]) });
+  for (const [name, { term, norm }] of fixed) {
+    near(thrice.get(name)!.norm, norm * (term === 'critic' ? 3 : 1), name);
+  }
+});
+
 test("TD-MPC's terms are the differences that their weights make in training's own gradient", async () => {
   for (const [name, keys] of Object.entries({
     v2: { simNorm: 2, layers: 'normed', scalars: 'two-hot' },

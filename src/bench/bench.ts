@@ -55,10 +55,16 @@ export function timedExperiment(experiment: Experiment): TimedExperiment {
 export function withBaseline(experiment: TimedExperiment): Map<string, TimedExperiment> {
   const { arm, arms } = methods[experiment.method];
   const overrides = Object.entries(arms.baseline ?? {}).map(([key, on]) => `${key}=${on}`);
-  // A weight is learnt of a critic alone, and the baseline has none.
-  if (experiment.method === 'vae-lstm') overrides.push('critic.balance=fixed');
-  const baseline = loadExperiment({ file: 'the baseline', text: formatExperiment(experiment), overrides });
+  const text = formatExperiment(fixedWeight(experiment));
+  const baseline = loadExperiment({ file: 'the baseline', text, overrides });
   return new Map([experiment, timedExperiment(baseline)].map((one) => [arm(one), one]));
+}
+
+/** The config with the critic's weight as it is: one is learnt of a critic alone, and the baseline has none. */
+function fixedWeight(experiment: TimedExperiment): TimedExperiment {
+  if (experiment.method !== 'vae-lstm') return experiment;
+  const { gradNorm: _, ...critic } = experiment.critic;
+  return { ...experiment, critic: { ...critic, balance: 'fixed' } };
 }
 
 /** What agents know of a config's environment. */

@@ -7,7 +7,7 @@ import { methods } from '../methods/index.ts';
 import type { Rule } from '../methods/rules.ts';
 import { refusal } from '../methods/takes.ts';
 import { alternatives, closest } from '../words.ts';
-import { schemaRoot } from './describe.ts';
+import { inline, schemaRoot } from './describe.ts';
 import { dotted, valueAt } from './key-path.ts';
 import { applyPresets, type PresetShelf, refusePresetKey } from './presets.ts';
 import { misnamedMethod, type Problem, problemsOf, shown } from './problems.ts';
@@ -253,13 +253,17 @@ export function requireRules<Config>(
     source,
     broken.map(({ keys, says }): Problem => {
       const paths = keys.map((key) => key.split('.'));
-      const given = paths.map((path) => `${dotted(path)} is ${valueAt(config, path)}`).join(', ');
+      const given = paths.map((path) => `${dotted(path)} is ${valueText(valueAt(config, path))}`).join(', ');
       const path = paths.find((candidate) => source.has(candidate)) ?? [];
       const sentence = typeof says === 'string' ? says : says(config);
       return { kind: 'rule', path, says: `${sentence} (${given})` };
     }),
   );
 }
+
+/** A value, a group of keys as YAML has it. */
+const valueText = (value: unknown) =>
+  typeof value === 'object' && !Array.isArray(value) ? inline(value) : String(value);
 
 /** The method or arm that a wrong name comes near. */
 function meant(method: unknown): string {

@@ -115,8 +115,9 @@ function within(limit: number, name: string, actual: ArrayLike<number>, wanted: 
 }
 
 /** The reference's update computed by us, every member given the same weights, batch and noise. */
-function compute(members: number, settings: typeof dreamCritic) {
+function compute(members: number, settings: typeof dreamCritic, gradNorm?: Weights['gradNorm']) {
   const weights: Weights = {
+    gradNorm,
     model: stacked(flat(layout.model, reference.model), members) as tf.Tensor2D,
     modelMoments: zeroMoments(members, layout.model.size),
     actor: stacked(flat(layout.actor, reference.actor), members) as tf.Tensor2D,
@@ -197,6 +198,7 @@ function compute(members: number, settings: typeof dreamCritic) {
       terms: after.terms as Record<string, tf.Tensor>,
       gradients: { model: gradient.model, actor: gradient.actor },
       weights: { model: after.weights.model, actor: after.weights.actor, target: after.weights.target! },
+      gradNorm: { ...after.weights.gradNorm } as Record<string, tf.Tensor>,
     };
   });
   const groups = update.run(inputs);
@@ -205,9 +207,9 @@ function compute(members: number, settings: typeof dreamCritic) {
 }
 
 /** Every value of a computed update, read back side by side and freed: an engine may be unable to read synchronously. */
-async function computedValues(members: number, settings: typeof dreamCritic) {
+async function computedValues(members: number, settings: typeof dreamCritic, of?: () => Weights['gradNorm']) {
   const computed = scope(() => {
-    const groups = compute(members, settings);
+    const groups = compute(members, settings, of?.());
     for (const group of Object.values(groups)) for (const tensor of Object.values(group)) tf.keep(tensor);
     return groups;
   });
@@ -217,13 +219,14 @@ async function computedValues(members: number, settings: typeof dreamCritic) {
     tf.dispose(group);
     return Object.fromEntries(names.map((name, i) => [name, values[i]!])) as Record<K, Float32Array>;
   };
-  const [seen, terms, gradients, weights] = await Promise.all([
+  const [seen, terms, gradients, weights, gradNorm] = await Promise.all([
     read(computed.seen),
     read(computed.terms),
     read(computed.gradients),
     read(computed.weights),
+    read(computed.gradNorm),
   ]);
-  return { seen, terms, gradients, weights };
+  return { seen, terms, gradients, weights, gradNorm };
 }
 
 /** Each parameter, under the reference's name, in one member's flat vector. */
@@ -343,5 +346,48 @@ export async function assertUpdateEqualsReference(members: number): Promise<void
       const wanted = floats(expected.critic_target_after[name.replace('critic.', '')]!);
       checkWeights(`target ${name}`, values, wanted, clipped, hyper.learning_rate!);
     }
+  }
+}
+
+/** GradNorm's step in the same update, by JAX: scripts/gradnorm_reference.py. */
+interface BalancedReference {
+  log_factor: number;
+  initial_loss: [number, number];
+  losses: [number, number];
+  after: number;
+}
+
+/**
+ * Asserts that with GradNorm the model learns, of every member, from JAX's gradient with the weight that GradNorm has come
+ * to, the critic from what it learns from without, and that the weight is stepped as JAX's.
+ */
+export async function assertBalancedUpdateEqualsReference(
+  members: number,
+  { log_factor, initial_loss, losses, after }: BalancedReference,
+): Promise<void> {
+  const balanced = vaeLstmSettings.parse({ critic: { balance: 'gradnorm' } });
+  const state = () => ({
+    logFactor: tf.fill([members, 1], log_factor) as tf.Tensor2D,
+    initialLoss: tf.tensor2d(Array.from({ length: members }, () => initial_loss)),
+  });
+  const { terms, gradients, gradNorm } = await computedValues(members, balanced, state);
+  const fixed = await computedValues(1, dreamCritic);
+  const weight = hyper.lambda_critic! * Math.exp(log_factor);
+  for (let member = 0; member < members; member++) {
+    const part = (values: Float32Array) => {
+      const size = values.length / members;
+      return values.subarray(member * size, (member + 1) * size);
+    };
+    within(1e-5, 'log f', part(gradNorm.logFactor!), [after]);
+    within(1e-6, 'L(0)', part(gradNorm.initialLoss!), initial_loss);
+    within(1e-6, 'effective λ', part(terms.effective_lambda!), [weight]);
+    within(1e-4, 'loss', part(terms.loss!), [losses[0] + weight * losses[1]]);
+    const critic = layout.model.size - layout.model.only('critic').size;
+    within(
+      1e-4,
+      "the critic's own gradient",
+      part(gradients.model).subarray(critic),
+      fixed.gradients.model.subarray(critic),
+    );
   }
 }

@@ -129,6 +129,7 @@ class VaeLstmAgent
           streams('model-weights'),
           streams('actor-weights'),
           hasCritic(this.settings),
+          this.settings.critic.balance === 'gradnorm',
         ),
       streams: STREAMS,
       lossTerms: this.lossTerms,

@@ -10,6 +10,7 @@ import type { VaeLstmSettings } from './settings.ts';
  * With B windows of L steps, N starts, horizon H: the encoder sees o and o′, the decoder z and ẑ′, the continue head
  * ẑ′ and z′ (2 B L rows each); the LSTM and the reward head B L; the critic z and the predictions of states within a
  * window, B (2 L − 1), and V̄ the B L means, forward only. The roll-out takes N rows H times through actor and LSTM.
+ * GradNorm differentiates the critic's loss once more, by encoder and LSTM alone.
  */
 export function updateFlops(settings: VaeLstmSettings, spaces: AgentSpaces): UpdateFlops {
   const { actions } = spaces;
@@ -36,5 +37,11 @@ export function updateFlops(settings: VaeLstmSettings, spaces: AgentSpaces): Upd
   const imagination =
     policy(imagined) + step(imagined) + reward(imagined) + continues(imagined) + critic(imagined);
   const actor = trained(policy(imagined) + critic(imagined));
-  return { model, imagination, actor, update: model + imagination + actor };
+  const balance =
+    settings.critic.balance === 'gradnorm'
+      ? trained(2 * rows * perRow(layout, 'encoder') + step(rows)) +
+        2 * critic(2 * rows - settings.replay.batch) +
+        critic(rows)
+      : 0;
+  return { model, imagination, actor, update: model + imagination + actor + balance };
 }

@@ -34,6 +34,22 @@ const halves = (x: tf.Tensor) => tf.split(x, 2, 2) as [tf.Tensor, tf.Tensor];
 /** Mean over batch and time of the sum over dimensions of (x − sg(y))²: [members, batch, time, n] -> [members]. */
 const squaredDistance = (x: tf.Tensor, y: tf.Tensor): tf.Tensor1D => meanSquaredError(x, y, x.shape.at(-1)!);
 
+/** What the model makes of the windows, with the posteriors of o and o′. @param noise as `baseTerms` takes it */
+export function infer(parameters: Parameters, vae: VaeShape, windows: Windows, noise: tf.Tensor) {
+  const { observation, nextObservation } = windows;
+  const posterior = encode(parameters, vae, tf.concat([observation, nextObservation], 2));
+  const [mean, nextMean] = halves(posterior.mean);
+  const [latent, nextLatent] = halves(sampleNormal(posterior.mean, posterior.logVariance, noise));
+  const { predictedLatent, hidden, cell } = predictSequence(
+    parameters,
+    latent,
+    windows.action,
+    windows.first,
+  );
+  const inference: Inference = { mean, nextMean, latent, nextLatent, predictedLatent, hidden, cell };
+  return { posterior, inference };
+}
+
 /**
  * The terms of the baseline's loss (the paper's L_base with the gaps filled):
  *
@@ -55,16 +71,8 @@ export function baseTerms(
 ) {
   const { hidden: widths, continueHead, imageLoss } = settings.model;
   const { observation, nextObservation } = windows;
-  const posterior = encode(parameters, vae, tf.concat([observation, nextObservation], 2));
-  const [mean, nextMean] = halves(posterior.mean);
-  const [latent, nextLatent] = halves(sampleNormal(posterior.mean, posterior.logVariance, noise));
-  const { predictedLatent, hidden, cell } = predictSequence(
-    parameters,
-    latent,
-    windows.action,
-    windows.first,
-  );
-
+  const { posterior, inference } = infer(parameters, vae, windows, noise);
+  const { nextMean, latent, nextLatent, predictedLatent } = inference;
   const [decoded, decodedPrediction] = halves(
     decoderOutput(parameters, vae, tf.concat([latent, predictedLatent], 2)),
   );
@@ -81,7 +89,6 @@ export function baseTerms(
     // The mean over ẑ′ and z′ together is half the sum of their two means.
     terms.continue = memberMean(binaryCrossEntropy(logits, tf.concat([alive, alive], 2)), 2);
   }
-  const inference: Inference = { mean, nextMean, latent, nextLatent, predictedLatent, hidden, cell };
   return { terms, inference };
 }
 

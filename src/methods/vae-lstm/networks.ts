@@ -13,6 +13,7 @@ import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { weightsNamed } from '../../training/weights.ts';
 import { balanceSpecs } from './balance.ts';
+import { type GradNormState, initialGradNorm } from './gradnorm.ts';
 import type { VaeLstmSettings } from './settings.ts';
 
 /** Where every parameter of the method stands: two flat vectors, because model and actor have an optimizer each. */
@@ -107,6 +108,8 @@ export interface Weights {
   actorMoments: AdamMoments;
   /** V̄: moving average of the critic; undefined for an arm without one */
   target: tf.Tensor2D | undefined;
+  /** Where the critic's weight is learnt by GradNorm. */
+  gradNorm?: GradNormState | undefined;
   /** Policy average: moving averages of encoder and actor */
   averageEncoder: tf.Tensor2D;
   averageActor: tf.Tensor2D;
@@ -118,6 +121,7 @@ export function initialWeights(
   modelStreams: readonly RandomStream[],
   actorStreams: readonly RandomStream[],
   withCritic: boolean,
+  withGradNorm = false,
 ): Weights {
   const members = modelStreams.length;
   const modelWeights = model.initialise(modelStreams);
@@ -128,6 +132,7 @@ export function initialWeights(
     actor: actorWeights,
     actorMoments: zeroMoments(members, actor.size),
     target: withCritic ? model.slice(modelWeights, 'critic') : undefined,
+    gradNorm: withGradNorm ? initialGradNorm(members) : undefined,
     averageEncoder: model.slice(modelWeights, 'encoder'),
     averageActor: actorWeights.clone(),
   };
@@ -146,6 +151,10 @@ export function namedWeights(weights: Weights): [string, tf.Tensor2D][] {
     ['average.actor', weights.averageActor],
   ];
   if (weights.target) named.push(['critic.target', weights.target]);
+  if (weights.gradNorm) {
+    named.push(['balance.log_factor', weights.gradNorm.logFactor]);
+    named.push(['balance.initial_loss', weights.gradNorm.initialLoss]);
+  }
   return named;
 }
 
@@ -158,6 +167,9 @@ export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
     actor: get('actor'),
     actorMoments: { mean: get('actor.adam_mean'), square: get('actor.adam_square') },
     target: tensors.get('critic.target'),
+    gradNorm: tensors.has('balance.log_factor')
+      ? { logFactor: get('balance.log_factor'), initialLoss: get('balance.initial_loss') }
+      : undefined,
     averageEncoder: get('average.encoder'),
     averageActor: get('average.actor'),
   };

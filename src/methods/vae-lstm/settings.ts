@@ -12,6 +12,20 @@ import {
 } from '../fields.ts';
 import type { Rule } from '../rules.ts';
 
+/** How GradNorm balances: gradnorm.ts has the symbols. */
+const gradNormKeys = z.strictObject({
+  alpha: nonNegative
+    .default(0.12)
+    .describe('how much the loss that has fallen less pulls, α; 0: both gradients are to be equally large'),
+  learningRate: positive.default(0.025).describe('step size of the logarithm of the weight'),
+  bound: z
+    .number()
+    .min(1)
+    .max(1e6)
+    .default(10_000)
+    .describe('the weight stays within lambda divided and multiplied by this'),
+});
+
 /** The VAE + LSTM world model's own config keys; the four arms are the two switches under `critic`. */
 export const vaeLstmSettings = z.strictObject({
   beta: schedule
@@ -49,11 +63,12 @@ export const vaeLstmSettings = z.strictObject({
       shapesModel: z.boolean().default(true).describe("the critic's gradient reaches encoder and LSTM"),
       bootstrapsActor: z.boolean().default(true).describe('the critic ends the imagined return'),
       balance: z
-        .enum(['fixed', 'uncertainty'])
+        .enum(['fixed', 'uncertainty', 'gradnorm'])
         .default('fixed')
         .describe(
-          "the critic's weight: λ as it is, or learnt from it on by the uncertainty of both losses (Kendall et al. 2018)",
+          "the critic's weight: λ as it is, or learnt from it on, by the uncertainty of both losses (Kendall et al. 2018) or by the norms of their gradients in the model (GradNorm, Chen et al. 2018)",
         ),
+      gradNorm: gradNormKeys.optional().describe('of balance: gradnorm alone'),
       hidden: widths.default([64, 64]).describe('hidden layers of the critic'),
       targetRate: fraction.default(0.1).describe('rate per update of the moving average V̄'),
       boundedTarget: z
@@ -67,6 +82,11 @@ export const vaeLstmSettings = z.strictObject({
         .default(true)
         .describe('the target is a constant from V̄; off: the online V, with gradients into both sides'),
     })
+    .overwrite((critic) =>
+      critic.balance === 'gradnorm'
+        ? { ...critic, gradNorm: critic.gradNorm ?? gradNormKeys.parse({}) }
+        : critic,
+    )
     .prefault({})
     .describe('the dream critic'),
   actor: z
@@ -97,6 +117,16 @@ export const balanceRules: readonly Rule<VaeLstmSettings>[] = [
     holds: ({ critic, lambda }) => critic.balance === 'fixed' || lambda > 0,
     says: 'critic.balance begins at lambda, which must be above 0',
   },
+  {
+    keys: ['critic.balance', 'critic.shapesModel'],
+    holds: ({ critic }) => critic.balance !== 'gradnorm' || critic.shapesModel,
+    says: "critic.balance: gradnorm weighs the critic's gradient into the model, and this arm cuts it off; set critic.shapesModel, or another balance",
+  },
+  {
+    keys: ['critic.gradNorm', 'critic.balance'],
+    holds: ({ critic }) => critic.balance === 'gradnorm' || critic.gradNorm === undefined,
+    says: 'critic.gradNorm is of critic.balance: gradnorm alone; set that, or leave it out',
+  },
 ];
 
 /** Why there is no gradient of the critic into the model, not even one that is cut off. */
@@ -117,7 +147,7 @@ export const arms = {
 /** The arm's name, from the two switches; the literal equations are an arm of their own. */
 export function arm(settings: VaeLstmSettings): string {
   const { shapesModel, bootstrapsActor, terminalMask, stopGradient } = settings.critic;
-  const balanced = settings.critic.balance === 'uncertainty' ? '-uncertainty' : '';
+  const balanced = settings.critic.balance === 'fixed' ? '' : `-${settings.critic.balance}`;
   if (!settings.model.continueHead && !terminalMask && !stopGradient) return `literal${balanced}`;
   if (shapesModel) return (bootstrapsActor ? 'dream-critic' : 'shape-only') + balanced;
   return bootstrapsActor ? `bootstrap-only${balanced}` : 'baseline';

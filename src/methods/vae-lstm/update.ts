@@ -12,8 +12,9 @@ import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
 import { balancedLoss } from './balance.ts';
+import { factorOf, type GradNormState, gradientNorms, gradNormStep, scaledInference } from './gradnorm.ts';
 import { advantages, type ImaginedReturns, imaginedReturns } from './imagination.ts';
-import { baseLoss, baseTerms, criticLoss, type Inference, imaginedCriticLoss } from './losses.ts';
+import { baseLoss, baseTerms, criticLoss, type Inference, imaginedCriticLoss, infer } from './losses.ts';
 import { type Networks, targetCritic, type ValueFunction, type Weights, worldModel } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
 
@@ -41,7 +42,7 @@ export const LOSS_TERMS = [
 
 /** Those that stand in losses.csv: the learnt weight where there is one. */
 export const lossTerms = ({ critic }: VaeLstmSettings): LossTerm[] =>
-  LOSS_TERMS.filter((term) => term !== 'effective_lambda' || critic.balance === 'uncertainty');
+  LOSS_TERMS.filter((term) => term !== 'effective_lambda' || critic.balance !== 'fixed');
 
 export type LossTerm = (typeof LOSS_TERMS)[number];
 export type LossTerms = Partial<Record<LossTerm, tf.Tensor>>;
@@ -74,6 +75,8 @@ export interface Gradients {
   /** [members, size] */
   model: tf.Tensor2D;
   actor: tf.Tensor2D;
+  /** After GradNorm's step. */
+  gradNorm?: GradNormState | undefined;
   terms: LossTerms;
 }
 
@@ -87,6 +90,8 @@ type WeightedLoss = [tf.Tensor1D, tf.Tensor1D | number];
  *
  * @param target V̄; undefined for an arm without a critic
  * @param noise ε of the posterior samples
+ * @param factor what the critic's gradient into the model is multiplied by besides, GradNorm's f; the term `loss` has it
+ *   too, and the critic's own parameters do not. [members]
  * @returns also what gives the weights of L_base and L_critic, constants
  */
 export function modelLoss(
@@ -97,6 +102,7 @@ export function modelLoss(
   noise: tf.Tensor,
   { beta, lambda }: Pick<MemberScalars, 'beta' | 'lambda'>,
   settings: VaeLstmSettings,
+  factor?: tf.Tensor1D,
 ): {
   loss: tf.Tensor1D;
   terms: LossTerms;
@@ -107,15 +113,28 @@ export function modelLoss(
   const base = baseLoss(terms, beta, settings);
   const unbalanced = () => ({ base: 1, critic: lambda });
   if (!target) return { loss: base, terms: { ...terms, beta, loss: base }, inference, weights: unbalanced };
-  const critic = criticLoss(parameters, target, windows, inference, settings);
+  const seen = factor ? scaledInference(inference, factor) : inference;
+  const critic = criticLoss(parameters, target, windows, seen, settings);
   if (settings.critic.balance === 'uncertainty') {
     const { loss, weight, weights } = balancedLoss(parameters, base, critic, lambda);
     return { loss, terms: { ...terms, beta, critic, effective_lambda: weight, loss }, inference, weights };
   }
-  const loss = weightedSum([
-    [base, 1],
-    [critic, lambda],
-  ]);
+  const weighed = (weight: tf.Tensor1D) =>
+    weightedSum([
+      [base, 1],
+      [critic, weight],
+    ]);
+  const loss = weighed(lambda);
+  if (factor) {
+    const weight = stopGradient(() => tf.mul(lambda, factor) as tf.Tensor1D);
+    const balanced = stopGradient(() => weighed(weight));
+    return {
+      loss,
+      terms: { ...terms, beta, critic, effective_lambda: weight, loss: balanced },
+      inference,
+      weights: unbalanced,
+    };
+  }
   return { loss, terms: { ...terms, beta, critic, loss }, inference, weights: unbalanced };
 }
 
@@ -168,7 +187,7 @@ export function imaginedLosses(
  */
 export function gradients(
   networks: Networks,
-  weights: Pick<Weights, 'model' | 'actor' | 'target'>,
+  weights: Pick<Weights, 'model' | 'actor' | 'target' | 'gradNorm'>,
   windows: Windows,
   { posterior, starts, behaviour }: UpdateNoise,
   scalars: MemberScalars,
@@ -176,6 +195,7 @@ export function gradients(
   inspect?: (tensors: Record<string, tf.Tensor>) => void,
 ): Gradients {
   const target = weights.target && targetCritic(networks, weights.target, settings);
+  const factor = weights.gradNorm && factorOf(weights.gradNorm);
   let terms: LossTerms = {};
 
   // Differentiated by each parameter: splitting the flat tensors would only add to the tape.
@@ -184,7 +204,7 @@ export function gradients(
   const parameters = networks.model.named(modelParameters);
   const model = worldModel(networks, settings, parameters, networks.actor.named(actorParameters));
   const loss = (): tf.Scalar => {
-    const real = modelLoss(parameters, networks.vae, target, windows, posterior, scalars, settings);
+    const real = modelLoss(parameters, networks.vae, target, windows, posterior, scalars, settings, factor);
     const { inference } = real;
     const states = () => sequenceStates(inference.mean, inference, windows.first);
     const imagination = stopGradient(() => rollOut(model, statesAt(states(), starts), behaviour));
@@ -226,9 +246,25 @@ export function gradients(
 
   const { value: total, grads } = tf.valueAndGrads(loss)([...modelParameters, ...actorParameters]);
   total.dispose();
+  const ofModel = grads.slice(0, modelParameters.length);
+  const gradNorm = () => {
+    const weight = terms.effective_lambda as tf.Tensor1D;
+    const [base, critic] = gradientNorms(networks.model, modelParameters, ofModel, weight, () => {
+      const { inference } = infer(parameters, networks.vae, windows, posterior);
+      return tf.sum(criticLoss(parameters, target!, windows, inference, settings));
+    });
+    const ofBase = baseLoss(terms as Record<string, tf.Tensor1D>, scalars.beta, settings);
+    return gradNormStep(
+      weights.gradNorm!,
+      [ofBase, terms.critic as tf.Tensor1D],
+      [base, tf.mul(critic, weight)],
+      settings.critic.gradNorm!,
+    );
+  };
   return {
-    model: networks.model.join(grads.slice(0, modelParameters.length)),
+    model: networks.model.join(ofModel),
     actor: networks.actor.join(grads.slice(modelParameters.length)),
+    gradNorm: weights.gradNorm && gradNorm(),
     terms,
   };
 }
@@ -237,7 +273,7 @@ export function gradients(
 export function applyGradients(
   networks: Networks,
   weights: Weights,
-  { model: modelGradient, actor: actorGradient, terms }: Gradients,
+  { model: modelGradient, actor: actorGradient, gradNorm, terms }: Gradients,
   correction: BiasCorrection,
   scalars: MemberScalars,
   settings: VaeLstmSettings,
@@ -271,6 +307,7 @@ export function applyGradients(
       modelMoments: model.moments,
       actor: actor.parameters,
       actorMoments: actor.moments,
+      gradNorm: gradNorm ?? weights.gradNorm,
       target: weights.target && movingAverage(weights.target, slice('critic'), settings.critic.targetRate),
       averageEncoder: movingAverage(weights.averageEncoder, slice('encoder'), policyAverage),
       averageActor: movingAverage(weights.averageActor, actor.parameters, policyAverage),
