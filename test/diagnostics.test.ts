@@ -46,13 +46,17 @@ describe('diagnosing', () => {
     const members = seeds.map((seed) => ({ seed, settings }));
     const agent = vaeLstm.create(members, spaces);
     const tensors = tf.memory().numTensors;
-    const together = await agent.diagnose(heldOut, own, 100);
+    const together = await agent.diagnose(
+      heldOut,
+      own,
+      own.map(() => 100),
+    );
     assert.equal(tf.memory().numTensors, tensors);
     agent.dispose();
     assert.equal(together.length, seeds.length);
     for (const seed of seeds) {
       const single = vaeLstm.create([members[seed]!], spaces);
-      const [alone] = await single.diagnose(heldOut, [own[seed]!], 100);
+      const [alone] = await single.diagnose(heldOut, [own[seed]!], [100]);
       single.dispose();
       for (const [column, value] of Object.entries(alone!)) {
         const got = together[seed]![column]!;

@@ -333,14 +333,22 @@ describe('a run', () => {
     assert.deepEqual([said(null), said(0.9)], [undefined, undefined]);
     assert.match(said(0.934)!, /^93 % of the imagined advantages are positive, .*imagination\.valueWarmUp/);
     const before = tf.memory().numTensors;
-    const rows = await life.agent.diagnose(undefined as never, [], 14);
+    const diagnose = (...steps: number[]) => life.agent.diagnose(undefined as never, [], steps);
+    const rows = await diagnose(14, 14);
     assert.equal(tf.memory().numTensors, before);
     for (const row of rows) {
       assert.deepEqual(Object.keys(row), life.agent.diagnostics);
       assert.equal(row.phase, 3);
       assert.ok(Object.values(row).every((x) => Number.isFinite(x)));
     }
-    assert.deepEqual(await life.agent.diagnose(undefined as never, [], 14), rows);
+    assert.deepEqual(await diagnose(14, 14), rows);
+    // Each by its own steps, whatever those of the other are.
+    const [behind, ahead] = await diagnose(5, 14);
+    assert.deepEqual(ahead, rows[1]);
+    assert.deepEqual(behind, { ...rows[0], phase: 1, imagined_return: null });
+    const [last, best] = await diagnose(14, 12);
+    assert.deepEqual(last, rows[0]);
+    assert.deepEqual(best, (await diagnose(12, 12))[1]);
     const observations = new Float32Array(2 * 3 * 4).fill(0.1);
     const carry = new Float32Array(2 * 3 * life.agent.carrySize);
     const first = await life.agent.act(

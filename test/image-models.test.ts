@@ -211,7 +211,13 @@ describe('models of images', () => {
     own: readonly Sequences[] = [],
   ) => {
     await life.live(0, 14);
-    const rows = heldOut ? await life.agent.diagnose(heldOut, own, 14) : [];
+    const rows = heldOut
+      ? await life.agent.diagnose(
+          heldOut,
+          own,
+          own.map(() => 14),
+        )
+      : [];
     const states = await life.agent.save();
     await life.agent.drainLosses();
     life.agent.dispose();

@@ -113,7 +113,7 @@ describe("a checkpoint's metrics equal those computed in numpy", () => {
   test('of an arm whose critic does not end the imagined return', async () => {
     const agent = loadAgent({ ...settings, critic: { ...settings.critic, bootstrapsActor: false } });
     const own = { ...emptyBatch(1, 1, 1, stepSpaces(4)), mask: Float32Array.of(1) };
-    const [row] = await agent.diagnose(heldOutSet(entry), [own], 0);
+    const [row] = await agent.diagnose(heldOutSet(entry), [own], [0]);
     agent.dispose();
     const { dream_return_without_bootstrap } = expected.eval;
     assertRow({ dream_return: row!.dream_return! }, { dream_return: dream_return_without_bootstrap });

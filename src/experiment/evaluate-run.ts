@@ -82,9 +82,9 @@ export async function evaluateRun(
   // Lets signals in.
   const evaluations = await complete(playing, () => setImmediate());
   const own = evaluations.map(({ recorded }) => recorded);
-  // A method that learns in phases has learnt what those up to its checkpoint teach.
-  const step = data ? Math.max(...loaded.map(({ step }) => step)) : 0;
-  const diagnoses = await agent.diagnose(heldOutSet(entry), own, step);
+  // A method that learns in phases has learnt what those up to each checkpoint teach.
+  const steps = loaded.map(({ step }) => (data ? step : 0));
+  const diagnoses = await agent.diagnose(heldOutSet(entry), own, steps);
   const evaluated = loaded.map((seed, member) => ({
     ...seed,
     episodes: evaluations[member]!.episodes,

@@ -118,18 +118,18 @@ export async function diagnose<State extends States>(
 }
 
 /**
- * The same after `step` environment steps of the members of these seeds, whose streams are the step's own; frees what the
- * long sequences leave behind.
+ * The same of the members of these seeds after so many environment steps of each, whose streams are the step's own; frees
+ * what the long sequences leave behind.
  */
 export async function diagnoseAfter<State extends States>(
-  step: number,
+  steps: readonly number[],
   seeds: readonly number[],
   measured: (from: number, members: number) => MeasuredModel<State>,
   spaces: AgentSpaces,
   heldOut: Sequences,
   own: readonly Sequences[],
 ): Promise<Row[]> {
-  const randoms = seeds.map((seed) => RandomStream.named(seed, `diagnosis/${step}`));
+  const randoms = seeds.map((seed, member) => RandomStream.named(seed, `diagnosis/${steps[member]}`));
   const rows = await diagnose(measured, spaces, heldOut, own, randoms);
   releaseUnusedBuffers();
   return rows;

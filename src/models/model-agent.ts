@@ -15,8 +15,8 @@ export abstract class ModelAgent<
   /** The models of so many members from one on, as they are trained, to be measured. */
   protected abstract measured(from: number, members: number): MeasuredModel<State>;
 
-  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
+  diagnose(heldOut: Sequences, own: readonly Sequences[], steps: readonly number[]): Promise<Row[]> {
     const measured = (from: number, members: number) => this.measured(from, members);
-    return diagnoseAfter(step, this.seeds, measured, this.spaces, heldOut, own);
+    return diagnoseAfter(steps, this.seeds, measured, this.spaces, heldOut, own);
   }
 }

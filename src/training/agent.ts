@@ -69,12 +69,13 @@ export interface Agent extends Actor {
   inspectUpdate?(): Promise<InspectedUpdate>;
 
   /**
-   * Measures the model after `step` environment steps; one row per member, keyed by `diagnostics`.
+   * Measures the model of each member after its own number of steps; one row per member, keyed by `diagnostics`.
    *
    * @param heldOut the fixed held-out set, the same for all members
    * @param own each member's own evaluation episodes
+   * @param steps behind each member
    */
-  diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]>;
+  diagnose(heldOut: Sequences, own: readonly Sequences[], steps: readonly number[]): Promise<Row[]>;
 
   /** Told the episodes that it learns from, of which it is measured on those held out. Absent: it is measured on what `diagnose` is given. */
   measureOn?(data: RecordedEpisodes): void;

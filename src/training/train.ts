@@ -195,7 +195,8 @@ export async function* measure(
     ? average
     : yield* evaluate(agent, entry, 'online', episodes, 0, streams());
   const own = average.map(({ recorded }) => recorded);
-  const diagnoses = await agent.diagnose(heldOut, own, step);
+  const steps = seeds.map(() => step);
+  const diagnoses = await agent.diagnose(heldOut, own, steps);
   return diagnoses.map((diagnosis, member) => ({
     row: {
       ...returnStatistics(average[member]!.episodes),

@@ -139,8 +139,12 @@ class DeepDynaAgent
     };
   }
 
-  override async diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
-    return this.#isPlanning ? super.diagnose(heldOut, own, step) : own.map(() => ({}));
+  override async diagnose(
+    heldOut: Sequences,
+    own: readonly Sequences[],
+    steps: readonly number[],
+  ): Promise<Row[]> {
+    return this.#isPlanning ? super.diagnose(heldOut, own, steps) : own.map(() => ({}));
   }
 
   override async drainLosses(): Promise<Row[][]> {

@@ -36,7 +36,7 @@ import {
 import { laggingValue } from './reports.ts';
 import { rmsCorrection } from './running-rms.ts';
 import { cosineFactor } from './schedule.ts';
-import { type Dreamer4Settings, PHASES, phaseOf } from './settings.ts';
+import { type Dreamer4Settings, phaseOf } from './settings.ts';
 import {
   type AgentInputs,
   type DynamicsInputs,
@@ -321,9 +321,8 @@ class Dreamer4Agent
     learnImagined(this.#networks, this.settings, inputs),
   );
 
-  async diagnose(_heldOut: Sequences, _own: readonly Sequences[], step: number): Promise<Row[]> {
-    const measured = await this.#diagnosis.measure(this.#imaginingWeights, this.seeds, step);
-    return measured.map((row) => ({ phase: PHASES[phaseOf(this.settings, step).name], ...row }));
+  diagnose(_heldOut: Sequences, _own: readonly Sequences[], steps: readonly number[]): Promise<Row[]> {
+    return this.#diagnosis.measure(this.#imaginingWeights, this.seeds, steps);
   }
 
   dream(member: number, episodes: Sequences, plan: DreamPlan): Promise<DreamedStep[][]> {

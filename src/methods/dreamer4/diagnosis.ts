@@ -14,7 +14,7 @@ import { StepSampler } from '../../training/step-sampler.ts';
 import { type Imagining, type ImaginingWeights, modelOf } from './imagination.ts';
 import { latentsOf, observationsOf } from './latents.ts';
 import type { Networks } from './networks.ts';
-import { type Dreamer4Settings, phaseOf } from './settings.ts';
+import { type Dreamer4Settings, PHASES, phaseOf } from './settings.ts';
 import { uploadFrameActions } from './windows.ts';
 
 /** Steps after which the open-loop error is measured. */
@@ -116,29 +116,41 @@ export class Diagnosis {
     }
   }
 
-  /** One row per member; null where nothing is held out, and of what has not begun to learn. */
-  async measure(weights: ImaginingWeights, seeds: readonly number[], step: number): Promise<Row[]> {
-    const columns: Record<string, Float32Array | undefined> = {};
-    const { name: phase } = phaseOf(this.#settings, step);
+  /**
+   * One row per member; null where nothing is held out, and of what has not begun to learn.
+   *
+   * @param steps updates behind each member, which tell its phase
+   */
+  async measure(
+    weights: ImaginingWeights,
+    seeds: readonly number[],
+    steps: readonly number[],
+  ): Promise<Row[]> {
+    const columns: Record<string, ArrayLike<number | null> | undefined> = {};
+    const phases = steps.map((step) => PHASES[phaseOf(this.#settings, step).name]);
+    const foresees = phases.map((phase) => phase >= PHASES.dynamics);
+    const imagines = phases.map((phase) => phase >= PHASES.agent);
     const windows = this.#windows && this.#seenBy(weights, this.#windows, seeds.length);
     if (windows) {
       Object.assign(columns, await this.#seen(weights, windows));
-      for (const steps of phase === 'tokenizer' ? [] : this.#follow.keys()) {
-        const { errors, f1 } = await this.#openLoop(weights, windows, seeds, steps);
+      for (const k of foresees.includes(true) ? this.#follow.keys() : []) {
+        const { errors, f1 } = await this.#openLoop(weights, windows, seeds, k);
         for (const [i, ahead] of OPEN_LOOP_STEPS.entries()) {
-          columns[`open_loop_${ahead}_k${steps}`] = errors[i];
-          columns[`open_loop_f1_${ahead}_k${steps}`] = f1[i];
+          columns[`open_loop_${ahead}_k${k}`] = where(foresees, errors[i]);
+          columns[`open_loop_f1_${ahead}_k${k}`] = where(foresees, f1[i]);
         }
       }
       tf.dispose(tensorsIn(windows));
     }
-    if (this.#starts && (phase === 'agent' || phase === 'imagination')) {
-      columns.imagined_return = await this.#imaginedReturn(weights, this.#starts, seeds, step);
+    if (this.#starts && imagines.includes(true)) {
+      const streams = seeds.map((seed, i) => RandomStream.named(seed, `diagnosis/imagined/${steps[i]}`));
+      columns.imagined_return = where(imagines, await this.#imaginedReturn(weights, this.#starts, streams));
     }
     const names = diagnosisColumns(this.#settings, this.#images !== undefined).slice(1);
-    return seeds.map((_, member) =>
-      Object.fromEntries(names.map((name) => [name, columns[name]?.[member] ?? null])),
-    );
+    return phases.map((phase, member) => ({
+      phase,
+      ...Object.fromEntries(names.map((name) => [name, columns[name]?.[member] ?? null])),
+    }));
   }
 
   /** Frames on the engine with their latents, kept. */
@@ -211,11 +223,9 @@ export class Diagnosis {
   async #imaginedReturn(
     weights: ImaginingWeights,
     frames: Frames,
-    seeds: readonly number[],
-    step: number,
+    streams: readonly RandomStream[],
   ): Promise<Float32Array> {
-    const members = seeds.length;
-    const streams = seeds.map((seed) => RandomStream.named(seed, `diagnosis/imagined/${step}`));
+    const members = streams.length;
     const { head } = this.#networks;
     let known = scope(() => {
       const { observation, action, seen } = this.#upload(frames, members);
@@ -273,6 +283,10 @@ export class Diagnosis {
 
 /** Some frames of windows: [members, batch, time, …] -> [members, batch, count, …]. */
 const framesOf = (x: tf.Tensor, from: number, count: number): tf.Tensor => sliceAlong(x, 2, from, count);
+
+/** Members' values, null of those that have none. */
+const where = (has: readonly boolean[], values: Float32Array | undefined): (number | null)[] =>
+  has.map((own, member) => (own ? (values?.[member] ?? null) : null));
 
 /** The values of tensors, which are freed. */
 async function take(tensors: readonly tf.Tensor[]): Promise<Float32Array[]> {

@@ -233,8 +233,12 @@ export class HaSchmidhuberAgent
   }
 
   /** Beside the model's metrics, what its dreams promise the controller at each temperature, from where its own episodes began. */
-  override async diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
-    const rows = await super.diagnose(heldOut, own, step);
+  override async diagnose(
+    heldOut: Sequences,
+    own: readonly Sequences[],
+    steps: readonly number[],
+  ): Promise<Row[]> {
+    const rows = await super.diagnose(heldOut, own, steps);
     for (const [member, { generations, sigma }] of this.#evolutions.entries()) {
       Object.assign(rows[member]!, { generations, step_size: sigma });
     }
@@ -247,7 +251,7 @@ export class HaSchmidhuberAgent
         starts: tf.tensor3d(starts, [own.length, own[0]!.batch, this.spaces.observation]),
         temperature,
         steps: this.settings.controller.dreamSteps,
-        streams: this.seeds.map((seed) => RandomStream.named(seed, `diagnosis/${step}/dreams`)),
+        streams: this.seeds.map((seed, i) => RandomStream.named(seed, `diagnosis/${steps[i]}/dreams`)),
       });
       for (const [member, row] of rows.entries()) {
         row[dreamColumn(temperature)] = mean([...memberPart(returns, own.length, member)]);

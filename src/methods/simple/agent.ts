@@ -200,13 +200,19 @@ class SimpleAgent
     };
   }
 
-  override async diagnose(heldOut: Sequences, own: readonly Sequences[], step: number): Promise<Row[]> {
-    const rows = await super.diagnose(heldOut, own, step);
+  override async diagnose(
+    heldOut: Sequences,
+    own: readonly Sequences[],
+    steps: readonly number[],
+  ): Promise<Row[]> {
+    const rows = await super.diagnose(heldOut, own, steps);
     const { timeLimit } = this.spaces;
     if (timeLimit === undefined) return rows;
     const returns = tf.tidy(() => {
       const weights = this.#weights();
-      const streams = this.seeds.map((seed) => RandomStream.named(seed, `simulated-return/${step}`));
+      const streams = this.seeds.map((seed, member) =>
+        RandomStream.named(seed, `simulated-return/${steps[member]}`),
+      );
       return simulatedReturn(
         this.#model(weights),
         this.#sampler(weights),
