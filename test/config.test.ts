@@ -744,11 +744,14 @@ test('every config in configs/ loads and is the arm that its name says', () => {
       (file.startsWith('behaviour-cloning') ? ofCloning : file.startsWith('simple') ? ofSimple : undefined);
     const inRealTime = file.startsWith('real-time/') ? `real-time-${stem}` : undefined;
     const ofRealTime = inRealTime && (stem.startsWith('dreamer-v3') ? 'dreamer-v3' : 'dream-critic');
+    const onBoard = file === 'dreamer4/breakout.yaml' ? 'dreamer4-breakout' : undefined;
     const arm = ofRealTime ?? ofGame ?? ofFolder ?? (family ? (searching[ofFamily] ?? ofFamily) : ofStem);
     assert.equal(methods[experiment.method].arm(experiment), arm, file);
     assert.equal(
       experiment.name,
-      inRealTime ?? (stem === 'quick' || ofGame || /^(planet|pets|mbpo|ppo|sac|dqn)$/.test(arm) ? stem : arm),
+      inRealTime ??
+        onBoard ??
+        (stem === 'quick' || ofGame || /^(planet|pets|mbpo|ppo|sac|dqn)$/.test(arm) ? stem : arm),
       file,
     );
     found.add(`${experiment.environment} ${experiment.method}`);

@@ -216,7 +216,7 @@ test('latents that memory does not hold are refused by the names of the keys', (
   const lengths = Int32Array.of(3_999_999, 1_000_000);
   assert.equal(
     dreamer4DataRefusal(tiny({ tokenizer: { ...tinyKeys.tokenizer, latents: 8, channels: 4 } }), lengths),
-    'the latents of its 5,000,001 frames take 641 MB, and 500 MB are kept at most; choose fewer tokenizer.latents or tokenizer.channels, or a smaller data set',
+    'the latents of its 5,000,001 frames take 641 MB, and 500 MB of each seed are kept at most; choose fewer tokenizer.latents or tokenizer.channels, or a smaller data set',
   );
   assert.equal(dreamer4DataRefusal(tiny(), lengths), undefined);
   assert.equal(dreamer4DataRefusal(tiny({ phases: { tokenizer: 0 } }), lengths), undefined);

@@ -208,7 +208,7 @@ test('each image has its own share of masked patches, from none up to the larges
   assert.ok(drawMasked(RandomStream.named(1, 'masks'), 50, 25, 0).every((x) => x === 0));
 });
 
-test('lit cells weigh as much as all others of their channel together', () => {
+test('lit cells weigh as much together as all cells of their channel would unweighted', () => {
   const weights = litWeights([Uint8Array.of(1, 0, 0, 0, 0, 0), Uint8Array.of(1, 0, 0, 1, 1, 0)], 3);
   // Two cells of three channels each, twice: 3 and 1 of 4 are lit, and none.
   assert.deepEqual([...weights], [...Float32Array.of(4 / 3, 4, 1)]);

@@ -4,6 +4,7 @@ import { scope } from '../../engine/scope.ts';
 import { countLit, imagesOf, meanF1 } from '../../models/image-diagnostics.ts';
 import { drawNoise } from '../../models/noise.ts';
 import { absorbNext, type ShortcutState, sampleNext } from '../../models/shortcut/model.ts';
+import { LONGEST, OPEN_LOOP_STEPS } from '../../models/warmed-starts.ts';
 import { sliceAlong } from '../../nn/slice-along.ts';
 import { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
@@ -17,9 +18,6 @@ import type { Networks } from './networks.ts';
 import { type Dreamer4Settings, PHASES, phaseOf } from './settings.ts';
 import { uploadFrameActions } from './windows.ts';
 
-/** Steps after which the open-loop error is measured. */
-const OPEN_LOOP_STEPS = [1, 5, 15] as const;
-const LONGEST = Math.max(...OPEN_LOOP_STEPS);
 /** Steps from noise to a frame with which it is measured, those that the dynamics can make. */
 const samplingSteps = ({ shortcut }: Pick<Dreamer4Settings, 'shortcut'>) =>
   [1, 2, 4].filter((steps) => steps <= shortcut.levels);

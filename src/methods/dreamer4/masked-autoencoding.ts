@@ -57,8 +57,8 @@ export function maskedAutoencodingLoss(
 }
 
 /**
- * w of each channel: cells over lit cells, so that what is lit weighs as much as what is not; otherwise the empty image
- * wins. 1 of a channel in which nothing ever is.
+ * w of each channel: cells over lit cells, so that lit cells weigh as much together as all cells would unweighted;
+ * otherwise the empty image wins. 1 of a channel in which nothing ever is.
  *
  * @param images bits, channels last: [cells] each
  */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ShortcutShape } from '../../models/shortcut/networks.ts';
 import type { ImageShape } from '../../nn/convolution.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { grouped } from '../../words.ts';
 import { fraction, nonNegative, positive, positiveInteger, widths } from '../fields.ts';
 import { type ImageSource, type RunLength, sidesOf } from '../rules.ts';
 import type { TokenizerShape } from './tokenizer.ts';
@@ -317,7 +318,7 @@ export const dreamer4Rules = [
   },
 ] as const;
 
-/** Bytes of latents that are kept in memory at most. */
+/** Bytes of a seed's latents that are kept in memory at most. */
 const MOST_LATENTS = 500e6;
 
 /** Why nothing can be learnt from episodes of such lengths, in steps. */
@@ -331,6 +332,6 @@ export function dreamer4DataRefusal(
   const frames = lengths.reduce((sum, length) => sum + length + 1, 0);
   const bytes = 4 * frames * tokenizer.latents * tokenizer.channels;
   if (phases.tokenizer > 0 && bytes > MOST_LATENTS)
-    return `the latents of its ${frames.toLocaleString('en')} frames take ${Math.ceil(bytes / 1e6)} MB, and ${MOST_LATENTS / 1e6} MB are kept at most; choose fewer tokenizer.latents or tokenizer.channels, or a smaller data set`;
+    return `the latents of its ${grouped(frames)} frames take ${Math.ceil(bytes / 1e6)} MB, and ${MOST_LATENTS / 1e6} MB of each seed are kept at most; choose fewer tokenizer.latents or tokenizer.channels, or a smaller data set`;
   return undefined;
 }
