@@ -15,14 +15,18 @@ import { compareCommand } from '../src/cli/compare.ts';
 import { effectsOf } from '../src/compare/effect.ts';
 import { leaderboard } from '../src/compare/leaderboard/index.ts';
 import { resamples } from '../src/compare/samples.ts';
+import { loadExperiment } from '../src/config/load.ts';
+import { experimentOf } from '../src/config/schema.ts';
 import { environmentEntry, environmentNames } from '../src/envs/index.ts';
 import { scoreBounds } from '../src/envs/normalisation.ts';
 import { UserError } from '../src/errors.ts';
 import { leaderboardFigures } from '../src/figures/leaderboard.ts';
 import { renderSvg } from '../src/figures/render.ts';
+import { updateFlops } from '../src/methods/sac/flops.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { holm } from '../src/statistics.ts';
 import { stratifiedWelch, welch } from '../src/student.ts';
+import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { runMaker } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -146,7 +150,7 @@ describe('a leaderboard', () => {
   ];
 
   test('ranks by the interquartile mean, and says who lacks a task', async () => {
-    const { standings, duels, notes, files } = leaderboard(dirs);
+    const { standings, duels, notes, files } = await leaderboard(dirs);
     assert.deepEqual(
       standings.map(({ method, iqm, mean, optimalityGap }) => [
         method,
@@ -173,9 +177,44 @@ describe('a leaderboard', () => {
     }
   });
 
-  test('claims nothing where P(X > Y) and the difference of means part', () => {
+  test('tells what training took, from the config and the updates made', async () => {
+    const five = last([-200, -200, -200, -200, -200]);
+    const { data, notes, text } = await leaderboard([
+      of('Pendulum-v1', 'cost', five, ['method=sac', 'randomSteps=1000', 'steps=50000']),
+      of('Pendulum-v1', 'uncounted', five, ['method=mbpo', 'steps=50000']),
+      of('Pendulum-v1', 'evolved', five, ['method=ha-schmidhuber', 'steps=50000']),
+    ]);
+    const { tasks } = data as { tasks: Record<string, number | string | null>[] };
+    const row = (run: string) => tasks.find((each) => each.run === `Pendulum-v1-${run}`)!;
+    const spaces = agentSpaces(environmentEntry('Pendulum-v1'));
+    const settings = experimentOf(
+      loadExperiment({ file: 'sac.yaml', text: 'method: sac\nenvironment: Pendulum-v1' }),
+      'sac',
+    );
+    const [{ hidden }, { heads }] = [settings.actor, settings.critic];
+    // Actor 3 -> hidden -> 2, critics 3 + 1 -> hidden -> 1; each layer has biases, too.
+    const numbers = (...widths: number[]) =>
+      widths.slice(1).reduce((sum, width, i) => sum + (widths[i]! + 1) * width, 0);
+    const [actor, critic] = [numbers(3, ...hidden, 2), numbers(4, ...settings.critic.hidden, 1)];
+    assert.equal(row('cost').parameters, actor + heads * critic);
+    const biases = [...hidden, 2].reduce((sum, n) => sum + n, 0);
+    const { update } = updateFlops(settings, spaces);
+    // 12,250 updates and 50,000 steps, of which 1,000 are random.
+    close(
+      row('cost').flop_per_step as number,
+      (12_250 * update + 49_000 * 2 * (actor - biases)) / 50_000,
+      1e-6,
+    );
+    assert.deepEqual([row('uncounted').parameters, row('uncounted').flop_per_step], [null, null]);
+    assert.ok(notes.some((note) => /^Nobody has counted the FLOP of training: .*uncounted\.$/i.test(note)));
+    assert.equal(row('evolved').flop_per_step, null);
+    assert.ok((row('evolved').flop_per_step_at_most as number) > 0);
+    assert.match(text, / ≤ \d/);
+  });
+
+  test('claims nothing where P(X > Y) and the difference of means part', async () => {
     const from = (first: number) => last([0, 1, 2, 3, 4].map((more) => first + more));
-    const { duels } = leaderboard([
+    const { duels } = await leaderboard([
       of('CartPole-v1', 'planet', from(300)),
       of('CartPole-v1', 'simple', from(290)),
       of('Acrobot-v1', 'planet', from(-310)),
@@ -190,31 +229,33 @@ describe('a leaderboard', () => {
   });
 
   const refused = (given: readonly string[], message: RegExp) =>
-    assert.throws(
-      () => leaderboard(given),
+    assert.rejects(
+      leaderboard(given),
       (error) => error instanceof UserError && message.test(error.message) && !error.message.includes('\n'),
     );
 
-  test('refuses what cannot be averaged', () => {
-    refused(
+  test('refuses what cannot be averaged', async () => {
+    await refused(
       [...dirs, of('DynaMaze', 'baseline', last([1, 1]))],
       /is of DynaMaze, whose returns have no bounds/,
     );
-    refused(
+    await refused(
       [dirs[0]!, of('CartPole-v1', 'ppo', last([1, 2, 3]))],
       /has 5 seeds and .*CartPole-v1-ppo has 3; /,
     );
-    refused(
+    await refused(
       [dirs[0]!, of('CartPole-v1', 'dqn', last([1, 2, 3, 4, 5]), ['steps=40000'])],
       /has 50,000 environment steps and .*dqn has 40,000; /,
     );
-    refused(['runs/offline/cartpole'], /^runs\/offline\/\S+ is of \S+, which learns from a data set: /);
+    await refused(['runs/offline/cartpole'], /^runs\/offline\/\S+ is of \S+, which learns from a data set: /);
     const twin = make('twin', { arm: 'baseline', curves: last([1, 2, 3, 4, 5]) });
-    refused([dirs[1]!, twin], /baseline and .*twin are both Baseline on CartPole-v1; /);
+    await refused([dirs[1]!, twin], /baseline and .*twin are both Baseline on CartPole-v1; /);
     const half = make('half', { arm: 'muzero', curves: last([1]), seeds: [0, 1] });
-    refused([half], /^none of these runs is finished/);
+    await refused([half], /^none of these runs is finished/);
     assert.ok(
-      leaderboard([...dirs, half]).notes.some((note) => /^Left out, not every seed .*half\.$/.test(note)),
+      (await leaderboard([...dirs, half])).notes.some((note) =>
+        /^Left out, not every seed .*half\.$/.test(note),
+      ),
     );
   });
 

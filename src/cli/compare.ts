@@ -80,7 +80,7 @@ async function leaderboardCommand(
   out: string | undefined,
   json: boolean | undefined,
 ): Promise<number> {
-  const board = leaderboard(dirs);
+  const board = await leaderboard(dirs);
   if (out !== undefined) {
     writeFiles(out, {
       ...board.files,

@@ -295,6 +295,9 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
         updateFlops:
           method.updateFlops &&
           ((config: object, spaces: AgentSpaces) => method.updateFlops!(read(config), spaces)),
+        trainingCost:
+          method.trainingCost &&
+          ((config: object, spaces: AgentSpaces) => method.trainingCost!(read(config), spaces)),
       };
     },
   };

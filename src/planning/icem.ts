@@ -79,7 +79,8 @@ export function populationsOf({
 }
 
 /** How many elites stay candidates. */
-const keptOf = ({ elites, keptElites }: Keys<'elites' | 'keptElites'>) => Math.floor(elites * keptElites);
+export const keptOf = ({ elites, keptElites }: Keys<'elites' | 'keptElites'>) =>
+  Math.floor(elites * keptElites);
 
 /** Where a search stands between two iterations, for rows of searches that know nothing of each other. */
 export interface Search {

@@ -27,7 +27,7 @@ export function mppi<State extends States>(
   const { horizon, candidates, elites, iterations, maxStd } = settings;
   const { actions, actionSpace, model: verbs, head } = ground;
   const isBox = actionSpace.kind === 'box';
-  const ofPolicy = policyTrajectories(settings, ground);
+  const ofPolicy = policyTrajectories(settings, verbs.policy !== undefined && head !== undefined);
   const ofProposal = candidates - ofPolicy;
   const judged = judgement(settings, ground);
   const ofJudging = judgingNoise(verbs, judged, candidates);
@@ -88,12 +88,12 @@ export function mppi<State extends States>(
 }
 
 /** How many candidates follow the policy. */
-function policyTrajectories<State extends States>(
+export function policyTrajectories(
   { candidates, policyTrajectories: number }: SettingsOf<'mppi'>,
-  { model, head }: Ground<State>,
+  hasPolicy: boolean,
 ): number {
   if (number !== 'auto') return number;
-  return model.policy && head ? Math.round(candidates * POLICY_SHARE) : 0;
+  return hasPolicy ? Math.round(candidates * POLICY_SHARE) : 0;
 }
 
 const times = (noises: readonly Noise[], number: number): Noise[] =>

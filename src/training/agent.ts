@@ -7,6 +7,7 @@ import type { GradientFlow } from './gradient-flow.ts';
 import type { RecordedEpisodes } from './recorded-episodes.ts';
 import type { Sequences } from './replay.ts';
 import type { NamedArray } from './state.ts';
+import type { TrainingCost } from './training-cost.ts';
 import type { UpdateFlops } from './update-parts.ts';
 
 /** One update of one member, laid open. */
@@ -146,4 +147,6 @@ export interface Method<Settings, Made extends Agent = Agent> {
   create(members: readonly Member<Settings>[], spaces: AgentSpaces): Made;
   /** What an update cannot do without, counted from the shapes of its matrix products. Absent where nobody has counted. */
   updateFlops?(settings: Settings, spaces: AgentSpaces): UpdateFlops;
+  /** What training takes. Absent where nobody has counted. */
+  trainingCost?(settings: Settings, spaces: AgentSpaces): TrainingCost;
 }

@@ -16,3 +16,7 @@ export const perRow = ({ specs }: ParameterLayout, prefix: string): number =>
     .filter(({ name }) => name.startsWith(`${prefix}.`) && name.endsWith('.weight'))
     // A row meets every weight once, but for those of a convolution.
     .reduce((sum, { shape, uses = 1 }) => sum + 2 * uses * shape.reduce((size, n) => size * n, 1), 0);
+
+/** The same, of all layers of some networks. */
+export const perRowOf = (layout: ParameterLayout, ...prefixes: string[]): number =>
+  prefixes.reduce((sum, prefix) => sum + perRow(layout, prefix), 0);

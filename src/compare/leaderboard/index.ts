@@ -7,7 +7,8 @@ import { formatInterval, formatMean, formatNumber, formatProbability, UNKNOWN } 
 import { renderMarkdown, renderText } from '../render.ts';
 import { resamples } from '../samples.ts';
 import type { Section, Table } from '../sections.ts';
-import { type Field, fieldOf, type Task } from './entries.ts';
+import { costOf, type RunCost } from './costs.ts';
+import { type Entry, type Field, fieldOf, type Task } from './entries.ts';
 import { absent, type Bounded, type Duel, duels, type Standing, standings, THRESHOLDS } from './standings.ts';
 
 /** Methods side by side over tasks, as data and in every format. */
@@ -23,17 +24,28 @@ export interface Leaderboard {
   data: unknown;
 }
 
+/** Of every run. */
+type Costs = Map<Entry['run'], RunCost>;
+
 /**
  * The leaderboard of finished runs by their folders alone; nothing is written.
  *
  * @throws UserError as `fieldOf` and `readRuns` do
  */
-export function leaderboard(dirs: readonly string[]): Leaderboard {
+export async function leaderboard(dirs: readonly string[]): Promise<Leaderboard> {
   const field = fieldOf(readRuns(dirs));
+  const costs: Costs = new Map();
+  for (const { run } of field.tasks.flatMap(({ entries }) => entries)) costs.set(run, await costOf(run));
   const standing = standings(field);
   const fought = duels(standing, field.seeds);
-  const notes = [...boundNotes(field), ...absentNotes(field), ...field.notes];
-  const taskTables = field.tasks.map(taskTable);
+  const notes = [
+    ...boundNotes(field),
+    ...absentNotes(field),
+    ...uncountedNotes(field, costs),
+    ...field.notes,
+  ];
+  const taskTables = field.tasks.map((task) => taskTable(task, costs));
+  const byTask = field.tasks.flatMap((task) => taskRows(task, costs));
   const sections: Section[] = [
     { tables: standing.length > 0 ? [standingTable(standing)] : [], notes: [HOW, ...notes] },
     { tables: taskTables, notes: [BY_TASK] },
@@ -49,14 +61,14 @@ export function leaderboard(dirs: readonly string[]): Leaderboard {
     text: renderText(sections),
     files: {
       'leaderboard.csv': csv(standing.map(standingRow)),
-      'leaderboard-tasks.csv': csv(field.tasks.flatMap(taskRows)),
+      'leaderboard-tasks.csv': csv(byTask),
       ...(fought.length > 0 ? { 'leaderboard-pairs.csv': csv(fought.map(duelRow)) } : {}),
       'leaderboard-profiles.csv': csv(standing.flatMap(profileRows)),
       'leaderboard.md': renderMarkdown(sections),
     },
     data: {
       standings: standing.map(standingRow),
-      tasks: field.tasks.flatMap(taskRows),
+      tasks: byTask,
       pairs: fought.map(duelRow),
       profiles: standing.flatMap(profileRows),
       notes,
@@ -72,7 +84,9 @@ const HOW =
 const BY_TASK =
   'Final reward: mean ± standard deviation over seeds. Score: interquartile mean over seeds, with its interval. ' +
   'Steps: until the reward stays at what counts as solved, over the seeds that got there. Seconds per seed: wall ' +
-  'time of a worker process divided by the seeds that it trains side by side, on whatever machine and load there was.';
+  'time of a worker process divided by the seeds that it trains side by side, on whatever machine and load there was. ' +
+  'Parameters: trained numbers of all networks. FLOP per step: of the matrix products of updates and of acting, per ' +
+  'environment step of the training; ≤ where what may end early is counted to its end.';
 
 const DUELS = (pairs: number) =>
   'P(better): how probable it is that a run is better than one of the other method on the same task, averaged over tasks. ' +
@@ -94,6 +108,15 @@ function absentNotes(field: Field): string[] {
   );
 }
 
+function uncountedNotes({ tasks }: Field, costs: Costs): string[] {
+  const uncounted = tasks
+    .flatMap(({ entries }) => entries)
+    .filter(({ run }) => costs.get(run)!.flopPerStep === null)
+    .map(({ method }) => method);
+  if (uncounted.length === 0) return [];
+  return [`Nobody has counted the FLOP of training: ${[...new Set(uncounted)].join(', ')}.`];
+}
+
 const bounded = ({ value, interval }: Bounded) => [
   formatNumber('pure', value),
   formatInterval('pure', interval),
@@ -113,22 +136,31 @@ const standingTable = (standing: readonly Standing[]): Table =>
     ]),
   );
 
+/** `8.8e5`, `≤ 8.8e5`; `–` where nobody has counted. */
+const formatFlops = ({ flopPerStep, isBound }: RunCost): string =>
+  `${isBound && flopPerStep !== null ? '≤ ' : ''}${formatNumber('error', flopPerStep)}`;
+
 /** The runs of a task, the greatest score first. */
 const ranked = ({ entries }: Task) =>
   entries
     .map((entry) => ({ ...entry, score: interquartileMean(entry.scores)! }))
     .sort((a, b) => b.score - a.score);
 
-function taskTable(task: Task): Table {
-  const rows = ranked(task).map(({ method, row, scores, score }) => [
+function taskTable(task: Task, costs: Costs): Table {
+  const rows = ranked(task).map(({ method, run, row, scores, score }) => [
     ...[method, formatMean('reward', row.finalReward), formatNumber('pure', score)],
     formatInterval('pure', stratifiedIntervals([[scores]], (of) => [iqmOf(of)], resamples)?.[0] ?? null),
     row.stepsToThreshold.mean === null
       ? 'never'
       : `${formatNumber('steps', row.stepsToThreshold.mean)} (${row.stepsToThreshold.reached} of ${scores.length})`,
     formatNumber('steps', row.secondsPerSeed),
+    formatNumber('steps', costs.get(run)!.parameters),
+    formatFlops(costs.get(run)!),
   ]);
-  const head = ['Final reward', 'Score', '95 % interval', `Steps to ${task.bounds.high}`, 'Seconds per seed'];
+  const head = [
+    ...['Final reward', 'Score', '95 % interval', `Steps to ${task.bounds.high}`, 'Seconds per seed'],
+    ...['Parameters', 'FLOP per step'],
+  ];
   return table([task.name, ...head], 1, rows);
 }
 
@@ -157,7 +189,7 @@ const standingRow = ({ method, scores, iqm, median, mean, optimalityGap }: Stand
   ...ends('optimality_gap', optimalityGap),
 });
 
-const taskRows = (task: Task): CsvRow[] =>
+const taskRows = (task: Task, costs: Costs): CsvRow[] =>
   ranked(task).map(({ method, run, row, scores, score }) => ({
     ...{ task: task.name, steps: task.steps, method, run: run.name, seeds: scores.length },
     ...{ final_reward_mean: row.finalReward.mean, final_reward_std: row.finalReward.std },
@@ -166,7 +198,14 @@ const taskRows = (task: Task): CsvRow[] =>
     steps_to_threshold: row.stepsToThreshold.mean,
     steps_to_threshold_reached: row.stepsToThreshold.reached,
     ...{ seconds_per_seed: row.secondsPerSeed, engine: row.engine },
+    ...costRow(costs.get(run)!),
   }));
+
+const costRow = ({ parameters, flopPerStep, isBound }: RunCost): CsvRow => ({
+  parameters,
+  flop_per_step: isBound ? null : flopPerStep,
+  flop_per_step_at_most: isBound ? flopPerStep : null,
+});
 
 const duelRow = ({ method, against, difference, improvement, welch, adjustedP, seen }: Duel): CsvRow => ({
   ...{ method, against, difference, ...ends('probability_of_improvement', improvement) },

@@ -21,6 +21,7 @@ import type { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
 import { ValueLearner } from '../dqn/value-learner.ts';
 import { type DynaBatch, DynaExperience } from './experience.ts';
+import { trainingCost } from './flops.ts';
 import { CHOICE_NOISE, imaginedTransitions } from './planning.ts';
 import type { DeepDynaSettings } from './settings.ts';
 import { joinRows, LOSS_TERMS } from './terms.ts';
@@ -28,6 +29,7 @@ import { joinRows, LOSS_TERMS } from './terms.ts';
 /** Deep Dyna: the registry's entry. */
 export const deepDyna: Method<DeepDynaSettings> = {
   create: (members, spaces) => new DeepDynaAgent(members, spaces),
+  trainingCost,
 };
 
 /** What the transitions of one planning update are made of. */

@@ -8,7 +8,7 @@ import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.t
 import { ModelFreeAgent } from '../../training/stateful-agent.ts';
 import type { TrainingState } from '../../training/training-state.ts';
 import { learnFromTransitions } from '../../training/transitions.ts';
-import { updateFlops } from './flops.ts';
+import { trainingCost, updateFlops } from './flops.ts';
 import type { Weights } from './networks.ts';
 import type { DqnSettings } from './settings.ts';
 import { LOSS_TERMS, type LossTerm } from './update.ts';
@@ -18,6 +18,7 @@ import { ValueLearner } from './value-learner.ts';
 export const dqn: Method<DqnSettings> = {
   create: (members, spaces) => new DqnAgent(members, spaces),
   updateFlops,
+  trainingCost,
 };
 
 class DqnAgent extends ModelFreeAgent<DqnSettings, Weights, never, LossTerm> implements ReplayAgent {

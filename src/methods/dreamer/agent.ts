@@ -36,7 +36,7 @@ import { learnFromSteps, type StepBatch, updateRemembering } from '../../trainin
 import { TrainingState } from '../../training/training-state.ts';
 import type { TimedParts } from '../../training/update-parts.ts';
 import { membersOf } from '../../training/weights.ts';
-import { updateFlops } from './flops.ts';
+import { trainingCost, updateFlops } from './flops.ts';
 import { modelFlow } from './flow.ts';
 import { dreamReturns, foresee, ownDiscount, withStates } from './imagination.ts';
 import {
@@ -66,6 +66,7 @@ export const dreamer = {
   create: (members: readonly Member<DreamerSettings>[], spaces: AgentSpaces): DreamerAgent =>
     new DreamerAgent(members, spaces),
   updateFlops,
+  trainingCost,
 };
 
 /** Noise of the posterior and of predictions, and of the imagination. */

@@ -1,5 +1,6 @@
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { perRow, trained } from '../../training/flop-counts.ts';
+import { perRow, perRowOf, trained } from '../../training/flop-counts.ts';
+import { steadyCost, type TrainingCost } from '../../training/training-cost.ts';
 import type { UpdateFlops } from '../../training/update-parts.ts';
 import { networks } from './networks.ts';
 import { type DreamerSettings, reinforceShare } from './settings.ts';
@@ -40,4 +41,13 @@ export function updateFlops(settings: DreamerSettings, spaces: AgentSpaces): Upd
   const criticForward = isDrawn || critic.slowTarget ? 0 : -value;
   const actor = dreamt * (trained(policy + value) + criticForward + backward);
   return { model, imagination, actor, update: model + imagination + actor };
+}
+
+/** Acting follows the episode: encoder, cell and posterior, then the policy. */
+export function trainingCost(settings: DreamerSettings, spaces: AgentSpaces): TrainingCost {
+  const { model, critic, actor } = networks(settings, spaces).layouts;
+  const followed = perRowOf(model, 'encoder', 'rssm') - perRow(model, 'rssm.prior');
+  const action = followed + perRow(actor, 'actor');
+  const { update } = updateFlops(settings, spaces);
+  return steadyCost(model.size + critic.size + actor.size, update, action, settings);
 }

@@ -30,6 +30,7 @@ import { controllerOutput } from './controller.ts';
 import { Dreams, type Trial } from './dreams.ts';
 import { Evolution } from './evolution.ts';
 import { Fitting } from './fitting.ts';
+import { trainingCost } from './flops.ts';
 import { HaSchmidhuberLearner } from './learner.ts';
 import { modelSettings, type Networks, networks, seenBy } from './networks.ts';
 import type { HaSchmidhuberSettings } from './settings.ts';
@@ -39,6 +40,7 @@ import { fresh, LOSS_TERMS, type LossTerm, namedWeights, type Weights, weightsFr
 export const haSchmidhuber = {
   create: (members: readonly Member<HaSchmidhuberSettings>[], spaces: AgentSpaces): HaSchmidhuberAgent =>
     new HaSchmidhuberAgent(members, spaces),
+  trainingCost,
 };
 
 /** What z of observations is drawn with. */

@@ -69,3 +69,20 @@ export function phaseOf(settings: Scheduled, update: number): Phase {
     }
   }
 }
+
+/** How many of the first updates are of each phase. */
+export function updatesBefore(settings: Scheduled, update: number): Record<PhaseName, number> {
+  const made = { vae: 0, rnn: 0, evolve: 0 };
+  let left = update;
+  for (let iteration = 0; left > 0; iteration++) {
+    const own = lengths(settings, iteration);
+    const before = left;
+    for (const name of phaseNames) {
+      const some = Math.min(left, own[name]);
+      made[name] += some;
+      left -= some;
+    }
+    if (iteration > 0 && left === before) throw new RangeError(`no phase has an update ${left}`);
+  }
+  return made;
+}

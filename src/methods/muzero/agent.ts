@@ -35,7 +35,7 @@ import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.t
 import { scheduleAt } from '../../training/schedule.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
-import { updateFlops } from './flops.ts';
+import { trainingCost, updateFlops } from './flops.ts';
 import { SearchedSteps, type UnrolledBatch } from './replay.ts';
 import { extraHeads, type MuzeroSettings } from './settings.ts';
 import {
@@ -53,6 +53,7 @@ export const muzero: Method<MuzeroSettings, MuzeroAgent> = {
   create: (members: readonly Member<MuzeroSettings>[], spaces: AgentSpaces): MuzeroAgent =>
     new MuzeroAgent(members, spaces),
   updateFlops,
+  trainingCost,
 };
 
 /** Noise of searches in replayed states. */

@@ -1,6 +1,7 @@
 import { valueEquivalentNetworks } from '../../models/value-equivalent/networks.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { perRow, trained } from '../../training/flop-counts.ts';
+import { perRow, perRowOf, trained } from '../../training/flop-counts.ts';
+import { steadyCost, type TrainingCost } from '../../training/training-cost.ts';
 import type { UpdateFlops } from '../../training/update-parts.ts';
 import { extraHeads, type MuzeroSettings } from './settings.ts';
 
@@ -20,4 +21,16 @@ export function updateFlops(settings: MuzeroSettings, spaces: AgentSpaces): Upda
   const observed = extra.self ? unroll * (of('encoder') + (projected ? of('projector') : 0)) : 0;
   const learnt = trained(of('encoder') + along + ended + predicted + decoded);
   return { update: replay.batch * (learnt + followed + observed) };
+}
+
+/** Acting is a search, and so is each state that an update searches anew. */
+export function trainingCost(settings: MuzeroSettings, spaces: AgentSpaces): TrainingCost {
+  const { model, encoder, replay, unroll, search, reanalyse } = settings;
+  const { layout } = valueEquivalentNetworks(model, extraHeads(settings), encoder, spaces);
+  const judged = perRowOf(layout, 'value', 'policy');
+  const step = perRowOf(layout, 'dynamics', 'reward', 'continue') + judged;
+  const searched = perRow(layout, 'encoder') + judged + search.simulations * step;
+  const anew = Math.round(reanalyse * replay.batch) * (unroll + 1);
+  const update = updateFlops(settings, spaces).update + anew * searched;
+  return steadyCost(layout.size, update, searched, settings);
 }

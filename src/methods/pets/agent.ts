@@ -21,12 +21,14 @@ import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Sequences } from '../../training/replay.ts';
 import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import type { TrainingState } from '../../training/training-state.ts';
+import { trainingCost } from './flops.ts';
 import type { PetsSettings } from './settings.ts';
 
 /** PETS: the registry's entry. */
 export const pets = {
   create: (members: readonly Member<PetsSettings>[], spaces: AgentSpaces): PetsAgent =>
     new PetsAgent(members, spaces),
+  trainingCost,
 };
 
 /** Learns an ensemble of probabilistic networks and nothing else, and acts by planning in it. Both policies are one. */

@@ -28,7 +28,7 @@ import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.t
 import { learnFromSteps, type StepBatch, updateRemembering } from '../../training/steps.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
-import { updateFlops } from './flops.ts';
+import { trainingCost, updateFlops } from './flops.ts';
 import type { PlanetSettings } from './settings.ts';
 import {
   initialWeights,
@@ -46,6 +46,7 @@ export const planet = {
   create: (members: readonly Member<PlanetSettings>[], spaces: AgentSpaces): PlanetAgent =>
     new PlanetAgent(members, spaces),
   updateFlops,
+  trainingCost,
 };
 
 const STREAMS = ['posterior'] as const;

@@ -7,6 +7,7 @@ import type { Observations } from '../../training/observations.ts';
 import type { Batch } from '../../training/replay.ts';
 import { ModelFreeAgent } from '../../training/stateful-agent.ts';
 import type { TrainingState } from '../../training/training-state.ts';
+import { trainingCost } from './flops.ts';
 import { Improvement } from './improvement.ts';
 import { type Networks, networks, type Weights } from './networks.ts';
 import { Normalisation } from './normalisation.ts';
@@ -17,6 +18,7 @@ import { LOSS_TERMS, type LossTerm, uploadRollout } from './update.ts';
 /** Proximal policy optimisation (Schulman et al. 2017): the registry's entry. */
 export const ppo: Method<PpoSettings> = {
   create: (members, spaces) => new PpoAgent(members, spaces),
+  trainingCost,
 };
 
 class PpoAgent extends ModelFreeAgent<PpoSettings, Weights, 'minibatches', LossTerm> implements RolloutAgent {

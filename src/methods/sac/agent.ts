@@ -10,13 +10,14 @@ import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.t
 import { ModelFreeAgent } from '../../training/stateful-agent.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { learnFromTransitions } from '../../training/transitions.ts';
-import { updateFlops } from './flops.ts';
+import { trainingCost, updateFlops } from './flops.ts';
 import type { SacSettings } from './settings.ts';
 
 /** Soft actor-critic (Haarnoja et al. 2018): the registry's entry. */
 export const sac: Method<SacSettings> = {
   create: (members, spaces) => new SacAgent(members, spaces),
   updateFlops,
+  trainingCost,
 };
 
 class SacAgent extends ModelFreeAgent<SacSettings, Weights, 'actions', LossTerm> implements ReplayAgent {

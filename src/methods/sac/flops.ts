@@ -1,6 +1,7 @@
 import { networks } from '../../models/soft-actor-critic/networks.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { perRow, trained } from '../../training/flop-counts.ts';
+import { steadyCost, type TrainingCost } from '../../training/training-cost.ts';
 import type { UpdateFlops } from '../../training/update-parts.ts';
 import type { SacSettings } from './settings.ts';
 
@@ -13,4 +14,11 @@ export function updateFlops(settings: SacSettings, spaces: AgentSpaces): UpdateF
   const [policy, values] = [perRow(actor, 'actor'), perRow(critic, 'critic')];
   const perTransition = policy + values + trained(values) + trained(policy) + 2 * values;
   return { update: settings.replay.batch * perTransition };
+}
+
+/** The actor alone acts. */
+export function trainingCost(settings: SacSettings, spaces: AgentSpaces): TrainingCost {
+  const { actor, critic } = networks(settings, spaces);
+  const { update } = updateFlops(settings, spaces);
+  return steadyCost(actor.size + critic.size, update, perRow(actor, 'actor'), settings);
 }

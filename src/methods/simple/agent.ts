@@ -31,6 +31,7 @@ import { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
 import { Improvement } from '../ppo/improvement.ts';
 import { networks } from '../ppo/networks.ts';
+import { trainingCost } from './flops.ts';
 import { SimpleLearner, type SimulatingAgent } from './learner.ts';
 import type { SimpleSettings } from './settings.ts';
 import { type FitInputs, fit, LOSS_TERMS, MODEL_TERMS, type ModelTerm } from './update.ts';
@@ -40,6 +41,7 @@ import { type InhabitedModel, samplerOf, simulatedRollout, worldModel } from './
 export const simple = {
   create: (members: readonly Member<SimpleSettings>[], spaces: AgentSpaces): SimpleAgent =>
     new SimpleAgent(members, spaces),
+  trainingCost,
 };
 
 /** What the model, and the policy in it, are made of. */

@@ -26,7 +26,7 @@ import type { ReplayAgent, ReplayLearner } from '../../training/replay-learner.t
 import { TrainingState } from '../../training/training-state.ts';
 import { learnFromTransitions } from '../../training/transitions.ts';
 import { membersOf } from '../../training/weights.ts';
-import { updateFlops } from './flops.ts';
+import { trainingCost, updateFlops } from './flops.ts';
 import { modelFlow } from './flow.ts';
 import type { TdmpcSettings } from './settings.ts';
 import { LOSS_TERMS, type LossTerm, learn, type MemberScalars, type UpdateNoise } from './update.ts';
@@ -47,6 +47,7 @@ export const tdmpc = {
   create: (members: readonly Member<TdmpcSettings>[], spaces: AgentSpaces): TdmpcAgent =>
     new TdmpcAgent(members, spaces),
   updateFlops,
+  trainingCost,
 };
 
 /** Heads and actions of the targets, and of the actor's loss. */

@@ -1,6 +1,8 @@
 import { latentNetworks } from '../../models/latent/networks.ts';
+import { planFlops } from '../../planning/flops.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { perRow, trained } from '../../training/flop-counts.ts';
+import { perRow, perRowOf, trained } from '../../training/flop-counts.ts';
+import { steadyCost, type TrainingCost } from '../../training/training-cost.ts';
 import type { UpdateFlops } from '../../training/update-parts.ts';
 import type { TdmpcSettings } from './settings.ts';
 
@@ -32,4 +34,23 @@ export function updateFlops(settings: TdmpcSettings, spaces: AgentSpaces): Updat
   const ofTargets = windowSteps * (observed + averaged + policy + judged);
   const ofActor = (windowSteps + replay.batch) * (trained(policy) + (isBox ? 2 : 1) * judged);
   return { update: ofModel + ofTargets + (networks.actor ? ofActor : 0) };
+}
+
+/** Acting encodes what is seen and plans from there. */
+export function trainingCost(settings: TdmpcSettings, spaces: AgentSpaces): TrainingCost {
+  const { model: of, critic, actor: ofActor, twoHot, planner } = settings;
+  const { encoder, model, criticLayout, actor } = latentNetworks(of, critic, ofActor, twoHot, spaces);
+  const isBox = spaces.actionSpace.kind === 'box';
+  const policy = actor && perRow(actor.layout, 'actor');
+  const planned = planFlops(planner, {
+    dynamics: perRow(model, 'dynamics'),
+    heads: perRowOf(model, 'reward', 'termination'),
+    // All heads are asked for each, whichever two then judge.
+    value: (policy ?? 0) + (isBox ? 1 : spaces.actions) * perRow(criticLayout, 'critic'),
+    ...(policy !== undefined && { policy }),
+    actions: spaces.actions,
+  });
+  const parameters = encoder.size + model.size + criticLayout.size + (actor?.layout.size ?? 0);
+  const action = perRow(encoder, 'encoder') + planned;
+  return steadyCost(parameters, updateFlops(settings, spaces).update, action, settings);
 }

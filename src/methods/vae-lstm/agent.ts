@@ -27,7 +27,7 @@ import { TrainingState } from '../../training/training-state.ts';
 import { learnFromTransitions } from '../../training/transitions.ts';
 import type { TimedParts } from '../../training/update-parts.ts';
 import { membersOf } from '../../training/weights.ts';
-import { updateFlops } from './flops.ts';
+import { trainingCost, updateFlops } from './flops.ts';
 import { modelFlow } from './flow.ts';
 import { imaginedReturns } from './imagination.ts';
 import { inspectFirst } from './inspection.ts';
@@ -61,6 +61,7 @@ export const vaeLstm = {
     spaces: AgentSpaces,
   ): ReplayAgent & MayPlan & MayDream => new VaeLstmAgent(members, spaces),
   updateFlops,
+  trainingCost,
 };
 
 /** Posterior noise, and the imagination's start states and actions. */

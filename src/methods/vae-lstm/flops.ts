@@ -1,5 +1,6 @@
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { mlp, perRow, product, trained } from '../../training/flop-counts.ts';
+import { steadyCost, type TrainingCost } from '../../training/training-cost.ts';
 import type { UpdateFlops } from '../../training/update-parts.ts';
 import { hasCritic, networks } from './networks.ts';
 import type { VaeLstmSettings } from './settings.ts';
@@ -44,4 +45,11 @@ export function updateFlops(settings: VaeLstmSettings, spaces: AgentSpaces): Upd
         critic(rows)
       : 0;
   return { model, imagination, actor, update: model + imagination + actor + balance };
+}
+
+/** Encoder and actor act: q(z | o) has no memory. */
+export function trainingCost(settings: VaeLstmSettings, spaces: AgentSpaces): TrainingCost {
+  const { model, actor } = networks(settings, spaces);
+  const action = perRow(model, 'encoder') + perRow(actor, 'actor');
+  return steadyCost(model.size + actor.size, updateFlops(settings, spaces).update, action, settings);
 }
