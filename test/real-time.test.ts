@@ -132,6 +132,8 @@ test('an environment that waits has no deadline: nothing is late however long an
 
 test('who goes on from recorded steps does what would have been done', async () => {
   const whole = await act({ ...slowAgent(() => 0.01), steps: 90, randomSteps: 20 });
+  // Each step draws anew.
+  assert.deepEqual([...new Set(whole.slice(0, 20).map(({ action }) => action[0]))].sort(), [0, 1]);
   for (const taken of [7, 20, 33, 64]) {
     const before = whole.slice(0, taken);
     const from = before.findLastIndex(({ first }) => first[0] === 1);

@@ -205,7 +205,7 @@ export const metrics: readonly Group[] = [
     area: 'Evaluation',
     file: source.diagnostics,
     by: evaluation,
-    changes: [['`diagnosis/${step}`', "'diagnosis'", 'the same noise at every measurement']],
+    changes: [['`diagnosis/${steps[member]}`', "'diagnosis'", 'the same noise at every measurement']],
   },
   {
     area: 'Evaluation',
@@ -214,7 +214,7 @@ export const metrics: readonly Group[] = [
     changes: [
       ["'average', episodes", "'online', episodes", 'wm eval plays the online policy'],
       ["(seeds, 'eval')", "(seeds, 'evaluation/0')", 'wm eval from other starts'],
-      ['own, 0)', 'own, 1)', 'wm eval with other noise'],
+      ['(data ? step : 0)', '(data ? step : 1)', 'wm eval with other noise'],
     ],
   },
   {

@@ -31,8 +31,12 @@ export const resuming: readonly Group[] = [
     by: tests.resume(),
     changes: [
       ['written(at) && isEvaluated(experiment, at)', 'isEvaluated(experiment, at)', 'evaluations twice'],
-      ['this.#losses.keep((at) => at <= step);', '', 'rows of losses twice'],
-      ['at <= step)', 'at < step)', 'the row of losses at the checkpoint cut off'],
+      ['this.#losses.keep(made);', '', 'rows of losses twice'],
+      [
+        'Number(row.update) <= update',
+        'Number(row.update) < update',
+        'the row of losses at the checkpoint cut off',
+      ],
       ['(checkpoint?.wallSeconds ?? 0) + seconds()', 'seconds()', 'the time of earlier sittings forgotten'],
       ['wall_seconds: this.#wallSeconds(), ...row', '...row, wall_seconds: 0', 'no time told'],
     ],
@@ -122,7 +126,11 @@ export const resuming: readonly Group[] = [
     file: source.csv,
     by: tests.runs('csv log:'),
     changes: [
-      ['stands(row.env_step!)', '!stands(row.env_step!)', 'what stands cut off, the rest kept'],
+      [
+        'stands(Number(row.env_step), row)',
+        '!stands(Number(row.env_step), row)',
+        'what stands cut off, the rest kept',
+      ],
       [
         'parseCsv(wholeLines(text), this.file)',
         'parseCsv(text, this.file)',
