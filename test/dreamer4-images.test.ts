@@ -7,10 +7,8 @@ import { formatExperiment } from '../src/config/format.ts';
 import { loadExperiment } from '../src/config/load.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
-import { collectData } from '../src/experiment/collect-data.ts';
 import { evaluateRun } from '../src/experiment/evaluate-run.ts';
 import type { WorkerMessage } from '../src/experiment/messages.ts';
-import { parseMix } from '../src/experiment/mix.ts';
 import { dataLearntFrom } from '../src/experiment/recorded-data.ts';
 import { dreamer4 } from '../src/methods/dreamer4/agent.ts';
 import {
@@ -26,6 +24,7 @@ import type { Agent } from '../src/training/agent.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { emptyBatch, type Sequences } from '../src/training/replay.ts';
 import { agentIn, assertAlone, assertLeavesNothing } from './support/dreamer-runs.ts';
+import { collectMix, dreamer4Config, tinyDreamer4 } from './support/dreamer4-runs.ts';
 import { runInfo } from './support/run-folders.ts';
 import { result, sitDown } from './support/sitting.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -34,16 +33,12 @@ import { assertClose } from './support/tensors.ts';
 const ENVIRONMENT = 'MinAtar/Breakout-v0';
 
 const tinyKeys = {
-  ...{ phases: { tokenizer: 6, dynamics: 6, agent: 6 }, sequence: 4, batch: 4 },
+  ...tinyDreamer4,
+  phases: { ...tinyDreamer4.phases, tokenizer: 6 },
   tokenizer: {
     ...{ patch: 5, latents: 3, channels: 2, tokens: 2, width: 4, heads: 1, hidden: 4, layers: 1 },
     batch: 5,
   },
-  model: { width: 4, heads: 1, hidden: 6, layers: 'ST', context: 2 },
-  shortcut: { levels: 4 },
-  agent: { hidden: [5], distances: 2, bins: 5 },
-  imagination: { starts: 3, horizon: 2, samplingSteps: 2, valueWarmUp: 2 },
-  optimizer: { warmUp: 2 },
 };
 const tiny = (changes: object = {}): Dreamer4Settings => dreamer4Settings.parse({ ...tinyKeys, ...changes });
 
@@ -54,20 +49,7 @@ const data = path.join(root, 'breakout');
 const load = (heldOut = 0) =>
   loadExperiment({
     file: 'c.yaml',
-    text: `
-method: dreamer4
-name: tiny
-engine: wasm
-environment: ${ENVIRONMENT}
-data: ${data}
-steps: 24
-seeds: [1]
-logEvery: 5
-heldOut: ${heldOut}
-evaluation: { every: 6, episodes: 2 }
-${Object.entries(tinyKeys)
-  .map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
-  .join('\n')}`,
+    text: dreamer4Config(data, 24, { environment: ENVIRONMENT, ...tinyKeys }, heldOut),
   });
 
 describe('on images', () => {
@@ -77,14 +59,7 @@ describe('on images', () => {
     return dir;
   };
   before(async () => {
-    const made = { wmVersion: '0', gitCommit: null, gitChanges: null, node: 'v0', command: ['wm'] };
-    await collectData(
-      {
-        ...{ out: data, runs: new Map(), mix: parseMix(['random=0.3', 'controller=0.7'], []) },
-        ...{ environment: ENVIRONMENT, steps: 500, seed: 0, policySeed: undefined, engine: 'wasm', made },
-      },
-      assert.fail,
-    );
+    await collectMix(data, ENVIRONMENT, 500, ['random=0.3', 'controller=0.7']);
   });
 
   test('killed or stopped in any phase, it goes on to the bytes of one never stopped', async () => {

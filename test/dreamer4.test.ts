@@ -7,9 +7,7 @@ import { loadExperiment } from '../src/config/load.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { oneHot } from '../src/engine/one-hot.ts';
 import { environmentEntry } from '../src/envs/index.ts';
-import { collectData } from '../src/experiment/collect-data.ts';
 import type { WorkerMessage } from '../src/experiment/messages.ts';
-import { parseMix } from '../src/experiment/mix.ts';
 import { dreamer4 } from '../src/methods/dreamer4/agent.ts';
 import { latentMoments } from '../src/methods/dreamer4/latent-scale.ts';
 import { pmpoLoss } from '../src/methods/dreamer4/pmpo.ts';
@@ -31,6 +29,7 @@ import type { RecordedEpisodes } from '../src/training/recorded-episodes.ts';
 import { lambdaReturn } from '../src/training/returns.ts';
 import { stepSpaces } from './support/agents.ts';
 import { agentIn, assertAlone, assertLeavesNothing } from './support/dreamer-runs.ts';
+import { collectMix, dreamer4Config, tinyDreamer4 } from './support/dreamer4-runs.ts';
 import { processorEngines } from './support/engine-here.ts';
 import { recordedEpisodes } from './support/recorded.ts';
 import { flat, type Nested, ofSecond, reference, second } from './support/reference.ts';
@@ -231,35 +230,14 @@ test('phases follow each other, and what is left of the updates is imagination',
   ]);
 });
 
-const tinyKeys = {
-  ...{ phases: { dynamics: 6, agent: 6 }, sequence: 4, batch: 4 },
-  model: { width: 4, heads: 1, hidden: 6, layers: 'ST', context: 2 },
-  shortcut: { levels: 4 },
-  agent: { hidden: [5], distances: 2, bins: 5 },
-  imagination: { starts: 3, horizon: 2, samplingSteps: 2, valueWarmUp: 2 },
-  optimizer: { warmUp: 2 },
-};
-const tiny = (changes: object = {}): Dreamer4Settings => dreamer4Settings.parse({ ...tinyKeys, ...changes });
+const tiny = (changes: object = {}): Dreamer4Settings =>
+  dreamer4Settings.parse({ ...tinyDreamer4, ...changes });
 
 const root = temporaryFolder('dreamer4');
 
-const config = (data: string) => `
-method: dreamer4
-name: tiny
-engine: wasm
-data: ${data}
-steps: 18
-seeds: [1]
-logEvery: 5
-heldOut: 0
-evaluation: { every: 6, episodes: 2 }
-${Object.entries(tinyKeys)
-  .map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
-  .join('\n')}`;
-
 describe('a run', () => {
   let data: string;
-  const load = () => loadExperiment({ file: 'c.yaml', text: config(data) });
+  const load = () => loadExperiment({ file: 'c.yaml', text: dreamer4Config(data, 18, tinyDreamer4) });
   const folder = (name: string) => {
     const dir = path.join(root, name);
     mkdirSync(dir);
@@ -268,19 +246,7 @@ describe('a run', () => {
 
   before(async () => {
     data = path.join(root, 'cartpole');
-    const made = { wmVersion: '0', gitCommit: null, gitChanges: null, node: 'v0', command: ['wm'] };
-    await collectData(
-      {
-        ...{
-          out: data,
-          runs: new Map(),
-          mix: parseMix(['random=0.5', 'controller~0.6=0.5'], []),
-          environment: 'CartPole-v1',
-        },
-        ...{ steps: 600, seed: 0, policySeed: undefined, engine: 'wasm', made },
-      },
-      assert.fail,
-    );
+    await collectMix(data, 'CartPole-v1', 600, ['random=0.5', 'controller~0.6=0.5']);
   });
 
   test('killed or stopped in any phase, it goes on to the bytes of one never stopped', async () => {
@@ -427,7 +393,7 @@ test('learns, imagines and acts in a box too, and centred advantages are of both
       }
     },
   };
-  const settings = tiny({ heldOut: 0, imagination: { ...tinyKeys.imagination, starts: 16 } });
+  const settings = tiny({ heldOut: 0, imagination: { ...tinyDreamer4.imagination, starts: 16 } });
   const life = agentIn(dreamer4.create, 'Pendulum-v1', [1], [settings], world);
   await life.live(0, 18);
   const rows = (await life.agent.drainLosses()).map(([row]) => row!);

@@ -10,7 +10,7 @@ import {
 import {
   decode,
   encode,
-  imagesOf,
+  fromPatches,
   patchesOf,
   type TokenizerShape,
   tokenizerSpecs,
@@ -18,6 +18,7 @@ import {
 import { ParameterLayout, Parameters } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { processorEngines } from './support/engine-here.ts';
+import { LAYER_NAMES } from './support/layer-names.ts';
 import { flat, type Nested, ofSecond, read, reference, second } from './support/reference.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';
 
@@ -47,19 +48,6 @@ const NAMES: Record<string, string> = {
   queries: 'queries',
   'out.weight': 'out',
   'out.bias': 'out_bias',
-};
-const LAYER_NAMES: Record<string, string> = {
-  'attention_norm.gain': 'norm1',
-  'query.weight': 'q',
-  'key.weight': 'k',
-  'value.weight': 'v',
-  'query_norm.gain': 'qnorm',
-  'key_norm.gain': 'knorm',
-  'attended.weight': 'o',
-  'feed_forward_norm.gain': 'norm2',
-  'gate.weight': 'gate',
-  'up.weight': 'up',
-  'down.weight': 'down',
 };
 
 /** The shape of the reference's tokenizer. */
@@ -91,7 +79,7 @@ for (const engine of processorEngines) {
         const masked = second([flat(wanted.dropped).map((x) => [x])]);
         const patches = patchesOf(shape, images);
         assertClose(ofSecond(patches), flat(wanted.patches as Nested), 1e-6, 'patches');
-        assert.deepEqual(imagesOf(shape, patches).dataSync(), images.dataSync());
+        assert.deepEqual(fromPatches(shape, patches).dataSync(), images.dataSync());
         const latents = encode(of(inputs), shape, patches, masked);
         assertClose(ofSecond(latents), flat(wanted.latents as Nested), 1e-5, 'latents');
         const reconstruction = decode(of(inputs), shape, latents);
@@ -120,7 +108,7 @@ for (const engine of processorEngines) {
         const image = Float32Array.from({ length: 16 }, (_, i) => Number(i === 1 || i === 6));
         const images = tf.tensor(image, [1, 1, 16]);
         const masked = tf.tensor([0, 1], [1, 1, 2, 1]);
-        const logits = imagesOf(
+        const logits = fromPatches(
           shape,
           decode(parameters, shape, encode(parameters, shape, patchesOf(shape, images), masked)),
         ).dataSync();

@@ -18,6 +18,7 @@ import { swiGlu } from '../src/nn/swiglu.ts';
 import { type TransformerShape, transformerLayer, transformerSpecs } from '../src/nn/transformer.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { processorEngines } from './support/engine-here.ts';
+import { LAYER_NAMES } from './support/layer-names.ts';
 import { flat, type Nested, ofSecond, reference, second } from './support/reference.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';
 
@@ -60,20 +61,6 @@ test('masks are block-causal, with an agent that nobody sees and a window; laten
   });
 });
 
-/** The reference's names of our parameters. */
-const BLOCK_NAMES: Record<string, string> = {
-  'attention_norm.gain': 'norm1',
-  'query.weight': 'q',
-  'key.weight': 'k',
-  'value.weight': 'v',
-  'query_norm.gain': 'qnorm',
-  'key_norm.gain': 'knorm',
-  'attended.weight': 'o',
-  'feed_forward_norm.gain': 'norm2',
-  'gate.weight': 'gate',
-  'up.weight': 'up',
-  'down.weight': 'down',
-};
 const BLOCK: TransformerShape = { width: 4, heads: 2, kvHeads: 1, head: 4, hidden: 6 };
 
 for (const engine of processorEngines) {
@@ -107,7 +94,7 @@ for (const engine of processorEngines) {
       assert.deepEqual([...mask.allowed], flat(block.mask));
       const attends = { mask, cap: block.cap, positions: { of: [0, 1, 2, 3], base: block.rope_base } };
       const { specs } = new ParameterLayout(transformerSpecs('layer', BLOCK, 1));
-      const names = specs.map(({ name }) => BLOCK_NAMES[name.replace('layer.', '')]!);
+      const names = specs.map(({ name }) => LAYER_NAMES[name.replace('layer.', '')]!);
       tf.tidy(() => {
         const inputs = [...names.map((name) => second(block.params[name]!)), second(block.x)];
         const layer = (...given: tf.Tensor[]) => {

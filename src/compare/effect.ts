@@ -1,13 +1,13 @@
 import { bootstrapComparison } from '../bootstrap.ts';
 import { differingKeys, settingKeys } from '../config/format.ts';
 import { valueAt } from '../config/key-path.ts';
-import { shown } from '../config/problems.ts';
+import { meantKey, shown } from '../config/problems.ts';
 import { UserError } from '../errors.ts';
 import { type CsvRow, formatCsv } from '../runs/csv.ts';
 import { type Run, readRuns } from '../runs/read.ts';
 import { type Interval, mean, standardDeviation } from '../statistics.ts';
 import { effectForPower, type WelchTest, welch } from '../student.ts';
-import { alternatives, closest } from '../words.ts';
+import { alternatives } from '../words.ts';
 import { correctedPs, FEWEST_SEEDS, LEVEL, seenSign } from './claims.ts';
 import { CONDITIONS } from './conditions.ts';
 import { folderNotes } from './notes.ts';
@@ -129,7 +129,7 @@ function requireKey(runs: readonly Run[], key: string): void {
   const names = [...new Set(runs.flatMap(({ experiment }) => settingKeys(experiment)))];
   if (runs.length === 0 || names.includes(key)) return;
   const within = names.filter((name) => name.startsWith(`${key}.`));
-  const near = closest(key, names) ?? names.find((name) => name.split('.').at(-1) === key);
+  const near = meantKey(key, names);
   const help =
     within.length > 0
       ? `it holds other keys; give one of them, ${alternatives(within)}`

@@ -75,6 +75,10 @@ function ofOtherForms(path: KeyPath, values: unknown, root: SchemaNode): string 
   return `a key of ${enumeration(forms)} alone, and ${dotted(name)} is ${given}`;
 }
 
+/** The dotted key of `names` that is nearest to an unknown one, or ends with the same word. */
+export const meantKey = (key: string, names: readonly string[]): string | undefined =>
+  closest(key, names) ?? names.find((name) => name.split('.').at(-1) === key.split('.').at(-1));
+
 function unknownKey(path: KeyPath, root: SchemaNode, help: string): string {
   const ofFiles = root.properties?.method ? ['preset', 'sweep'] : [];
   const names = leafKeys(root).flatMap((leaf) =>
@@ -82,8 +86,7 @@ function unknownKey(path: KeyPath, root: SchemaNode, help: string): string {
   );
   const word = String(path.at(-1));
   const meant =
-    closest(dotted(path), [...names, ...ofFiles]) ??
-    names.find((name) => name.split('.').at(-1) === word) ??
+    meantKey(dotted(path), [...names, ...ofFiles]) ??
     names.find((name) => name === otherWords.get(word.toLowerCase()));
   return meant === undefined ? `unknown key, ${help}` : didYouMean(meant);
 }

@@ -50,6 +50,21 @@ export function frameIndices(lengths: Int32Array): { starts: Int32Array; count: 
   return { starts, count };
 }
 
+/** Windows without a frame. */
+export function emptyFrames(members: number, batch: number, time: number, spaces: StepSpaces): Frames {
+  const count = members * batch * time;
+  return {
+    ...{ members, batch, time },
+    observation: new Float32Array(count * spaces.observation),
+    action: emptyActions(spaces.actionSpace, count),
+    reward: new Float32Array(count),
+    terminated: new Float32Array(count),
+    first: new Float32Array(count),
+    mask: new Float32Array(count),
+    index: new Int32Array(count).fill(-1),
+  };
+}
+
 /** Reads windows of recorded episodes into the frames that it keeps. */
 export class FrameWindows {
   readonly frames: Frames;
@@ -60,21 +75,11 @@ export class FrameWindows {
   readonly #indices: Int32Array;
 
   constructor(data: RecordedEpisodes, members: number, batch: number, time: number, spaces: StepSpaces) {
-    const count = members * batch * time;
     this.#data = data;
     this.#spaces = spaces;
     this.#steps = emptyBatch(1, 1, time, spaces);
     this.#indices = frameIndices(data.lengths).starts;
-    this.frames = {
-      ...{ members, batch, time },
-      observation: new Float32Array(count * spaces.observation),
-      action: emptyActions(spaces.actionSpace, count),
-      reward: new Float32Array(count),
-      terminated: new Float32Array(count),
-      first: new Float32Array(count),
-      mask: new Float32Array(count),
-      index: new Int32Array(count).fill(-1),
-    };
+    this.frames = emptyFrames(members, batch, time, spaces);
   }
 
   /** Fills a window, an index into members × windows, with some frames and nothing before and after them. */

@@ -3,7 +3,7 @@ import { Compiled } from '../../engine/compiled.ts';
 import { scope } from '../../engine/scope.ts';
 import { countLit, imagesOf, meanF1 } from '../../models/image-diagnostics.ts';
 import { drawNoise } from '../../models/noise.ts';
-import { absorbNext, type ShortcutState, sampleNext } from '../../models/shortcut/model.ts';
+import { foreseeNext, type ShortcutState } from '../../models/shortcut/model.ts';
 import { LONGEST, OPEN_LOOP_STEPS } from '../../models/warmed-starts.ts';
 import { sliceAlong } from '../../nn/slice-along.ts';
 import { RandomStream } from '../../random/stream.ts';
@@ -73,11 +73,10 @@ export class Diagnosis {
     this.#follow = new Map(
       samplingSteps(settings).map((steps) => [
         steps,
-        new Compiled(({ weights, state, action, latentNoise }) => {
-          const model = modelOf(networks, weights);
-          const latent = sampleNext(model, state, action, latentNoise, steps);
-          return absorbNext(model, latent, action, state.memory).state;
-        }),
+        new Compiled(
+          ({ weights, state, action, latentNoise }) =>
+            foreseeNext(modelOf(networks, weights), state, action, latentNoise, steps).state,
+        ),
       ]),
     );
   }

@@ -3,19 +3,16 @@ import { Compiled } from '../../engine/compiled.ts';
 import { scope } from '../../engine/scope.ts';
 import type { DreamsRead } from '../../models/dreams.ts';
 import { drawNoise } from '../../models/noise.ts';
-import { absorbNext, absorbWindow, type ShortcutState, sampleNext } from '../../models/shortcut/model.ts';
+import { absorbWindow, foreseeNext, type ShortcutState } from '../../models/shortcut/model.ts';
 import { sliceAlong } from '../../nn/slice-along.ts';
 import type { RandomStream } from '../../random/stream.ts';
-import { emptyActions } from '../../training/actions.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Frames } from '../../training/frames.ts';
+import { emptyFrames, type Frames } from '../../training/frames.ts';
 import type { Sequences } from '../../training/replay.ts';
 import { continueLogit, expectedReward, type ImaginingWeights, modelOf } from './imagination.ts';
 import { latentsOf, observationsOf } from './latents.ts';
 import type { Networks } from './networks.ts';
 import { uploadFrameActions } from './windows.ts';
-
-type DreamFrames = Pick<Frames, 'members' | 'batch' | 'time' | 'action' | 'first' | 'observation' | 'mask'>;
 
 /** Who dreams, and of what. */
 export interface Dreamer {
@@ -49,12 +46,11 @@ export async function dreamFrom(
   horizon: number,
 ): Promise<DreamsRead> {
   const before = framesUpTo(episodes, starts, networks.shape.context, spaces);
-  const ahead = actionsFrom(episodes, starts, horizon, spaces);
+  const ahead = framesAhead(episodes, starts, horizon, spaces);
   const latentNoise = { distribution: 'normal', size: networks.shape.latent } as const;
   const step = new Compiled(({ weights, state, action, noise }: StepInputs) => {
     const model = modelOf(networks, weights);
-    const latent = sampleNext(model, state, action, noise, samplingSteps);
-    const next = absorbNext(model, latent, action, state.memory);
+    const next = foreseeNext(model, state, action, noise, samplingSteps);
     return {
       state: next.state,
       reward: expectedReward(networks, model.parameters, next.agent),
@@ -119,23 +115,14 @@ export async function dreamFrom(
   };
 }
 
-/** Empty windows of one member. */
-const emptyFrames = (batch: number, time: number, spaces: AgentSpaces): DreamFrames => ({
-  ...{ members: 1, batch, time },
-  action: emptyActions(spaces.actionSpace, batch * time),
-  first: new Float32Array(batch * time),
-  observation: new Float32Array(batch * time * spaces.observation),
-  mask: new Float32Array(batch * time),
-});
-
 /** What was seen up to each start, the last `time` frames of it. */
 function framesUpTo(
   { observation, action, mask, time: steps }: Sequences,
   starts: readonly number[],
   time: number,
   spaces: AgentSpaces,
-): DreamFrames {
-  const frames = emptyFrames(starts.length, time, spaces);
+): Frames {
+  const frames = emptyFrames(1, starts.length, time, spaces);
   const size = spaces.observation;
   const width = action.length / mask.length;
   for (const [i, start] of starts.entries()) {
@@ -153,13 +140,13 @@ function framesUpTo(
 }
 
 /** The actions from each start on, 0 beyond an episode's end. */
-function actionsFrom(
+function framesAhead(
   { action, mask, time: steps }: Sequences,
   starts: readonly number[],
   time: number,
   spaces: AgentSpaces,
-): DreamFrames {
-  const frames = emptyFrames(starts.length, time, spaces);
+): Frames {
+  const frames = emptyFrames(1, starts.length, time, spaces);
   const width = action.length / mask.length;
   for (const [i, start] of starts.entries()) {
     const taken = Math.min(time, steps - (start % steps));

@@ -3,11 +3,10 @@ import { Compiled } from '../../engine/compiled.ts';
 import { sampledAction } from '../../models/policy-likelihood.ts';
 import {
   type Absorbed,
-  absorbNext,
   absorbWindow,
+  foreseeNext,
   type ShortcutModel,
   type ShortcutState,
-  sampleNext,
 } from '../../models/shortcut/model.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { twoHotMean } from '../../nn/two-hot.ts';
@@ -103,9 +102,7 @@ export class Imagining {
       const model = modelOf(networks, weights);
       const output = nearest(networks, networks.policy.unpack(weights.policy), 'policy', agent);
       const { action, taken } = sampledAction(networks.head, output, actionNoise);
-      const next = asTaken(action);
-      const latent = sampleNext(model, state, next, latentNoise, samplingSteps);
-      const absorbed = absorbNext(model, latent, next, state.memory);
+      const absorbed = foreseeNext(model, state, asTaken(action), latentNoise, samplingSteps);
       const reward = expectedReward(networks, model.parameters, absorbed.agent);
       const goesOn = tf.greater(continueLogit(networks, model.parameters, absorbed.agent), 0);
       return { ...absorbed, taken, reward, goesOn: tf.cast(goesOn, 'float32') };

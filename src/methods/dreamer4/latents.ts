@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { latentScale, standardised, unstandardised } from './latent-scale.ts';
 import type { Networks } from './networks.ts';
-import { decode, encode, imagesOf, patchesOf } from './tokenizer.ts';
+import { decode, encode, fromPatches, patchesOf } from './tokenizer.ts';
 
 /** The weights that make latents of observations, and observations of latents. */
 export interface LatentWeights {
@@ -42,7 +42,7 @@ export function observationsOf(
   const cut = tf.reshape(raw, [members, raw.size / (members * shape.latent), latents, channels]);
   const patches = decode(parameters, tokenizer.shape, cut);
   const cells = tokenizer.ofBits ? tf.sigmoid(patches) : tf.clipByValue(patches, 0, 1);
-  const images = tf.mul(imagesOf(tokenizer.shape, cells as tf.Tensor), tokenizer.brightest);
+  const images = tf.mul(fromPatches(tokenizer.shape, cells as tf.Tensor), tokenizer.brightest);
   return tf.reshape(images, [...latent.shape.slice(0, -1), -1]);
 }
 

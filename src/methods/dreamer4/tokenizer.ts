@@ -51,7 +51,7 @@ export function patchesOf(shape: Patching, images: tf.Tensor): tf.Tensor {
 }
 
 /** The inverse of `patchesOf`. */
-export function imagesOf({ image, patch }: Patching, patches: tf.Tensor): tf.Tensor {
+export function fromPatches({ image, patch }: Patching, patches: tf.Tensor): tf.Tensor {
   const [members, batch] = patches.shape as [number, number];
   const [rows, columns, channels] = image;
   const cut = tf.reshape(patches, [

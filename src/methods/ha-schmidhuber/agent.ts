@@ -21,7 +21,6 @@ import type { AgentState, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberPart } from '../../training/member-part.ts';
-import type { Optimised } from '../../training/optimise.ts';
 import { type StackedTerms, stackTerms } from '../../training/pending-terms.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import { TrainingState } from '../../training/training-state.ts';
@@ -34,7 +33,15 @@ import { trainingCost } from './flops.ts';
 import { HaSchmidhuberLearner } from './learner.ts';
 import { modelSettings, type Networks, networks, seenBy } from './networks.ts';
 import type { HaSchmidhuberSettings } from './settings.ts';
-import { fresh, LOSS_TERMS, type LossTerm, namedWeights, type Weights, weightsFrom } from './update.ts';
+import {
+  cloned,
+  fresh,
+  LOSS_TERMS,
+  type LossTerm,
+  namedWeights,
+  type Weights,
+  weightsFrom,
+} from './update.ts';
 
 /** World Models of Ha and Schmidhuber: the registry's entry. */
 export const haSchmidhuber = {
@@ -342,15 +349,3 @@ const firstObservations = ({ observation, batch, time }: Sequences, size: number
   Array.from({ length: batch }, (_, i) => [
     ...observation.subarray(i * time * size, i * time * size + size),
   ]).flat();
-
-/** Weights that outlive those that they are made of. */
-const cloned = ({ vae, rnn, controller }: Weights): Weights => ({
-  vae: vae && clonedLearnt(vae),
-  rnn: clonedLearnt(rnn),
-  controller: tf.clone(controller),
-});
-
-const clonedLearnt = ({ parameters, moments: { mean, square } }: Optimised): Optimised => ({
-  parameters: tf.clone(parameters),
-  moments: { mean: tf.clone(mean), square: tf.clone(square) },
-});

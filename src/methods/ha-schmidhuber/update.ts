@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { rnnTerms, vaeTerms } from '../../models/mdn-rnn/losses.ts';
 import type { Windows } from '../../models/windows.ts';
 import { type BiasCorrection, zeroMoments } from '../../nn/adam.ts';
@@ -46,6 +46,18 @@ const namedLearnt = (name: string, { parameters, moments }: Optimised): [string,
   [`${name}.adam_mean`, moments.mean],
   [`${name}.adam_square`, moments.square],
 ];
+
+const clonedLearnt = ({ parameters, moments: { mean, square } }: Optimised): Optimised => ({
+  parameters: tf.clone(parameters),
+  moments: { mean: tf.clone(mean), square: tf.clone(square) },
+});
+
+/** Weights that outlive those that they are made of. */
+export const cloned = ({ vae, rnn, controller }: Weights): Weights => ({
+  vae: vae && clonedLearnt(vae),
+  rnn: clonedLearnt(rnn),
+  controller: tf.clone(controller),
+});
 
 /** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
 export const namedWeights = ({ vae, rnn, controller }: Weights): [string, tf.Tensor2D][] => [

@@ -147,3 +147,12 @@ export function sampleNext(
   };
   return sampleLatent(predict, noise, steps, shape.levels);
 }
+
+/** The next frame: sampled as `sampleNext` does, then taken in, clean. */
+export const foreseeNext = (
+  model: ShortcutModel,
+  state: ShortcutState,
+  action: tf.Tensor,
+  noise: tf.Tensor,
+  steps: number,
+): Absorbed => absorbNext(model, sampleNext(model, state, action, noise, steps), action, state.memory);
