@@ -1,11 +1,11 @@
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
-import type { SeedShare } from '../experiment/seed-share.ts';
 import { plannerNames } from '../planning/names.ts';
 import { alternatives } from '../words.ts';
 import { hostInfo } from './host.ts';
 import { leaveOn } from './leave.ts';
+import { collect, parseCount, parseIndex, parsePort, parseShare, parseSteps } from './option-values.ts';
 import { watchOutput } from './output.ts';
 
 /** Exit codes: 0 done, 1 a run failed, 2 the command or config is wrong, 130 interrupted after saving. */
@@ -344,36 +344,7 @@ function report(error: unknown): ExitCode {
   return 1;
 }
 
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
-}
-
 const checkpointOption = () =>
   new Option('--checkpoint <which>', "each seed's last one, or that of its best evaluation")
     .choices(['last', 'best'])
     .default('last');
-
-function parseIndex(text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value < 2 ** 31) return value;
-  throw new InvalidArgumentError('expected a whole number from 0 on.');
-}
-
-/** `0/2`, the first of two shares. */
-function parseShare(text: string): SeedShare {
-  const [index, count] = /^\d{1,5}\/\d{1,5}$/.test(text) ? text.split('/').map(Number) : [];
-  if (index !== undefined && count !== undefined && index < count) return { index, count };
-  throw new InvalidArgumentError(
-    'expected i/n, a share from 0 to n - 1 and how many there are, such as 0/2.',
-  );
-}
-
-const parseCount = (text: string) => parseWhole(text, 1, 1_000_000);
-const parseSteps = (text: string) => parseWhole(text, 1, 100_000_000);
-const parsePort = (text: string) => parseWhole(text, 0, 65_535);
-
-function parseWhole(text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}.`);
-}
