@@ -3,6 +3,8 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
+import { evalCommand } from '../src/cli/eval.ts';
+import { formatExperiment } from '../src/config/format.ts';
 import { loadExperiment } from '../src/config/load.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { oneHot } from '../src/engine/one-hot.ts';
@@ -24,6 +26,7 @@ import { symexp, symlog } from '../src/nn/symlog.ts';
 import { evenBins, twoHotBins, twoHotLoss, twoHotMean } from '../src/nn/two-hot.ts';
 import { readCsv } from '../src/runs/csv.ts';
 import { DataSet } from '../src/runs/data-set.ts';
+import { RunFolder } from '../src/runs/run-folder.ts';
 import type { Agent } from '../src/training/agent.ts';
 import type { RecordedEpisodes } from '../src/training/recorded-episodes.ts';
 import { lambdaReturn } from '../src/training/returns.ts';
@@ -33,6 +36,7 @@ import { collectMix, dreamer4Config, tinyDreamer4 } from './support/dreamer4-run
 import { processorEngines } from './support/engine-here.ts';
 import { recordedEpisodes } from './support/recorded.ts';
 import { flat, type Nested, ofSecond, reference, second } from './support/reference.ts';
+import { runInfo } from './support/run-folders.ts';
 import { result, sitDown } from './support/sitting.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { assertClose } from './support/tensors.ts';
@@ -289,6 +293,20 @@ describe('a run', () => {
       agentIn<Dreamer4Settings, Agent>(dreamer4.create, 'CartPole-v1', seeds, settings, episodes);
     await assertAlone(make, [3, 4], [slow!, fast!]);
     await assertLeavesNothing(() => make([1]));
+  });
+
+  test('wm eval shows the errors of the most sampling steps that the model can make', async (t) => {
+    const text = dreamer4Config(data, 6, { ...tinyDreamer4, shortcut: { levels: 2 } }, 0.3);
+    const experiment = loadExperiment({ file: 'c.yaml', text });
+    const dir = folder('coarse');
+    RunFolder.open(dir, { configText: formatExperiment(experiment), info: runInfo('dreamer4', 'wasm') });
+    await sitDown(experiment, dir);
+    const written = t.mock.method(process.stdout, 'write', () => true);
+    await evalCommand(dir, { episodes: 1, engine: 'wasm', checkpoint: 'last', set: [] });
+    written.mock.restore();
+    const said = written.mock.calls.map((call) => call.arguments[0]).join('');
+    for (const steps of ['1 step', '5 steps', '15 steps'])
+      assert.match(said, new RegExp(`^open loop, ${steps}, k 2 +[\\d(]`, 'm'));
   });
 
   test('is measured on episodes that nothing is learnt from, and acts from a carry that starts at zero', async () => {

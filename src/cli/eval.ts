@@ -193,17 +193,20 @@ function plannedBy({ name, ...settings }: PlannerSettings, milliseconds: number)
   return `planned by ${name}: ${words.join(', ')}; ${milliseconds} ms per action\n`;
 }
 
-/** What the models' predictions miss by, and its column in raw and in standardised units; docs/metrics.md. */
-const MODEL_ERRORS = [
+/** What a model's predictions miss by, and its columns in raw and in standardised units. */
+type ModelError = readonly [name: string, raw: string | undefined, standardised?: string];
+
+/** Those of the models that decode observations; docs/metrics.md. */
+const MODEL_ERRORS: readonly ModelError[] = [
   ['held-out set', 'prediction_mse', 'prediction_mse_standardised'],
   ['own episodes', 'prediction_mse_own', 'prediction_mse_own_standardised'],
   ['open loop, 1 step', 'open_loop_mse_1'],
   ['open loop, 5 steps', 'open_loop_mse_5'],
   ['open loop, 15 steps', 'open_loop_mse_15'],
-] as const;
+];
 
 /** The same of models that decode nothing: rewards and values in the environment's units, features over their variance. */
-const LATENT_ERRORS = [
+const LATENT_ERRORS: readonly ModelError[] = [
   ['reward, held-out set', 'reward_mse'],
   ['reward, own episodes', 'reward_mse_own'],
   ['features, 1 step', undefined, 'consistency_1'],
@@ -212,19 +215,20 @@ const LATENT_ERRORS = [
   ['rewards and value, 1 step', 'value_equivalence_1'],
   ['rewards and value, 5 steps', 'value_equivalence_5'],
   ['rewards and value, 15 steps', 'value_equivalence_15'],
-] as const;
+];
 
-/** The same of Dreamer 4, each frame sampled in four steps from noise. */
-const FRAME_ERRORS = [
-  ['open loop, 1 step', undefined, 'open_loop_1_k4'],
-  ['open loop, 5 steps', undefined, 'open_loop_5_k4'],
-  ['open loop, 15 steps', undefined, 'open_loop_15_k4'],
-] as const;
+/** The same of Dreamer 4, each frame sampled in k steps from noise. */
+const frameErrors = (k: number): ModelError[] => [
+  [`open loop, 1 step, k ${k}`, undefined, `open_loop_1_k${k}`],
+  [`open loop, 5 steps, k ${k}`, undefined, `open_loop_5_k${k}`],
+  [`open loop, 15 steps, k ${k}`, undefined, `open_loop_15_k${k}`],
+];
 
-/** Those of a model, by what it is measured in. */
-function errorsOf(diagnostics: readonly string[]) {
+/** Those of a model, by what it is measured in; of several k the largest. */
+function errorsOf(diagnostics: readonly string[]): readonly ModelError[] {
   if (diagnostics.includes('prediction_mse')) return MODEL_ERRORS;
-  return diagnostics.includes('open_loop_1_k1') ? FRAME_ERRORS : LATENT_ERRORS;
+  const ks = diagnostics.flatMap((column) => /^open_loop_1_k(\d+)$/.exec(column)?.[1] ?? []);
+  return ks.length > 0 ? frameErrors(Math.max(...ks.map(Number))) : LATENT_ERRORS;
 }
 
 /** The models' errors as a table: mean ± standard deviation over seeds. */
