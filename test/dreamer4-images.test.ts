@@ -156,6 +156,7 @@ describe('on images', () => {
     for (let i = 0; i < 12; i++) episodes.action[i] = (3 * i) % 6;
     for (const row of [0, 1, 2, 3, 4, 5, 6, 7, 8]) episodes.mask[row] = 1;
     const before = tf.memory().numTensors;
+    const held = tf.backend().numDataIds();
     const dreamt = await life.agent.dream!(1, episodes, { from: 1, every: 3 });
     assert.equal(tf.memory().numTensors, before);
     assert.deepEqual(
@@ -182,6 +183,10 @@ describe('on images', () => {
     const led = await life.agent.dream!(1, acted, { from: 1, every: 3 });
     assert.notDeepEqual(led[0]![2], dreamt[0]![2]);
     assertClose(led[1]![3]!.observation, dreamt[1]![3]!.observation, 1e-5);
+    // Nothing stays of a dream that fails, neither tensors nor what the engine keeps of its program.
+    const longer = { ...episodes, observation: new Float32Array(13 * 400) };
+    await assert.rejects(life.agent.dream!(1, longer, { from: 1, every: 3 }), /should have 4800 values/);
+    assert.deepEqual([tf.memory().numTensors, tf.backend().numDataIds()], [before, held]);
     await life.agent.drainLosses();
     life.agent.dispose();
   });

@@ -57,62 +57,64 @@ export async function dreamFrom(
       goesOn: tf.sigmoid(continueLogit(networks, model.parameters, next.agent)) as tf.Tensor,
     };
   });
-  const tensors = scope(() => {
-    const own = (x: tf.Tensor2D) => sliceAlong(x, 0, member, 1);
-    const weights = {
-      ...(all.tokenizer && { tokenizer: own(all.tokenizer) }),
-      ...{ world: own(all.world), latent: own(all.latent) },
-    };
-    const rows = [1, starts.length, before.time];
-    const window = tf.tensor(before.observation, [...rows, spaces.observation]);
-    const model = modelOf(networks, weights);
-    const shown = latentsOf(networks, weights, window);
-    let { state } = absorbWindow(
-      model,
-      shown,
-      uploadFrameActions(before, spaces),
-      tf.tensor(before.mask, rows),
-    );
-    const actions = uploadFrameActions(ahead, spaces);
-    const latents: tf.Tensor[] = [];
-    const judged: Record<'reward' | 'goesOn', tf.Tensor[]> = { reward: [], goesOn: [] };
-    for (let t = 0; t < horizon; t++) {
-      const noise = drawNoise(latentNoise, [starts.length, 1], [random]);
-      const { world, latent } = weights;
-      const next = step.run({
-        weights: { world, latent },
-        state,
-        action: sliceAlong(actions, 2, t, 1),
-        noise,
-      });
-      state = next.state;
-      latents.push(state.latent);
-      for (const name of ['reward', 'goesOn'] as const) judged[name].push(next[name]);
-    }
-    const real = tf.tensor(Float32Array.from(episodes.observation), [
-      1,
-      episodes.mask.length,
-      spaces.observation,
-    ]);
-    return {
-      // Vectors are seen as they are.
-      seen: tf.keep(
-        networks.tokenizer
+  try {
+    const { seen, dreamt, rewards, probabilities } = scope(() => {
+      const own = (x: tf.Tensor2D) => sliceAlong(x, 0, member, 1);
+      const weights = {
+        ...(all.tokenizer && { tokenizer: own(all.tokenizer) }),
+        ...{ world: own(all.world), latent: own(all.latent) },
+      };
+      const rows = [1, starts.length, before.time];
+      const window = tf.tensor(before.observation, [...rows, spaces.observation]);
+      const model = modelOf(networks, weights);
+      const shown = latentsOf(networks, weights, window);
+      let { state } = absorbWindow(
+        model,
+        shown,
+        uploadFrameActions(before, spaces),
+        tf.tensor(before.mask, rows),
+      );
+      const actions = uploadFrameActions(ahead, spaces);
+      const latents: tf.Tensor[] = [];
+      const judged: Record<'reward' | 'goesOn', tf.Tensor[]> = { reward: [], goesOn: [] };
+      for (let t = 0; t < horizon; t++) {
+        const noise = drawNoise(latentNoise, [starts.length, 1], [random]);
+        const { world, latent } = weights;
+        const next = step.run({
+          weights: { world, latent },
+          state,
+          action: sliceAlong(actions, 2, t, 1),
+          noise,
+        });
+        state = next.state;
+        latents.push(state.latent);
+        for (const name of ['reward', 'goesOn'] as const) judged[name].push(next[name]);
+      }
+      const real = tf.tensor(Float32Array.from(episodes.observation), [
+        1,
+        episodes.mask.length,
+        spaces.observation,
+      ]);
+      const made = {
+        // Vectors are seen as they are.
+        seen: networks.tokenizer
           ? observationsOf(networks, weights, latentsOf(networks, weights, real))
           : tf.clone(real),
-      ),
-      dreamt: tf.keep(observationsOf(networks, weights, tf.concat(latents, 2))),
-      rewards: tf.keep(tf.stack(judged.reward, 2)),
-      probabilities: tf.keep(tf.stack(judged.goesOn, 2)),
+        dreamt: observationsOf(networks, weights, tf.concat(latents, 2)),
+        rewards: tf.stack(judged.reward, 2),
+        probabilities: tf.stack(judged.goesOn, 2),
+      };
+      for (const tensor of Object.values(made)) tf.keep(tensor);
+      return made;
+    });
+    const read = (tensor: tf.Tensor) => tensor.data<'float32'>().finally(() => tensor.dispose());
+    return {
+      ...{ seen: await read(seen), dreamt: await read(dreamt) },
+      ...{ rewards: await read(rewards), probabilities: await read(probabilities) },
     };
-  });
-  step.dispose();
-  const read = (tensor: tf.Tensor) => tensor.data<'float32'>().finally(() => tensor.dispose());
-  const { seen, dreamt, rewards, probabilities } = tensors;
-  return {
-    ...{ seen: await read(seen), dreamt: await read(dreamt) },
-    ...{ rewards: await read(rewards), probabilities: await read(probabilities) },
-  };
+  } finally {
+    step.dispose();
+  }
 }
 
 /** What was seen up to each start, the last `time` frames of it. */
