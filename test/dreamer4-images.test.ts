@@ -11,17 +11,23 @@ import { evaluateRun } from '../src/experiment/evaluate-run.ts';
 import type { WorkerMessage } from '../src/experiment/messages.ts';
 import { dataLearntFrom } from '../src/experiment/recorded-data.ts';
 import { dreamer4 } from '../src/methods/dreamer4/agent.ts';
+import { tokenized } from '../src/methods/dreamer4/latents.ts';
+import { initialWeights, type Networks, networksOf } from '../src/methods/dreamer4/networks.ts';
 import {
   type Dreamer4Settings,
   dreamer4DataRefusal,
   dreamer4Settings,
 } from '../src/methods/dreamer4/settings.ts';
+import { StoredLatents } from '../src/methods/dreamer4/stored-latents.ts';
 import type { MayDream } from '../src/models/dreams.ts';
+import { RandomStream } from '../src/random/stream.ts';
 import { readCsv } from '../src/runs/csv.ts';
 import { DataSet } from '../src/runs/data-set.ts';
 import { RunFolder } from '../src/runs/run-folder.ts';
 import type { Agent } from '../src/training/agent.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
+import { drawnFrames } from '../src/training/frames.ts';
+import { heldOutEpisodes } from '../src/training/recorded-episodes.ts';
 import { emptyBatch, type Sequences } from '../src/training/replay.ts';
 import { agentIn, assertAlone, assertLeavesNothing } from './support/dreamer-runs.ts';
 import { collectMix, dreamer4Config, tinyDreamer4 } from './support/dreamer4-runs.ts';
@@ -41,6 +47,11 @@ const tinyKeys = {
   },
 };
 const tiny = (changes: object = {}): Dreamer4Settings => dreamer4Settings.parse({ ...tinyKeys, ...changes });
+
+/** A tokenizer's fresh parameters, of members with these seeds. */
+const freshTokenizer = (networks: Networks, seeds: readonly number[]): tf.Tensor2D =>
+  initialWeights(networks, (name) => seeds.map((seed) => RandomStream.named(seed, name))).tokenizer!
+    .parameters;
 
 const root = temporaryFolder('dreamer4-images');
 const data = path.join(root, 'breakout');
@@ -137,6 +148,39 @@ describe('on images', () => {
     });
   });
 
+  test('the latents of the episodes that are learnt from are stored, and of no other', async () => {
+    await startEngine('wasm');
+    const spaces = agentSpaces(environmentEntry(ENVIRONMENT));
+    const networks = networksOf(tiny(), spaces);
+    const episodes = new DataSet(data);
+    const { training, heldOut } = heldOutEpisodes(episodes, 0.3);
+    const tokenizer = freshTokenizer(networks, [1, 2]);
+    const stored = await StoredLatents.encode(
+      { networks, data: episodes, episodes: training, spaces },
+      tokenizer,
+    );
+    const drawn = (own: Int32Array) => {
+      const { examples, draw } = drawnFrames(episodes, { episodes: [own, own], count: 9 }, spaces);
+      for (const member of [0, 1]) draw(member, RandomStream.named(member, 'drawn'));
+      return examples;
+    };
+    const frames = drawn(training);
+    tf.tidy(() => {
+      const images = tf.tensor(frames.observation, [2, 9, 1, 400]);
+      assertClose(stored.of(frames), tokenized(networks, { tokenizer }, images).dataSync(), 1e-5);
+      const frame = (x: tf.Tensor) => x.dataSync().subarray(0, 6);
+      const starts = episodes.lengths.map((_, i) =>
+        episodes.lengths.slice(0, i).reduce((n, l) => n + l + 1, 0),
+      );
+      const learnt = [...training].flatMap((episode) =>
+        Array.from({ length: episodes.lengths[episode]! + 1 }, (_, t) => starts[episode]! + t),
+      );
+      const all = tf.tensor2d(stored.of({ members: 1, index: Int32Array.from(learnt) }), [learnt.length, 6]);
+      assertClose(frame(stored.moments()), frame(tf.mean(all, 0)), 1e-5);
+    });
+    assert.throws(() => stored.of(drawn(heldOut)), /^RangeError: frame \d+ was not encoded$/);
+  });
+
   test('dreams along real actions: seen up to the start, then sampled, the same at every call', async () => {
     await startEngine('wasm');
     const settings = tiny();
@@ -194,10 +238,14 @@ describe('on images', () => {
 
 test('latents that memory does not hold are refused by the names of the keys', () => {
   const lengths = Int32Array.of(3_999_999, 1_000_000);
+  const many = (heldOut: number) =>
+    tiny({ heldOut, tokenizer: { ...tinyKeys.tokenizer, latents: 8, channels: 4 } });
   assert.equal(
-    dreamer4DataRefusal(tiny({ tokenizer: { ...tinyKeys.tokenizer, latents: 8, channels: 4 } }), lengths),
-    'the latents of its 5,000,001 frames take 641 MB, and 500 MB of each seed are kept at most; choose fewer tokenizer.latents or tokenizer.channels, or a smaller data set',
+    dreamer4DataRefusal(many(0.1), lengths),
+    'the latents of the 5,000,001 frames that are learnt from take 641 MB, and 500 MB of each seed are kept at most; choose fewer tokenizer.latents or tokenizer.channels, or a smaller data set',
   );
+  // The second of two is held out.
+  assert.equal(dreamer4DataRefusal(many(0.5), Int32Array.of(3_899_999, 1_100_000)), undefined);
   assert.equal(dreamer4DataRefusal(tiny(), lengths), undefined);
   assert.equal(dreamer4DataRefusal(tiny({ phases: { tokenizer: 0 } }), lengths), undefined);
 });

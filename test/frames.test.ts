@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { meanWeights, tokenTargets } from '../src/methods/dreamer4/token-targets.ts';
 import { RandomStream } from '../src/random/stream.ts';
-import { drawnContexts, drawnWindows, type Frames, FrameWindows } from '../src/training/frames.ts';
+import {
+  drawnContexts,
+  drawnWindows,
+  everyFrame,
+  type Frames,
+  FrameWindows,
+} from '../src/training/frames.ts';
 import { heldOutEpisodes } from '../src/training/recorded-episodes.ts';
 import { stepSpaces } from './support/agents.ts';
 import { recordedEpisodes } from './support/recorded.ts';
@@ -52,6 +58,20 @@ test('a window holds the frames it is asked for, the last one of an episode too,
     }),
     { seed: 1, numRuns: 200 },
   );
+});
+
+test('every frame of some episodes comes once and in order, so many at a time', () => {
+  const lengths = [3, 1, 7];
+  const counts: number[] = [];
+  const seen: string[] = [];
+  for (const { frames, count } of everyFrame(recordedEpisodes(lengths), Int32Array.of(0, 2), 5, spaces)) {
+    counts.push(count);
+    for (let window = 0; window < count; window++) seen.push(...written(frames, window));
+  }
+  assert.deepEqual(counts, [5, 5, 2]);
+  const own = (episode: number) =>
+    Array.from({ length: lengths[episode]! + 1 }, (_, t) => frame(episode, lengths[episode]!, t));
+  assert.deepEqual(seen, [...own(0), ...own(2)]);
 });
 
 test('windows begin with their episode as often as elsewhere and hold every frame; contexts end where an action follows', () => {

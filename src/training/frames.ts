@@ -115,6 +115,30 @@ export class FrameWindows {
   }
 }
 
+/**
+ * Every frame of some episodes, one after the other, so many at a time: windows of a single frame, of which the first `count`
+ * are filled, overwritten by the next.
+ */
+export function* everyFrame(
+  data: RecordedEpisodes,
+  episodes: Int32Array,
+  atOnce: number,
+  spaces: StepSpaces,
+): Iterable<{ frames: Frames; count: number }> {
+  const windows = new FrameWindows(data, 1, atOnce, 1, spaces);
+  const { frames } = windows;
+  let count = 0;
+  for (const episode of episodes) {
+    for (let t = 0; t <= data.lengths[episode]!; t++) {
+      windows.read(count++, { episode, from: t, to: t + 1, at: 0 });
+      if (count < atOnce) continue;
+      yield { frames, count };
+      count = 0;
+    }
+  }
+  if (count > 0) yield { frames, count };
+}
+
 /** Of which episodes each member's windows are, and how many of what length. */
 interface WindowsOptions {
   /** Of each member, one at least. */

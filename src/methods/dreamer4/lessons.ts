@@ -1,12 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import {
-  drawnContexts,
-  drawnFrames,
-  drawnWindows,
-  type Frames,
-  FrameWindows,
-} from '../../training/frames.ts';
+import { drawnContexts, drawnFrames, drawnWindows, everyFrame, type Frames } from '../../training/frames.ts';
 import type { ExampleDraw } from '../../training/offline-learner.ts';
 import type { RecordedEpisodes } from '../../training/recorded-episodes.ts';
 import { litWeights } from './masked-autoencoding.ts';
@@ -62,13 +56,7 @@ export class Lessons {
   /** Every image that is learnt from, overwritten by the next. */
   *#images(): Iterable<Float32Array> {
     const { data, episodes, spaces } = this.#source;
-    const window = new FrameWindows(data, 1, 1, 1, spaces);
-    for (const episode of episodes) {
-      for (let t = 0; t <= data.lengths[episode]!; t++) {
-        window.read(0, { episode, from: t, to: t + 1, at: 0 });
-        yield window.frames.observation;
-      }
-    }
+    for (const { frames } of everyFrame(data, episodes, 1, spaces)) yield frames.observation;
   }
 
   /** Latents of all images by a tokenizer that has learnt, made at the first call. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ShortcutShape } from '../../models/shortcut/networks.ts';
 import type { ImageShape } from '../../nn/convolution.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { heldOutEpisodes } from '../../training/recorded-episodes.ts';
 import { grouped } from '../../words.ts';
 import { fraction, nonNegative, positive, positiveInteger, widths } from '../fields.ts';
 import { type ImageSource, type RunLength, sidesOf } from '../rules.ts';
@@ -323,15 +324,16 @@ const MOST_LATENTS = 500e6;
 
 /** Why nothing can be learnt from episodes of such lengths, in steps. */
 export function dreamer4DataRefusal(
-  { model, phases, tokenizer }: Pick<Dreamer4Settings, 'model' | 'phases' | 'tokenizer'>,
+  { model, phases, tokenizer, heldOut }: Pick<Dreamer4Settings, 'model' | 'phases' | 'tokenizer' | 'heldOut'>,
   lengths: Int32Array,
 ): string | undefined {
   const longest = lengths.reduce((most, length) => Math.max(most, length + 1), 0);
   if (longest < model.context)
     return `its longest episode has ${longest} frames, and model.context is ${model.context}; choose a smaller context, or longer episodes`;
-  const frames = lengths.reduce((sum, length) => sum + length + 1, 0);
+  const { training } = heldOutEpisodes({ lengths }, heldOut);
+  const frames = training.reduce((sum, episode) => sum + lengths[episode]! + 1, 0);
   const bytes = 4 * frames * tokenizer.latents * tokenizer.channels;
   if (phases.tokenizer > 0 && bytes > MOST_LATENTS)
-    return `the latents of its ${grouped(frames)} frames take ${Math.ceil(bytes / 1e6)} MB, and ${MOST_LATENTS / 1e6} MB of each seed are kept at most; choose fewer tokenizer.latents or tokenizer.channels, or a smaller data set`;
+    return `the latents of the ${grouped(frames)} frames that are learnt from take ${Math.ceil(bytes / 1e6)} MB, and ${MOST_LATENTS / 1e6} MB of each seed are kept at most; choose fewer tokenizer.latents or tokenizer.channels, or a smaller data set`;
   return undefined;
 }

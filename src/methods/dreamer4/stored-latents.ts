@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { Compiled } from '../../engine/compiled.ts';
 import { scope } from '../../engine/scope.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { type Frames, FrameWindows, frameIndices } from '../../training/frames.ts';
+import { everyFrame, type Frames, frameIndices } from '../../training/frames.ts';
 import type { RecordedEpisodes } from '../../training/recorded-episodes.ts';
 import { latentMoments } from './latent-scale.ts';
 import { tokenized } from './latents.ts';
@@ -25,12 +25,15 @@ interface Encoding {
  */
 export class StoredLatents {
   readonly #encoding: Encoding;
-  /** Of each member: [frames of all episodes, latent], 0 in episodes that were left out */
+  /** Of each of the data's frames which row is its own; −1 in episodes that were left out. */
+  readonly #rows: Int32Array;
+  /** Of each member: [frames that were encoded, latent] */
   readonly #values: readonly Float32Array[];
   readonly #size: number;
 
-  private constructor(encoding: Encoding, values: readonly Float32Array[]) {
+  private constructor(encoding: Encoding, rows: Int32Array, values: readonly Float32Array[]) {
     this.#encoding = encoding;
+    this.#rows = rows;
     this.#values = values;
     this.#size = encoding.networks.shape.latent;
   }
@@ -40,52 +43,50 @@ export class StoredLatents {
     const { networks, data, episodes, spaces } = encoding;
     const members = weights.shape[0];
     const { latent: size } = networks.shape;
-    const { count } = frameIndices(data.lengths);
-    const values = Array.from({ length: members }, () => new Float32Array(count * size));
-    const windows = new FrameWindows(data, 1, ENCODED_AT_ONCE, 1, spaces);
+    const rows = new Int32Array(frameIndices(data.lengths).count).fill(-1);
+    const encoded = episodes.reduce((sum, episode) => sum + data.lengths[episode]! + 1, 0);
+    const values = Array.from({ length: members }, () => new Float32Array(encoded * size));
     const encoder = new Compiled(({ weights, images }: { weights: tf.Tensor2D; images: tf.Tensor }) => ({
       latents: tokenized(networks, { tokenizer: weights }, images),
     }));
-    let filled = 0;
-    const flush = async () => {
-      const latents = scope(() => {
-        const images = tf.tensor(windows.frames.observation, [1, ENCODED_AT_ONCE, spaces.observation]);
-        const inputs = { weights, images: tf.tile(images, [members, 1, 1]) };
-        return tf.keep(encoder.run(inputs).latents);
-      });
-      const encoded = await latents.data<'float32'>();
-      latents.dispose();
-      for (const [member, own] of values.entries()) {
-        for (let i = 0; i < filled; i++) {
-          const at = (member * ENCODED_AT_ONCE + i) * size;
-          own.set(encoded.subarray(at, at + size), windows.frames.index[i]! * size);
-        }
-      }
-      filled = 0;
-    };
+    let done = 0;
     try {
-      for (const episode of episodes) {
-        for (let t = 0; t <= data.lengths[episode]!; t++) {
-          windows.read(filled++, { episode, from: t, to: t + 1, at: 0 });
-          if (filled === ENCODED_AT_ONCE) await flush();
+      for (const { frames, count } of everyFrame(data, episodes, ENCODED_AT_ONCE, spaces)) {
+        const latents = scope(() => {
+          const images = tf.tensor(frames.observation, [1, ENCODED_AT_ONCE, spaces.observation]);
+          const inputs = { weights, images: tf.tile(images, [members, 1, 1]) };
+          return tf.keep(encoder.run(inputs).latents);
+        });
+        const read = await latents.data<'float32'>();
+        latents.dispose();
+        for (let i = 0; i < count; i++) rows[frames.index[i]!] = done + i;
+        for (const [member, own] of values.entries()) {
+          const from = member * ENCODED_AT_ONCE * size;
+          own.set(read.subarray(from, from + count * size), done * size);
         }
+        done += count;
       }
-      if (filled > 0) await flush();
     } finally {
       encoder.dispose();
     }
-    return new StoredLatents(encoding, values);
+    return new StoredLatents(encoding, rows, values);
   }
 
-  /** Those of frames, 0 where there is none: [members, batch, time, latent]. */
+  /**
+   * Those of frames, 0 where there is none: [members, batch, time, latent].
+   *
+   * @throws RangeError where a frame is of an episode that was left out
+   */
   of({ members, index }: Pick<Frames, 'members' | 'index'>): Float32Array {
     const size = this.#size;
     const each = index.length / members;
     const latents = new Float32Array(index.length * size);
     for (const [at, frame] of index.entries()) {
       if (frame < 0) continue;
+      const row = this.#rows[frame]!;
+      if (row < 0) throw new RangeError(`frame ${frame} was not encoded`);
       const own = this.#values[Math.floor(at / each)]!;
-      latents.set(own.subarray(frame * size, (frame + 1) * size), at * size);
+      latents.set(own.subarray(row * size, (row + 1) * size), at * size);
     }
     return latents;
   }
@@ -97,7 +98,7 @@ export class StoredLatents {
     const { starts } = frameIndices(data.lengths);
     const rows = this.#values.map((values) => {
       const rowsOf = (episode: number, from: number, count: number) => {
-        const at = (starts[episode]! + from) * size;
+        const at = this.#rows[starts[episode]! + from]! * size;
         return values.subarray(at, at + count * size);
       };
       const latents: Pick<RecordedEpisodes, 'lengths' | 'read'> = {
