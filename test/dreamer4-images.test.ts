@@ -11,7 +11,7 @@ import { evaluateRun } from '../src/experiment/evaluate-run.ts';
 import type { WorkerMessage } from '../src/experiment/messages.ts';
 import { dataLearntFrom } from '../src/experiment/recorded-data.ts';
 import { dreamer4 } from '../src/methods/dreamer4/agent.ts';
-import { tokenized } from '../src/methods/dreamer4/latents.ts';
+import { imagesAtOnce, latentsOf, observationsOf, tokenized } from '../src/methods/dreamer4/latents.ts';
 import { initialWeights, type Networks, networksOf } from '../src/methods/dreamer4/networks.ts';
 import {
   type Dreamer4Settings,
@@ -234,6 +234,29 @@ describe('on images', () => {
     await life.agent.drainLosses();
     life.agent.dispose();
   });
+});
+
+test('images are encoded and decoded some at a time: the same, and the memory of many is that of few', async () => {
+  await startEngine('wasm');
+  const spaces = agentSpaces(environmentEntry('CartPole-v1', { pixels: { size: 32, frames: 1 } }));
+  const networks = networksOf(tiny({ tokenizer: { ...tinyKeys.tokenizer, patch: 2, heads: 4 } }), spaces);
+  const atOnce = imagesAtOnce(networks.tokenizer!.shape);
+  assert.equal(atOnce, Math.floor(2 ** 22 / (4 * (3 + 256) ** 2)));
+  const latent = tf.concat([tf.zeros([1, 6]), tf.ones([1, 12])], 1) as tf.Tensor2D;
+  const weights = { tokenizer: freshTokenizer(networks, [1]), latent };
+  const again = (images: tf.Tensor) =>
+    observationsOf(networks, weights, latentsOf(networks, weights, images));
+  const count = 2 * atOnce + 3;
+  const cells = Float32Array.from({ length: count * 1024 }, (_, i) => 255 * Math.abs(Math.sin(i * i)));
+  const images = tf.tensor(cells, [1, count, 1, 1024]);
+  const some = (from: number, size: number) => tf.slice(images, [0, from, 0, 0], [1, size, 1, 1024]);
+  const values = (from: number, size: number) => tf.tidy(() => again(some(from, size)).dataSync());
+  const whole = values(0, count);
+  for (const at of [0, atOnce - 1, atOnce, count - 1])
+    assertClose(whole.subarray(at * 1024, (at + 1) * 1024), values(at, 1), 1e-6, `image ${at}`);
+  const peak = async (size: number) => (await tf.profile(() => again(some(0, size)))).peakBytes;
+  const [few, many] = [await peak(atOnce), await peak(count)];
+  assert.ok(many < 1.1 * few, `${many} bytes instead of ${few}`);
 });
 
 test('latents that memory does not hold are refused by the names of the keys', () => {

@@ -5,11 +5,11 @@ import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { everyFrame, type Frames, frameIndices } from '../../training/frames.ts';
 import type { RecordedEpisodes } from '../../training/recorded-episodes.ts';
 import { latentMoments } from './latent-scale.ts';
-import { tokenized } from './latents.ts';
+import { imagesAtOnce, tokenized } from './latents.ts';
 import type { Networks } from './networks.ts';
 
-/** Images that are encoded at once. */
-const ENCODED_AT_ONCE = 256;
+/** Images that are encoded at once, at most. */
+const MOST_AT_ONCE = 256;
 
 /** What is encoded. */
 interface Encoding {
@@ -46,14 +46,15 @@ export class StoredLatents {
     const rows = new Int32Array(frameIndices(data.lengths).count).fill(-1);
     const encoded = episodes.reduce((sum, episode) => sum + data.lengths[episode]! + 1, 0);
     const values = Array.from({ length: members }, () => new Float32Array(encoded * size));
+    const atOnce = Math.min(MOST_AT_ONCE, imagesAtOnce(networks.tokenizer!.shape));
     const encoder = new Compiled(({ weights, images }: { weights: tf.Tensor2D; images: tf.Tensor }) => ({
       latents: tokenized(networks, { tokenizer: weights }, images),
     }));
     let done = 0;
     try {
-      for (const { frames, count } of everyFrame(data, episodes, ENCODED_AT_ONCE, spaces)) {
+      for (const { frames, count } of everyFrame(data, episodes, atOnce, spaces)) {
         const latents = scope(() => {
-          const images = tf.tensor(frames.observation, [1, ENCODED_AT_ONCE, spaces.observation]);
+          const images = tf.tensor(frames.observation, [1, atOnce, spaces.observation]);
           const inputs = { weights, images: tf.tile(images, [members, 1, 1]) };
           return tf.keep(encoder.run(inputs).latents);
         });
@@ -61,7 +62,7 @@ export class StoredLatents {
         latents.dispose();
         for (let i = 0; i < count; i++) rows[frames.index[i]!] = done + i;
         for (const [member, own] of values.entries()) {
-          const from = member * ENCODED_AT_ONCE * size;
+          const from = member * atOnce * size;
           own.set(read.subarray(from, from + count * size), done * size);
         }
         done += count;
