@@ -67,9 +67,8 @@ export function attention(
 
 /** 0 where a score counts and −10⁹ where not, for a group of heads: [group · queries, keys]. */
 function biasOf({ queries, keys, allowed }: AttentionMask, group: number): tf.Tensor2D {
-  const bias = Float32Array.from({ length: group * allowed.length }, (_, i) =>
-    allowed[i % allowed.length] ? 0 : UNSEEN,
-  );
+  const bias = new Float32Array(group * allowed.length);
+  for (let i = 0; i < bias.length; i++) if (!allowed[i % allowed.length]) bias[i] = UNSEEN;
   return tf.tensor2d(bias, [group * queries, keys]);
 }
 
