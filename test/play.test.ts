@@ -43,6 +43,14 @@ seeds: [3]
 environment: Pendulum-v1
 model: { latent: gaussian, cell: gru, deter: 8, hidden: 8, units: 8, norm: false, activation: elu, rewardHead: squared`;
 
+const frames = `
+data: d
+seeds: [3]
+steps: 16
+evaluation: { every: 4 }
+model: { width: 8, heads: 2, hidden: 8, layers: ST, context: 3 }
+agent: { hidden: [8], bins: 5 }`;
+
 /** A run of each family, with discrete actions and with a box; the first as large as it comes. */
 const configs = {
   'dream-critic': 'method: vae-lstm',
@@ -50,6 +58,8 @@ const configs = {
     'method: baseline\nenvironment: Pendulum-v1\nmodel: { latent: 4, hidden: [8], lstm: 8, continueHead: false }',
   'dreamer-v3': `method: dreamer${small}`,
   'dreamer-v1': `method: dreamer${gaussian} }`,
+  'dreamer4-box': `method: dreamer4\nenvironment: Pendulum-v1\nphases: { dynamics: 4, agent: 4 }${frames}`,
+  'dreamer4-images': `method: dreamer4\nenvironment: MinAtar/Breakout-v0\nphases: { tokenizer: 4, dynamics: 4, agent: 4 }\ntokenizer: { patch: 5, latents: 3, channels: 2, tokens: 2, width: 4, heads: 1, hidden: 4, layers: 1 }${frames}`,
   planet: `method: planet${gaussian}, continueHead: false }`,
   simple: 'method: simple\nseeds: [3]\nmodel: { units: 8, prior: lstm, priorUnits: 4 }',
   'model-only':

@@ -2,6 +2,7 @@ import type { Experiment } from '../config/schema.ts';
 import { type EnvironmentEntry, environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import { playedDreamer } from '../methods/dreamer/played.ts';
+import { playedDreamer4 } from '../methods/dreamer4/played.ts';
 import { playedHaSchmidhuber } from '../methods/ha-schmidhuber/played.ts';
 import { playedMbpo } from '../methods/mbpo/played.ts';
 import { playedPets } from '../methods/pets/played.ts';
@@ -49,6 +50,8 @@ export function withPlayed<T>(
       return use(playedVaeLstm(experiment, spaces));
     case 'dreamer':
       return use(playedDreamer(experiment, spaces));
+    case 'dreamer4':
+      return use(playedDreamer4(experiment, spaces));
     case 'planet':
       return use(playedPlanet(experiment, spaces));
     case 'ha-schmidhuber':

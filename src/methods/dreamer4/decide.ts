@@ -1,10 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { encodeActions } from '../../models/action-encoding.ts';
-import { absorbNext } from '../../models/shortcut/model.ts';
-import { flatMemory, memoryOf, memorySize } from '../../models/shortcut/networks.ts';
+import { flatMemory, memorySize } from '../../models/shortcut/networks.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { type ImaginingWeights, modelOf } from './imagination.ts';
-import { latentsOf } from './latents.ts';
+import { type ImaginingWeights, takeIn } from './imagination.ts';
 import { type Networks, nearest } from './networks.ts';
 
 type ActingSpaces = Pick<AgentSpaces, 'actions' | 'actionSpace'>;
@@ -30,10 +28,10 @@ export function decide(
   { weights, observations, carry, noise }: Situation,
 ): { actions: tf.Tensor; carry: tf.Tensor } {
   const [isGoing, before, remembered] = tf.split(carry, [1, count, memorySize(networks.shape)], 2);
-  const action = tf.expandDims(tf.concat([before!, tf.sub(1, isGoing!)], 2), 2);
-  const latent = latentsOf(networks, weights, tf.expandDims(observations, 2));
-  const model = modelOf(networks, weights);
-  const { state, agent } = absorbNext(model, latent, action, memoryOf(networks.shape, remembered!));
+  const { state, agent } = takeIn(networks, weights, {
+    ...{ observation: observations, isGoing: isGoing! },
+    ...{ action: before!, memory: remembered! },
+  });
   const output = nearest(networks, networks.policy.unpack(weights.policy), 'policy', agent);
   const actions = networks.head.decide(output, noise);
   const taken = encodeActions(actionSpace, actions);

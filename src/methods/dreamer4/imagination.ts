@@ -3,15 +3,17 @@ import { Compiled } from '../../engine/compiled.ts';
 import { sampledAction } from '../../models/policy-likelihood.ts';
 import {
   type Absorbed,
+  absorbNext,
   absorbWindow,
   foreseeNext,
   type ShortcutModel,
   type ShortcutState,
 } from '../../models/shortcut/model.ts';
+import { memoryOf } from '../../models/shortcut/networks.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { twoHotMean } from '../../nn/two-hot.ts';
 import { latentScale } from './latent-scale.ts';
-import type { LatentWeights } from './latents.ts';
+import { type LatentWeights, latentsOf } from './latents.ts';
 import { type Networks, nearest } from './networks.ts';
 
 /** The weights that imagine, flat: [members, size] each. */
@@ -66,6 +68,29 @@ export const asTaken = (action: tf.Tensor): tf.Tensor => {
   const [members, batch] = action.shape as [number, number];
   return tf.expandDims(tf.concat([action, tf.zeros([members, batch, 1])], 2), 2);
 };
+
+/** A frame as it is observed, and what was before it: [members, environments, …] each. */
+interface ObservedFrame {
+  /** Raw units. */
+  observation: tf.Tensor;
+  /** 1, or 0 where an episode starts: action and memory are then 0 too. [members, environments, 1] */
+  isGoing: tf.Tensor;
+  /** As networks see it. */
+  action: tf.Tensor;
+  /** As `flatMemory` has it. */
+  memory: tf.Tensor;
+}
+
+/** Takes in an observed frame, clean. */
+export function takeIn(
+  networks: Networks,
+  weights: Omit<ImaginingWeights, 'policy'>,
+  { observation, isGoing, action, memory }: ObservedFrame,
+): Absorbed {
+  const led = tf.expandDims(tf.concat([action, tf.sub(1, isGoing)], 2), 2);
+  const latent = latentsOf(networks, weights, tf.expandDims(observation, 2));
+  return absorbNext(modelOf(networks, weights), latent, led, memoryOf(networks.shape, memory));
+}
 
 /** r̂ of frames by what the agent knows there, in the environment's units: [members, …]. */
 export const expectedReward = (networks: Networks, parameters: Parameters, agent: tf.Tensor): tf.Tensor =>

@@ -2,13 +2,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type PolicyHead, policyHead } from '../../models/policy-head.ts';
 import { type ShortcutShape, shortcutSpecs } from '../../models/shortcut/networks.ts';
 import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
+import type { ImageShape } from '../../nn/convolution.ts';
 import { mlp, mlpSpecs } from '../../nn/mlp.ts';
 import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import { twoHotBins } from '../../nn/two-hot.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { weightsNamed } from '../../training/weights.ts';
-import { type Dreamer4Settings, shortcutShape, tokenizerShape } from './settings.ts';
+import type { Dreamer4Settings } from './settings.ts';
 import { type TokenizerShape, tokenizerSpecs } from './tokenizer.ts';
 
 /** The last layers start near zero: a policy that is uniform at first. */
@@ -42,6 +43,23 @@ export interface Networks {
   rewardBins: Float32Array;
   valueBins: Float32Array;
 }
+
+/** What the tokenizer is shaped by, of images. */
+const tokenizerShape = ({ tokenizer, model }: Dreamer4Settings, image: ImageShape): TokenizerShape => {
+  const { patch, latents, channels, width, heads, hidden, layers } = tokenizer;
+  return { image, patch, latents, channels, width, heads, hidden, layers, scoreCap: model.scoreCap };
+};
+
+/** What the dynamics is shaped by. */
+const shortcutShape = (
+  { model, shortcut, tokenizer }: Dreamer4Settings,
+  { image, observation, actions }: AgentSpaces,
+): ShortcutShape => ({
+  ...model,
+  ...{ levels: shortcut.levels, actions },
+  latent: image ? tokenizer.latents * tokenizer.channels : observation,
+  tokens: image ? tokenizer.tokens : 1,
+});
 
 export function networksOf(settings: Dreamer4Settings, spaces: AgentSpaces): Networks {
   const { hidden, distances, bins } = settings.agent;

@@ -1,12 +1,8 @@
 import { z } from 'zod';
-import type { ShortcutShape } from '../../models/shortcut/networks.ts';
-import type { ImageShape } from '../../nn/convolution.ts';
-import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { heldOutEpisodes } from '../../training/recorded-episodes.ts';
 import { grouped } from '../../words.ts';
 import { fraction, nonNegative, positive, positiveInteger, widths } from '../fields.ts';
 import { type ImageSource, type RunLength, sidesOf } from '../rules.ts';
-import type { TokenizerShape } from './tokenizer.ts';
 
 const share = fraction.lt(1);
 const updates = positiveInteger.max(100_000_000);
@@ -204,26 +200,6 @@ export const dreamer4Settings = z.strictObject({
 });
 
 export type Dreamer4Settings = z.infer<typeof dreamer4Settings>;
-
-/** What the tokenizer is shaped by, of images. */
-export const tokenizerShape = (
-  { tokenizer, model }: Pick<Dreamer4Settings, 'tokenizer' | 'model'>,
-  image: ImageShape,
-): TokenizerShape => {
-  const { patch, latents, channels, width, heads, hidden, layers } = tokenizer;
-  return { image, patch, latents, channels, width, heads, hidden, layers, scoreCap: model.scoreCap };
-};
-
-/** What the dynamics is shaped by. */
-export const shortcutShape = (
-  { model, shortcut, tokenizer }: Pick<Dreamer4Settings, 'model' | 'shortcut' | 'tokenizer'>,
-  { image, observation, actions }: Pick<AgentSpaces, 'image' | 'observation' | 'actions'>,
-): ShortcutShape => ({
-  ...model,
-  ...{ levels: shortcut.levels, actions },
-  latent: image ? tokenizer.latents * tokenizer.channels : observation,
-  tokens: image ? tokenizer.tokens : 1,
-});
 
 /** The phases' numbers, as metrics.csv has them. */
 export const PHASES = { tokenizer: 0, dynamics: 1, agent: 2, imagination: 3 } as const;
