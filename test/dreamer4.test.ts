@@ -24,9 +24,11 @@ import { policyKl, policyLogProbability } from '../src/models/policy-likelihood.
 import { gaussianKl, normalLogProbability } from '../src/nn/gaussian.ts';
 import { symexp, symlog } from '../src/nn/symlog.ts';
 import { evenBins, twoHotBins, twoHotLoss, twoHotMean } from '../src/nn/two-hot.ts';
+import { preparePlay } from '../src/play/prepare.ts';
 import { readCsv } from '../src/runs/csv.ts';
 import { DataSet } from '../src/runs/data-set.ts';
 import { RunFolder } from '../src/runs/run-folder.ts';
+import { decodeSafetensors } from '../src/runs/safetensors.ts';
 import type { Agent } from '../src/training/agent.ts';
 import type { RecordedEpisodes } from '../src/training/recorded-episodes.ts';
 import { lambdaReturn } from '../src/training/returns.ts';
@@ -295,7 +297,7 @@ describe('a run', () => {
     await assertLeavesNothing(() => make([1]));
   });
 
-  test('wm eval shows the errors of the most sampling steps that the model can make', async (t) => {
+  test('wm eval shows the errors of the most sampling steps that the model can make, and wm play finds its model', async (t) => {
     const text = dreamer4Config(data, 6, { ...tinyDreamer4, shortcut: { levels: 2 } }, 0.3);
     const experiment = loadExperiment({ file: 'c.yaml', text });
     const dir = folder('coarse');
@@ -307,6 +309,9 @@ describe('a run', () => {
     const said = written.mock.calls.map((call) => call.arguments[0]).join('');
     for (const steps of ['1 step', '5 steps', '15 steps'])
       assert.match(said, new RegExp(`^open loop, ${steps}, k 2 +[\\d(]`, 'm'));
+    // What `wm play` plays are arrays of its checkpoint.
+    const { weights } = preparePlay(dir, { seed: undefined, checkpoint: 'last' });
+    assert.deepEqual(Object.keys(decodeSafetensors(weights).arrays).sort(), ['latent', 'policy', 'world']);
   });
 
   test('is measured on episodes that nothing is learnt from, and acts from a carry that starts at zero', async () => {
