@@ -44,6 +44,8 @@ const COMPILED_KERNELS = ['kernels', 'kernels-relaxed'].map((target) => ({
 const ADDON = 'engine/native/addon';
 /** A folder for each page that wm serves to a browser. */
 const PAGES = 'src/pages';
+/** CommonJS packages of a megabyte, in whose text Node would look for the exports at each start. */
+const COMMONJS = ['tfjs-core', 'tfjs-backend-cpu', 'tfjs-backend-wasm'].map((name) => `@tensorflow/${name}`);
 
 /**
  * The files below a folder or the file itself, as paths from `base`, sorted.
@@ -146,6 +148,32 @@ async function bundleGradients(outfile) {
     target: 'node20',
     legalComments: 'eof',
   });
+}
+
+/**
+ * Has what was compiled import each of those packages by a module that requires it and names its exports: Node then
+ * loads tfjs-core in a quarter of the time. It is the copy of the package that the others require.
+ *
+ * @param {string} built
+ */
+function requireCommonJs(built) {
+  const require = createRequire(import.meta.url);
+  mkdirSync(path.join(built, 'packages'));
+  for (const name of COMMONJS) {
+    const names = Object.keys(require(name)).filter((each) => each !== 'default');
+    writeFileSync(
+      path.join(built, 'packages', `${path.basename(name)}.js`),
+      `import { createRequire } from 'node:module';\nexport const { ${names.join(', ')} } = createRequire(import.meta.url)('${name}');\n`,
+    );
+  }
+  for (const file of filesBelow(built, '.').filter((each) => each.endsWith('.js'))) {
+    const source = readFileSync(path.join(built, file), 'utf8');
+    const there = path.relative(path.dirname(file), 'packages').replaceAll(path.sep, '/');
+    const changed = source.replaceAll(/(\bfrom |\bimport\()'@tensorflow\/([\w-]+)'/g, (text, before, name) =>
+      COMMONJS.includes(`@tensorflow/${name}`) ? `${before}'./${there}/${name}.js'` : text,
+    );
+    if (changed !== source) writeFileSync(path.join(built, file), changed);
+  }
 }
 
 /**
@@ -316,6 +344,7 @@ async function buildDist() {
       bundlePages(path.join(built, 'pages')),
       ...kernels,
     ]);
+    requireCommonJs(built);
     await writeSchemas(built);
     cpSync(path.join(root, 'src', ADDON), path.join(built, ADDON), { recursive: true });
     writeFileSync(path.join(built, STAMP), `${JSON.stringify({ ...from, built: builtDigest(built) })}\n`);
