@@ -3,9 +3,10 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { bootstrapInterval } from '../src/bootstrap.ts';
 import { compareByEnvironment, compareRuns } from '../src/compare/index.ts';
-import { formatMean } from '../src/compare/numbers.ts';
-import { armTitle } from '../src/compare/samples.ts';
+import { formatInterval, formatMean } from '../src/compare/numbers.ts';
+import { armTitle, resamples } from '../src/compare/samples.ts';
 import { UserError } from '../src/errors.ts';
 import { parseCsv } from '../src/runs/csv.ts';
 import { readRun } from '../src/runs/read.ts';
@@ -762,24 +763,40 @@ for (const { folder, runs, paper, pages, filed = true } of published) {
   });
 }
 
-test('docs/targets.md tells of collapse what its runs hold', () => {
+test('docs/targets.md tells of each set of targets what its runs hold', () => {
   const page = readFileSync(join(root, 'docs', 'targets.md'), 'utf8');
-  const sweeps = { targets: 'shapesModel=self,', 'targets-unstopped': '' };
-  for (const [sweep, prefix] of Object.entries(sweeps)) {
-    for (const distractors of [0, 8, 64]) {
-      const file = join(root, 'runs', 'sweeps', sweep, `${prefix}distractors=${distractors}`, 'metrics.csv');
-      const last = parseCsv(readFileSync(file, 'utf8'), file).rows.filter((row) => row.env_step === 16_000);
-      assert.equal(last.length, 10);
-      const of = (column: string) => estimate(last.map((row) => Number(row[column])));
-      const cells = [
-        sweep === 'targets' ? 'itself, target stopped' : 'itself, unstopped',
-        `${distractors}`,
-        formatMean('reward', of('reward_mean')),
-        of('probe_r2').mean!.toFixed(2),
-        formatMean('error', of('latent_std')),
-        formatMean('error', of('consistency_1')),
-      ];
-      const row = `| ${cells.join(' | ')} |`;
+  const sets = {
+    observation: 'observation',
+    reward: 'reward',
+    value: 'value',
+    self: 'itself',
+    'reward-value-policy': 'reward, value, policy',
+    'reward-value-policy-self': 'reward, value, policy, itself',
+  };
+  const cells = [0, 8, 64].flatMap((distractors) => [
+    ...Object.entries(sets).map(([set, words]) => ({
+      words,
+      distractors,
+      folder: `targets/shapesModel=${set},distractors=${distractors}`,
+    })),
+    { words: 'itself, unstopped', distractors, folder: `targets-unstopped/distractors=${distractors}` },
+  ]);
+  for (const { words, distractors, folder } of cells) {
+    const file = join(root, 'runs', 'sweeps', folder, 'metrics.csv');
+    const last = parseCsv(readFileSync(file, 'utf8'), file).rows.filter((row) => row.env_step === 16_000);
+    assert.equal(last.length, 10);
+    const of = (column: string) => last.map((row) => Number(row[column]));
+    const errorOf = (column: string) => formatMean('error', estimate(of(column)));
+    const first = [`${distractors}`, words];
+    const acting = [
+      formatMean('reward', estimate(of('reward_mean'))),
+      formatInterval('reward', bootstrapInterval(of('reward_mean'), resamples)),
+      formatMean('reward', estimate(of('reward_mean_online'))),
+      formatMean('pure', estimate(of('probe_r2'))),
+    ];
+    const errors = ['reward_mse', 'value_equivalence_5', 'latent_std', 'latent_std_min', 'effective_rank'];
+    for (const rest of [acting, [...errors, 'prediction_mse_standardised'].map(errorOf)]) {
+      const row = `| ${[...first, ...rest].join(' | ')} |`;
       assert.ok(page.includes(row), `docs/targets.md lacks ${row}`);
     }
   }

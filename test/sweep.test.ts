@@ -856,4 +856,19 @@ describe('a sweep compared', () => {
     );
     for (const label of ['>lambda<', '>0.5<', '>Final reward<']) assert.ok(svg.includes(label), label);
   });
+
+  test('its figure names cells of long lists of words in full', async () => {
+    const words = ['observation', 'reward, value', 'reward, value, policy, continue'];
+    const dir = publishedSweep('s', '{lambda: [0.5, 2]}');
+    const { runs } = readRuns([dir]);
+    const cells = words.flatMap((list) =>
+      runs.map((run) => {
+        const settings = { shapesModel: list.split(', '), ...run.cell!.settings };
+        return { ...run, cell: { ...run.cell!, settings } };
+      }),
+    );
+    const { spec, description } = figuresOf(cells).at(-1)!;
+    const svg = `${await renderSvg(spec, description)}`;
+    for (const list of words) assert.ok(svg.includes(`>shapesModel = [${list}]<`), list);
+  });
 });

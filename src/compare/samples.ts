@@ -204,9 +204,15 @@ function repeated(values: readonly string[]): Set<string> {
 /** `lambda = 0.1, horizon = 5`; a cell's own config by its name alone, `dreamer-v3, horizon = 5` */
 export function settingsTitle(settings: CellSettings): string {
   return Object.entries(settings)
-    .map(([key, value]) => (key === CONFIG ? String(value) : `${key} = ${shown(value)}`))
+    .map(([key, value]) => (key === CONFIG ? String(value) : `${key} = ${listed(value) ?? shown(value)}`))
     .join(', ');
 }
+
+/** A list of words as YAML has it, `[reward, value]`; nothing of anything else. */
+const listed = (value: unknown): string | undefined =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string')
+    ? `[${value.join(', ')}]`
+    : undefined;
 
 /** How the authors of a method spell it; a longer name stands before a shorter one that it begins with. */
 const spellings: readonly (readonly [arm: string, title: string])[] = [

@@ -96,7 +96,8 @@ export function armChannels(all: readonly string[], shown: readonly string[]) {
   return {
     colour: { ...arm, scale: armScale(all, shown, COLOURS) },
     shape: { ...arm, scale: armScale(all, shown, SHAPES) },
-    legend: { columns },
+    // Labels that the theme's limit would cut may take the whole width.
+    legend: longest > 34 ? { columns, labelLimit: 260 } : { columns },
     legendHeight: 14 * Math.ceil(shown.length / columns),
   };
 }
