@@ -5,12 +5,12 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { bootstrapInterval } from '../src/bootstrap.ts';
 import { compareByEnvironment, compareRuns } from '../src/compare/index.ts';
-import { formatInterval, formatMean } from '../src/compare/numbers.ts';
+import { formatInterval, formatMean, wholeNumber } from '../src/compare/numbers.ts';
 import { armTitle, resamples } from '../src/compare/samples.ts';
 import { UserError } from '../src/errors.ts';
 import { parseCsv } from '../src/runs/csv.ts';
 import { readRun } from '../src/runs/read.ts';
-import { estimate, standardDeviation } from '../src/statistics.ts';
+import { estimate, mean, standardDeviation } from '../src/statistics.ts';
 import { runMaker } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -713,6 +713,12 @@ const published: Published[] = [
     ],
     'muzero/acrobot': ['gumbel-8'],
   }).map(([folder, runs]) => ({ folder, runs, paper: false, pages: [`docs/${folder.split('/')[0]}.md`] })),
+  ...['breakout', 'freeway'].map((game) => ({
+    folder: `minatar/${game}`,
+    runs: ['dreamer-v3', 'gumbel-muzero', 'ppo'],
+    paper: false,
+    pages: ['docs/muzero.md'],
+  })),
   { folder: 'simple/cartpole', runs: ['simple'], paper: false, pages: ['docs/simple.md'] },
   ...Object.entries({
     acrobot: 'dqn',
@@ -781,6 +787,8 @@ test('docs/targets.md tells of each set of targets what its runs hold', () => {
     })),
     { words: 'itself, unstopped', distractors, folder: `targets-unstopped/distractors=${distractors}` },
   ]);
+  // With 64 distractors, by set.
+  const [rewards, errors] = [new Map<string, string>(), new Map<string, number>()];
   for (const { words, distractors, folder } of cells) {
     const file = join(root, 'runs', 'sweeps', folder, 'metrics.csv');
     const last = parseCsv(readFileSync(file, 'utf8'), file).rows.filter((row) => row.env_step === 16_000);
@@ -794,12 +802,20 @@ test('docs/targets.md tells of each set of targets what its runs hold', () => {
       formatMean('reward', estimate(of('reward_mean_online'))),
       formatMean('pure', estimate(of('probe_r2'))),
     ];
-    const errors = ['reward_mse', 'value_equivalence_5', 'latent_std', 'latent_std_min', 'effective_rank'];
-    for (const rest of [acting, [...errors, 'prediction_mse_standardised'].map(errorOf)]) {
+    const measures = ['reward_mse', 'value_equivalence_5', 'latent_std', 'latent_std_min', 'effective_rank'];
+    for (const rest of [acting, [...measures, 'prediction_mse_standardised'].map(errorOf)]) {
       const row = `| ${[...first, ...rest].join(' | ')} |`;
       assert.ok(page.includes(row), `docs/targets.md lacks ${row}`);
     }
+    if (folder.startsWith('targets/') && distractors === 64) {
+      rewards.set(words, wholeNumber(mean(of('reward_mean'))!));
+      errors.set(words, mean(of('prediction_mse'))!);
+    }
   }
+  const readme = readFileSync(join(root, 'README.md'), 'utf8').replaceAll(/\s+/g, ' ');
+  const said = `has the least error and a reward of ${rewards.get('observation')}, the one that learns to predict nothing but itself one of ${rewards.get('itself')}`;
+  assert.ok(readme.includes(said), `README.md lacks: ${said}`);
+  assert.equal(Math.min(...errors.values()), errors.get('observation'));
 });
 
 test('docs/planning.md shows what runs/planners holds', () => {
