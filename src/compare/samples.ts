@@ -218,6 +218,7 @@ const listed = (value: unknown): string | undefined =>
 const spellings: readonly (readonly [arm: string, title: string])[] = [
   ['deep-dyna', 'Deep Dyna'],
   ['dqn', 'DQN'],
+  ['dreamer4', 'Dreamer 4'],
   ['dyna-q-plus', 'Dyna-Q+'],
   ['dyna-q', 'Dyna-Q'],
   ['efficientzero', 'EfficientZero'],
