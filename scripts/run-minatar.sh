@@ -16,8 +16,6 @@ on() {
 for game in breakout freeway; do
   on $game ppo minatar/ppo --set learningRate.over=$steps "$@"
   on $game gumbel-muzero muzero/gumbel --set optimizer.learningRate.over=$steps "$@"
-done
-for game in breakout freeway; do
   on $game dreamer-v3 minatar/dreamer-v3 "$@"
 done
 exit $failed

@@ -1,5 +1,6 @@
 import { Resamples } from '../bootstrap.ts';
 import { CONFIG } from '../config/bases.ts';
+import { inline } from '../config/describe.ts';
 import { shown } from '../config/problems.ts';
 import type { CellSettings } from '../config/sweep.ts';
 import { printable } from '../printable.ts';
@@ -210,9 +211,7 @@ export function settingsTitle(settings: CellSettings): string {
 
 /** A list of words as YAML has it, `[reward, value]`; nothing of anything else. */
 const listed = (value: unknown): string | undefined =>
-  Array.isArray(value) && value.every((item) => typeof item === 'string')
-    ? `[${value.join(', ')}]`
-    : undefined;
+  Array.isArray(value) && value.every((item) => typeof item === 'string') ? inline(value) : undefined;
 
 /** How the authors of a method spell it; a longer name stands before a shorter one that it begins with. */
 const spellings: readonly (readonly [arm: string, title: string])[] = [

@@ -15,8 +15,15 @@ export abstract class ModelAgent<
   /** The models of so many members from one on, as they are trained, to be measured. */
   protected abstract measured(from: number, members: number): MeasuredModel<State>;
 
-  diagnose(heldOut: Sequences, own: readonly Sequences[], steps: readonly number[]): Promise<Row[]> {
+  /** What is measured of each member beside its model, after its own number of steps, with its own episodes. */
+  protected async measuredBeside(_own: readonly Sequences[], _steps: readonly number[]): Promise<Row[]> {
+    return [];
+  }
+
+  async diagnose(heldOut: Sequences, own: readonly Sequences[], steps: readonly number[]): Promise<Row[]> {
     const measured = (from: number, members: number) => this.measured(from, members);
-    return diagnoseAfter(steps, this.seeds, measured, this.spaces, heldOut, own);
+    const rows = await diagnoseAfter(steps, this.seeds, measured, this.spaces, heldOut, own);
+    const beside = await this.measuredBeside(own, steps);
+    return rows.map((row, member) => ({ ...row, ...beside[member] }));
   }
 }

@@ -241,16 +241,12 @@ export class HaSchmidhuberAgent
     }
   }
 
-  /** Beside the model's metrics, what its dreams promise the controller at each temperature, from where its own episodes began. */
-  override async diagnose(
-    heldOut: Sequences,
+  /** What dreams promise the controller at each temperature, from where its own episodes began. */
+  protected override async measuredBeside(
     own: readonly Sequences[],
     steps: readonly number[],
   ): Promise<Row[]> {
-    const rows = await super.diagnose(heldOut, own, steps);
-    for (const [member, { generations, sigma }] of this.#evolutions.entries()) {
-      Object.assign(rows[member]!, { generations, step_size: sigma });
-    }
+    const rows = this.#evolutions.map(({ generations, sigma }): Row => ({ generations, step_size: sigma }));
     if (this.settings.model.rnn === 'untrained') return rows;
     const starts = own.flatMap((episodes) => firstObservations(episodes, this.spaces.observation));
     const { controller } = this.state.weights;

@@ -53,36 +53,37 @@ export function updatesDue(settings: Scheduled, step: number): number {
   return begun === 0 ? 0 : each[0] + (begun - 1) * each[1];
 }
 
+/** The phases that have an update, one after the other; there is no end to them where later iterations have any. */
+function* spans(settings: Scheduled): Iterable<{ name: PhaseName; iteration: number; length: number }> {
+  for (let iteration = 0; ; iteration++) {
+    const own = lengths(settings, iteration);
+    for (const name of phaseNames) if (own[name] > 0) yield { name, iteration, length: own[name] };
+    if (iteration > 0 && phaseNames.every((name) => own[name] === 0)) return;
+  }
+}
+
 /** What the update after so many is of. */
 export function phaseOf(settings: Scheduled, update: number): Phase {
   const made = { vae: 0, rnn: 0, evolve: 0 };
   let left = update;
-  for (let iteration = 0; ; iteration++) {
-    const own = lengths(settings, iteration);
-    for (const name of phaseNames) {
-      if (left < own[name]) return { name, iteration, index: left, made: made[name] + left };
-      left -= own[name];
-      made[name] += own[name];
-    }
-    if (iteration > 0 && phaseNames.every((name) => own[name] === 0)) {
-      throw new RangeError(`no phase has an update ${update}`);
-    }
+  for (const { name, iteration, length } of spans(settings)) {
+    if (left < length) return { name, iteration, index: left, made: made[name] + left };
+    left -= length;
+    made[name] += length;
   }
+  throw new RangeError(`no phase has an update ${update}`);
 }
 
 /** How many of the first updates are of each phase. */
 export function updatesBefore(settings: Scheduled, update: number): Record<PhaseName, number> {
   const made = { vae: 0, rnn: 0, evolve: 0 };
+  if (update === 0) return made;
   let left = update;
-  for (let iteration = 0; left > 0; iteration++) {
-    const own = lengths(settings, iteration);
-    const before = left;
-    for (const name of phaseNames) {
-      const some = Math.min(left, own[name]);
-      made[name] += some;
-      left -= some;
-    }
-    if (iteration > 0 && left === before) throw new RangeError(`no phase has an update ${left}`);
+  for (const { name, length } of spans(settings)) {
+    const some = Math.min(left, length);
+    made[name] += some;
+    left -= some;
+    if (left === 0) return made;
   }
-  return made;
+  throw new RangeError(`no phase has an update ${update}`);
 }

@@ -202,14 +202,12 @@ class SimpleAgent
     };
   }
 
-  override async diagnose(
-    heldOut: Sequences,
+  protected override async measuredBeside(
     own: readonly Sequences[],
     steps: readonly number[],
   ): Promise<Row[]> {
-    const rows = await super.diagnose(heldOut, own, steps);
     const { timeLimit } = this.spaces;
-    if (timeLimit === undefined) return rows;
+    if (timeLimit === undefined) return [];
     const returns = tf.tidy(() => {
       const weights = this.#weights();
       const streams = this.seeds.map((seed, member) =>
@@ -224,9 +222,9 @@ class SimpleAgent
         timeLimit,
       );
     });
-    const values = await returns.data();
+    const values = await returns.data<'float32'>();
     returns.dispose();
-    return rows.map((row, member) => ({ ...row, simulated_return: values[member]! }));
+    return Array.from(values, (value) => ({ simulated_return: value }));
   }
 
   override async drainLosses(): Promise<Row[][]> {
