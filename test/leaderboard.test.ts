@@ -20,6 +20,7 @@ import { experimentOf } from '../src/config/schema.ts';
 import { environmentEntry, environmentNames } from '../src/envs/index.ts';
 import { scoreBounds } from '../src/envs/normalisation.ts';
 import { UserError } from '../src/errors.ts';
+import { effectFigure } from '../src/figures/effects.ts';
 import { leaderboardFigures } from '../src/figures/leaderboard.ts';
 import { renderSvg } from '../src/figures/render.ts';
 import { updateFlops } from '../src/methods/sac/flops.ts';
@@ -307,7 +308,7 @@ describe('the effect of a key', () => {
   test('has one order of values in all pairs, and one family of tests for each question', () => {
     const of = (name: string, horizon: number, steps: number, errors: number[], latents = false) =>
       make(name, {
-        curves: curves(errors.map(() => 100)),
+        ...{ arm: `arm-${steps > 30_000}`, curves: curves(errors.map(() => 100)) },
         ...(latents ? { further: { consistency_1: errors } } : { errors }),
         overrides: [`horizon=${horizon}`, `steps=${steps}`],
       });
@@ -329,6 +330,17 @@ describe('the effect of a key', () => {
       ],
     );
     assert.ok(errors.every(({ effect }) => effect > 1));
+    assert.deepEqual(
+      errors.map(({ label }) => label),
+      // Pairs that would be called alike are told apart by the folder of their first run.
+      ['Arm true, CartPole-v1 (a5)', 'Arm true, CartPole-v1 (b5)', 'Arm false, CartPole-v1'],
+    );
+    const { caption, description } = effectFigure('horizon', effects);
+    assert.match(caption, /measured in latents\.$/);
+    assert.match(
+      description,
+      /One step ahead: .* \(a5\) 3\.\d+ \(1\.\d+ to \d\.\d+, seen\); .* false, CartPole-v1 [\d.]+ \([\d.]+ to [\d.]+\)\. Final/,
+    );
     const ps = errors.map(({ welch }) => welch!.p);
     assert.deepEqual(
       errors.map(({ adjustedP }) => adjustedP),

@@ -4,7 +4,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { figureFiles } from '../src/cli/table-files.ts';
 import { effectsOf } from '../src/compare/effect.ts';
+import { effectFigure } from '../src/figures/effects.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const page = readFileSync(new URL('../docs/study.md', import.meta.url), 'utf8');
@@ -20,14 +22,16 @@ test('docs/study.md shows what its commands print', () => {
   }
 });
 
-test('runs/bench/shaping is what its runs give', () => {
+test('runs/bench/shaping is what its runs give', async () => {
   const bench = join(root, 'runs', 'bench');
   const sweeps = readdirSync(bench).filter((name) => name.startsWith('shaping-'));
-  const { files } = effectsOf(
+  const key = 'critic.shapesModel';
+  const { files, effects } = effectsOf(
     sweeps.map((name) => join(bench, name)),
-    'critic.shapesModel',
+    key,
   );
-  for (const [name, content] of Object.entries(files)) {
+  const figures = await figureFiles([effectFigure(key, effects)]);
+  for (const [name, content] of Object.entries({ ...files, ...figures })) {
     assert.equal(
       readFileSync(join(bench, 'shaping', name), 'utf8').replaceAll('runs/bench/', `${bench}/`),
       content,

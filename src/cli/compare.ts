@@ -3,6 +3,7 @@ import { effectsOf } from '../compare/effect.ts';
 import { type Comparison, compareByEnvironment, compareRuns } from '../compare/index.ts';
 import { leaderboard } from '../compare/leaderboard/index.ts';
 import { UserError } from '../errors.ts';
+import { effectFigure } from '../figures/effects.ts';
 import { figuresOf } from '../figures/index.ts';
 import { leaderboardFigures } from '../figures/leaderboard.ts';
 import { figureFiles, writeFiles } from './table-files.ts';
@@ -63,14 +64,14 @@ function refuseWith(mode: string, given: Record<string, boolean>): void {
   throw new UserError(`--${option} and ${mode} print different tables; give one of them`);
 }
 
-function effectCommand(
+async function effectCommand(
   dirs: readonly string[],
   key: string,
   out: string | undefined,
   json: boolean | undefined,
-): number {
+): Promise<number> {
   const { text, files, effects, notes } = effectsOf(dirs, key);
-  if (out !== undefined) writeFiles(out, files);
+  if (out !== undefined) writeFiles(out, { ...files, ...(await figureFiles([effectFigure(key, effects)])) });
   process.stdout.write(json ? `${JSON.stringify({ effects, notes })}\n` : text);
   return 0;
 }

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { bootstrapComparison } from '../bootstrap.ts';
 import { differingKeys, settingKeys } from '../config/format.ts';
 import { valueAt } from '../config/key-path.ts';
@@ -20,7 +21,7 @@ import type { Section, Table } from './sections.ts';
  * What of the last row of metrics.csv an effect is told of; errors by their logarithms, so that an effect is a factor.
  * The measures of one question are one family of tests: a model that decodes nothing is measured in latents.
  */
-const MEASURES = [
+export const MEASURES = [
   { column: 'prediction_mse', question: 'one step', name: 'One step ahead', factor: true },
   { column: 'consistency_1', question: 'one step', name: 'One step ahead, latents', factor: true },
   { column: 'open_loop_mse_15', question: 'open loop', name: 'Open loop, 15 steps', factor: true },
@@ -165,7 +166,16 @@ function switched(runs: readonly Run[], key: string): { pairs: Switched[]; singl
     );
     return { label: labelOf(one!), one: one!, other: other! };
   });
-  return { pairs, single: groups.filter(({ length }) => length < 2).flat() };
+  return { pairs: distinctlyLabelled(pairs), single: groups.filter(({ length }) => length < 2).flat() };
+}
+
+/** Labels that several pairs have, with the folder's name of the first run of each. */
+function distinctlyLabelled(pairs: readonly Switched[]): Switched[] {
+  const labels = pairs.map(({ label }) => label);
+  return pairs.map((pair) => {
+    const alone = labels.indexOf(pair.label) === labels.lastIndexOf(pair.label);
+    return alone ? pair : { ...pair, label: `${pair.label} (${path.basename(pair.one.dir)})` };
+  });
 }
 
 /** The two values of the key, the same in every pair. */
