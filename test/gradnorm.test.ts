@@ -236,8 +236,8 @@ test('a run learns the weight, tells it, and goes on with it where it was stoppe
     );
     assert.equal(code, 0, stderr);
   }
-  for (const of of ['losses.csv', 'gradients.csv'])
-    assert.ok(file('parts', of).equals(file('whole', of)), of);
+  for (const csv of ['losses.csv', 'gradients.csv'])
+    assert.ok(file('parts', csv).equals(file('whole', csv)), csv);
   const told = parseCsv(file('whole', 'losses.csv').toString(), 'losses.csv').rows;
   const weights = told.map((row) => Number(row.effective_lambda));
   assert.equal(weights[0], 0.5);

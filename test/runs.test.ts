@@ -517,7 +517,7 @@ test('lock: of several processes that find the same stale lock, one gets it', as
     });
     process.stdin.once('end', () => process.exit());
     process.stdout.write('ready ');`;
-  const args = ['--import', 'tsx', '--input-type=module', '-e', program];
+  const args = [...process.execArgv, '--input-type=module', '-e', program];
   const starters = Array.from({ length: 4 }, () => {
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     const said = { text: '' };

@@ -65,8 +65,8 @@ const smallNetworks = networks(sacSettings.parse(small), { ...spaces, observatio
 for (const engine of processorEngines) {
   test(`two updates of two members equal those of PyTorch, α given or learnt, on ${engine}`, async () => {
     await startEngine(engine);
-    for (const of of reference.sac) {
-      const { entropy, members } = of;
+    for (const expected of reference.sac) {
+      const { entropy, members } = expected;
       const settings = sacSettings.parse({ ...small, entropy: entropy ?? 'auto' });
       const compiled = new Compiled(({ weights, transitions, noise, correction, scalars }: Inputs) =>
         learn(smallNetworks, weights, transitions, noise, correction, scalars, settings),
@@ -83,7 +83,7 @@ for (const engine of processorEngines) {
           temperature: entropy === null ? fresh(tf.zeros([members.length, 1])) : undefined,
         };
         for (const update of [0, 1]) {
-          const { updates, ...given } = referenceCase(of, update);
+          const { updates, ...given } = referenceCase(expected, update);
           const next = compiled.run({ weights, ...given });
           weights = next.weights;
           const after = {

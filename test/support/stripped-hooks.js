@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+
+/** The hooks of stripped.js, which Node runs in a thread of their own. */
+
+let from = '';
+let to = '';
+
+/** @param {{ from: string, to: string }} folders of the TypeScript and of what was made of it, URLs that end in a slash */
+export function initialize(folders) {
+  ({ from, to } = folders);
+}
+
+/**
+ * Packages of CommonJS are loaded by the modules that the build has made of them, as dist/ loads them: in half the time.
+ *
+ * @type {import('node:module').ResolveHook}
+ */
+export function resolve(specifier, context, nextResolve) {
+  if (!context.parentURL?.startsWith(from)) return nextResolve(specifier, context);
+  if (specifier.startsWith('.') && specifier.endsWith('.ts')) {
+    return { url: new URL(specifier, context.parentURL).href, format: 'module', shortCircuit: true };
+  }
+  const [, name] = /^@tensorflow\/(tfjs-core|tfjs-backend-cpu|tfjs-backend-wasm)$/.exec(specifier) ?? [];
+  return name && !context.parentURL.startsWith(`${from}node_modules/`)
+    ? nextResolve(`${from}dist/packages/${name}.js`, context)
+    : nextResolve(specifier, context);
+}
+
+/** @type {import('node:module').LoadHook} */
+export async function load(url, context, nextLoad) {
+  if (!url.startsWith(from) || !url.endsWith('.ts')) return nextLoad(url, context);
+  const source = await readFile(new URL(url.slice(from.length), to), 'utf8');
+  return { format: 'module', source, shortCircuit: true };
+}
