@@ -38,4 +38,18 @@ test('runs/bench/shaping is what its runs give', async () => {
       name,
     );
   }
+  // The README's first screen.
+  const factors = effects
+    .filter(({ label, measure }) => label.startsWith('Dreamer v3') && measure !== 'reward_mean')
+    .map(({ effect, seen }) => {
+      assert.equal(seen, 'larger');
+      return effect;
+    });
+  const [least, greatest] = [Math.min(...factors), Math.max(...factors)].map((factor) => factor.toFixed(1));
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  assert.ok(readme.includes(`makes those of Dreamer v3 ${least} to ${greatest} times as large`));
+  const others = effects.filter(
+    ({ label, measure }) => !label.startsWith('Dreamer v3') || measure === 'reward_mean',
+  );
+  assert.deepEqual(new Set(others.map(({ seen }) => seen)), new Set(['none']));
 });
