@@ -719,7 +719,7 @@ const published: Published[] = [
     paper: false,
     pages: ['docs/muzero.md'],
   })),
-  ...['cartpole', 'pendulum'].map((task) => ({
+  ...['breakout', 'cartpole', 'pendulum'].map((task) => ({
     folder: `offline/${task}`,
     runs: ['behaviour-cloning', 'dreamer4', 'filtered-cloning'],
     paper: false,
@@ -824,32 +824,57 @@ test('docs/targets.md tells of each set of targets what its runs hold', () => {
   assert.equal(Math.min(...errors.values()), errors.get('observation'));
 });
 
-test('docs/offline.md tells of Dreamer 4 what its runs hold', () => {
+test('docs/offline.md tells what its data and runs hold', () => {
   const page = readFileSync(join(root, 'docs', 'offline.md'), 'utf8');
-  const tasks = Object.entries({ cartpole: 'CartPole-v1', pendulum: 'Pendulum-v1' }).map(([folder, task]) => {
-    const file = join(root, 'runs', 'offline', folder, 'dreamer4', 'metrics.csv');
-    const { rows } = parseCsv(readFileSync(file, 'utf8'), file);
-    const after = (update: number, column: string) => {
-      const values = rows.filter((row) => row.update === update).map((row) => Number(row[column]));
-      assert.equal(values.length, 5);
-      return estimate(values);
-    };
-    return { task, after };
-  });
-  const phases = { 'agent, which clones': 3500, imagination: 5000 };
-  const lines = Object.entries(phases).map(([phase, update]) => [
-    `Dreamer 4 after the phase ${phase}`,
-    ...tasks.map(({ after }) => formatMean('reward', after(update, 'reward_mean'))),
-  ]);
-  for (const { task, after } of tasks) {
-    for (const k of [1, 2, 4]) {
-      const errors = [1, 5, 15].map((n) => formatMean('error', after(5000, `open_loop_${n}_k${k}`)));
-      lines.push([task, `${k}`, ...errors]);
-    }
-  }
-  for (const cells of lines) {
+  const has = (...cells: string[]) => {
     const line = `| ${cells.join(' | ')} |`;
     assert.ok(page.includes(line), `docs/offline.md lacks ${line}`);
+  };
+  const phased = {
+    cartpole: ['CartPole-v1', 3500, 5000],
+    pendulum: ['Pendulum-v1', 3500, 5000],
+    breakout: ['MinAtar/Breakout-v0', 7000, 7500],
+  } as const;
+  const tasks = Object.entries(phased).map(([folder, [task, cloned, imagined]]) => {
+    const dir = join(root, 'runs', 'offline', folder);
+    const { actors, returns } = JSON.parse(readFileSync(join(dir, 'data.json'), 'utf8'));
+    const after = (run: string, update: number, column: string) => {
+      const file = join(dir, run, 'metrics.csv');
+      const last = parseCsv(readFileSync(file, 'utf8'), file).rows.filter((row) => row.update === update);
+      assert.equal(last.length, 5);
+      return estimate(last.map((row) => Number(row[column])));
+    };
+    return { task, cloned, imagined, data: [...actors, { returns }], best: returns.max, after };
+  });
+  const told = (name: string, of: (task: (typeof tasks)[number]) => string) => has(name, ...tasks.map(of));
+  const reward = (value: ReturnType<typeof estimate>) => formatMean('reward', value);
+  ['random', 'the worse policy', 'the better policy', 'all episodes'].forEach((who, index) => {
+    told(
+      `data: ${who}`,
+      ({ data }) => `${data[index].returns.mean.toFixed(1)} ± ${data[index].returns.std.toFixed(1)}`,
+    );
+  });
+  told('data: best episode', ({ best }) => `${Number(best.toFixed(1))}`);
+  told('behaviour cloning', ({ after }) => reward(after('behaviour-cloning', 5000, 'reward_mean')));
+  told('filtered, the best tenth of the steps', ({ after }) =>
+    reward(after('filtered-cloning', 5000, 'reward_mean')),
+  );
+  told('Dreamer 4 after the phase agent, which clones', ({ after, cloned }) =>
+    reward(after('dreamer4', cloned, 'reward_mean')),
+  );
+  told('Dreamer 4 after the phase imagination', ({ after, imagined }) =>
+    reward(after('dreamer4', imagined, 'reward_mean')),
+  );
+  for (const { task, after, imagined } of tasks) {
+    const [column, unit] = task.startsWith('MinAtar')
+      ? ['open_loop_f1', 'pure' as const]
+      : ['open_loop', 'error' as const];
+    for (const k of [1, 2, 4]) {
+      const ahead = [1, 5, 15].map((n) =>
+        formatMean(unit, after('dreamer4', imagined, `${column}_${n}_k${k}`)),
+      );
+      has(task, `${k}`, ...ahead);
+    }
   }
 });
 
