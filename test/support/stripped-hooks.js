@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 
 /** The hooks of stripped.js, which Node runs in a thread of their own. */
 
@@ -27,8 +27,8 @@ export function resolve(specifier, context, nextResolve) {
 }
 
 /** @type {import('node:module').LoadHook} */
-export async function load(url, context, nextLoad) {
+export function load(url, context, nextLoad) {
   if (!url.startsWith(from) || !url.endsWith('.ts')) return nextLoad(url, context);
-  const source = await readFile(new URL(url.slice(from.length), to), 'utf8');
+  const source = readFileSync(new URL(url.slice(from.length), to), 'utf8');
   return { format: 'module', source, shortCircuit: true };
 }

@@ -42,8 +42,13 @@ export class Board {
  * @param observation [row, column, channel]
  */
 export function litCells(observation: ArrayLike<number>, channel: number, channels: number): Cell[] {
-  const rows = Array.from({ length: SIDE }, (_, y) => y);
-  return rows.flatMap((y) => litColumns(observation, channel, channels, y).map((x) => ({ x, y })));
+  const cells: Cell[] = [];
+  for (let place = 0; place < SIDE * SIDE; place++) {
+    if (observation[place * channels + channel]! >= 0.5) {
+      cells.push({ x: place % SIDE, y: Math.floor(place / SIDE) });
+    }
+  }
+  return cells;
 }
 
 /** The columns of a row in which a channel is lit, from the left. */
