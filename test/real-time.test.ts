@@ -295,7 +295,7 @@ const smaller: Partial<Record<MethodName, string>> = {
 const config = `${tinyDreamCritic}
 steps: 700
 evaluation: { every: 200, episodes: 2 }
-realTime: { rate: 120, publishEvery: 3 }
+realTime: { rate: 120, updateLimit: 2, publishEvery: 3 }
 `;
 
 /** The steps that a run recorded so far; the first line says how many numbers were carried. */
