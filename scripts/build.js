@@ -339,7 +339,7 @@ async function buildDist() {
       );
     });
     await Promise.all([
-      compile(found.tsc, '-p', 'tsconfig.build.json', '--outDir', built),
+      compile(found.tsc, '-p', 'tsconfig.build.json', '--checkers', '1', '--outDir', built),
       bundleGradients(path.join(built, 'engine/tfjs-gradients.js')),
       bundlePages(path.join(built, 'pages')),
       ...kernels,
