@@ -18,6 +18,7 @@ import { vaeLstmModel } from '../src/models/vae-lstm/model.ts';
 import { vaeShape } from '../src/models/vae-lstm/vae.ts';
 import type { Behaviour } from '../src/models/world-model.ts';
 import { adam, biasCorrection, globalNorm, zeroMoments } from '../src/nn/adam.ts';
+import { attentionMask } from '../src/nn/attention-mask.ts';
 import { categoricalKl, mixedLogProbabilities, sampleCategorical } from '../src/nn/categorical.ts';
 import {
   convolution,
@@ -33,8 +34,11 @@ import { normaliseLatent } from '../src/nn/latent-norm.ts';
 import { type LayerNormActivation, layerNormDense } from '../src/nn/layer-norm-dense.ts';
 import { type Activation, dense } from '../src/nn/linear.ts';
 import { lstmSequence } from '../src/nn/lstm.ts';
+import { multiHeadAttention } from '../src/nn/multi-head-attention.ts';
 import { blockLinear, type NormActivation, normDense } from '../src/nn/norm-dense.ts';
 import { ParameterLayout, Parameters } from '../src/nn/parameters.ts';
+import { rmsNorm } from '../src/nn/rms-norm.ts';
+import { swiGlu } from '../src/nn/swiglu.ts';
 import { twoHotBins, twoHotLoss, twoHotMean } from '../src/nn/two-hot.ts';
 import { inverseTransformed } from '../src/nn/value-transform.ts';
 import { meanSquaredError } from '../src/training/reduce.ts';
@@ -564,6 +568,81 @@ describe('fat operations on our kernels equal their portable forms, gradients in
           [normals(seed, 'logits', [members, batch, bins.length])],
           seed,
         );
+      },
+      5e-5,
+    );
+  });
+
+  test('multiHeadAttention with masks, caps, positions, memories and keys that are not there', async () => {
+    const arbitrary = fc.record({
+      // Rows beyond what a vector holds, and heads.
+      ...{ members, batch: extent, tokens: small, kvHeads: fc.integer({ min: 1, max: 2 }) },
+      ...{ group: fc.integer({ min: 1, max: 3 }), pairs: fc.integer({ min: 1, max: 20 }) },
+      past: fc.oneof(fc.constant(0), small),
+      cap: fc.constantFrom(undefined, 1.5, 50),
+      ...{ isPlaced: fc.boolean(), isSeenInPart: fc.boolean(), seed },
+    });
+    const oneQuery = { tokens: 1, kvHeads: 1, group: 2, pairs: 8, past: 5, cap: 50 };
+    await assertEqualsPortable(
+      [
+        ...sample(arbitrary, 15),
+        { ...{ members: 2, batch: 3, ...oneQuery }, ...{ isPlaced: true, isSeenInPart: true, seed: 1 } },
+      ],
+      ({ members, batch, tokens, kvHeads, group, pairs, past, cap, isPlaced, isSeenInPart, seed }) => {
+        const [heads, head, keys] = [group * kvHeads, 2 * pairs, past + tokens];
+        const of = (name: string, ...shape: number[]) => normals(seed, name, [members, ...shape]);
+        const remembered = (name: string) => upload(of(name, batch, kvHeads, past, head));
+        const noise = of('seen', batch, keys);
+        // A query sees itself, whatever else it may.
+        const isThere = noise.data.map((x, i) => Number(x > -0.5 || i % keys >= past));
+        const mask = attentionMask(
+          tokens,
+          keys,
+          (query, key) => key === past + query || (query + key) % 3 > 0,
+        );
+        const attends = {
+          mask,
+          ...(cap && { cap }),
+          ...(isPlaced && { positions: { of: Array.from({ length: keys }, (_, i) => i), base: 10 } }),
+          ...(past > 0 && { past: { keys: remembered('past keys'), values: remembered('past values') } }),
+          ...(isSeenInPart && { seen: upload({ ...noise, data: isThere }) }),
+        };
+        const shape = { heads, kvHeads, head };
+        return forwardAndGradients(
+          (queries, keys, values, queryGain, keyGain) => {
+            const inputs = { queries, keys, values, queryGain, keyGain } as Record<
+              'queries' | 'keys' | 'values' | 'queryGain' | 'keyGain',
+              tf.Tensor
+            >;
+            return [multiHeadAttention(inputs, shape, attends).y];
+          },
+          [
+            of('queries', batch, tokens, heads * head),
+            ...['keys', 'values'].map((name) => of(name, batch, tokens, kvHeads * head)),
+            ...['query gain', 'key gain'].map((name) => of(name, head)),
+          ],
+          seed,
+        );
+      },
+      2e-4,
+    );
+  });
+
+  test('rmsNorm and swiGlu', async () => {
+    // Beyond what is normalised at once.
+    const rows = fc.oneof(extent, fc.integer({ min: 120, max: 270 }));
+    await assertEqualsPortable(
+      sample(fc.record({ members, rows, size: extent, seed }), 30),
+      ({ members, rows, size, seed }) => {
+        const [x, up] = ['x', 'up'].map((name) => normals(seed, name, [members, rows, size])) as [
+          Values,
+          Values,
+        ];
+        const gain = normals(seed, 'gain', [members, size]);
+        return [
+          ...forwardAndGradients((x, gain) => [rmsNorm(x!, gain!)], [x, gain], seed),
+          ...forwardAndGradients((gate, up) => [swiGlu(gate!, up!)], [x, up], seed),
+        ];
       },
       5e-5,
     );

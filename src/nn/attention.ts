@@ -30,12 +30,8 @@ export function attention(
 ): tf.Tensor {
   const [members, batch, heads, queries, n] = q.shape as [number, number, number, number, number];
   const [kvHeads, keys] = [k.shape[2]!, k.shape[3]!];
-  const group = heads / kvHeads;
-  if (!Number.isInteger(group))
-    throw new RangeError(`${heads} heads cannot share ${kvHeads} of keys and values`);
-  if (mask.queries !== queries || mask.keys !== keys) {
-    throw new RangeError(`a mask of ${mask.queries} × ${mask.keys} for ${queries} queries and ${keys} keys`);
-  }
+  const group = groupOf(heads, kvHeads);
+  requireMask(mask, queries, keys);
   // The queries of the heads that share keys are rows of one product.
   const rows: [number, number, number] = [members * batch * kvHeads, group * queries, n];
   const shared: [number, number, number] = [rows[0], keys, n];
@@ -63,6 +59,21 @@ export function attention(
     };
   });
   return tf.reshape(y, q.shape);
+}
+
+/** How many heads of queries share one of keys and values. Throws a RangeError where they cannot. */
+export function groupOf(heads: number, kvHeads: number): number {
+  const group = heads / kvHeads;
+  if (!Number.isInteger(group))
+    throw new RangeError(`${heads} heads cannot share ${kvHeads} of keys and values`);
+  return group;
+}
+
+/** Throws a RangeError where a mask is one of other queries or keys. */
+export function requireMask(mask: AttentionMask, queries: number, keys: number): void {
+  if (mask.queries !== queries || mask.keys !== keys) {
+    throw new RangeError(`a mask of ${mask.queries} × ${mask.keys} for ${queries} queries and ${keys} keys`);
+  }
 }
 
 /** 0 where a score counts and −10⁹ where not, for a group of heads: [group · queries, keys]. */

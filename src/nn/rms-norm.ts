@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
+import { ownKernel } from '../engine/own-kernel.ts';
 
 /** What is added to the mean square before its root. */
 const EPSILON = 1e-6;
@@ -17,7 +18,23 @@ const EPSILON = 1e-6;
 export function rmsNorm(x: tf.Tensor, gain: tf.Tensor): tf.Tensor {
   const [members, n] = [x.shape[0]!, x.shape.at(-1)!];
   const rows = tf.reshape(x, [members, x.size / (members * n), n]);
-  const y = withGradient([rows, gain], () => {
+  return tf.reshape(ownNorm(rows, gain) ?? portableNorm(rows, gain), x.shape);
+}
+
+/** By the engine's own kernels; undefined where it has none. */
+function ownNorm(rows: tf.Tensor, gain: tf.Tensor): tf.Tensor | undefined {
+  const forward = ownKernel('RmsNorm');
+  const backward = ownKernel('RmsNormGradient');
+  if (!forward || !backward) return undefined;
+  return withGradient([rows, gain], () => ({
+    value: forward({ x: rows, gain })[0]!,
+    keep: [rows, gain],
+    gradient: (dy, [x, gain]) => backward({ dy, x, gain }),
+  }));
+}
+
+const portableNorm = (rows: tf.Tensor, gain: tf.Tensor): tf.Tensor =>
+  withGradient([rows, gain], () => {
     const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(rows), -1, true), EPSILON));
     const normalised = tf.mul(rows, inverse);
     const scale = tf.expandDims(gain, 1);
@@ -31,5 +48,3 @@ export function rmsNorm(x: tf.Tensor, gain: tf.Tensor): tf.Tensor {
       },
     };
   });
-  return tf.reshape(y, x.shape);
-}

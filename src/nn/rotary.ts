@@ -15,7 +15,7 @@ import { withGradient } from '../engine/custom-gradient.ts';
 export function rotate(x: tf.Tensor, positions: readonly number[], base: number): tf.Tensor {
   const n = x.shape.at(-1)!;
   const angles = positions.flatMap((position) => {
-    const half = Array.from({ length: n / 2 }, (_, i) => position * base ** ((-2 * i) / n));
+    const half = anglesAt(position, n, base);
     return [...half, ...half];
   });
   return withGradient([x], () => {
@@ -30,6 +30,10 @@ export function rotate(x: tf.Tensor, positions: readonly number[], base: number)
     };
   });
 }
+
+/** φ of each pair of a head of n numbers: [n / 2] */
+export const anglesAt = (position: number, n: number, base: number): number[] =>
+  Array.from({ length: n / 2 }, (_, i) => position * base ** ((-2 * i) / n));
 
 /** Each pair (a, b) as (−b, a). */
 function quarterTurn(x: tf.Tensor): tf.Tensor {

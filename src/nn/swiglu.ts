@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { withGradient } from '../engine/custom-gradient.ts';
+import { ownKernel } from '../engine/own-kernel.ts';
 
 /**
  * The gated unit of a transformer's feed-forward layer, SwiGLU (Shazeer 2020), elementwise: silu(a) b with silu(a) = a σ(a).
@@ -8,8 +9,23 @@ import { withGradient } from '../engine/custom-gradient.ts';
  * @param up b, of the same shape
  * @returns of the same shape; differentiable by both
  */
-export function swiGlu(gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
-  return withGradient([gate, up], () => {
+export const swiGlu = (gate: tf.Tensor, up: tf.Tensor): tf.Tensor =>
+  ownUnit(gate, up) ?? portableUnit(gate, up);
+
+/** By the engine's own kernels; undefined where it has none. */
+function ownUnit(gate: tf.Tensor, up: tf.Tensor): tf.Tensor | undefined {
+  const forward = ownKernel('SwiGlu');
+  const backward = ownKernel('SwiGluGradient');
+  if (!forward || !backward) return undefined;
+  return withGradient([gate, up], () => ({
+    value: forward({ gate, up })[0]!,
+    keep: [gate, up],
+    gradient: (dy, [gate, up]) => backward({ dy, gate, up }),
+  }));
+}
+
+const portableUnit = (gate: tf.Tensor, up: tf.Tensor): tf.Tensor =>
+  withGradient([gate, up], () => {
     const sigmoid = tf.sigmoid(gate);
     const silu = tf.mul(gate, sigmoid);
     return {
@@ -22,4 +38,3 @@ export function swiGlu(gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
       },
     };
   });
-}

@@ -1,44 +1,22 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { attention } from './attention.ts';
-import type { AttentionMask } from './attention-mask.ts';
 import { fanIn, ones } from './initialisers.ts';
 import { product } from './linear.ts';
+import {
+  type HeadAttention,
+  type HeadShape,
+  type LayerMemory,
+  multiHeadAttention,
+} from './multi-head-attention.ts';
 import type { ParameterSpec, Parameters } from './parameters.ts';
 import { rmsNorm } from './rms-norm.ts';
-import { rotate } from './rotary.ts';
 import { swiGlu } from './swiglu.ts';
 
 /** What fixes a layer's parameters. */
-export interface TransformerShape {
+export interface TransformerShape extends HeadShape {
   /** Numbers of a token. */
   width: number;
-  /** Of queries. */
-  heads: number;
-  /** Of keys and values, a divisor of `heads`. */
-  kvHeads: number;
-  /** Numbers of a head, an even number. */
-  head: number;
   /** Hidden numbers of the feed-forward layer. */
   hidden: number;
-}
-
-/** How a layer attends. */
-export interface TransformerAttention {
-  mask: AttentionMask;
-  /** Of the scores; undefined: none. */
-  cap?: number;
-  /** Rotary positions of the keys, of which the queries have the last; undefined: they have none, as over space. */
-  positions?: { of: readonly number[]; base: number };
-  /** What stands before the tokens, as keys; undefined: nothing. */
-  past?: LayerMemory;
-  /** Which keys there are besides the mask, 1 or 0, those of the past first: [members, batch, keys]; undefined: all. */
-  seen?: tf.Tensor;
-}
-
-/** Keys, before they are turned to their positions, and values of some tokens: [members, batch, kvHeads, tokens, head] each. */
-export interface LayerMemory {
-  keys: tf.Tensor;
-  values: tf.Tensor;
 }
 
 /**
@@ -90,35 +68,23 @@ export function transformerSpecs(
 export function transformerLayer(
   parameters: Parameters,
   name: string,
-  { heads, kvHeads, head }: TransformerShape,
+  shape: TransformerShape,
   x: tf.Tensor,
-  { mask, cap, positions, past, seen }: TransformerAttention,
+  attends: HeadAttention,
 ): { y: tf.Tensor; memory: LayerMemory } {
   const weight = (part: string) => parameters.get(`${name}.${part}.weight`);
-  const norm = (part: string, y: tf.Tensor) => rmsNorm(y, parameters.get(`${name}.${part}.gain`));
-  const [members, batch, tokens] = x.shape as [number, number, number];
-  /** [members, batch, tokens, heads · head] -> [members, batch, heads, tokens, head] */
-  const split = (y: tf.Tensor, count: number) =>
-    tf.transpose(tf.reshape(y, [members, batch, tokens, count, head]), [0, 1, 3, 2, 4]);
-  const placed = (y: tf.Tensor) =>
-    positions ? rotate(y, positions.of.slice(-y.shape[3]!), positions.base) : y;
-  const after = (before: tf.Tensor | undefined, y: tf.Tensor) => (before ? tf.concat([before, y], 3) : y);
+  const gain = (part: string) => parameters.get(`${name}.${part}.gain`);
 
-  const normalised = norm('attention_norm', x);
-  const q = placed(norm('query_norm', split(product(normalised, weight('query')), heads)));
-  const keys = norm('key_norm', split(product(normalised, weight('key')), kvHeads));
-  const values = split(product(normalised, weight('value')), kvHeads);
-  const attended = attention(
-    q,
-    placed(after(past?.keys, keys)),
-    after(past?.values, values),
-    mask,
-    cap,
-    seen,
-  );
-  const merged = tf.reshape(tf.transpose(attended, [0, 1, 3, 2, 4]), [members, batch, tokens, heads * head]);
-  const between = tf.add(x, product(merged, weight('attended')));
-  const fed = norm('feed_forward_norm', between);
+  const u = rmsNorm(x, gain('attention_norm'));
+  const heads = {
+    queries: product(u, weight('query')),
+    keys: product(u, weight('key')),
+    values: product(u, weight('value')),
+    ...{ queryGain: gain('query_norm'), keyGain: gain('key_norm') },
+  };
+  const { y: attended, memory } = multiHeadAttention(heads, shape, attends);
+  const between = tf.add(x, product(attended, weight('attended')));
+  const fed = rmsNorm(between, gain('feed_forward_norm'));
   const gated = swiGlu(product(fed, weight('gate')), product(fed, weight('up')));
-  return { y: tf.add(between, product(gated, weight('down'))), memory: { keys, values } };
+  return { y: tf.add(between, product(gated, weight('down'))), memory };
 }

@@ -7,9 +7,10 @@ import { movements } from './movement.ts';
 import { networks } from './networks.ts';
 import { reductions } from './reductions.ts';
 import { training } from './training.ts';
+import { transformers } from './transformers.ts';
 
 /** Those behind the fat operations of src/nn and src/models, and the product of matrices. */
-export const fat: readonly Kernel[] = [...networks, ...distributions, ...training];
+export const fat: readonly Kernel[] = [...networks, ...transformers, ...distributions, ...training];
 
 /** tfjs's kernels, and the fat ones, by name. */
 export const kernels: ReadonlyMap<string, Kernel> = new Map(

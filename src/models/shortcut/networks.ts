@@ -3,16 +3,11 @@ import { oneHot } from '../../engine/one-hot.ts';
 import { attentionMask, blockCausalMask } from '../../nn/attention-mask.ts';
 import { gaussian, ones } from '../../nn/initialisers.ts';
 import { linear, linearSpecs, product } from '../../nn/linear.ts';
+import type { HeadAttention, LayerMemory } from '../../nn/multi-head-attention.ts';
 import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
 import { rmsNorm } from '../../nn/rms-norm.ts';
 import { sliceAlong } from '../../nn/slice-along.ts';
-import {
-  type LayerMemory,
-  type TransformerAttention,
-  type TransformerShape,
-  transformerLayer,
-  transformerSpecs,
-} from '../../nn/transformer.ts';
+import { type TransformerShape, transformerLayer, transformerSpecs } from '../../nn/transformer.ts';
 
 /** σ of the initial embeddings. */
 const EMBEDDING_SCALE = 0.5;
@@ -193,7 +188,7 @@ function pass(
   shape: ShortcutShape,
   frames: FrameInputs,
   agent: boolean,
-  overTime: (layer: number) => Omit<TransformerAttention, 'cap'>,
+  overTime: (layer: number) => Omit<HeadAttention, 'cap'>,
 ): Passed {
   const { width, scoreCap: cap } = shape;
   const [members, batch, time] = frames.signal.shape as [number, number, number];

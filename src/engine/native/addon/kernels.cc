@@ -1,3 +1,4 @@
+#include "attention.h"
 #include "categorical.h"
 #include "convolution.h"
 #include "elementwise.h"
@@ -8,7 +9,9 @@
 #include "norm-dense.h"
 #include "product.h"
 #include "reduction.h"
+#include "rms-norm.h"
 #include "roll-out.h"
+#include "swiglu.h"
 #include "training.h"
 
 /**
@@ -89,6 +92,12 @@ const NamedKernel kernels[] = {
     {"LstmSequence", lstmSequence},
     {"LstmSequenceGradient", lstmSequenceGradient},
     {"RollOut", rollOut},
+    {"RmsNorm", rmsNorm},
+    {"RmsNormGradient", rmsNormGradient},
+    {"MultiHeadAttention", multiHeadAttention},
+    {"MultiHeadAttentionGradient", multiHeadAttentionGradient},
+    {"SwiGlu", swiGlu},
+    {"SwiGluGradient", swiGluGradient},
 
     {"MixedLogProbabilities", mixedLogProbabilities},
     {"MixedLogProbabilitiesGradient", mixedLogProbabilitiesGradient},
