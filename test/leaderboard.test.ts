@@ -305,6 +305,17 @@ describe('the effect of a key', () => {
     assert.ok(notes.some((note) => /^Left out, alone with its other settings: .*alone\.$/.test(note)));
   });
 
+  test('counts keys that only one value has as its own', () => {
+    const [fixed, learnt] = ['fixed', 'gradnorm'].map((balance) =>
+      make(balance, { curves: curves(rewards), overrides: [`critic.balance=${balance}`] }),
+    );
+    const { effects } = effectsOf([fixed!, learnt!], 'critic.balance');
+    assert.deepEqual(
+      effects.map(({ measure, values }) => [measure, ...values]),
+      [['reward_mean', '"fixed"', '"gradnorm"']],
+    );
+  });
+
   test('has one order of values in all pairs, and one family of tests for each question', () => {
     const of = (name: string, horizon: number, steps: number, errors: number[], latents = false) =>
       make(name, {

@@ -196,9 +196,20 @@ function valuesOf(pairs: readonly Switched[], key: string): [string, string] {
 /** Keys that change nothing of what is learnt. */
 const WITHOUT_EFFECT = ['name', 'engine', 'film', 'gradients.every'];
 
-const sameBut = (a: Run, b: Run, key: string) =>
-  a.experiment.method === b.experiment.method &&
-  differingKeys(a.experiment, b.experiment).every((each) => [...WITHOUT_EFFECT, key].includes(each));
+/** Whether two runs differ in the key alone, and in keys beside it that one of them has not: such belong to its value. */
+function sameBut({ experiment: a }: Run, { experiment: b }: Run, key: string): boolean {
+  const beside = key
+    .split('.')
+    .slice(0, -1)
+    .map((part) => `${part}.`)
+    .join('');
+  const without = (name: string) => [a, b].some((each) => valueAt(each, name.split('.')) === undefined);
+  const counts = (name: string) => {
+    const belongs = beside !== '' && name.startsWith(beside) && without(name);
+    return !belongs && name !== key && !WITHOUT_EFFECT.includes(name);
+  };
+  return a.method === b.method && !differingKeys(a, b).some(counts);
+}
 
 const labelOf = (run: Run) => `${armTitle(run.info.arm)}, ${CONDITIONS[0]!.of(run.experiment)}`;
 
