@@ -738,7 +738,7 @@ const published: Published[] = [
     paper: false,
     pages: ['docs/results.md'],
   })),
-  ...['targets', 'targets-unstopped'].map((name) => ({
+  ...['balance', 'targets', 'targets-unstopped'].map((name) => ({
     folder: `sweeps/${name}`,
     runs: ['.'],
     paper: false,

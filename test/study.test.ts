@@ -6,7 +6,11 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { figureFiles } from '../src/cli/table-files.ts';
 import { effectsOf } from '../src/compare/effect.ts';
+import { gradientTables } from '../src/compare/gradients/index.ts';
+import { formatInterval, formatNumber } from '../src/compare/numbers.ts';
 import { effectFigure } from '../src/figures/effects.ts';
+import { gradientFigures } from '../src/figures/gradients.ts';
+import { parseCsv } from '../src/runs/csv.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const page = readFileSync(new URL('../docs/study.md', import.meta.url), 'utf8');
@@ -47,9 +51,35 @@ test('runs/bench/shaping is what its runs give', async () => {
     });
   const [least, greatest] = [Math.min(...factors), Math.max(...factors)].map((factor) => factor.toFixed(1));
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  assert.ok(readme.includes(`makes those of Dreamer v3 ${least} to ${greatest} times as large`));
+  assert.ok(readme.includes(`makes the errors ${least} to ${greatest} times as large`));
   const others = effects.filter(
     ({ label, measure }) => !label.startsWith('Dreamer v3') || measure === 'reward_mean',
   );
   assert.deepEqual(new Set(others.map(({ seen }) => seen)), new Set(['none']));
+});
+
+test('docs/study.md and the README tell of gradients what runs/sweeps/gradients holds', async () => {
+  const dir = join(root, 'runs', 'sweeps', 'gradients');
+  const runs = ['dream', 'dreamer-v3', 'tdmpc-v2'].map((cell) => join(dir, cell));
+  const { files, runs: measured } = gradientTables(runs);
+  const figures = await figureFiles(gradientFigures(measured));
+  for (const [name, content] of Object.entries({ ...files, ...figures })) {
+    assert.equal(readFileSync(join(dir, name), 'utf8'), content, name);
+  }
+  const told = parseCsv(files['gradient-flow.csv']!, 'gradient-flow.csv').rows.filter(
+    ({ part }) => part === 'whole',
+  );
+  for (const critic of told.filter(({ term }) => term === 'critic')) {
+    const own = told.find(
+      ({ term, label, module }) => term === 'model' && label === critic.label && module === critic.module,
+    )!;
+    const mean = (row: typeof own, column: string, unit: 'error' | 'pure') => {
+      const [low, high] = [row[`${column}_low`], row[`${column}_high`]].map(Number);
+      const value = formatNumber(unit, Number(row[`${column}_mean`]));
+      return `${value} ${formatInterval(unit, { low: low!, high: high! })}`;
+    };
+    const cells = [critic.label, critic.module, mean(critic, 'share', 'error'), mean(own, 'cosine', 'pure')];
+    const line = `| ${cells.join(' | ')} |`;
+    assert.ok(page.includes(line), `docs/study.md lacks ${line}`);
+  }
 });
