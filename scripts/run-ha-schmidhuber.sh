@@ -21,8 +21,8 @@ on cartpole z --set controller.features=z "$@"
 for temperature in 0.5 1.3; do
   on cartpole "temperature-$temperature" --set temperature=$temperature "$@"
 done
-# As many steps again as the random ones, all of them episodes of candidates.
-environment="--set controller.in=environment --set steps=35200"
+# Eight times the random steps, the others all episodes of candidates.
+environment="--set controller.in=environment --set steps=35200 --set evaluation.every=4400"
 for rnn in trained untrained; do
   # shellcheck disable=SC2086 # several options
   on cartpole "environment-$rnn" $environment --set model.rnn=$rnn "$@"
