@@ -24,7 +24,7 @@ import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import type { TrainingEvent } from '../src/training/events.ts';
 import type { MemberState } from '../src/training/state.ts';
-import { train } from '../src/training/train.ts';
+import { metricColumns, train } from '../src/training/train.ts';
 import { processorEngines } from './support/engine-here.ts';
 import { flat, type Nested, ofSecond, read, reference, second } from './support/reference.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';
@@ -74,6 +74,9 @@ async function live(
   }
   agent.dispose();
   const rows = events.flatMap((event) => (event.kind === 'evaluation' ? [event.row] : []));
+  // What metrics.csv takes is all of it.
+  const columns = metricColumns(agent, false).filter((name) => !['seed', 'wall_seconds'].includes(name));
+  for (const row of rows) assert.deepEqual(Object.keys(row).sort(), columns.sort());
   return { kept, last, rows, events };
 }
 

@@ -81,6 +81,8 @@ export class HaSchmidhuberAgent
   readonly #acting: Acting<PolicyWeights>;
   readonly #fitting: Fitting;
   readonly #dreams: Dreams<ModelWeights>;
+  /** At which dreams are measured: an untrained M dreams of nothing. */
+  readonly #temperatures: readonly number[];
 
   constructor(members: readonly Member<HaSchmidhuberSettings>[], spaces: AgentSpaces) {
     super(members, spaces);
@@ -102,13 +104,14 @@ export class HaSchmidhuberAgent
     this.#evolutions = members.map(
       ({ seed, settings: { controller } }) => new Evolution(seed, controllerSize, controller),
     );
-    const { exploration: amount, temperatures } = settings;
+    const { exploration: amount, temperatures, model } = settings;
+    this.#temperatures = model.rnn === 'untrained' ? [] : temperatures;
     this.#exploration = amount > 0 ? exploration(spaces.actionSpace, amount) : undefined;
     this.carrySize = followedSize({ stateSizes: stateSizes(this.#modelSettings, spaces) }, spaces.actions);
     this.noise = { sampled: this.#exploration?.noise ?? [], greedy: [] };
     this.diagnostics = [
       ...diagnosticColumns(spaces, { decodes: true, isProbed: true }),
-      ...['generations', 'step_size', ...temperatures.map(dreamColumn)],
+      ...['generations', 'step_size', ...this.#temperatures.map(dreamColumn)],
     ];
     this.#acting = new Acting(members.length, spaces.observation, (inputs) => this.#decide(inputs));
     this.#fitting = new Fitting(members, this.#networks, spaces);
@@ -247,10 +250,9 @@ export class HaSchmidhuberAgent
     steps: readonly number[],
   ): Promise<Row[]> {
     const rows = this.#evolutions.map(({ generations, sigma }): Row => ({ generations, step_size: sigma }));
-    if (this.settings.model.rnn === 'untrained') return rows;
     const starts = own.flatMap((episodes) => firstObservations(episodes, this.spaces.observation));
     const { controller } = this.state.weights;
-    for (const temperature of this.settings.temperatures) {
+    for (const temperature of this.#temperatures) {
       const returns = await this.#dream({
         controllers: tf.tidy(() => tf.expandDims(controller, 1)) as tf.Tensor3D,
         starts: tf.tensor3d(starts, [own.length, own[0]!.batch, this.spaces.observation]),
