@@ -168,8 +168,8 @@ describe('the cells of a sweep', () => {
     } as const;
     const ofDyna = ['blocking-maze.yaml', 'dyna-maze.yaml', 'shortcut-maze.yaml'];
     const ofDream = Object.keys(wanted).map((name) => `${name}.yaml`);
-    const ofTargets = ['targets-unstopped.yaml', 'targets.yaml'];
-    assert.deepEqual(files, [...ofDream, ...Object.keys(withFew), ...ofDyna, ...ofTargets].sort());
+    const ofStudies = ['balance.yaml', 'gradients.yaml', 'targets-unstopped.yaml', 'targets.yaml'];
+    assert.deepEqual(files, [...ofDream, ...Object.keys(withFew), ...ofDyna, ...ofStudies].sort());
     for (const [file, method] of Object.entries(withFew)) {
       const text = readFileSync(new URL(`configs/sweeps/${file}`, root), 'utf8');
       const { base, cells } = loadSweep({ file, text });
@@ -223,6 +223,28 @@ test('the study of targets and its control differ in what shapes the model alone
     Object.entries(base.predict).filter(([, weight]) => weight === 0),
     [['continue', 0]],
   );
+});
+
+test("the sweeps of the critic's weight and gradient are shipped configs that measure gradients", () => {
+  const read = (file: string) => readFileSync(new URL(`configs/${file}`, root), 'utf8');
+  const sweep = (name: string) =>
+    loadSweep({
+      file: `configs/sweeps/${name}.yaml`,
+      text: read(`sweeps/${name}.yaml`),
+      readConfig: (file) => ({ file: `configs/${file}`, text: read(file) }),
+    });
+  const dream = loadExperiment({ file: 'dream.yaml', text: read('dream.yaml') });
+  const beside = { steps: 10_000, gradients: { every: 50 } };
+  const [first] = sweep('balance').cells;
+  const { name, seeds } = first!.experiment;
+  assert.deepEqual([name, seeds.length], ['critic.balance=fixed', 10]);
+  assert.deepEqual(first!.experiment, { ...dream, name, seeds, ...beside });
+  const cells = sweep('gradients').cells.map(({ experiment }) => experiment);
+  assert.deepEqual(
+    cells.map(({ method }) => method),
+    ['vae-lstm', 'tdmpc', 'dreamer'],
+  );
+  assert.deepEqual(cells[0], { ...dream, name: 'dream', seeds: [3500, 3501, 3502, 3503, 3504], ...beside });
 });
 
 describe('a sweep of several configs', () => {
