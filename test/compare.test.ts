@@ -11,6 +11,7 @@ import { UserError } from '../src/errors.ts';
 import { parseCsv } from '../src/runs/csv.ts';
 import { readRun } from '../src/runs/read.ts';
 import { estimate, mean, standardDeviation } from '../src/statistics.ts';
+import { grouped } from '../src/words.ts';
 import { runMaker } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -725,7 +726,22 @@ const published: Published[] = [
     paper: false,
     pages: [],
   })),
-  { folder: 'simple/cartpole', runs: ['simple'], paper: false, pages: ['docs/simple.md'] },
+  ...['acrobot', 'cartpole', 'maze', 'pendulum'].map((task) => ({
+    folder: `ha-schmidhuber/${task}`,
+    runs: [
+      ...(task === 'cartpole' ? ['environment-trained', 'environment-untrained'] : []),
+      'ha-schmidhuber',
+      ...(task === 'cartpole' ? ['temperature-0.5', 'temperature-1.3', 'z'] : []),
+    ],
+    paper: false,
+    pages: [],
+  })),
+  ...['acrobot', 'cartpole', 'maze', 'pendulum'].map((task) => ({
+    folder: `simple/${task}`,
+    runs: task === 'cartpole' ? ['model-only', 'simple'] : ['simple'],
+    paper: false,
+    pages: ['docs/simple.md'],
+  })),
   ...Object.entries({
     acrobot: 'dqn',
     cartpole: 'dqn',
@@ -874,6 +890,43 @@ test('docs/offline.md tells what its data and runs hold', () => {
         formatMean(unit, after('dreamer4', imagined, `${column}_${n}_k${k}`)),
       );
       has(task, `${k}`, ...ahead);
+    }
+  }
+});
+
+test('docs/ha-schmidhuber.md tells what controllers dream and get', () => {
+  const page = readFileSync(join(root, 'docs', 'ha-schmidhuber.md'), 'utf8');
+  const told = {
+    'CartPole-v1': {
+      'ha-schmidhuber': [4400, 6600],
+      'temperature-0.5': [4400, 6600],
+      'temperature-1.3': [4400, 6600],
+      z: [4400, 6600],
+      'environment-trained': [35_200],
+      'environment-untrained': [35_200],
+    },
+    'Pendulum-v1': { 'ha-schmidhuber': [4000, 10_000] },
+    'Acrobot-v1': { 'ha-schmidhuber': [10_000, 16_000] },
+    Maze: { 'ha-schmidhuber': [4000, 8000] },
+  };
+  for (const [task, arms] of Object.entries(told)) {
+    for (const [arm, steps] of Object.entries(arms)) {
+      const folder = task.replace('-v1', '').toLowerCase();
+      const file = join(root, 'runs', 'ha-schmidhuber', folder, arm, 'metrics.csv');
+      const { rows } = parseCsv(readFileSync(file, 'utf8'), file);
+      for (const step of steps) {
+        const at = rows.filter((row) => row.env_step === step);
+        assert.equal(at.length, 5);
+        const columns = [
+          'reward_mean',
+          ...[0.5, 1, 1.3].map((temperature) => `dream_return_at_${temperature}`),
+        ];
+        const cells = columns.map((column) =>
+          column in at[0]! ? formatMean('reward', estimate(at.map((row) => Number(row[column])))) : '–',
+        );
+        const line = `| ${[task, arm, grouped(step), ...cells].join(' | ')} |`;
+        assert.ok(page.includes(line), `docs/ha-schmidhuber.md lacks ${line}`);
+      }
     }
   }
 });
