@@ -173,18 +173,21 @@ export async function probes(
   const values = await features.data<'float32'>();
   const targets = spaces.ownElements!.length;
   const half = (member: number, parity: number) => {
-    const rows = Array.from({ length: batch * time }, (_, row) => row).filter(
-      (row) => Math.floor(row / time) % 2 === parity,
-    );
-    const pick = (from: ArrayLike<number>, width: number, count: number) =>
-      Float64Array.from({ length: rows.length * count }, (_, at) => {
-        const row = rows[Math.floor(at / count)]!;
-        return from[row * width + (at % count)]!;
-      });
+    const rows = Math.ceil((batch - parity) / 2) * time;
+    const pick = (from: ArrayLike<number>, width: number, count: number) => {
+      const picked = new Float64Array(rows * count);
+      let at = 0;
+      for (let sequence = parity; sequence < batch; sequence += 2) {
+        for (let row = sequence * time; row < (sequence + 1) * time; row++) {
+          for (let i = 0; i < count; i++) picked[at++] = from[row * width + i]!;
+        }
+      }
+      return picked;
+    };
     return {
       x: pick(values.subarray(member * batch * time * size), size, size),
       y: pick(observation, spaces.observation, targets),
-      rows: rows.length,
+      rows,
     };
   };
   const columns = probeColumns(spaces);
