@@ -1,17 +1,21 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** The hooks of stripped.js, which Node runs in a thread of their own. */
 
 let from = '';
 let to = '';
+/** What the build has made of packages, by their names. */
+let made = new Set();
 
 /** @param {{ from: string, to: string }} folders of the TypeScript and of what was made of it, URLs that end in a slash */
 export function initialize(folders) {
   ({ from, to } = folders);
+  const packages = new URL('dist/packages/', from);
+  made = new Set(existsSync(packages) ? readdirSync(packages) : []);
 }
 
 /**
- * Packages of CommonJS are loaded by the modules that the build has made of them, as dist/ loads them: in half the time.
+ * Packages are loaded by the modules that the build has made of them, as dist/ loads them: in half the time.
  *
  * @type {import('node:module').ResolveHook}
  */
@@ -20,11 +24,18 @@ export function resolve(specifier, context, nextResolve) {
   if (specifier.startsWith('.') && specifier.endsWith('.ts')) {
     return { url: new URL(specifier, context.parentURL).href, format: 'module', shortCircuit: true };
   }
-  const [, name] = /^@tensorflow\/(tfjs-core|tfjs-backend-cpu|tfjs-backend-wasm)$/.exec(specifier) ?? [];
-  return name && !context.parentURL.startsWith(`${from}node_modules/`)
+  const name = /^[@\w][^:]*$/.test(specifier) ? moduleName(specifier) : '';
+  return made.has(`${name}.js`) && !context.parentURL.startsWith(`${from}node_modules/`)
     ? nextResolve(`${from}dist/packages/${name}.js`, context)
     : nextResolve(specifier, context);
 }
+
+/** @param {string} specifier as scripts/build.js names its module */
+const moduleName = (specifier) =>
+  specifier
+    .replace(/^@tensorflow\//, '')
+    .replace(/^@|\.js$/g, '')
+    .replaceAll('/', '-');
 
 /** @type {import('node:module').LoadHook} */
 export function load(url, context, nextLoad) {
