@@ -7,10 +7,10 @@ cd "$(dirname "$0")/.." || exit 2
 
 for task in cartpole acrobot; do
   train "runs/deep-dyna/$task" deep-dyna 2500-2504 "deep-dyna/$task" "$@"
+  for updates in 1 16; do
+    train "runs/deep-dyna/$task" "deep-dyna-$updates" 2500-2504 "deep-dyna/$task" --set "planningUpdates=$updates" "$@"
+  done
   train "runs/deep-dyna/$task" dqn 2500-2504 "deep-dyna/$task" --set planningUpdates=0 "$@"
   train "runs/deep-dyna/$task" dqn-5-updates 2500-2504 "deep-dyna/$task" --set planningUpdates=0 --set updates=5 "$@"
-done
-for updates in 1 16; do
-  train runs/deep-dyna/cartpole "deep-dyna-$updates" 2500-2504 deep-dyna/cartpole --set "planningUpdates=$updates" "$@"
 done
 exit $failed

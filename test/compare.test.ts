@@ -726,6 +726,12 @@ const published: Published[] = [
     paper: false,
     pages: [],
   })),
+  ...['acrobot', 'cartpole'].map((task) => ({
+    folder: `deep-dyna/${task}`,
+    runs: ['deep-dyna', 'deep-dyna-1', 'deep-dyna-16', 'dqn', 'dqn-5-updates'],
+    paper: false,
+    pages: ['docs/dyna.md'],
+  })),
   ...['acrobot', 'cartpole', 'maze', 'pendulum'].map((task) => ({
     folder: `ha-schmidhuber/${task}`,
     runs: [
