@@ -33,7 +33,7 @@ const files = readdirSync(import.meta.dirname)
   .sort((a, b) => place(a) - place(b))
   .map((file) => path.join(import.meta.dirname, file));
 
-run({ files, concurrency: availableParallelism() + 1, timeout: 600_000 })
+run({ files, concurrency: availableParallelism() + 1, timeout: 1_800_000 })
   .on('test:fail', () => {
     process.exitCode = 1;
   })
