@@ -198,11 +198,7 @@ const WITHOUT_EFFECT = ['name', 'engine', 'film', 'gradients.every'];
 
 /** Whether two runs differ in the key alone, and in keys beside it that one of them has not: such belong to its value. */
 function sameBut({ experiment: a }: Run, { experiment: b }: Run, key: string): boolean {
-  const beside = key
-    .split('.')
-    .slice(0, -1)
-    .map((part) => `${part}.`)
-    .join('');
+  const beside = key.slice(0, key.lastIndexOf('.') + 1);
   const without = (name: string) => [a, b].some((each) => valueAt(each, name.split('.')) === undefined);
   const counts = (name: string) => {
     const belongs = beside !== '' && name.startsWith(beside) && without(name);
