@@ -714,6 +714,7 @@ const published: Published[] = [
     ],
     'muzero/acrobot': ['gumbel-8'],
   }).map(([folder, runs]) => ({ folder, runs, paper: false, pages: [`docs/${folder.split('/')[0]}.md`] })),
+  { folder: 'pixels/cartpole', runs: ['dreamer-v3'], paper: false, pages: ['docs/environments.md'] },
   ...['breakout', 'freeway'].map((game) => ({
     folder: `minatar/${game}`,
     runs: ['dreamer-v3', 'gumbel-muzero', 'ppo'],
