@@ -12,6 +12,7 @@ import { parseCsv } from '../src/runs/csv.ts';
 import { readRun } from '../src/runs/read.ts';
 import { estimate, mean, standardDeviation } from '../src/statistics.ts';
 import { grouped } from '../src/words.ts';
+import { publishedAt, publishedRows, rowsOf } from './support/published.ts';
 import { runMaker } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -638,7 +639,8 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 interface Published {
   folder: string;
   runs: string[];
-  paper: boolean;
+  /** Whether the paper's numbers stand beside; they do not unless said. */
+  paper?: boolean;
   pages: string[];
   /** Whether the command's files lie in the folder too; they do unless said. */
   filed?: boolean;
@@ -656,14 +658,12 @@ const published: Published[] = [
   {
     folder: '.',
     runs: ['table1/dream-critic', 'unbounded'],
-    paper: false,
     pages: ['docs/results.md'],
     filed: false,
   },
   ...['pendulum', 'mountain-car-continuous', 'acrobot', 'mountain-car'].map((folder) => ({
     folder,
     runs: ['baseline', 'bootstrap-only', 'dream-critic', 'ppo', 'shape-only'],
-    paper: false,
     pages: ['docs/results.md'],
   })),
   ...Object.entries({
@@ -675,13 +675,11 @@ const published: Published[] = [
   }).map(([task, runs]) => ({
     folder: `rssm/${task}`,
     runs,
-    paper: false,
     pages: ['docs/dreamer.md'],
   })),
   {
     folder: 'real-time',
     runs: ['real-time-cartpole', 'real-time-dreamer-v3-cartpole'],
-    paper: false,
     pages: ['docs/real-time.md'],
   },
   ...['cartpole', 'pendulum'].map((task) => ({
@@ -690,7 +688,6 @@ const published: Published[] = [
       ...['averaged', 'averaged-predictor', 'averaged-predictor-cosine', 'shaped', 'shaped-unstopped'],
       ...['stopped', 'unstopped'],
     ],
-    paper: false,
     pages: [],
   })),
   ...Object.entries({
@@ -713,40 +710,39 @@ const published: Published[] = [
       ...['gumbel-8-search-values', 'gumbel-8-self', 'muzero'],
     ],
     'muzero/acrobot': ['gumbel-8'],
-  }).map(([folder, runs]) => ({ folder, runs, paper: false, pages: [`docs/${folder.split('/')[0]}.md`] })),
-  { folder: 'pixels/cartpole', runs: ['dreamer-v3'], paper: false, pages: ['docs/environments.md'] },
+  }).map(([folder, runs]) => ({ folder, runs, pages: [`docs/${folder.split('/')[0]}.md`] })),
+  { folder: 'pixels/cartpole', runs: ['dreamer-v3'], pages: ['docs/environments.md'] },
   ...['breakout', 'freeway'].map((game) => ({
     folder: `minatar/${game}`,
     runs: ['dreamer-v3', 'gumbel-muzero', 'ppo'],
-    paper: false,
     pages: ['docs/muzero.md'],
   })),
   ...['breakout', 'cartpole', 'pendulum'].map((task) => ({
     folder: `offline/${task}`,
     runs: ['behaviour-cloning', 'dreamer4', 'filtered-cloning'],
-    paper: false,
     pages: [],
   })),
   ...['acrobot', 'cartpole'].map((task) => ({
     folder: `deep-dyna/${task}`,
     runs: ['deep-dyna', 'deep-dyna-1', 'deep-dyna-16', 'dqn', 'dqn-5-updates'],
-    paper: false,
     pages: ['docs/dyna.md'],
   })),
-  ...['acrobot', 'cartpole', 'maze', 'pendulum'].map((task) => ({
-    folder: `ha-schmidhuber/${task}`,
+  {
+    folder: 'ha-schmidhuber/cartpole',
     runs: [
-      ...(task === 'cartpole' ? ['environment-trained', 'environment-untrained'] : []),
-      'ha-schmidhuber',
-      ...(task === 'cartpole' ? ['temperature-0.5', 'temperature-1.3', 'z'] : []),
+      ...['environment-trained', 'environment-untrained', 'ha-schmidhuber'],
+      ...['temperature-0.5', 'temperature-1.3', 'z'],
     ],
-    paper: false,
+    pages: [],
+  },
+  ...['acrobot', 'maze', 'pendulum'].map((task) => ({
+    folder: `ha-schmidhuber/${task}`,
+    runs: ['ha-schmidhuber'],
     pages: [],
   })),
   ...['acrobot', 'cartpole', 'maze', 'pendulum'].map((task) => ({
     folder: `simple/${task}`,
     runs: task === 'cartpole' ? ['model-only', 'simple'] : ['simple'],
-    paper: false,
     pages: ['docs/simple.md'],
   })),
   ...Object.entries({
@@ -758,30 +754,26 @@ const published: Published[] = [
   }).map(([task, run]) => ({
     folder: `yardsticks/${task}`,
     runs: [run],
-    paper: false,
     pages: ['docs/results.md'],
   })),
   ...['balance', 'targets', 'targets-unstopped'].map((name) => ({
     folder: `sweeps/${name}`,
     runs: ['.'],
-    paper: false,
     pages: [],
   })),
   ...['dreamer-shaping', 'dreamer-shaping-pendulum'].map((name) => ({
     folder: `sweeps/${name}`,
     runs: ['critic.shapesModel=true', 'critic.shapesModel=false'],
-    paper: false,
     pages: ['docs/dreamer.md'],
   })),
   ...['lambda', 'beta', 'horizon', 'dreamer-observations'].map((name) => ({
     folder: `sweeps/${name}`,
     runs: ['.'],
-    paper: false,
     pages: [name.startsWith('dreamer') ? 'docs/dreamer.md' : 'docs/sweeps.md'],
   })),
 ];
 
-for (const { folder, runs, paper, pages, filed = true } of published) {
+for (const { folder, runs, paper = false, pages, filed = true } of published) {
   test(`the tables of runs/${folder} and ${pages.join(' and ')} are what its run folders give`, () => {
     const dir = join(root, 'runs', folder);
     const { text, files } = compareRuns(
@@ -799,7 +791,7 @@ for (const { folder, runs, paper, pages, filed = true } of published) {
 }
 
 test('docs/targets.md tells of each set of targets what its runs hold', () => {
-  const page = readFileSync(join(root, 'docs', 'targets.md'), 'utf8');
+  const has = rowsOf('docs/targets.md');
   const sets = {
     observation: 'observation',
     reward: 'reward',
@@ -819,10 +811,7 @@ test('docs/targets.md tells of each set of targets what its runs hold', () => {
   // With 64 distractors, by set.
   const [rewards, errors] = [new Map<string, string>(), new Map<string, number>()];
   for (const { words, distractors, folder } of cells) {
-    const file = join(root, 'runs', 'sweeps', folder, 'metrics.csv');
-    const last = parseCsv(readFileSync(file, 'utf8'), file).rows.filter((row) => row.env_step === 16_000);
-    assert.equal(last.length, 10);
-    const of = (column: string) => last.map((row) => Number(row[column]));
+    const { of } = publishedAt(`sweeps/${folder}`, 'env_step', 16_000, 10);
     const errorOf = (column: string) => formatMean('error', estimate(of(column)));
     const first = [`${distractors}`, words];
     const acting = [
@@ -832,10 +821,8 @@ test('docs/targets.md tells of each set of targets what its runs hold', () => {
       formatMean('pure', estimate(of('probe_r2'))),
     ];
     const measures = ['reward_mse', 'value_equivalence_5', 'latent_std', 'latent_std_min', 'effective_rank'];
-    for (const rest of [acting, [...measures, 'prediction_mse_standardised'].map(errorOf)]) {
-      const row = `| ${[...first, ...rest].join(' | ')} |`;
-      assert.ok(page.includes(row), `docs/targets.md lacks ${row}`);
-    }
+    has(...first, ...acting);
+    has(...first, ...[...measures, 'prediction_mse_standardised'].map(errorOf));
     if (folder.startsWith('targets/') && distractors === 64) {
       rewards.set(words, wholeNumber(mean(of('reward_mean'))!));
       errors.set(words, mean(of('prediction_mse'))!);
@@ -848,25 +835,17 @@ test('docs/targets.md tells of each set of targets what its runs hold', () => {
 });
 
 test('docs/offline.md tells what its data and runs hold', () => {
-  const page = readFileSync(join(root, 'docs', 'offline.md'), 'utf8');
-  const has = (...cells: string[]) => {
-    const line = `| ${cells.join(' | ')} |`;
-    assert.ok(page.includes(line), `docs/offline.md lacks ${line}`);
-  };
+  const has = rowsOf('docs/offline.md');
   const phased = {
     cartpole: ['CartPole-v1', 3500, 5000],
     pendulum: ['Pendulum-v1', 3500, 5000],
     breakout: ['MinAtar/Breakout-v0', 7000, 7500],
   } as const;
   const tasks = Object.entries(phased).map(([folder, [task, cloned, imagined]]) => {
-    const dir = join(root, 'runs', 'offline', folder);
-    const { actors, returns } = JSON.parse(readFileSync(join(dir, 'data.json'), 'utf8'));
-    const after = (run: string, update: number, column: string) => {
-      const file = join(dir, run, 'metrics.csv');
-      const last = parseCsv(readFileSync(file, 'utf8'), file).rows.filter((row) => row.update === update);
-      assert.equal(last.length, 5);
-      return estimate(last.map((row) => Number(row[column])));
-    };
+    const manifest = join(root, 'runs', 'offline', folder, 'data.json');
+    const { actors, returns } = JSON.parse(readFileSync(manifest, 'utf8'));
+    const after = (run: string, update: number, column: string) =>
+      estimate(publishedAt(`offline/${folder}/${run}`, 'update', update, 5).of(column));
     return { task, cloned, imagined, data: [...actors, { returns }], best: returns.max, after };
   });
   const told = (name: string, of: (task: (typeof tasks)[number]) => string) => has(name, ...tasks.map(of));
@@ -902,7 +881,7 @@ test('docs/offline.md tells what its data and runs hold', () => {
 });
 
 test('docs/ha-schmidhuber.md tells what controllers dream and get', () => {
-  const page = readFileSync(join(root, 'docs', 'ha-schmidhuber.md'), 'utf8');
+  const has = rowsOf('docs/ha-schmidhuber.md');
   const told = {
     'CartPole-v1': {
       'ha-schmidhuber': [4400, 6600],
@@ -918,21 +897,14 @@ test('docs/ha-schmidhuber.md tells what controllers dream and get', () => {
   };
   for (const [task, arms] of Object.entries(told)) {
     for (const [arm, steps] of Object.entries(arms)) {
-      const folder = task.replace('-v1', '').toLowerCase();
-      const file = join(root, 'runs', 'ha-schmidhuber', folder, arm, 'metrics.csv');
-      const { rows } = parseCsv(readFileSync(file, 'utf8'), file);
+      const run = `ha-schmidhuber/${task.replace('-v1', '').toLowerCase()}/${arm}`;
       for (const step of steps) {
-        const at = rows.filter((row) => row.env_step === step);
-        assert.equal(at.length, 5);
-        const columns = [
-          'reward_mean',
-          ...[0.5, 1, 1.3].map((temperature) => `dream_return_at_${temperature}`),
-        ];
-        const cells = columns.map((column) =>
-          column in at[0]! ? formatMean('reward', estimate(at.map((row) => Number(row[column])))) : '–',
+        const at = publishedAt(run, 'env_step', step, 5);
+        const dreamt = [0.5, 1, 1.3].map((temperature) => `dream_return_at_${temperature}`);
+        const cells = ['reward_mean', ...dreamt].map((column) =>
+          at.has(column) ? formatMean('reward', estimate(at.of(column))) : '–',
         );
-        const line = `| ${[task, arm, grouped(step), ...cells].join(' | ')} |`;
-        assert.ok(page.includes(line), `docs/ha-schmidhuber.md lacks ${line}`);
+        has(task, arm, grouped(step), ...cells);
       }
     }
   }
@@ -940,8 +912,8 @@ test('docs/ha-schmidhuber.md tells what controllers dream and get', () => {
 
 test('docs/planning.md shows what runs/planners holds', () => {
   const page = readFileSync(join(root, 'docs', 'planning.md'), 'utf8');
-  const file = join(root, 'runs', 'planners', 'planners.csv');
-  const { rows } = parseCsv(readFileSync(file, 'utf8'), file);
+  const has = rowsOf('docs/planning.md');
+  const rows = publishedRows('planners', 'planners.csv');
   const planners = ['none', 'shooting', 'cem', 'icem', 'mppi', 'enumeration'];
   const tasks = { pendulum: 'Pendulum-v1', cartpole: 'CartPole-v1' };
   const models = { 'vae-lstm': 'VAE + LSTM', 'dreamer-v3': 'Dreamer v3', 'tdmpc-v2': 'TD-MPC2' };
@@ -955,46 +927,38 @@ test('docs/planning.md shows what runs/planners holds', () => {
         const reward = Number(row.reward_mean).toFixed(1);
         return planner === 'none' ? reward : `${reward} (${Number(row.milliseconds_per_action).toFixed(1)})`;
       });
-      const line = `| ${ofTask}, ${ofModel} | ${cells.join(' | ')} |`;
-      assert.ok(page.includes(line), `docs/planning.md lacks ${line}`);
+      has(`${ofTask}, ${ofModel}`, ...cells);
     }
   }
   assert.equal(rows.length, 6 * 5);
-  const withValue = join(root, 'runs', 'planners', 'with-value', 'eval-cem.csv');
-  const rewards = parseCsv(readFileSync(withValue, 'utf8'), withValue).rows.map((row) =>
+  const rewards = publishedRows('planners', 'with-value', 'eval-cem.csv').map((row) =>
     Number(row.reward_mean),
   );
   assert.ok(page.includes(`played at ${estimate(rewards).mean!.toFixed(1)} by \`cem\``));
 });
 
 test("docs/results.md shows the models' errors that runs/table1 holds", () => {
-  const page = readFileSync(join(root, 'docs', 'results.md'), 'utf8');
+  const has = rowsOf('docs/results.md');
   const sets = ['', '_standardised', '_own', '_own_standardised'].map((set) => `prediction_mse${set}`);
   const columns = [...sets, ...[1, 5, 15].map((steps) => `open_loop_mse_${steps}`)];
   for (const arm of ['baseline', 'bootstrap-only', 'dream-critic', 'literal', 'shape-only']) {
-    const file = join(root, 'runs', 'table1', arm, 'eval.csv');
-    const { rows } = parseCsv(readFileSync(file, 'utf8'), file);
+    const rows = publishedRows('table1', arm, 'eval.csv');
     assert.equal(rows.length, 10);
     const cells = columns.map((column) =>
       formatMean('error', estimate(rows.map((row) => Number(row[column])))),
     );
-    const row = `| ${[armTitle(arm), ...cells].join(' | ')} |`;
-    assert.ok(page.includes(row), `docs/results.md lacks ${row}`);
+    has(armTitle(arm), ...cells);
   }
 });
 
 test('docs/results.md says what the bound on the bootstrap changes as its runs do', () => {
   const page = readFileSync(join(root, 'docs', 'results.md'), 'utf8');
-  const read = (...names: string[]) => {
-    const file = join(root, 'runs', ...names);
-    return parseCsv(readFileSync(file, 'utf8'), file).rows;
-  };
   const seeds = Array.from({ length: 10 }, (_, i) => `seed-${1010 + i}`);
   const [bounded, unbounded] = ['table1/dream-critic', 'unbounded'].map((run) => {
     const returns = seeds.flatMap((seed) =>
-      read(run, seed, 'losses.csv').map((row) => Number(row.imagined_return)),
+      publishedRows(run, seed, 'losses.csv').map((row) => Number(row.imagined_return)),
     );
-    const late = read(run, 'metrics.csv').filter((row) => Number(row.env_step) >= 15_000);
+    const late = publishedRows(run, 'metrics.csv').filter((row) => Number(row.env_step) >= 15_000);
     const below = (column: string) => late.filter((row) => Number(row[column]) < 450).length;
     return {
       above: (100 * returns.filter((x) => x > 1).length) / returns.length,
