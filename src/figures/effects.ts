@@ -2,6 +2,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import type { LayerSpec } from 'vega-lite/types_unstable/spec/layer.js';
 import { type Effect, MEASURES } from '../compare/effect.ts';
 import type { Figure } from './figure.ts';
+import { intervalRows } from './interval-rows.ts';
 import { page, SCHEMA } from './theme.ts';
 
 /** Height in CSS pixels of a pair's row, whose name takes two lines, and width of what the axes of a panel enclose. */
@@ -14,7 +15,7 @@ const [SEEN, UNSEEN] = ['#D55E00', '#555'];
 interface Panel {
   title: string;
   factor: boolean;
-  rows: { pair: string; effect: number; low: number; high: number; seen: boolean }[];
+  rows: { pair: string; value: number; low: number; high: number; seen: boolean }[];
 }
 
 /**
@@ -52,7 +53,7 @@ function panelOf(question: string, effects: readonly Effect[]): Panel {
   const rows = effects
     .filter(({ measure }) => measures.some(({ column }) => column === measure))
     .map(({ label, effect, interval, seen }) => ({
-      ...{ pair: label, effect, low: interval?.low ?? effect, high: interval?.high ?? effect },
+      ...{ pair: label, value: effect, low: interval?.low ?? effect, high: interval?.high ?? effect },
       seen: seen === 'larger' || seen === 'smaller',
     }));
   return { title, factor, rows };
@@ -61,8 +62,8 @@ function panelOf(question: string, effects: readonly Effect[]): Panel {
 /** `Final reward: TD-MPC2, CartPole-v1 105 (22 to 184, seen)` */
 const panelWords = ({ title, rows }: Panel) =>
   `${title}: ${rows
-    .map(({ pair, effect, low, high, seen }) => {
-      const [at, from, to] = [effect, low, high].map((number) => Number(number.toPrecision(3)));
+    .map(({ pair, value, low, high, seen }) => {
+      const [at, from, to] = [value, low, high].map((number) => Number(number.toPrecision(3)));
       return `${pair} ${at} (${from} to ${to}${seen ? ', seen' : ''})`;
     })
     .join('; ')}`;
@@ -98,24 +99,14 @@ function panelSpec({ title, factor, rows }: Panel, pairs: string[], named: boole
     width: WIDTH,
     height: ROW * pairs.length,
     data: { values: rows },
-    layer: [
+    layer: intervalRows(
+      factor ? 1 : 0,
+      { x, y },
       {
-        data: { values: [{ none: factor ? 1 : 0 }] },
-        mark: { type: 'rule', color: '#888', strokeDash: [3, 3] },
-        encoding: { x: { field: 'none', ...x } },
+        interval: { color },
+        point: { stroke: color, fill: { condition: { test: 'datum.seen', value: SEEN }, value: 'white' } },
       },
-      {
-        mark: { type: 'rule', strokeWidth: 1.6 },
-        encoding: { y, x: { field: 'low', ...x }, x2: { field: 'high' }, color },
-      },
-      {
-        mark: { type: 'point', size: 38, opacity: 1, strokeWidth: 1.4 },
-        encoding: {
-          ...{ y, x: { field: 'effect', ...x } },
-          stroke: color,
-          fill: { condition: { test: 'datum.seen', value: SEEN }, value: 'white' },
-        },
-      },
-    ],
+      { strokeWidth: 1.4 },
+    ),
   };
 }

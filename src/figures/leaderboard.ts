@@ -2,6 +2,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import type { LayerSpec } from 'vega-lite/types_unstable/spec/layer.js';
 import { type Bounded, type Duel, type Standing, THRESHOLDS } from '../compare/leaderboard/standings.ts';
 import type { Figure } from './figure.ts';
+import { intervalRows } from './interval-rows.ts';
 import { armChannels, page, SCHEMA } from './theme.ts';
 
 /** Height in CSS pixels of a method's row. */
@@ -71,21 +72,7 @@ function rowsSpec(
     $schema: SCHEMA,
     ...page(44 + ROW * rows.length),
     data: { values },
-    layer: [
-      {
-        data: { values: [{ mark }] },
-        mark: { type: 'rule', color: '#888', strokeDash: [3, 3] },
-        encoding: { x: { field: 'mark', ...x } },
-      },
-      {
-        mark: { type: 'rule', strokeWidth: 1.8 },
-        encoding: { y, x: { field: 'low', ...x }, x2: { field: 'high' }, color },
-      },
-      {
-        mark: { type: 'point', filled: true, size: 34, opacity: 1 },
-        encoding: { y, x: { field: 'value', ...x }, color },
-      },
-    ],
+    layer: intervalRows(mark, { x, y }, { interval: { color }, point: { color } }, { filled: true }),
   };
 }
 
