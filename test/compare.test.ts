@@ -711,7 +711,7 @@ const published: Published[] = [
     ],
     'muzero/acrobot': ['gumbel-8'],
   }).map(([folder, runs]) => ({ folder, runs, pages: [`docs/${folder.split('/')[0]}.md`] })),
-  { folder: 'pixels/cartpole', runs: ['dreamer-v3'], pages: ['docs/environments.md'] },
+  { folder: 'pixels/cartpole', runs: ['dream-critic', 'dreamer-v3'], pages: ['docs/environments.md'] },
   ...['breakout', 'freeway'].map((game) => ({
     folder: `minatar/${game}`,
     runs: ['dreamer-v3', 'gumbel-muzero', 'ppo'],
