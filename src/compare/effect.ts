@@ -140,9 +140,11 @@ function requireKey(runs: readonly Run[], key: string): void {
   throw new UserError(`--effect ${key}: ${help}`);
 }
 
-/** The value of the key as text; of an absent one a dash. */
-const settingOf = (experiment: Run['experiment'], key: string) =>
-  shown(valueAt(experiment, key.split('.')) ?? UNKNOWN);
+/** The value of the key as text, as it stands in YAML; of an absent one a dash. */
+function settingOf(experiment: Run['experiment'], key: string): string {
+  const value = valueAt(experiment, key.split('.')) ?? UNKNOWN;
+  return typeof value === 'string' ? value : shown(value);
+}
 
 function switched(runs: readonly Run[], key: string): { pairs: Switched[]; single: Run[] } {
   const groups: Run[][] = [];
