@@ -312,7 +312,7 @@ describe('the effect of a key', () => {
     const { effects } = effectsOf([fixed!, learnt!], 'critic.balance');
     assert.deepEqual(
       effects.map(({ measure, values }) => [measure, ...values]),
-      [['reward_mean', '"fixed"', '"gradnorm"']],
+      [['reward_mean', 'fixed', 'gradnorm']],
     );
   });
 

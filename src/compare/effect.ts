@@ -288,7 +288,7 @@ function effectTable(
   rows: readonly Effect[],
   values: readonly string[],
 ): Table {
-  const unit = factor ? 'pure' : 'reward';
+  const unit = factor ? 'factor' : 'reward';
   return {
     head: [name, ...values, factor ? 'Factor' : 'Difference', '95 % interval', 'p (Holm)', 'Shows', 'Seen'],
     numeric: [false, true, true, true, true, true, true, false],

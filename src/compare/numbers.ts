@@ -5,9 +5,9 @@ export const UNKNOWN = '–';
 
 /**
  * What a number counts, which says how it is rounded. Errors are squared: two significant digits; shares are in %; pure
- * numbers have no unit and two decimals.
+ * numbers have no unit and two decimals; factors, around 1, have as many, and below 0.1 two significant digits.
  */
-export type Unit = 'reward' | 'error' | 'steps' | 'share' | 'pure';
+export type Unit = 'reward' | 'error' | 'steps' | 'share' | 'pure' | 'factor';
 
 /** Numbers written alike: their digits, and the `e-4` or `%` that follows them all. */
 interface Digits {
@@ -19,15 +19,17 @@ interface Digits {
 function digitsOf(unit: Unit, values: readonly number[]): Digits {
   if (unit === 'error') return significant(values);
   if (unit === 'share') return { digits: values.map((value) => fixed(100 * value, 1)), suffix: ' %' };
-  const decimals = unit === 'pure' ? 2 : 1;
+  const decimals = unit === 'pure' ? 2 : unit === 'factor' ? Math.max(2, 1 - magnitudeOf(values[0])) : 1;
   const digits = values.map((value) => (unit === 'steps' ? wholeNumber(value) : fixed(value, decimals)));
   return { digits, suffix: '' };
 }
 
+/** The power of ten of the first of two significant digits: of the rounded number, so that 9.99e-4 is 1.0e-3. */
+const magnitudeOf = (value = 0) => Number(value.toExponential(1).split('e')[1]);
+
 /** Two significant digits of the first number, as many decimals for the others; a power of ten where that is shorter. */
 function significant(values: readonly number[]): Digits {
-  // From the rounded number, so that 9.99e-4 is 1.0e-3 and not 10.0e-4.
-  const magnitude = Number((values[0] ?? 0).toExponential(1).split('e')[1]);
+  const magnitude = magnitudeOf(values[0]);
   const scientific = magnitude < -2 || magnitude > 3;
   const decimals = scientific ? 1 : Math.max(0, 1 - magnitude);
   return {
