@@ -168,7 +168,15 @@ function switched(runs: readonly Run[], key: string): { pairs: Switched[]; singl
     );
     return { label: labelOf(one!), one: one!, other: other! };
   });
-  return { pairs: distinctlyLabelled(pairs), single: groups.filter(({ length }) => length < 2).flat() };
+  const single = groups.filter(({ length }) => length < 2).flat();
+  return { pairs: distinctlyLabelled(byArm(pairs)), single };
+}
+
+/** The pairs of one arm together, so that its tasks stand below each other. */
+function byArm(pairs: readonly Switched[]): Switched[] {
+  const arms = pairs.map(({ one }) => armTitle(one.info.arm));
+  const place = ({ one }: Switched) => arms.indexOf(armTitle(one.info.arm));
+  return [...pairs].sort((a, b) => place(a) - place(b));
 }
 
 /** Labels that several pairs have, with the folder's name of the first run of each. */

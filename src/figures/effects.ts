@@ -77,7 +77,7 @@ function panelSpec({ title, factor, rows }: Panel, pairs: string[], named: boole
         axis: { tickCount: 4, format: '~g' },
         scale: { type: 'log', base: 2, domain: factors, padding: 4 },
       } as const)
-    : ({ axis: { tickCount: 4 }, scale: { nice: true } } as const);
+    : ({ axis: { tickCount: 2 }, scale: { nice: true } } as const);
   const x = {
     type: 'quantitative',
     title: factor ? 'Factor' : 'Difference',
