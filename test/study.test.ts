@@ -10,7 +10,8 @@ import { gradientTables } from '../src/compare/gradients/index.ts';
 import { formatInterval, formatNumber } from '../src/compare/numbers.ts';
 import { effectFigure } from '../src/figures/effects.ts';
 import { gradientFigures } from '../src/figures/gradients.ts';
-import { publishedRows, rowsOf } from './support/published.ts';
+import { mean, standardDeviation } from '../src/statistics.ts';
+import { publishedAt, publishedRows, rowsOf } from './support/published.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const page = readFileSync(new URL('../docs/study.md', import.meta.url), 'utf8');
@@ -42,20 +43,63 @@ test('runs/bench/shaping is what its runs give', async () => {
       name,
     );
   }
-  // The README's first screen.
-  const factors = effects
-    .filter(({ label, measure }) => label.startsWith('Dreamer v3') && measure !== 'reward_mean')
-    .map(({ effect, seen }) => {
-      assert.equal(seen, 'larger');
-      return effect;
-    });
-  const [least, greatest] = [Math.min(...factors), Math.max(...factors)].map((factor) => factor.toFixed(1));
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  assert.ok(readme.includes(`makes the errors ${least} to ${greatest} times as large`));
-  const others = effects.filter(
-    ({ label, measure }) => !label.startsWith('Dreamer v3') || measure === 'reward_mean',
+  // The README's first screen: what is seen, and nothing else is.
+  const seen = effects.filter((effect) => effect.seen === 'larger' || effect.seen === 'smaller');
+  const tell = (family: string, task: string) =>
+    seen
+      .filter(({ label }) => label === `${family}, ${task}`)
+      .map(({ measure, effect, means, seen }) => ({ measure, effect, means, seen }));
+  const distractors = 'CartPole-v1 with 8 distractors';
+  const without = tell('Dreamer v3', 'CartPole-v1');
+  const [observation, rewards] = tell('Dreamer v3', distractors);
+  const [, played] = tell('TD-MPC2', distractors);
+  assert.deepEqual(
+    without.map(({ measure, seen }) => [measure, seen]),
+    ['prediction_mse', 'open_loop_mse_15', 'reward_mse'].map((measure) => [measure, 'larger']),
   );
-  assert.deepEqual(new Set(others.map(({ seen }) => seen)), new Set(['none']));
+  assert.deepEqual([observation?.measure, observation?.seen], ['prediction_mse', 'smaller']);
+  assert.deepEqual([rewards?.measure, rewards?.seen], ['reward_mse', 'larger']);
+  assert.deepEqual([played?.measure, played?.seen], ['reward_mean', 'larger']);
+  assert.equal(seen.length, 7);
+  const [least, greatest] = [Math.min, Math.max].map((end) =>
+    end(...without.map(({ effect }) => effect)).toFixed(1),
+  );
+  const [on, off] = played!.means.map((reward) => reward.toFixed(0));
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  for (const told of [
+    `makes the errors ${least} to ${greatest} times as large`,
+    `that of rewards ${rewards!.effect.toFixed(1)} times as large and that of the next observation ${(100 - 100 * observation!.effect).toFixed(0)} % smaller`,
+    `brings the reward from ${off} to ${on}`,
+  ]) {
+    assert.ok(readme.includes(told), told);
+  }
+});
+
+test('docs/study.md tells what states hold as the runs of runs/bench have it', () => {
+  const has = rowsOf('docs/study.md');
+  const last = (task: string, cell: string, column: string) =>
+    publishedAt(`bench/shaping-${task}/${cell}`, 'env_step', 10000, 20).of(column);
+  for (const [family, cell] of Object.entries({
+    'Dream critic': 'dream',
+    'Dreamer v3': 'dreamer-v3',
+    'TD-MPC2': 'tdmpc-v2',
+  })) {
+    for (const [task, distractors] of Object.entries({ cartpole: '0', distractors: '8' })) {
+      const r2 = [true, false].map((on) => {
+        const values = last(task, `${cell},critic.shapesModel=${on}`, 'probe_r2');
+        return `${mean(values)!.toFixed(3)} ± ${standardDeviation(values)!.toFixed(3)}`;
+      });
+      has(family, distractors, ...r2);
+    }
+  }
+  const ratios = [true, false].map((on) => {
+    const cell = `tdmpc-v2,critic.shapesModel=${on}`;
+    const still = last('distractors', cell, 'standstill_1');
+    return mean(
+      last('distractors', cell, 'consistency_1').map((error, seed) => error / still[seed]!),
+    )!.toFixed(2);
+  });
+  assert.ok(page.includes(`it is ${ratios[0]} with the gradient and ${ratios[1]} without`));
 });
 
 test('docs/study.md and the README tell of gradients what runs/sweeps/gradients holds', async () => {
