@@ -14,6 +14,7 @@ import {
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { COMMONJS, MANY_FILES, moduleName } from './packages.js';
 
 /**
  * Makes dist/ of src/, unless it is there already:
@@ -30,6 +31,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const dist = path.join(root, 'dist');
+/** What builds. */
+const BUILD = ['scripts/build.js', 'scripts/packages.js'];
 /** In dist/: the digests of what it was built from and of what came of it. */
 const STAMP = 'build.json';
 /** Before the id of a process: what it builds, or has put aside. */
@@ -44,34 +47,6 @@ const COMPILED_KERNELS = ['kernels', 'kernels-relaxed'].map((target) => ({
 const ADDON = 'engine/native/addon';
 /** A folder for each page that wm serves to a browser. */
 const PAGES = 'src/pages';
-/** CommonJS packages of a megabyte, in whose text Node would look for the exports at each start. */
-const COMMONJS = ['tfjs-core', 'tfjs-backend-cpu', 'tfjs-backend-wasm'].map((name) => `@tensorflow/${name}`);
-/** Packages of many files that a start or a worker loads. */
-const MANY_FILES = [
-  '@noble/hashes/sha2.js',
-  'cli-progress',
-  'commander',
-  'csv-parse/sync',
-  'csv-stringify/sync',
-  'pure-rand/distribution/uniformFloat64',
-  'pure-rand/distribution/uniformInt',
-  'pure-rand/generator/xoroshiro128plus',
-  'yaml',
-  'yaml/util',
-  'zod',
-];
-
-/**
- * What the module made of a package is called, without `.js`; test/support/stripped-hooks.js calls it so, too.
- *
- * @param {string} specifier
- */
-const moduleName = (specifier) =>
-  specifier
-    .replace(/^@tensorflow\//, '')
-    .replace(/^@|\.js$/g, '')
-    .replaceAll('/', '-');
-
 /**
  * The files below a folder or the file itself, as paths from `base`, sorted.
  *
@@ -105,14 +80,13 @@ const sourceDigest = () =>
   digest(root, [
     ...filesBelow(root, 'src'),
     'package-lock.json',
-    'scripts/build.js',
+    ...BUILD,
     'tsconfig.build.json',
     'tsconfig.json',
   ]);
 
 /** What the kernels for wasm depend on. */
-const kernelDigest = () =>
-  digest(root, [...filesBelow(root, KERNELS), 'package-lock.json', 'scripts/build.js']);
+const kernelDigest = () => digest(root, [...filesBelow(root, KERNELS), 'package-lock.json', ...BUILD]);
 
 /** @param {string} folder */
 const builtDigest = (folder) =>

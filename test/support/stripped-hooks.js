@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { moduleName } from '../../scripts/packages.js';
 
 /** The hooks of stripped.js, which Node runs in a thread of their own. */
 
@@ -29,13 +30,6 @@ export function resolve(specifier, context, nextResolve) {
     ? nextResolve(`${from}dist/packages/${name}.js`, context)
     : nextResolve(specifier, context);
 }
-
-/** @param {string} specifier as scripts/build.js names its module */
-const moduleName = (specifier) =>
-  specifier
-    .replace(/^@tensorflow\//, '')
-    .replace(/^@|\.js$/g, '')
-    .replaceAll('/', '-');
 
 /** @type {import('node:module').LoadHook} */
 export function load(url, context, nextLoad) {
