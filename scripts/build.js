@@ -47,6 +47,7 @@ const COMPILED_KERNELS = ['kernels', 'kernels-relaxed'].map((target) => ({
 const ADDON = 'engine/native/addon';
 /** A folder for each page that wm serves to a browser. */
 const PAGES = 'src/pages';
+
 /**
  * The files below a folder or the file itself, as paths from `base`, sorted.
  *
