@@ -45,10 +45,7 @@ test('runs/bench/shaping is what its runs give', async () => {
   }
   // The README's first screen: what is seen, and nothing else is.
   const seen = effects.filter((effect) => effect.seen === 'larger' || effect.seen === 'smaller');
-  const tell = (family: string, task: string) =>
-    seen
-      .filter(({ label }) => label === `${family}, ${task}`)
-      .map(({ measure, effect, means, seen }) => ({ measure, effect, means, seen }));
+  const tell = (family: string, task: string) => seen.filter(({ label }) => label === `${family}, ${task}`);
   const distractors = 'CartPole-v1 with 8 distractors';
   const without = tell('Dreamer v3', 'CartPole-v1');
   const [observation, rewards] = tell('Dreamer v3', distractors);
@@ -120,12 +117,17 @@ test('docs/study.md and the README tell of gradients what runs/sweeps/gradients 
     const own = told.find(
       ({ term, label, module }) => term === 'model' && label === critic.label && module === critic.module,
     )!;
-    const mean = (row: typeof own, column: string, unit: 'error' | 'pure') => {
+    const withInterval = (row: typeof own, column: string, unit: 'error' | 'pure') => {
       const [low, high] = [row[`${column}_low`], row[`${column}_high`]].map(Number);
       const value = formatNumber(unit, Number(row[`${column}_mean`]));
       return `${value} ${formatInterval(unit, { low: low!, high: high! })}`;
     };
-    has(`${critic.label}`, `${critic.module}`, mean(critic, 'share', 'error'), mean(own, 'cosine', 'pure'));
+    has(
+      `${critic.label}`,
+      `${critic.module}`,
+      withInterval(critic, 'share', 'error'),
+      withInterval(own, 'cosine', 'pure'),
+    );
     const percent = 100 * Number(critic.share_mean);
     if (critic.module === 'all') said.push(`${percent.toPrecision(percent < 1 ? 1 : 2)} %`);
   }

@@ -19,19 +19,22 @@ interface Digits {
 function digitsOf(unit: Unit, values: readonly number[]): Digits {
   if (unit === 'error') return significant(values);
   if (unit === 'share') return { digits: values.map((value) => fixed(100 * value, 1)), suffix: ' %' };
-  const decimals = unit === 'pure' ? 2 : unit === 'factor' ? Math.max(2, 1 - magnitudeOf(values[0])) : 1;
-  const digits = values.map((value) => (unit === 'steps' ? wholeNumber(value) : fixed(value, decimals)));
-  return { digits, suffix: '' };
+  if (unit === 'steps') return { digits: values.map(wholeNumber), suffix: '' };
+  const decimals = { reward: 1, pure: 2, factor: Math.max(2, decimalsOf(values[0])) }[unit];
+  return { digits: values.map((value) => fixed(value, decimals)), suffix: '' };
 }
 
 /** The power of ten of the first of two significant digits: of the rounded number, so that 9.99e-4 is 1.0e-3. */
 const magnitudeOf = (value = 0) => Number(value.toExponential(1).split('e')[1]);
 
+/** Decimals that show two significant digits. */
+const decimalsOf = (value?: number) => Math.max(0, 1 - magnitudeOf(value));
+
 /** Two significant digits of the first number, as many decimals for the others; a power of ten where that is shorter. */
 function significant(values: readonly number[]): Digits {
   const magnitude = magnitudeOf(values[0]);
   const scientific = magnitude < -2 || magnitude > 3;
-  const decimals = scientific ? 1 : Math.max(0, 1 - magnitude);
+  const decimals = scientific ? 1 : decimalsOf(values[0]);
   return {
     digits: values.map((value) => fixed(scientific ? value / 10 ** magnitude : value, decimals)),
     suffix: scientific ? `e${magnitude}` : '',
