@@ -40,7 +40,7 @@ replay: { batch: 2, length: 4 }
 
 /** What the package may hold; anything else is not needed to run it. */
 const shipped =
-  /^(package\.json|README\.md|LICENSE|bin\/wm\.js|bench\/\w+\.(py|txt)|configs\/[\w/-]+\.yaml|dist\/[\w/-]+\.(js|wasm)|dist\/engine\/native\/addon\/[\w-]+\.(cc|h)|dist\/pages\/[\w-]+\.html|dist\/schema\/\w+\.json|scripts\/build\.js)$/;
+  /^(package\.json|README\.md|LICENSE|bin\/wm\.js|bench\/\w+\.(py|txt)|configs\/[\w/-]+\.yaml|dist\/[\w/-]+\.(js|wasm)|dist\/engine\/native\/addon\/[\w-]+\.(cc|h)|dist\/pages\/[\w-]+\.html|dist\/schema\/\w+\.json|scripts\/(build|packages)\.js)$/;
 
 npm(checkout, 'ci', '--ignore-scripts');
 npm(checkout, 'run', 'build');
