@@ -136,7 +136,8 @@ test('docs/study.md and the README tell of gradients what runs/sweeps/gradients 
   assert.match(
     readme,
     new RegExp(
-      `VAE \\+ LSTM it is ${dreamCritic} of .* Dreamer v3 it is ${dreamer}, .* TD-MPC2 it is ${tdmpc}, `,
+      `VAE \\+ LSTM\\*\\* that gradient is ${dreamCritic} of .*Dreamer v3\\*\\* it is ${dreamer}, .*TD-MPC2\\*\\* it is ${tdmpc}, `,
+      's',
     ),
   );
 });
