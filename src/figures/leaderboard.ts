@@ -8,6 +8,10 @@ import { armChannels, page, SCHEMA } from './theme.ts';
 /** Height in CSS pixels of a method's row. */
 const ROW = 22;
 
+/** Panels of performance profiles beside each other, and what the axes of each enclose in CSS pixels. */
+const COLUMNS = 4;
+const PROFILE = { width: 140, height: 90 } as const;
+
 /** The figures of a leaderboard: interquartile means, performance profiles, and how the first does against the others. */
 export function leaderboardFigures(standings: readonly Standing[], duels: readonly Duel[]): Figure[] {
   if (standings.length === 0) return [];
@@ -76,10 +80,11 @@ function rowsSpec(
   };
 }
 
-/** The share of runs above each score, with its interval as a band. */
+/** The share of runs above each score, a panel for each method, with its interval as a band and the others in grey. */
 function profiles(methods: readonly string[], standings: readonly Standing[]): Figure {
   const title = 'Share of runs above the score';
-  const { colour, shape, legend, legendHeight } = armChannels(methods, methods);
+  const { colour } = armChannels(methods, methods);
+  const color = { ...colour, legend: null };
   const values = standings.flatMap(({ method, profile }) =>
     profile.map(({ value, interval }, index) => ({
       ...{ arm: method, score: THRESHOLDS[index]!, value },
@@ -90,35 +95,45 @@ function profiles(methods: readonly string[], standings: readonly Standing[]): F
     field: 'score',
     type: 'quantitative',
     title: 'Normalised score',
-    axis: { grid: false, tickCount: 6 },
+    axis: { grid: false, tickCount: 3 },
   } as const;
   const y = {
     type: 'quantitative',
-    title,
+    title: 'Share of runs',
     scale: { domainMin: 0, domainMax: 1 },
-    axis: { tickCount: 5 },
+    axis: { tickCount: 3 },
   } as const;
+  const step = 'step-after';
   const layer: LayerSpec<string>['layer'] = [
     {
-      mark: { type: 'area', opacity: 0.12, interpolate: 'step-after' },
-      encoding: { x, y: { field: 'low', ...y }, y2: { field: 'high' }, color: { ...colour, legend } },
+      // Data of its own is in every panel.
+      data: { values: values.map(({ arm: other, score, value }) => ({ other, score, value })) },
+      mark: { type: 'line', strokeWidth: 0.8, color: '#d0d0d0', interpolate: step },
+      encoding: { x, y: { field: 'value', ...y }, detail: { field: 'other' } },
     },
     {
-      mark: { type: 'line', strokeWidth: 1.4, interpolate: 'step-after' },
-      encoding: { x, y: { field: 'value', ...y }, color: { ...colour, legend } },
+      mark: { type: 'area', opacity: 0.2, interpolate: step },
+      encoding: { x, y: { field: 'low', ...y }, y2: { field: 'high' }, color },
     },
     {
-      transform: [{ filter: 'datum.score % 0.25 === 0' }],
-      mark: { type: 'point', filled: true, size: 22, opacity: 1 },
-      encoding: { x, y: { field: 'value', ...y }, color: { ...colour, legend }, shape: { ...shape, legend } },
+      mark: { type: 'line', strokeWidth: 1.8, interpolate: step },
+      encoding: { x, y: { field: 'value', ...y }, color },
     },
   ];
+  const header = { labelFontSize: 10, labelFontWeight: 'bold', labelAnchor: 'start' } as const;
   const last = standings.map(({ method, profile }) => `${method} ${profile[20]!.value.toFixed(2)}`);
   return {
-    ...{ name: 'leaderboard-profiles', title, wide: false },
+    ...{ name: 'leaderboard-profiles', title, wide: true },
     caption:
-      'Performance profiles with 95 % stratified bootstrap bands: the share of runs, of all tasks together, above each score.',
+      'Performance profiles with 95 % stratified bootstrap bands, the other methods in grey: the share of runs, of all tasks together, above each score.',
     description: `${title} 1: ${last.join(', ')}.`,
-    spec: { $schema: SCHEMA, ...page(240 + legendHeight), data: { values }, layer },
+    spec: {
+      $schema: SCHEMA,
+      config: page(0).config,
+      data: { values },
+      facet: { field: 'arm', type: 'nominal', title: null, sort: [...methods], header },
+      columns: COLUMNS,
+      spec: { ...PROFILE, layer },
+    } satisfies TopLevelSpec,
   };
 }
