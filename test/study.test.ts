@@ -50,6 +50,7 @@ test('runs/bench/shaping is what its runs give', async () => {
   const without = tell('Dreamer v3', 'CartPole-v1');
   const [observation, rewards] = tell('Dreamer v3', distractors);
   const [, played] = tell('TD-MPC2', distractors);
+  const [latents] = tell('TD-MPC2', 'Pendulum-v1');
   assert.deepEqual(
     without.map(({ measure, seen }) => [measure, seen]),
     ['prediction_mse', 'open_loop_mse_15', 'reward_mse'].map((measure) => [measure, 'larger']),
@@ -57,7 +58,8 @@ test('runs/bench/shaping is what its runs give', async () => {
   assert.deepEqual([observation?.measure, observation?.seen], ['prediction_mse', 'smaller']);
   assert.deepEqual([rewards?.measure, rewards?.seen], ['reward_mse', 'larger']);
   assert.deepEqual([played?.measure, played?.seen], ['reward_mean', 'larger']);
-  assert.equal(seen.length, 7);
+  assert.deepEqual([latents?.measure, latents?.seen], ['consistency_1', 'larger']);
+  assert.equal(seen.length, 8);
   const [least, greatest] = [Math.min, Math.max].map((end) =>
     end(...without.map(({ effect }) => effect)).toFixed(1),
   );
@@ -67,6 +69,7 @@ test('runs/bench/shaping is what its runs give', async () => {
     `makes the errors ${least} to ${greatest} times as large`,
     `that of rewards ${rewards!.effect.toFixed(1)} times as large and that of the next observation ${(100 - 100 * observation!.effect).toFixed(0)} % smaller`,
     `brings the reward from ${off} to ${on}`,
+    `makes the error of its latents ${latents!.effect.toFixed(1)} times as large`,
   ]) {
     assert.ok(readme.includes(told), told);
   }
@@ -89,14 +92,16 @@ test('docs/study.md tells what states hold as the runs of runs/bench have it', (
       has(family, distractors, ...r2);
     }
   }
-  const ratios = [true, false].map((on) => {
-    const cell = `tdmpc-v2,critic.shapesModel=${on}`;
-    const still = last('distractors', cell, 'standstill_1');
-    return mean(
-      last('distractors', cell, 'consistency_1').map((error, seed) => error / still[seed]!),
-    )!.toFixed(2);
-  });
-  assert.ok(page.includes(`it is ${ratios[0]} with the gradient and ${ratios[1]} without`));
+  const overStandingStill = (task: string, cell: string) =>
+    [true, false].map((on) => {
+      const [errors, still] = ['consistency_1', 'standstill_1'].map((column) =>
+        last(task, `${cell},critic.shapesModel=${on}`, column),
+      );
+      return mean(errors!.map((error, seed) => error / still![seed]!))!.toPrecision(2);
+    });
+  const [on, off] = overStandingStill('distractors', 'tdmpc-v2');
+  assert.ok(page.includes(`it is ${on} with the gradient and ${off} without`));
+  assert.ok(page.includes(`it is ${overStandingStill('pendulum', 'tdmpc-v2-pendulum').join(' against ')}.`));
 });
 
 test('docs/study.md and the README tell of gradients what runs/sweeps/gradients holds', async () => {
