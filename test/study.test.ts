@@ -47,27 +47,29 @@ test('runs/bench/shaping is what its runs give', async () => {
   const seen = effects.filter((effect) => effect.seen === 'larger' || effect.seen === 'smaller');
   const tell = (family: string, task: string) => seen.filter(({ label }) => label === `${family}, ${task}`);
   const distractors = 'CartPole-v1 with 8 distractors';
-  const without = tell('Dreamer v3', 'CartPole-v1');
+  const without = ['CartPole-v1', 'Pendulum-v1'].map((task) => tell('Dreamer v3', task));
   const [observation, rewards] = tell('Dreamer v3', distractors);
   const [, played] = tell('TD-MPC2', distractors);
   const [latents] = tell('TD-MPC2', 'Pendulum-v1');
-  assert.deepEqual(
-    without.map(({ measure, seen }) => [measure, seen]),
-    ['prediction_mse', 'open_loop_mse_15', 'reward_mse'].map((measure) => [measure, 'larger']),
-  );
+  for (const errors of without) {
+    assert.deepEqual(
+      errors.map(({ measure, seen }) => [measure, seen]),
+      ['prediction_mse', 'open_loop_mse_15', 'reward_mse'].map((measure) => [measure, 'larger']),
+    );
+  }
   assert.deepEqual([observation?.measure, observation?.seen], ['prediction_mse', 'smaller']);
   assert.deepEqual([rewards?.measure, rewards?.seen], ['reward_mse', 'larger']);
   assert.deepEqual([played?.measure, played?.seen], ['reward_mean', 'larger']);
   assert.deepEqual([latents?.measure, latents?.seen], ['consistency_1', 'larger']);
-  assert.equal(seen.length, 8);
-  const [least, greatest] = [Math.min, Math.max].map((end) =>
-    end(...without.map(({ effect }) => effect)).toFixed(1),
+  assert.equal(seen.length, 11);
+  const [cartPole, pendulum] = without.map((errors) =>
+    [Math.min, Math.max].map((end) => end(...errors.map(({ effect }) => effect)).toFixed(1)).join(' to '),
   );
   const [on, off] = played!.means.map((reward) => reward.toFixed(0));
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
   for (const told of [
-    `makes the errors ${least} to ${greatest} times as large`,
-    `that of rewards ${rewards!.effect.toFixed(1)} times as large and that of the next observation ${(100 - 100 * observation!.effect).toFixed(0)} % smaller`,
+    `makes the errors ${cartPole} times as large on CartPole-v1 and ${pendulum} times as large on Pendulum-v1`,
+    `that of rewards is ${rewards!.effect.toFixed(1)} times as large and that of the next observation ${(100 - 100 * observation!.effect).toFixed(0)} % smaller`,
     `brings the reward from ${off} to ${on}`,
     `makes the error of its latents ${latents!.effect.toFixed(1)} times as large`,
   ]) {
