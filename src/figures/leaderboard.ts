@@ -106,10 +106,10 @@ function profiles(methods: readonly string[], standings: readonly Standing[]): F
   const step = 'step-after';
   const layer: LayerSpec<string>['layer'] = [
     {
-      // Data of its own is in every panel.
-      data: { values: values.map(({ arm: other, score, value }) => ({ other, score, value })) },
-      mark: { type: 'line', strokeWidth: 0.8, color: '#d0d0d0', interpolate: step },
-      encoding: { x, y: { field: 'value', ...y }, detail: { field: 'other' } },
+      // Named anew, it is in every panel whole.
+      data: { name: 'profiles' },
+      mark: { type: 'line', strokeWidth: 0.8, color: '#c4c4c4', interpolate: step },
+      encoding: { x, y: { field: 'value', ...y }, detail: { field: 'arm' } },
     },
     {
       mark: { type: 'area', opacity: 0.2, interpolate: step },
@@ -130,7 +130,8 @@ function profiles(methods: readonly string[], standings: readonly Standing[]): F
     spec: {
       $schema: SCHEMA,
       config: page(0).config,
-      data: { values },
+      datasets: { profiles: values },
+      data: { name: 'profiles' },
       facet: { field: 'arm', type: 'nominal', title: null, sort: [...methods], header },
       columns: COLUMNS,
       spec: { ...PROFILE, layer },
