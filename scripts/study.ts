@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { reprinted } from './study-page.ts';
 
 /**
  * `npm run study` makes what docs/study.md shows anew from the runs in the repository: it runs the page's commands that
@@ -24,11 +25,8 @@ for (const [, command, dirs] of before.matchAll(/^node (.*?((?: runs\/[^ ]+)+) -
   process.stdout.write(`node ${command}${missing ? `: left out, ${missing} is not there yet` : ''}\n`);
   if (!missing) run(command!);
 }
-const after = before.replace(/^\$ node (.*)\n([\s\S]*?)^```/gm, (_, command: string, shown: string) => {
+const after = reprinted(before, (command) => {
   process.stdout.write(`node ${command}\n`);
-  // What comes after the tables, which are apart by an empty line, is left out of the page.
-  const paragraphs = run(command).trimEnd().split('\n\n');
-  const tables = paragraphs.slice(0, shown.split('\n\n').length);
-  return `$ node ${command}\n${tables.join('\n\n')}\n\`\`\``;
+  return run(command);
 });
 writeFileSync(page, after);
