@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
@@ -14,7 +14,7 @@ import { ParameterLayout, Parameters } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { parseCsv } from '../src/runs/csv.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
-import { run } from './support/program.ts';
+import { sitIn } from './support/sitting.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { tinyDreamCritic } from './support/tiny-run.ts';
 
@@ -112,27 +112,19 @@ test('it is refused without a critic, and from a weight of 0', () => {
 });
 
 test('a run learns the weight, tells it, and goes on with it where it was stopped', async () => {
-  const cwd = temporaryFolder('balance');
-  writeFileSync(path.join(cwd, 'tiny.yaml'), tinyDreamCritic);
-  const train = (name: string, steps: number, balance = 'uncertainty') =>
-    run(
-      cwd,
-      ...['train', '--config', 'tiny.yaml', '--seeds', '1', '--name', name, '--steps', `${steps}`],
-      ...['--set', `critic.balance=${balance}`, '--set', 'logEvery=1'],
-      ...['--set', 'evaluation.episodes=1'],
-    );
-  const losses = (name: string) => readFileSync(path.join(cwd, 'runs', name, 'seed-1', 'losses.csv'), 'utf8');
-  for (const [name, steps] of [
-    ['whole', 80],
-    ['parts', 60],
-    ['parts', 80],
-  ] as const) {
-    const { code, stderr } = await train(name, steps);
-    assert.equal(code, 0, stderr);
-  }
+  const root = temporaryFolder('balance');
+  const sit = (name: string, balance = 'uncertainty', turn = 80) => {
+    const overrides = ['seeds=[1]', 'steps=80', 'logEvery=1', 'evaluation.episodes=1'];
+    overrides.push(`critic.balance=${balance}`);
+    return sitIn(path.join(root, name), tinyDreamCritic, { overrides, turn });
+  };
+  const losses = (name: string) => readFileSync(path.join(root, name, 'seed-1', 'losses.csv'), 'utf8');
+  await sit('whole');
+  await sit('parts', 'uncertainty', 60);
+  await sit('parts');
   assert.equal(losses('parts'), losses('whole'));
   const weights = parseCsv(losses('whole'), 'losses.csv').rows.map((row) => Number(row.effective_lambda));
   assert.ok(weights.length > 2 && weights[0] !== weights.at(-1) && weights.every((weight) => weight > 0));
-  assert.equal((await train('fixed', 80, 'fixed')).code, 0);
+  await sit('fixed', 'fixed');
   assert.ok(!losses('fixed').includes('effective_lambda'));
 });

@@ -180,25 +180,25 @@ for (const { title, make, startsAnywhere } of contracts) {
 }
 
 for (const name of environmentNames) {
-  test(`${name} stays in its bounds over 1,000 random episodes`, () => {
+  test(`${name} stays in its bounds over 400 random episodes`, () => {
     const entry = environmentEntry(name);
     const environment = entry.make();
+    const { observationSpace } = environment;
     const other = entry.make();
     const [least, greatest] = entry.rewardRange;
     const random = RandomStream.named(1, 'episodes');
-    for (let episode = 0; episode < 1000; episode++) {
+    for (let episode = 0; episode < 400; episode++) {
       // One in fifty is played to its end, of images one in 200.
-      const steps = episode % (isImage(environment.observationSpace) ? 200 : 50) === 0 ? Infinity : 40;
+      const steps = episode % (isImage(observationSpace) ? 200 : 50) === 0 ? Infinity : 40;
       const at = random.integer(40);
       let observation = environment.reset(random);
       for (let step = 0; step < steps; step++) {
         if (step === at) assert.deepEqual(other.setState(environment.state()), observation);
         const action = randomAction(environment.actionSpace, random);
         const result = environment.step(action);
-        assert.ok(
-          contains(environment.observationSpace, result.observation) &&
-            result.observation.every(Number.isFinite),
-        );
+        assert.ok(contains(observationSpace, result.observation));
+        // A bound of an image is a number, and of a vector may be none.
+        assert.ok(isImage(observationSpace) || result.observation.every(Number.isFinite));
         assert.ok(result.reward >= least && result.reward <= greatest, `reward ${result.reward}`);
         // The twin goes along for a while.
         if (step >= at && step < at + 3) assert.deepEqual(other.step(action), result);

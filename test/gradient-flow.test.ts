@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
@@ -22,7 +22,7 @@ import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { flowOf } from '../src/training/gradient-flow.ts';
 import { assertMeasured, measured } from './support/measured-flow.ts';
-import { result, type Sitting, sitDown } from './support/sitting.ts';
+import { result, type Sitting, sitIn } from './support/sitting.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { assertClose, normals, upload } from './support/tensors.ts';
 
@@ -303,8 +303,7 @@ replay: { batch: 4, length: 3 }
 const root = temporaryFolder('gradient-flow');
 const sit = async (name: string, config: string, sitting?: Sitting) => {
   const dir = path.join(root, name);
-  mkdirSync(dir, { recursive: true });
-  await sitDown(loadExperiment({ file: 'tiny.yaml', text: config }), dir, sitting);
+  await sitIn(dir, config, sitting);
   return dir;
 };
 const csv = (dir: string, seed: number) =>

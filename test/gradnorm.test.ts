@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
@@ -16,8 +16,8 @@ import { parseCsv } from '../src/runs/csv.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { emptyBatch } from '../src/training/replay.ts';
 import { stepSpaces } from './support/agents.ts';
-import { run } from './support/program.ts';
 import { assertBalancedUpdateEqualsReference } from './support/reference-update.ts';
+import { sitIn } from './support/sitting.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { assertClose } from './support/tensors.ts';
 import { tinyDreamCritic } from './support/tiny-run.ts';
@@ -220,22 +220,15 @@ test('its keys are its own, and it is refused where the critic does not shape th
 });
 
 test('a run learns the weight, tells it, and goes on with it where it was stopped', async () => {
-  const cwd = temporaryFolder('gradnorm');
-  writeFileSync(path.join(cwd, 'tiny.yaml'), tinyDreamCritic);
-  const file = (name: string, of: string) => readFileSync(path.join(cwd, 'runs', name, 'seed-1', of));
-  for (const [name, steps] of [
-    ['whole', 70],
-    ['parts', 55],
-    ['parts', 70],
-  ] as const) {
-    const { code, stderr } = await run(
-      cwd,
-      ...['train', '--config', 'tiny.yaml', '--seeds', '1', '--name', name, '--steps', `${steps}`],
-      ...['--set', 'critic.balance=gradnorm', '--set', 'logEvery=1', '--set', 'gradients.every=5'],
-      ...['--set', 'evaluation.episodes=1'],
-    );
-    assert.equal(code, 0, stderr);
-  }
+  const root = temporaryFolder('gradnorm');
+  const overrides = ['seeds=[1]', 'steps=70', 'logEvery=1', 'evaluation.episodes=1'];
+  overrides.push('critic.balance=gradnorm', 'gradients.every=5');
+  const sit = (name: string, turn = 70) =>
+    sitIn(path.join(root, name), tinyDreamCritic, { overrides, turn });
+  await sit('whole');
+  await sit('parts', 55);
+  await sit('parts');
+  const file = (name: string, of: string) => readFileSync(path.join(root, name, 'seed-1', of));
   for (const csv of ['losses.csv', 'gradients.csv'])
     assert.ok(file('parts', csv).equals(file('whole', csv)), csv);
   const told = parseCsv(file('whole', 'losses.csv').toString(), 'losses.csv').rows;

@@ -298,12 +298,15 @@ evaluation: { every: 200, episodes: 2 }
 realTime: { rate: 120, updateLimit: 2, publishEvery: 3 }
 `;
 
-/** The steps that a run recorded so far; the first line says how many numbers were carried. */
-function recorded(dir: string): ActedStep[] {
+/** What a run has recorded so far; the first line says how many numbers were carried. */
+function experience(dir: string): ExperienceLog {
   const file = path.join(dir, 'seed-0', 'experience.records');
-  if (!existsSync(file)) return [];
   const { carry } = JSON.parse(readFileSync(file).toString('latin1').split('\n')[0]!);
-  const log = new ExperienceLog(path.join(dir, 'seed-0'), agentSpaces(cartPole), carry / 4);
+  return new ExperienceLog(path.join(dir, 'seed-0'), agentSpaces(cartPole), carry / 4);
+}
+
+function recorded(dir: string): ActedStep[] {
+  const log = experience(dir);
   return Array.from({ length: log.length }, (_, i) => log.at(i));
 }
 
@@ -332,7 +335,7 @@ test('learner and actor may die in the middle: no step is missing, and what is l
   const dir = path.join(cwd, 'runs', 'tiny');
   const { ended } = train(cwd);
   const pid = (part: string) => events(dir).findLast((event) => 'part' in event && event.part === part)?.pid;
-  const steps = () => recorded(dir).length;
+  const steps = () => experience(dir).length;
   await waitFor('a policy', () => existsSync(path.join(dir, 'seed-0', 'policy.safetensors')));
   process.kill(pid('learning')!, 'SIGKILL');
   const atKill = steps();

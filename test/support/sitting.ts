@@ -1,4 +1,5 @@
-import type { loadExperiment } from '../../src/config/load.ts';
+import { mkdirSync } from 'node:fs';
+import { loadExperiment } from '../../src/config/load.ts';
 import type { WorkerMessage } from '../../src/experiment/messages.ts';
 import { trainSeeds } from '../../src/experiment/train-seeds.ts';
 import { SeedFolder } from '../../src/runs/seed-folder.ts';
@@ -42,6 +43,16 @@ export async function sitDown(
     },
   );
   return messages.map(({ kind, seed, ...rest }) => `${kind} ${seed}${'step' in rest ? ` ${rest.step}` : ''}`);
+}
+
+/** Trains what a config says in a folder, which is made where it is missing, for a sitting; overrides are as of `--set`. */
+export async function sitIn(
+  dir: string,
+  config: string,
+  { overrides, ...sitting }: Sitting & { overrides?: readonly string[] } = {},
+): Promise<void> {
+  mkdirSync(dir, { recursive: true });
+  await sitDown(loadExperiment({ file: 'tiny.yaml', text: config, overrides }), dir, sitting);
 }
 
 /** All that a seed has at its end and that may not depend on its sittings. */
