@@ -83,7 +83,7 @@ describe('deep Dyna', () => {
     const { live, agent } = dynaIn([1], [tiny({ replay: { capacity: 300, batch: 32 }, updates: 20 })]);
     const episodes = firstOf(heldOutSet(entry), 4, 100, agentSpaces(entry));
     const error = async () =>
-      (await agent.diagnose(episodes, [episodes], [0]))[0]!.prediction_mse_standardised!;
+      (await agent.diagnose(() => episodes, [episodes], [0]))[0]!.prediction_mse_standardised!;
     const before = await error();
     await live(0, 112);
     assert.ok((await error()) < before / 2);

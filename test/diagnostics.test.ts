@@ -47,7 +47,7 @@ describe('diagnosing', () => {
     const agent = vaeLstm.create(members, spaces);
     const tensors = tf.memory().numTensors;
     const together = await agent.diagnose(
-      heldOut,
+      () => heldOut,
       own,
       own.map(() => 100),
     );
@@ -56,7 +56,7 @@ describe('diagnosing', () => {
     assert.equal(together.length, seeds.length);
     for (const seed of seeds) {
       const single = vaeLstm.create([members[seed]!], spaces);
-      const [alone] = await single.diagnose(heldOut, [own[seed]!], [100]);
+      const [alone] = await single.diagnose(() => heldOut, [own[seed]!], [100]);
       single.dispose();
       for (const [column, value] of Object.entries(alone!)) {
         const got = together[seed]![column]!;

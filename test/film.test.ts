@@ -142,7 +142,7 @@ describe('dreams', () => {
     const { agent, entry } = await loadRun(smallRun(), { checkpoint: 'last', engine: 'wasm', seeds: 'all' });
     const streams = evaluationStreams([6], 'film');
     const [played] = await complete(evaluate(agent, entry, 'average', 1, 1, streams));
-    const [measured] = await agent.diagnose(heldOutSet(entry), [played!.recorded], [0]);
+    const [measured] = await agent.diagnose(() => heldOutSet(entry), [played!.recorded], [0]);
     const { film } = await filmRun(smallRun(), {
       ...{ checkpoint: 'last', engine: 'wasm', seed: undefined, episodes: 1, steps: 500 },
       dreams: { from: 0, every: 1 },

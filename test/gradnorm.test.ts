@@ -223,8 +223,7 @@ test('a run learns the weight, tells it, and goes on with it where it was stoppe
   const root = temporaryFolder('gradnorm');
   const overrides = ['seeds=[1]', 'steps=70', 'logEvery=1', 'evaluation.episodes=1'];
   overrides.push('critic.balance=gradnorm', 'gradients.every=5');
-  const sit = (name: string, turn = 70) =>
-    sitIn(path.join(root, name), tinyDreamCritic, { overrides, turn });
+  const sit = (name: string, turn = 70) => sitIn(path.join(root, name), tinyDreamCritic, { overrides, turn });
   await sit('whole');
   await sit('parts', 55);
   await sit('parts');

@@ -213,7 +213,7 @@ describe('models of images', () => {
     await life.live(0, 14);
     const rows = heldOut
       ? await life.agent.diagnose(
-          heldOut,
+          () => heldOut,
           own,
           own.map(() => 14),
         )

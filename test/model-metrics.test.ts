@@ -78,7 +78,7 @@ describe("a checkpoint's metrics equal those computed in numpy", () => {
       const wanted = expected.rows[step]!;
       assert.ok(wanted.reward_mean_online! - wanted.reward_mean! > 100, 'the policies play differently');
       const agent = loadAgent(settings);
-      const heldOut = heldOutSet(entry);
+      const heldOut = () => heldOutSet(entry);
       const [measured] = await complete(measure(agent, entry, wanted.episodes!, heldOut, [seed], step));
       agent.dispose();
       assertRow(measured!.row, wanted);
@@ -113,7 +113,7 @@ describe("a checkpoint's metrics equal those computed in numpy", () => {
   test('of an arm whose critic does not end the imagined return', async () => {
     const agent = loadAgent({ ...settings, critic: { ...settings.critic, bootstrapsActor: false } });
     const own = { ...emptyBatch(1, 1, 1, stepSpaces(4)), mask: Float32Array.of(1) };
-    const [row] = await agent.diagnose(heldOutSet(entry), [own], [0]);
+    const [row] = await agent.diagnose(() => heldOutSet(entry), [own], [0]);
     agent.dispose();
     const { dream_return_without_bootstrap } = expected.eval;
     assertRow({ dream_return: row!.dream_return! }, { dream_return: dream_return_without_bootstrap });

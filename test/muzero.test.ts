@@ -77,7 +77,7 @@ describe('MuZero', () => {
     for (const keys of [{}, efficient]) {
       const agent = muzero.create([{ seed: 3, settings: tiny(keys) }], agentSpaces(entry));
       const tensors = tf.memory().numTensors;
-      const [row] = await agent.diagnose(heldOut, [episode], [0]);
+      const [row] = await agent.diagnose(() => heldOut, [episode], [0]);
       assert.equal(tf.memory().numTensors, tensors);
       assert.deepEqual(Object.keys(row!), agent.diagnostics);
       assert.equal('prediction_mse' in row!, keys === efficient);

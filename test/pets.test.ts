@@ -95,7 +95,7 @@ describe('PETS', () => {
     const { live, agent } = petsIn('Pendulum-v1', [4], [settings]);
     const episodes = firstOf(heldOutSet(entry), 4, 100, agentSpaces(entry));
     const errors = async () => {
-      const [row] = await agent.diagnose(episodes, [episodes], [0]);
+      const [row] = await agent.diagnose(() => episodes, [episodes], [0]);
       return [row!.prediction_mse_standardised!, row!.open_loop_mse_5!] as const;
     };
     const before = await errors();

@@ -266,7 +266,7 @@ describe('SimPLe', () => {
     });
     const { live, agent } = simpleIn('CartPole-v1', [4], [settings]);
     const episodes = firstOf(heldOutSet(entry), 4, 100, agentSpaces(entry));
-    const measure = async () => (await agent.diagnose(episodes, [episodes], [0]))[0]!;
+    const measure = async () => (await agent.diagnose(() => episodes, [episodes], [0]))[0]!;
     const before = await measure();
     await live(0, 300);
     const after = await measure();

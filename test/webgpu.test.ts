@@ -113,7 +113,7 @@ describe('webgpu', { skip: typeof found === 'string' && `skipped: ${found}` }, (
     const heldOut = sequences(40);
     const allocated: number[] = [];
     for (const time of [40, 39, 38]) {
-      await agent.diagnose(heldOut, [sequences(time)], [0]);
+      await agent.diagnose(() => heldOut, [sequences(time)], [0]);
       const { numBytesAllocatedInGPU } = tf.memory() as tf.MemoryInfo & { numBytesAllocatedInGPU: number };
       allocated.push(numBytesAllocatedInGPU);
     }

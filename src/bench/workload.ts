@@ -6,7 +6,7 @@ import { methods } from '../methods/index.ts';
 import { RandomStream } from '../random/stream.ts';
 import { ActingLoop } from '../training/acting.ts';
 import { complete } from '../training/evaluate.ts';
-import { heldOutSet } from '../training/held-out.ts';
+import { heldOutOnDemand } from '../training/held-out.ts';
 import type { ReplayAgent } from '../training/replay-learner.ts';
 import { measure } from '../training/train.ts';
 import { fullLength } from './endless.ts';
@@ -46,7 +46,7 @@ export async function createWorkload(
   let updates = 0;
   const update = () => learner.learn(experiment.randomSteps, ++updates);
 
-  const heldOut = heldOutSet(entry);
+  const heldOut = heldOutOnDemand(entry);
   const endless = fullLength(entry, EPISODE_STEPS);
   const loop = new ActingLoop(agent, 'online', 'sampled', members, environments);
   const observations = new Float32Array(members * environments * spaces.observation);

@@ -84,7 +84,7 @@ export async function evaluateRun(
   const own = evaluations.map(({ recorded }) => recorded);
   // A method that learns in phases has learnt what those up to each checkpoint teach.
   const steps = loaded.map(({ step }) => (data ? step : 0));
-  const diagnoses = await agent.diagnose(heldOutSet(entry), own, steps);
+  const diagnoses = await agent.diagnose(() => heldOutSet(entry), own, steps);
   const evaluated = loaded.map((seed, member) => ({
     ...seed,
     episodes: evaluations[member]!.episodes,

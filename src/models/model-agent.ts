@@ -20,9 +20,13 @@ export abstract class ModelAgent<
     return [];
   }
 
-  async diagnose(heldOut: Sequences, own: readonly Sequences[], steps: readonly number[]): Promise<Row[]> {
+  async diagnose(
+    heldOut: () => Sequences,
+    own: readonly Sequences[],
+    steps: readonly number[],
+  ): Promise<Row[]> {
     const measured = (from: number, members: number) => this.measured(from, members);
-    const rows = await diagnoseAfter(steps, this.seeds, measured, this.spaces, heldOut, own);
+    const rows = await diagnoseAfter(steps, this.seeds, measured, this.spaces, heldOut(), own);
     const beside = await this.measuredBeside(own, steps);
     return rows.map((row, member) => ({ ...row, ...beside[member] }));
   }

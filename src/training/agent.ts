@@ -72,11 +72,11 @@ export interface Agent extends Actor {
   /**
    * Measures the model of each member after its own number of steps; one row per member, keyed by `diagnostics`.
    *
-   * @param heldOut the fixed held-out set, the same for all members
+   * @param heldOut gives the fixed held-out set, the same for all members; whoever is not measured on it spares its making
    * @param own each member's own evaluation episodes
    * @param steps behind each member
    */
-  diagnose(heldOut: Sequences, own: readonly Sequences[], steps: readonly number[]): Promise<Row[]>;
+  diagnose(heldOut: () => Sequences, own: readonly Sequences[], steps: readonly number[]): Promise<Row[]>;
 
   /** Told the episodes that it learns from, of which it is measured on those held out. Absent: it is measured on what `diagnose` is given. */
   measureOn?(data: RecordedEpisodes): void;

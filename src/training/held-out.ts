@@ -44,3 +44,9 @@ export function heldOutSet(entry: EnvironmentEntry): Sequences {
   }
   return { ...set, mask: new Float32Array(CONTROLLERS * STEPS).fill(1) };
 }
+
+/** Makes the held-out set when it is first asked for, and keeps it: of pictures it takes seconds. */
+export function heldOutOnDemand(entry: EnvironmentEntry): () => Sequences {
+  let set: Sequences | undefined;
+  return () => (set ??= heldOutSet(entry));
+}

@@ -52,7 +52,7 @@ export abstract class ModelFreeAgent<
   readonly diagnostics = [];
   readonly hasOnePolicy = true;
 
-  async diagnose(_heldOut: Sequences, own: readonly Sequences[]): Promise<Row[]> {
+  async diagnose(_heldOut: () => Sequences, own: readonly Sequences[]): Promise<Row[]> {
     return own.map(() => ({}));
   }
 }

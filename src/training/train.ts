@@ -3,7 +3,7 @@ import type { PixelSettings } from '../envs/pixels.ts';
 import type { Agent } from './agent.ts';
 import { evaluate, evaluationStreams, returnStatistics } from './evaluate.ts';
 import type { Row, TrainingEvent } from './events.ts';
-import { heldOutSet } from './held-out.ts';
+import { heldOutOnDemand } from './held-out.ts';
 import { LossLog } from './loss-log.ts';
 import { type Experience, realTimeLearner } from './real-time/learner.ts';
 import { realTimeColumns } from './real-time/tally.ts';
@@ -76,7 +76,7 @@ export async function* train(
   const learner = experience ? realTimeLearner(agent.learner(entry), experience) : agent.learner(entry, data);
   const { phases } = learner;
   const stride = Math.max(1, learner.environments);
-  const heldOut = heldOutSet(entry);
+  const heldOut = heldOutOnDemand(entry);
   const losses = new LossLog(agent, seeds.length);
   if (plan.gradients) agent.gradientFlow?.start(plan.gradients.every);
   const failed = new Set<number>();
@@ -185,7 +185,7 @@ export async function* measure(
   agent: Agent,
   entry: EnvironmentEntry,
   episodes: number,
-  heldOut: Sequences,
+  heldOut: () => Sequences,
   seeds: readonly number[],
   step: number,
 ): AsyncGenerator<void, Measured[], void> {

@@ -142,7 +142,7 @@ class DeepDynaAgent
   }
 
   override async diagnose(
-    heldOut: Sequences,
+    heldOut: () => Sequences,
     own: readonly Sequences[],
     steps: readonly number[],
   ): Promise<Row[]> {

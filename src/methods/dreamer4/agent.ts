@@ -321,7 +321,7 @@ class Dreamer4Agent
     learnImagined(this.#networks, this.settings, inputs),
   );
 
-  diagnose(_heldOut: Sequences, _own: readonly Sequences[], steps: readonly number[]): Promise<Row[]> {
+  diagnose(_heldOut: () => Sequences, _own: readonly Sequences[], steps: readonly number[]): Promise<Row[]> {
     return this.#diagnosis.measure(this.#imaginingWeights, this.seeds, steps);
   }
 

@@ -85,7 +85,7 @@ export class DynaAgent implements Agent {
   }
 
   /** Steps of the evaluation's first episodes in the mean: where the return says only that the goal was reached. */
-  async diagnose(_: Sequences, own: readonly Sequences[]): Promise<Row[]> {
+  async diagnose(_: () => Sequences, own: readonly Sequences[]): Promise<Row[]> {
     return own.map(({ batch, time, mask }) => {
       const lengths = Array.from({ length: batch }, (_, i) =>
         mask.subarray(i * time, (i + 1) * time).reduce((sum, x) => sum + x, 0),
