@@ -48,6 +48,7 @@ test('runs/bench/shaping is what its runs give', async () => {
   const tell = (family: string, task: string) => seen.filter(({ label }) => label === `${family}, ${task}`);
   const distractors = 'CartPole-v1 with 8 distractors';
   const without = ['CartPole-v1', 'Pendulum-v1'].map((task) => tell('Dreamer v3', task));
+  const acrobot = tell('Dreamer v3', 'Acrobot-v1');
   const [observation, rewards] = tell('Dreamer v3', distractors);
   const [, played] = tell('TD-MPC2', distractors);
   const [latents] = tell('TD-MPC2', 'Pendulum-v1');
@@ -57,18 +58,23 @@ test('runs/bench/shaping is what its runs give', async () => {
       ['prediction_mse', 'open_loop_mse_15', 'reward_mse'].map((measure) => [measure, 'larger']),
     );
   }
+  assert.deepEqual(
+    acrobot.map(({ measure, seen }) => [measure, seen]),
+    ['prediction_mse', 'open_loop_mse_15'].map((measure) => [measure, 'larger']),
+  );
   assert.deepEqual([observation?.measure, observation?.seen], ['prediction_mse', 'smaller']);
   assert.deepEqual([rewards?.measure, rewards?.seen], ['reward_mse', 'larger']);
   assert.deepEqual([played?.measure, played?.seen], ['reward_mean', 'larger']);
   assert.deepEqual([latents?.measure, latents?.seen], ['consistency_1', 'larger']);
-  assert.equal(seen.length, 11);
-  const [cartPole, pendulum] = without.map((errors) =>
+  assert.equal(seen.length, 13);
+  const [cartPole, pendulum, ofAcrobot] = [...without, acrobot].map((errors) =>
     [Math.min, Math.max].map((end) => end(...errors.map(({ effect }) => effect)).toFixed(1)).join(' to '),
   );
   const [on, off] = played!.means.map((reward) => reward.toFixed(0));
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
   for (const told of [
     `makes the errors ${cartPole} times as large on CartPole-v1 and ${pendulum} times as large on Pendulum-v1`,
+    `on Acrobot-v1 those of observations ${ofAcrobot} times as large`,
     `that of rewards is ${rewards!.effect.toFixed(1)} times as large and that of the next observation ${(100 - 100 * observation!.effect).toFixed(0)} % smaller`,
     `brings the reward from ${off} to ${on}`,
     `makes the error of its latents ${latents!.effect.toFixed(1)} times as large`,
