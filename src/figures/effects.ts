@@ -8,9 +8,6 @@ import { page, SCHEMA } from './theme.ts';
 /** Height in CSS pixels of a pair's row, whose name takes two lines, and width of what the axes of a panel enclose. */
 const [ROW, WIDTH] = [26, 116];
 
-/** What is seen is filled besides, so that it needs no colour to be told apart. */
-const [SEEN, UNSEEN] = ['#D55E00', '#555'];
-
 /** A question with its effects. */
 interface Panel {
   title: string;
@@ -93,20 +90,11 @@ function panelSpec({ title, factor, rows }: Panel, pairs: string[], named: boole
       ? { labelExpr: "split(datum.label, ', ')", labelLimit: 220, labelOffset: -5, grid: true, ticks: false }
       : { labels: false, ticks: false, grid: true },
   } as const;
-  const color = { condition: { test: 'datum.seen', value: SEEN }, value: UNSEEN } as const;
   return {
     title: { text: title, fontSize: 10, anchor: 'start', frame: 'group' },
     width: WIDTH,
     height: ROW * pairs.length,
     data: { values: rows },
-    layer: intervalRows(
-      factor ? 1 : 0,
-      { x, y },
-      {
-        interval: { color },
-        point: { stroke: color, fill: { condition: { test: 'datum.seen', value: SEEN }, value: 'white' } },
-      },
-      { strokeWidth: 1.4 },
-    ),
+    layer: intervalRows(factor ? 1 : 0, { x, y }, 'by effect'),
   };
 }

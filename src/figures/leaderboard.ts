@@ -3,7 +3,7 @@ import type { LayerSpec } from 'vega-lite/types_unstable/spec/layer.js';
 import { type Bounded, type Duel, type Standing, THRESHOLDS } from '../compare/leaderboard/standings.ts';
 import type { Figure } from './figure.ts';
 import { intervalRows } from './interval-rows.ts';
-import { armChannels, page, SCHEMA } from './theme.ts';
+import { BLUE, page, SCHEMA } from './theme.ts';
 
 /** Height in CSS pixels of a method's row. */
 const ROW = 22;
@@ -16,35 +16,32 @@ const PROFILE = { width: 140, height: 90 } as const;
 export function leaderboardFigures(standings: readonly Standing[], duels: readonly Duel[]): Figure[] {
   if (standings.length === 0) return [];
   const first = standings[0]!.method;
-  const methods = standings.map(({ method }) => method);
   const against = duels.filter(({ method }) => method === first);
-  const dots = (
-    name: string,
-    title: string,
-    rows: readonly { arm: string; of: Bounded }[],
-    caption: string,
-    mark: number,
-  ): Figure => ({
-    ...{ name, title, caption, wide: false },
-    description: `${title}: ${rows.map(({ arm, of }) => `${arm} ${of.value.toFixed(2)}`).join(', ')}.`,
-    spec: rowsSpec(methods, rows, title, mark),
-  });
   return [
-    dots(
-      'leaderboard-iqm',
-      'Interquartile mean of normalised scores',
+    rowsFigure(
+      {
+        name: 'leaderboard-iqm',
+        title: 'Interquartile mean of normalised scores',
+        caption:
+          'Points with 95 % stratified bootstrap intervals; 0 is random actions and 1 (the line) what counts as solved.',
+      },
       standings.map(({ method, iqm }) => ({ arm: method, of: iqm })),
-      'Points with 95 % stratified bootstrap intervals; 0 is random actions and 1 (the line) what counts as solved.',
       1,
     ),
-    profiles(methods, standings),
+    profiles(standings),
     ...(against.length > 0
       ? [
-          dots(
-            'leaderboard-improvement',
-            `Probability that ${first} is better`,
-            against.map(({ against, improvement }) => ({ arm: against, of: improvement })),
-            'Averaged over tasks, with 95 % stratified bootstrap intervals; 0.5 (the line) is as good as.',
+          rowsFigure(
+            {
+              name: 'leaderboard-improvement',
+              title: `Probability that ${first} is better`,
+              caption:
+                'Averaged over tasks, with 95 % stratified bootstrap intervals; 0.5 (the line) is as good as; filled where a difference is seen.',
+            },
+            against.map(({ against, improvement, seen }) => ({
+              ...{ arm: against, of: improvement },
+              seen: seen === 'better' || seen === 'worse',
+            })),
             0.5,
           ),
         ]
@@ -52,16 +49,22 @@ export function leaderboardFigures(standings: readonly Standing[], duels: readon
   ];
 }
 
-/** A point with its interval for each method, and a line to hold them against. */
-function rowsSpec(
-  methods: readonly string[],
-  rows: readonly { arm: string; of: Bounded }[],
-  title: string,
+/** A method's point with its interval, and, where methods are compared, whether a difference is seen. */
+interface MethodRow {
+  arm: string;
+  of: Bounded;
+  seen?: boolean;
+}
+
+/** A row for each method, and a line to hold them against. */
+function rowsFigure(
+  about: Pick<Figure, 'name' | 'title' | 'caption'>,
+  rows: readonly MethodRow[],
   mark: number,
-): TopLevelSpec {
+): Figure {
+  const { title } = about;
+  const words = rows.map(({ arm, of, seen }) => `${arm} ${of.value.toFixed(2)}${seen ? ' (seen)' : ''}`);
   const arms = rows.map(({ arm }) => arm);
-  const { colour } = armChannels(methods, arms);
-  const color = { ...colour, legend: null };
   const y = { field: 'arm', type: 'nominal', title: null, sort: arms, axis: { labelLimit: 170 } } as const;
   const x = {
     type: 'quantitative',
@@ -69,22 +72,24 @@ function rowsSpec(
     axis: { tickCount: 6 },
     scale: { zero: false, nice: true },
   } as const;
-  const values = rows.map(({ arm, of: { value, interval } }) => ({
-    ...{ arm, value, low: interval?.low ?? value, high: interval?.high ?? value },
+  const values = rows.map(({ arm, of: { value, interval }, seen }) => ({
+    ...{ arm, value, low: interval?.low ?? value, high: interval?.high ?? value, seen },
   }));
+  const compared = rows.some(({ seen }) => seen !== undefined);
   return {
-    $schema: SCHEMA,
-    ...page(44 + ROW * rows.length),
-    data: { values },
-    layer: intervalRows(mark, { x, y }, { interval: { color }, point: { color } }, { filled: true }),
+    ...{ ...about, wide: false, description: `${title}: ${words.join(', ')}.` },
+    spec: {
+      $schema: SCHEMA,
+      ...page(44 + ROW * rows.length),
+      data: { values },
+      layer: intervalRows(mark, { x, y }, compared ? 'by effect' : 'same'),
+    } satisfies TopLevelSpec,
   };
 }
 
 /** The share of runs above each score, a panel for each method, with its interval as a band and the others in grey. */
-function profiles(methods: readonly string[], standings: readonly Standing[]): Figure {
+function profiles(standings: readonly Standing[]): Figure {
   const title = 'Share of runs above the score';
-  const { colour } = armChannels(methods, methods);
-  const color = { ...colour, legend: null };
   const values = standings.flatMap(({ method, profile }) =>
     profile.map(({ value, interval }, index) => ({
       ...{ arm: method, score: THRESHOLDS[index]!, value },
@@ -112,16 +117,17 @@ function profiles(methods: readonly string[], standings: readonly Standing[]): F
       encoding: { x, y: { field: 'value', ...y }, detail: { field: 'arm' } },
     },
     {
-      mark: { type: 'area', opacity: 0.2, interpolate: step },
-      encoding: { x, y: { field: 'low', ...y }, y2: { field: 'high' }, color },
+      mark: { type: 'area', opacity: 0.2, color: BLUE, interpolate: step },
+      encoding: { x, y: { field: 'low', ...y }, y2: { field: 'high' } },
     },
     {
-      mark: { type: 'line', strokeWidth: 1.8, interpolate: step },
-      encoding: { x, y: { field: 'value', ...y }, color },
+      mark: { type: 'line', strokeWidth: 1.8, color: BLUE, interpolate: step },
+      encoding: { x, y: { field: 'value', ...y } },
     },
   ];
   const header = { labelFontSize: 10, labelFontWeight: 'bold', labelAnchor: 'start' } as const;
-  const last = standings.map(({ method, profile }) => `${method} ${profile[20]!.value.toFixed(2)}`);
+  const solved = THRESHOLDS.indexOf(1);
+  const last = standings.map(({ method, profile }) => `${method} ${profile[solved]!.value.toFixed(2)}`);
   return {
     ...{ name: 'leaderboard-profiles', title, wide: true },
     caption:
@@ -132,7 +138,13 @@ function profiles(methods: readonly string[], standings: readonly Standing[]): F
       config: page(0).config,
       datasets: { profiles: values },
       data: { name: 'profiles' },
-      facet: { field: 'arm', type: 'nominal', title: null, sort: [...methods], header },
+      facet: {
+        field: 'arm',
+        type: 'nominal',
+        title: null,
+        sort: standings.map(({ method }) => method),
+        header,
+      },
       columns: COLUMNS,
       spec: { ...PROFILE, layer },
     } satisfies TopLevelSpec,

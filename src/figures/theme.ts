@@ -73,7 +73,8 @@ const theme: Config = {
 };
 
 /** Okabe and Ito (2008), for every kind of colour vision; yellow last, it is faint on white. */
-const COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442'];
+export const [BLUE, VERMILION] = ['#0072B2', '#D55E00'];
+const COLOURS = [BLUE, VERMILION, '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442'];
 
 const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'cross', 'triangle-down', 'triangle-right'];
 
