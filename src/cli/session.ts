@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import type { Experiment } from '../config/schema.ts';
 import { secondsOf } from '../environment-seconds.ts';
 import { type OpenParent, runExperiments } from '../experiment/run.ts';
@@ -6,6 +5,7 @@ import { type SeedShare, shareOf } from '../experiment/seed-share.ts';
 import { GROUP_SIGNALS } from '../experiment/signals.ts';
 import type { RunOutcome, Sitting } from '../experiment/sitting.ts';
 import { hostInfo, sourceVersion } from './host.ts';
+import { endAsInterrupted, exitBy } from './leave.ts';
 import { createProgress, type Progress } from './progress.ts';
 
 /** The options of the command line that say where and how to train. */
@@ -161,8 +161,9 @@ function stopOnSignals(
     if (controller.signal.aborted) {
       if (clock() - first < SAME_WISH) return;
       cleanUp();
-      process.exit(128 + constants.signals[name]);
+      exitBy(name);
     }
+    if (name === 'SIGINT') endAsInterrupted();
     first = clock();
     asked();
     controller.abort();

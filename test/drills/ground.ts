@@ -222,9 +222,8 @@ export class Ground {
    * What must hold after any fault: the exit code is one of these, stderr holds sentences and no stack, and what
    * is in the CSVs is the beginning of what the undisturbed run wrote.
    */
-  check({ code, signal, stderr }: Ended, codes: (number | null)[]): void {
-    if (!codes.includes(code))
-      this.complain(`exit code ${code ?? signal}, not ${codes}: ${stderr.slice(-600)}`);
+  check({ code, stderr }: Ended, codes: readonly number[]): void {
+    if (!codes.includes(code)) this.complain(`exit code ${code}, not ${codes}: ${stderr.slice(-600)}`);
     for (const line of stderr.split('\n').filter((text) => text !== '')) {
       if (!KNOWN_LINES.some((known) => known.test(line))) this.complain(`an unexpected line: ${line}`);
     }

@@ -15,7 +15,7 @@ const has = (program: string) => spawnSync(program, ['--version']).status === 0;
  * @param strike gives the exit codes that may come of it, or nothing where it missed
  */
 const strikes =
-  (strike: (ground: Ground, child: ChildProcess, random: RandomStream) => (number | null)[] | undefined) =>
+  (strike: (ground: Ground, child: ChildProcess, random: RandomStream) => number[] | undefined) =>
   async (...[model, random, faults]: Parameters<Drill['run']>) => {
     const ground = new Ground(model);
     let tried = 0;
@@ -36,7 +36,7 @@ export const killParent: Drill = {
   weight: 8,
   run: strikes((_, child) => {
     child.kill('SIGKILL');
-    return [null, 0];
+    return [137, 0];
   }),
 };
 
@@ -58,11 +58,11 @@ export const signals: Drill = {
   run: strikes(saveAndStop),
 };
 
-function saveAndStop(ground: Ground, child: ChildProcess, random: RandomStream): (number | null)[] {
+function saveAndStop(ground: Ground, child: ChildProcess, random: RandomStream): number[] {
   // Before its handlers stand, a signal ends the program as it ends any other; SIGUSR1 is Node's own until then.
   const known = existsSync(ground.dir) ? GROUP_SIGNALS : (['SIGINT', 'SIGTERM'] as const);
   signal(random.uniform() < 0.5 ? child.pid! : -child.pid!, known[random.integer(known.length)]!);
-  return [130, 0, null];
+  return [130, 0, 143];
 }
 
 /** SIGKILL of the parent or of a worker in runs other than the tiny one, whose models are made at the first fault. */
@@ -110,7 +110,7 @@ export const phases: Drill = {
     const strike = strikes((ground, child, random) => {
       if (!kill) return saveAndStop(ground, child, random);
       child.kill('SIGKILL');
-      return [null, 0];
+      return [137, 0];
     });
     return strike(await longPhases, random, faults);
   },

@@ -1,6 +1,6 @@
 import { type SpawnOptions, type SpawnSyncOptions, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,8 @@ export const wmBriefly = [process.execPath, '--no-opt', program];
 
 /** What a command line came to. */
 export interface Answered {
-  code: number | null;
+  /** What a shell shows: of a process that a signal ended 128 and its number. */
+  code: number;
   stdout: string;
   stderr: string;
 }
@@ -47,7 +48,10 @@ export function launch([program, ...args]: string[], options: Omit<SpawnOptions,
   const env = environment(options.env);
   const child = spawn(program!, args, { ...options, env, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]).then(
-    ([[code, signal], stdout, stderr]): Ended => ({ code, signal, stdout, stderr }),
+    ([[code, signal], stdout, stderr]): Ended => ({
+      ...{ code: code ?? 128 + constants.signals[signal as NodeJS.Signals], signal },
+      ...{ stdout, stderr },
+    }),
   );
   return { child, ended };
 }
