@@ -83,6 +83,30 @@ test('runs/bench/shaping is what its runs give', async () => {
   }
 });
 
+test('the README tells of the leaderboard what docs/study.md shows', () => {
+  const board = page.slice(page.indexOf('$ node bin/wm.js compare --leaderboard '));
+  const row = (method: string) => new RegExp(`^${method} {2,}(.*)$`, 'm').exec(board)![1]!.split(/ {2,}/);
+  const iqm = (method: string) => row(method)[0]!;
+  const first = ['Dreamer v1', 'Dreamer v3', 'TD-MPC2', 'Dream critic'].map(iqm);
+  assert.equal(new Set(first).size, 1);
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const told = `(${first[0]} of the way from random actions), PPO at ${iqm('PPO')} and MuZero at ${iqm('MuZero')};`;
+  assert.ok(readme.includes(told), told);
+  const tables = [...board.matchAll(/^\S+ {2,}Final reward .* FLOP\n([\s\S]*?)\n\n/gm)];
+  assert.equal(tables.length, 2);
+  for (const [, table] of tables) {
+    const flop = (method: string) => Number(new RegExp(`^${method} .* ([\\d.e]+)$`, 'm').exec(table!)![1]);
+    const others = ['Dreamer v1', 'Dreamer v3', 'TD-MPC2'].map(flop);
+    assert.ok(others.every((each) => flop('Dream critic') < each));
+  }
+  const pairs = board.slice(board.indexOf('\nMethod  '));
+  const against = [...pairs.matchAll(/^Dreamer v1 +(Dreamer v3|TD-MPC2|Dream critic) .* (\w+)$/gm)];
+  assert.deepEqual(
+    against.map(([, , seen]) => seen),
+    ['none', 'none', 'none'],
+  );
+});
+
 test('docs/study.md tells what states hold as the runs of runs/bench have it', () => {
   const has = rowsOf('docs/study.md');
   const last = (task: string, cell: string, column: string) =>

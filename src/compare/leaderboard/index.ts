@@ -83,10 +83,10 @@ const HOW =
 
 const BY_TASK =
   'Final reward: mean ± standard deviation over seeds. Score: interquartile mean over seeds, with its interval. ' +
-  'Steps: until the reward stays at what counts as solved, over the seeds that got there. Seconds per seed: wall ' +
+  'Steps: until the reward stays at what counts as solved, over the seeds that got there. Seconds of a seed: wall ' +
   'time of a worker process divided by the seeds that it trains side by side, on whatever machine and load there was. ' +
-  'Parameters: trained numbers of all networks. FLOP per step: of the matrix products of updates and of acting, per ' +
-  'environment step of the training; ≤ where what may end early is counted to its end.';
+  'Params: trained numbers of all networks. FLOP: of the matrix products of updates and of acting, per environment ' +
+  'step of the training; ≤ where what may end early is counted to its end.';
 
 const DUELS = (pairs: number) =>
   'P(better): how probable it is that a run is better than one of the other method on the same task, averaged over tasks. ' +
@@ -158,8 +158,9 @@ function taskTable(task: Task, costs: Costs): Table {
     formatFlops(costs.get(run)!),
   ]);
   const head = [
-    ...['Final reward', 'Score', '95 % interval', `Steps to ${task.bounds.high}`, 'Seconds per seed'],
-    ...['Parameters', 'FLOP per step'],
+    ...['Final reward', 'Score', '95 % interval', `Steps to ${task.bounds.high}`],
+    // Short, so that the names of methods stay whole.
+    ...['Seconds', 'Params', 'FLOP'],
   ];
   return table([task.name, ...head], 1, rows);
 }
