@@ -354,6 +354,19 @@ describe('wm bench', () => {
     assert.ok(rows[0].operations > rows[1].operations);
   });
 
+  test('each number of members has its tables, of what the method has', () => {
+    const text =
+      'method: dqn\nrandomSteps: 0\ncritic: {hidden: [5]}\nreplay: {batch: 7}\nevaluation: {episodes: 1}';
+    writeFileSync(path.join(dir, 'dqn.yaml'), text);
+    const { status, stdout, stderr } = run(
+      ...['--config', 'dqn.yaml', '--engines', 'wasm', '--members', '1,2', '--rounds', '1'],
+    );
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /, median of 1 round\n/);
+    const numbers = [...stdout.matchAll(/^dqn +(\d) +wasm /gm)].map(([, members]) => members);
+    assert.deepEqual([...new Set(numbers)], ['1', '2'], stdout);
+  });
+
   const mistakes: [string[], RegExp][] = [
     [['--engines', 'wasm,fast'], /^wm: --engines: expected names of .*wasm.* got "wasm,fast"\n$/],
     [['--members', '1,0'], /^wm: --members: expected whole numbers .* got "1,0"\n$/],

@@ -44,7 +44,7 @@ export async function benchCommand(options: BenchCommandOptions): Promise<number
   else {
     const commit = about.commit ? ` at ${about.commit.slice(0, 7)}${about.changes ? ', changed' : ''}` : '';
     process.stdout.write(
-      `${date}, wm ${wmVersion}${commit}, Node ${node}, ${machine.processor} with ${cores} cores; ${threads} thread${threads === 1 ? '' : 's'} each, median of ${rounds} rounds\n`,
+      `${date}, wm ${wmVersion}${commit}, Node ${node}, ${machine.processor} with ${cores} cores; ${threads} thread${threads === 1 ? '' : 's'} each, median of ${rounds} round${rounds === 1 ? '' : 's'}\n`,
     );
   }
   await bench({
