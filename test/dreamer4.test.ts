@@ -330,10 +330,14 @@ describe('a run', () => {
       assert.equal(row.phase, 3);
       assert.ok(Object.values(row).every((x) => Number.isFinite(x)));
     }
-    // Each by its own steps, whatever those of the other are, and the same again.
+    assert.deepEqual(await diagnose(14, 14), rows);
+    // Each by its own steps, whatever those of the other are.
     const [behind, ahead] = await diagnose(5, 14);
     assert.deepEqual(ahead, rows[1]);
     assert.deepEqual(behind, { ...rows[0], phase: 1, imagined_return: null });
+    const [last, best] = await diagnose(14, 12);
+    assert.deepEqual(last, rows[0]);
+    assert.deepEqual(best, (await diagnose(12, 12))[1]);
     const observations = new Float32Array(2 * 3 * 4).fill(0.1);
     const carry = new Float32Array(2 * 3 * life.agent.carrySize);
     const first = await life.agent.act(

@@ -180,14 +180,14 @@ for (const { title, make, startsAnywhere } of contracts) {
 }
 
 for (const name of environmentNames) {
-  test(`${name} stays in its bounds over 400 random episodes`, () => {
+  test(`${name} stays in its bounds over 1,000 random episodes`, () => {
     const entry = environmentEntry(name);
     const environment = entry.make();
     const { observationSpace } = environment;
     const other = entry.make();
     const [least, greatest] = entry.rewardRange;
     const random = RandomStream.named(1, 'episodes');
-    for (let episode = 0; episode < 400; episode++) {
+    for (let episode = 0; episode < 1000; episode++) {
       // One in fifty is played to its end, of images one in 200.
       const steps = episode % (isImage(observationSpace) ? 200 : 50) === 0 ? Infinity : 40;
       const at = random.integer(40);
