@@ -3,6 +3,9 @@ export function alternatives(names: readonly unknown[]): string {
   return names.length > 1 ? `${names.slice(0, -1).join(', ')} or ${names.at(-1)}` : `${names[0]}`;
 }
 
+/** `1 seed`, `5 seeds`, of nouns whose plural ends in s */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 /** Cuts out the middle: names of runs tend to differ at their ends. */
 export function shorten(text: string, width: number): string {
   const letters = [...text];

@@ -114,8 +114,10 @@ test('it is refused without a critic, and from a weight of 0', () => {
 test('a run learns the weight, tells it, and goes on with it where it was stopped', async () => {
   const root = temporaryFolder('balance');
   const sit = (name: string, balance = 'uncertainty', turn = 80) => {
-    const overrides = ['seeds=[1]', 'steps=80', 'logEvery=1', 'evaluation.episodes=1'];
-    overrides.push(`critic.balance=${balance}`);
+    const overrides = [
+      ...['seeds=[1]', 'steps=80', 'logEvery=1', 'evaluation.episodes=1'],
+      `critic.balance=${balance}`,
+    ];
     return sitIn(path.join(root, name), tinyDreamCritic, { overrides, turn });
   };
   const losses = (name: string) => readFileSync(path.join(root, name, 'seed-1', 'losses.csv'), 'utf8');

@@ -387,7 +387,6 @@ const tiny = (method: string, film: boolean, steps = 40) =>
 
 const sit = async (name: string, experiment: ReturnType<typeof loadExperiment>, sitting?: Sitting) => {
   const dir = path.join(root, name);
-  mkdirSync(dir, { recursive: true });
   await sitDown(experiment, dir, sitting);
   return dir;
 };

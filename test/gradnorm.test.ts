@@ -221,8 +221,10 @@ test('its keys are its own, and it is refused where the critic does not shape th
 
 test('a run learns the weight, tells it, and goes on with it where it was stopped', async () => {
   const root = temporaryFolder('gradnorm');
-  const overrides = ['seeds=[1]', 'steps=70', 'logEvery=1', 'evaluation.episodes=1'];
-  overrides.push('critic.balance=gradnorm', 'gradients.every=5');
+  const overrides = [
+    ...['seeds=[1]', 'steps=70', 'logEvery=1', 'evaluation.episodes=1'],
+    ...['critic.balance=gradnorm', 'gradients.every=5'],
+  ];
   const sit = (name: string, turn = 70) => sitIn(path.join(root, name), tinyDreamCritic, { overrides, turn });
   await sit('whole');
   await sit('parts', 55);

@@ -7,6 +7,7 @@ import { UserError } from '../errors.ts';
 import { type MethodName, methods } from '../methods/index.ts';
 import { type AgentSpaces, agentSpaces } from '../training/agent-spaces.ts';
 import { type UpdateFlops, updateParts } from '../training/update-parts.ts';
+import { counted } from '../words.ts';
 import { type Entrant, engineProgram, enter, inTurns, type Program, peerProgram } from './entrant.ts';
 import { measures, type TimedExperiment } from './protocol.ts';
 import { type Row, rowsOf, type Series } from './report.ts';
@@ -125,7 +126,7 @@ export async function bench(options: BenchOptions): Promise<void> {
   for (const members of options.members) {
     const entrants: (Entrant & { arm: string })[] = [];
     try {
-      note(`warming up with ${members} member${members === 1 ? '' : 's'}`);
+      note(`warming up with ${counted(members, 'member')}`);
       for (const [place, [arm, experiment]] of [...arms].entries()) {
         // Arms differ in their updates alone, so the rest is measured for the first.
         const wanted = place === 0 ? measures : (['update', ...updateParts] as const);

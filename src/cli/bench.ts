@@ -4,6 +4,7 @@ import { loadExperiment } from '../config/load.ts';
 import { type EngineName, engineNames } from '../engine/names.ts';
 import { UserError } from '../errors.ts';
 import { GROUP_SIGNALS } from '../experiment/signals.ts';
+import { counted } from '../words.ts';
 import { alignColumns } from './align.ts';
 import { readConfig } from './config-file.ts';
 import { hostInfo, sourceVersion } from './host.ts';
@@ -44,7 +45,7 @@ export async function benchCommand(options: BenchCommandOptions): Promise<number
   else {
     const commit = about.commit ? ` at ${about.commit.slice(0, 7)}${about.changes ? ', changed' : ''}` : '';
     process.stdout.write(
-      `${date}, wm ${wmVersion}${commit}, Node ${node}, ${machine.processor} with ${cores} cores; ${threads} thread${threads === 1 ? '' : 's'} each, median of ${rounds} round${rounds === 1 ? '' : 's'}\n`,
+      `${date}, wm ${wmVersion}${commit}, Node ${node}, ${machine.processor} with ${cores} cores; ${counted(threads, 'thread')} each, median of ${counted(rounds, 'round')}\n`,
     );
   }
   await bench({

@@ -1,6 +1,6 @@
 import { DataSet, environmentWords } from '../runs/data-set.ts';
 import type { Manifest, RecordedActor } from '../runs/data-set-manifest.ts';
-import { grouped, sizeWords } from '../words.ts';
+import { counted, grouped, sizeWords } from '../words.ts';
 import { alignColumns } from './align.ts';
 
 /** `wm data`: checks a data set from end to end and says what it is. Returns the exit code. */
@@ -14,7 +14,7 @@ export function dataCommand(dir: string, { json }: { json?: boolean }): number {
 export function describeDataSet(dir: string, manifest: Manifest): string {
   const { seed, episodes, steps, shards, actors, returns } = manifest;
   const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0);
-  const files = `${shards.length} ${shards.length === 1 ? 'file' : 'files'}`;
+  const files = counted(shards.length, 'file');
   const line = `${dir}: ${environmentWords(manifest)}, ${grouped(steps)} steps of ${grouped(episodes)} episodes, seed ${seed}, ${sizeWords(bytes)} in ${files}\n`;
   const row = (name: string, of: Pick<RecordedActor, 'episodes' | 'steps' | 'returns'>) => [
     name,

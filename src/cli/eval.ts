@@ -9,6 +9,7 @@ import { EvaluationFiles, type PlannedEvaluation } from '../runs/evaluation-file
 import type { CheckpointChoice } from '../runs/saved-seeds.ts';
 import { estimate, formatEstimate } from '../statistics.ts';
 import { type Episode, returnStatistics } from '../training/evaluate.ts';
+import { counted } from '../words.ts';
 import { alignColumns } from './align.ts';
 import { blamingVariable, requestedEngine } from './requested-engine.ts';
 
@@ -177,7 +178,7 @@ function asText(evaluation: RunEvaluation, rows: readonly EvalRow[], episodes: n
   ]);
   return [
     alignColumns([['seed', 'step', 'reward', 'min', 'max', 'ended by'], ...lines]),
-    `mean over ${rows.length} seed${rows.length === 1 ? '' : 's'}: ${formatEstimate(rewardOf(rows), 1)} (${episodes} greedy episodes each)\n`,
+    `mean over ${counted(rows.length, 'seed')}: ${formatEstimate(rewardOf(rows), 1)} (${episodes} greedy episodes each)\n`,
     planned,
     errorsOf(diagnostics).some((columns) =>
       columns.slice(1).some((column) => seeds.some(({ diagnosis }) => (diagnosis[column!] ?? null) !== null)),

@@ -12,6 +12,7 @@ import { eventFile } from '../tensorboard/event-file.ts';
 import { readPicture } from '../tensorboard/picture.ts';
 import { eventsBySitting, type SeedLog } from '../tensorboard/seed-events.ts';
 import type { Row } from '../training/events.ts';
+import { counted } from '../words.ts';
 
 interface ExportOptions {
   tensorboard: string;
@@ -57,7 +58,7 @@ export function exportCommand(
       `${notShown.length} picture${notShown.length === 1 ? ' is' : 's are'} left out, such as ${printable(first!)}: TensorBoard shows PNG and GIF\n`,
     );
   }
-  const words = `${seeds.length} seed${seeds.length === 1 ? '' : 's'} of ${runs.length} run${runs.length === 1 ? '' : 's'}`;
+  const words = `${counted(seeds.length, 'seed')} of ${counted(runs.length, 'run')}`;
   process.stdout.write(`wrote ${words} to ${out}; look at them with: tensorboard --logdir ${out}\n`);
   return 0;
 }

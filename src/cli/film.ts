@@ -9,7 +9,7 @@ import { sceneSvg } from '../pictures/scene-svg.ts';
 import { stripScene } from '../pictures/strip.ts';
 import { makeFolder, replaceFile } from '../runs/atomic.ts';
 import type { CheckpointChoice } from '../runs/saved-seeds.ts';
-import { alternatives } from '../words.ts';
+import { alternatives, counted } from '../words.ts';
 import { blamingVariable, requestedEngine } from './requested-engine.ts';
 
 interface FilmCommandOptions {
@@ -106,7 +106,7 @@ function dreamsAskedFor({ dreamFrom, dreamEvery }: FilmCommandOptions): DreamPla
 function inWords({ film, seed }: FilmOfRun): string {
   const lengths = film.episodes.map(({ real }) => real.length - 1);
   const [shortest, longest] = [Math.min(...lengths), Math.max(...lengths)];
-  const episodes = `${lengths.length} episode${lengths.length === 1 ? '' : 's'}`;
+  const episodes = counted(lengths.length, 'episode');
   const steps = shortest === longest ? `${longest}` : `${shortest} to ${longest}`;
   const beside = film.episodes[0]!.dream ? ' beside what the model dreams' : '';
   return `seed ${seed.seed} after ${seed.step} steps, ${episodes} of ${steps} steps${beside}`;

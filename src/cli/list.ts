@@ -6,7 +6,7 @@ import { GrowingCsv } from '../runs/growing-csv.ts';
 import { type RunStanding, readStanding } from '../runs/status.ts';
 import { usageOf } from '../runs/usage.ts';
 import { mean } from '../statistics.ts';
-import { sizeWords } from '../words.ts';
+import { counted, sizeWords } from '../words.ts';
 import { alignColumns } from './align.ts';
 
 interface ListOptions {
@@ -101,7 +101,7 @@ const UNITS = [
 function ageWords(seconds: number): string {
   for (const { name, seconds: unit } of UNITS) {
     const count = Math.floor(seconds / unit);
-    if (count >= 1) return `${count} ${name}${count === 1 ? '' : 's'} ago`;
+    if (count >= 1) return `${counted(count, name)} ago`;
   }
   return 'just now';
 }

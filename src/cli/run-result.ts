@@ -4,6 +4,7 @@ import { readMetrics } from '../runs/read.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { type CurveSummary, summarise } from '../runs/summary.ts';
 import { type Estimate, estimate, formatEstimate } from '../statistics.ts';
+import { counted } from '../words.ts';
 
 /** What a run has come to, as `--json` prints it. */
 export interface RunResult {
@@ -39,7 +40,7 @@ export function runResult({ dir, experiment, done, failed, interrupted }: RunOut
 /** `482.7 ± 8.4 over 5 seeds` */
 export function rewardWords(result: RunResult): string {
   const { length } = finalRewards(result);
-  return `${formatEstimate(result.final_reward, 1)} over ${length} seed${length === 1 ? '' : 's'}`;
+  return `${formatEstimate(result.final_reward, 1)} over ${counted(length, 'seed')}`;
 }
 
 /** The finished seeds' final rewards. */

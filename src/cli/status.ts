@@ -10,6 +10,7 @@ import { type RunStanding, readStanding } from '../runs/status.ts';
 import { stepReached } from '../runs/step-reached.ts';
 import { submittedExperiment } from '../runs/submission.ts';
 import { readSweep, settingsOf } from '../runs/sweep-folder.ts';
+import { counted } from '../words.ts';
 import { alignColumns } from './align.ts';
 
 /** How a seed stands, as `--json` prints it. */
@@ -59,7 +60,7 @@ export function statusCommand(dir: string, { json = false }: { json?: boolean })
   );
   const kind = runs.some(({ cell }) => cell !== null) ? 'cell' : 'run';
   process.stdout.write(
-    `${printable(dir)}: ${runs.length} ${kind}${runs.length === 1 ? '' : 's'}; seeds: ${told.join(', ') || 'none'}\n`,
+    `${printable(dir)}: ${counted(runs.length, kind)}; seeds: ${told.join(', ') || 'none'}\n`,
   );
   if (runs.length > 0) {
     process.stdout.write(

@@ -19,6 +19,7 @@ import { acquireLock, jobLocks, type LapsedLocks, lockHolder } from '../runs/loc
 import { isFinished } from '../runs/records.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { readProbe, readSubmission, type SubmissionRecord, writeSubmission } from '../runs/submission.ts';
+import { counted } from '../words.ts';
 import { isQueued, queueHas, requireRoom, submitHeld } from './slurm-programs.ts';
 
 /** The options of the command line that say how to submit what would else be trained here. */
@@ -115,7 +116,7 @@ export async function submit(what: ToSubmit, options: SubmitOptions): Promise<nu
   }
   const script = (name: string) => path.join(dir, SUBMISSION.folder, name);
   const files = { array: script(SUBMISSION.array), compare: script(SUBMISSION.compare) };
-  const count = `${plan.tasks.length} task${plan.tasks.length === 1 ? '' : 's'}`;
+  const count = counted(plan.tasks.length, 'task');
   say(`wrote ${files.array} (${count}) and ${files.compare}`);
   if (options.json) {
     process.stdout.write(

@@ -6,7 +6,7 @@ import { type Sitting, whyNoShares } from '../experiment/sitting.ts';
 import type { LapsedLocks } from '../runs/lock.ts';
 import { checkSweepFolder, joinSweepFolder, openSweepFolder, readSweep } from '../runs/sweep-folder.ts';
 import { formatEstimate } from '../statistics.ts';
-import { seedWords } from '../words.ts';
+import { counted, seedWords } from '../words.ts';
 import { alignColumns } from './align.ts';
 import { type ConfigOptions, configInput, refuseWords } from './config-file.ts';
 import { blamingVariable, engineOfVariable } from './requested-engine.ts';
@@ -105,7 +105,7 @@ function openingWords(dir: string, runs: readonly Sitting[], finished: number, c
   const count = runs.reduce((sum, { pending }) => sum + pending.length, 0);
   const seedsOf = new Set(runs.map(({ own }) => seedWords(own)));
   const each = seedsOf.size === 1 ? `: in each cell ${[...seedsOf]}` : '';
-  const left = `${runs.length - finished} of ${runs.length} cells left, ${count} seed${count === 1 ? '' : 's'}${each}`;
+  const left = `${runs.length - finished} of ${runs.length} cells left, ${counted(count, 'seed')}${each}`;
   return `${verb} ${dir} (${left}${config}) on ${engineWords(next)}`;
 }
 

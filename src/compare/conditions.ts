@@ -1,6 +1,6 @@
 import { type Experiment, experimentOf } from '../config/schema.ts';
 import type { Run } from '../runs/read.ts';
-import { grouped } from '../words.ts';
+import { counted, grouped } from '../words.ts';
 import { paperConditions, paperSettings } from './paper.ts';
 import type { Measure } from './samples.ts';
 
@@ -37,7 +37,7 @@ export const EVALUATION_INTERVAL = {
 export function stopWords({ stopWhen }: Experiment): string {
   if (!stopWhen) return 'never';
   const { reward, evaluations } = stopWhen;
-  return `reward ${reward} in ${evaluations} evaluation${evaluations === 1 ? '' : 's'}`;
+  return `reward ${reward} in ${counted(evaluations, 'evaluation')}`;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
+import { counted } from '../words.ts';
 
 /** One of `count` shares of a run's seeds, the first has `index` 0. */
 export interface SeedShare {
@@ -17,6 +18,6 @@ export function shareOf({ index, count }: SeedShare, { name, seeds }: Experiment
   const own = seeds.filter((_, i) => Math.floor((i * count) / seeds.length) === index);
   if (own.length > 0) return own;
   throw new UserError(
-    `--seed-share ${index}/${count}: ${name} has ${seeds.length} seed${seeds.length === 1 ? '' : 's'}, and none is in that share; take fewer shares`,
+    `--seed-share ${index}/${count}: ${name} has ${counted(seeds.length, 'seed')}, and none is in that share; take fewer shares`,
   );
 }

@@ -17,14 +17,15 @@ export interface Sitting {
 }
 
 /**
- * Trains an experiment's seeds in this process on wasm, a second of its clock for every evaluation; gives what it says but
- * for single steps.
+ * Trains an experiment's seeds in this process on wasm, a second of its clock for every evaluation, in a folder that is
+ * made where it is missing; gives what it says but for single steps.
  */
 export async function sitDown(
   experiment: ReturnType<typeof loadExperiment>,
   dir: string,
   { from = 0, turn = experiment.steps, stopAfter, killAfter }: Sitting = {},
 ): Promise<string[]> {
+  mkdirSync(dir, { recursive: true });
   const messages: WorkerMessage[] = [];
   let seconds = from;
   await trainSeeds(
@@ -45,13 +46,12 @@ export async function sitDown(
   return messages.map(({ kind, seed, ...rest }) => `${kind} ${seed}${'step' in rest ? ` ${rest.step}` : ''}`);
 }
 
-/** Trains what a config says in a folder, which is made where it is missing, for a sitting; overrides are as of `--set`. */
+/** The same of a config's text; overrides are as of `--set`. */
 export async function sitIn(
   dir: string,
   config: string,
   { overrides, ...sitting }: Sitting & { overrides?: readonly string[] } = {},
 ): Promise<void> {
-  mkdirSync(dir, { recursive: true });
   await sitDown(loadExperiment({ file: 'tiny.yaml', text: config, overrides }), dir, sitting);
 }
 

@@ -2,7 +2,7 @@ import { printable } from '../../printable.ts';
 import { type CsvRow, formatCsv } from '../../runs/csv.ts';
 import { readRuns } from '../../runs/read.ts';
 import { CRITIC, OWN } from '../../training/gradient-flow.ts';
-import { grouped } from '../../words.ts';
+import { counted, grouped } from '../../words.ts';
 import { CONDITIONS } from '../conditions.ts';
 import { formatInterval, formatNumber } from '../numbers.ts';
 import { renderMarkdown, renderText } from '../render.ts';
@@ -72,7 +72,7 @@ function about({ label, run, seeds, updates, isCutOff }: MeasuredRun): string {
   const { experiment } = run;
   const words = [
     CONDITIONS[0]!.of(experiment),
-    `${seeds.length} seed${seeds.length === 1 ? '' : 's'}`,
+    counted(seeds.length, 'seed'),
     `measured every ${grouped(experiment.gradients!.every)} of ${grouped(updates)} updates`,
   ];
   const cut = isCutOff ? "; the critic's gradient is cut off in training, and told as what it would be" : '';
