@@ -25,25 +25,34 @@ WM_INLINE Floats tanh(Floats input) {
   return x * p / q;
 }
 
-/**
- * e^x within 1e-7 of its size: 2^n e^r with n the integer nearest to x / ln 2 and |r| <= ln 2 / 2, where a polynomial
- * does (the minimax coefficients of Cephes' `expf`). Below -87.7 it is 0, above 88.3 infinity.
- */
-WM_INLINE Floats exp(Floats input) {
-  const Floats x = atLeast(atMost(input, 89.0f), -88.0f);
-  // Adding 1.5 * 2^23 leaves no bits for a fraction.
-  const Floats n = (x * 1.44269504088896341f + 12582912.0f) - 12582912.0f;
-  // ln 2 in two parts, the first with few digits, so that n ln 2 is exact.
-  const Floats r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  Floats p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = (p * (r * r) + r) + 1.0f;
-  // 2^n by its exponent bits: 0 for n = -127, infinity for n = 128.
-  const Bits power = (reinterpret_cast<Bits>(__builtin_convertvector(n, Ints)) + 127u) << 23;
-  return p * fromBits(power);
+/** e^x in two parts: 2^n with n the integer nearest to x / ln 2, and e^r - 1 with |r| <= ln 2 / 2 what is left of x. */
+struct ExpParts {
+  Floats power;
+  /** A polynomial (the minimax coefficients of Cephes' `expf`). */
+  Floats fraction;
+
+  /** 2^n is 0 of what is below -87.7, infinity of what is above 88.3. */
+  WM_INLINE explicit ExpParts(Floats input) {
+    const Floats x = atLeast(atMost(input, 89.0f), -88.0f);
+    // Adding 1.5 * 2^23 leaves no bits for a fraction.
+    const Floats n = (x * 1.44269504088896341f + 12582912.0f) - 12582912.0f;
+    // ln 2 in two parts, the first with few digits, so that n ln 2 is exact.
+    const Floats r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    Floats p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    fraction = p * (r * r) + r;
+    // By its exponent bits: 0 for n = -127, infinity for n = 128.
+    power = fromBits((reinterpret_cast<Bits>(__builtin_convertvector(n, Ints)) + 127u) << 23);
+  }
+};
+
+/** e^x within 1e-7 of its size. */
+WM_INLINE Floats exp(Floats x) {
+  const ExpParts parts(x);
+  return (parts.fraction + 1.0f) * parts.power;
 }
 
 /** The natural logarithm: -infinity of 0, NaN of what is below (the minimax coefficients of Cephes' `logf`). */
@@ -81,12 +90,11 @@ WM_INLINE Floats log1p(Floats x) {
   return select(isSmall, select(sum == 1.0f, x, whole), whole * (x / (sum - 1.0f)));
 }
 
-/** e^x - 1, exact near 0 (Kahan's correction of the rounded power). */
+/** e^x - 1, within 2e-7 of its size, also near 0, where it is e^r - 1 itself. */
 WM_INLINE Floats expm1(Floats x) {
-  const Floats power = exp(x);
-  const Floats less = power - 1.0f;
-  const Floats corrected = less * (x / log(power));
-  return select((power == 1.0f), x, select((absolute(x) < 1.0f), corrected, less));
+  const ExpParts parts(x);
+  const Floats less = parts.fraction * parts.power + (parts.power - 1.0f);
+  return select(parts.power == __builtin_inff(), parts.power, less);
 }
 
 WM_INLINE Floats sigmoid(Floats x) { return 1.0f / (1.0f + exp(-x)); }
