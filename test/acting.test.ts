@@ -18,7 +18,7 @@ import { type Spread, squashedGaussian } from '../src/models/box-gaussian.ts';
 import { policyHead } from '../src/models/policy-head.ts';
 import { logTanhSlope, normalEntropy, normalLogProbability } from '../src/nn/gaussian.ts';
 import { RandomStream } from '../src/random/stream.ts';
-import { ActingLoop } from '../src/training/acting.ts';
+import { ActingLoop, type Actor } from '../src/training/acting.ts';
 import type { Agent, Method } from '../src/training/agent.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { complete, evaluate, evaluationStreams } from '../src/training/evaluate.ts';
@@ -165,6 +165,35 @@ test("an evaluation's noise is each member's own, whoever is evaluated beside it
   const [together, alone] = [await play([4, 9]), await play([9])];
   assert.deepEqual(together[1]!.episodes, alone[0]!.episodes);
   assert.notDeepEqual(together[0]!.episodes, alone[0]!.episodes);
+});
+
+test('whoever searches for an action does so for ever fewer episodes, and plays the same', async () => {
+  const entry = environmentEntry('CartPole-v1');
+  const own = [4, 9];
+  const play = async (trajectories: number) => {
+    const agent = recurrentAgent(own);
+    const widths: number[] = [];
+    const actor: Actor = {
+      ...{ carrySize: agent.carrySize, noise: agent.noise, trajectories },
+      act: (situation, policy, mode) => {
+        widths.push(situation.observations.length / (own.length * 4));
+        return agent.act(situation, policy, mode);
+      },
+    };
+    const streams = evaluationStreams(own, 'evaluation/7');
+    return { evaluations: await complete(evaluate(actor, entry, 'average', 8, 2, streams)), widths };
+  };
+  const [searching, other] = [await play(1000), await play(0)];
+  assert.deepEqual(searching.evaluations, other.evaluations);
+  assert.deepEqual([...new Set(other.widths)], [8]);
+  // Never for fewer than go on, and for at most twice as many: those of the member of which more go on.
+  const going = other.widths.map((_, step) =>
+    Math.max(
+      ...other.evaluations.map(({ episodes }) => episodes.filter(({ length }) => length > step).length),
+    ),
+  );
+  assert.ok(searching.widths.every((width, step) => width >= going[step]! && width < 2 * going[step]!));
+  assert.ok(new Set(searching.widths).size > 2);
 });
 
 test('random actions are held for a geometric number of steps, or for one', () => {

@@ -87,7 +87,11 @@ export class ActingLoop {
   readonly #mode: ActingMode;
   readonly #policy: PolicyName;
   readonly #members: number;
+  /** Environments of all members. */
+  readonly #count: number;
   readonly #noise: Float32Array;
+  /** The environments that are decided for, indices into members × environments; undefined: all. */
+  #kept: readonly number[] | undefined;
 
   /** @param environments of each member */
   constructor(actor: Actor, policy: PolicyName, mode: ActingMode, members: number, environments: number) {
@@ -95,23 +99,49 @@ export class ActingLoop {
     this.#mode = mode;
     this.#policy = policy;
     this.#members = members;
+    this.#count = members * environments;
     this.carrySize = actor.carrySize;
-    this.carry = new Float32Array(members * environments * this.carrySize);
-    this.#noise = new Float32Array(members * environments * noiseSize(actor.noise[mode]));
+    this.carry = new Float32Array(this.#count * this.carrySize);
+    this.#noise = new Float32Array(this.#count * noiseSize(actor.noise[mode]));
   }
 
   /**
-   * The actions of the next step.
+   * The actions of the next step; 0 where it is not decided for an environment.
    *
    * @param observations [members, environments, observation]
    * @param streams each member's, for noise
    */
   async act(observations: Float32Array, streams: readonly RandomStream[]): Promise<Actions> {
     for (const [member, random] of streams.entries()) this.#draw(random, member);
+    const kept = this.#kept;
     const situation = { observations, carry: this.carry, noise: this.#noise };
-    const { actions, carry } = await this.#actor.act(situation, this.#policy, this.#mode);
-    this.carry.set(carry);
-    return actions;
+    if (!kept) {
+      const { actions, carry } = await this.#actor.act(situation, this.#policy, this.#mode);
+      this.carry.set(carry);
+      return actions;
+    }
+    const ofKept = {
+      observations: takeRows(observations, this.#count, kept),
+      carry: takeRows(this.carry, this.#count, kept),
+      noise: takeRows(this.#noise, this.#count, kept),
+    };
+    const { actions, carry } = await this.#actor.act(ofKept, this.#policy, this.#mode);
+    putRows(carry, kept, this.carry);
+    const width = actions.length / kept.length;
+    const all =
+      actions instanceof Int32Array ? new Int32Array(this.#count) : new Float32Array(this.#count * width);
+    putRows(actions, kept, all);
+    return all;
+  }
+
+  /**
+   * Decides for some environments alone from now on, which saves the work for the others; every environment's noise stays
+   * what it would have been.
+   *
+   * @param kept indices into members × environments, in that order, of each member equally many
+   */
+  keep(kept: readonly number[]): void {
+    this.#kept = kept;
   }
 
   /** Forgets what is carried in one environment, an index into members × environments: its next step starts an episode. */
@@ -122,4 +152,18 @@ export class ActingLoop {
   #draw(random: RandomStream, member: number): void {
     fillNoises(random, this.#actor.noise[this.#mode], memberPart(this.#noise, this.#members, member));
   }
+}
+
+/** Some rows of so many in an array, one after the other. */
+function takeRows(all: Float32Array, count: number, rows: readonly number[]): Float32Array {
+  const width = all.length / count;
+  const taken = new Float32Array(rows.length * width);
+  for (const [i, row] of rows.entries()) taken.set(all.subarray(row * width, (row + 1) * width), i * width);
+  return taken;
+}
+
+/** Writes rows that lie one after the other where they belong in an array. */
+function putRows(taken: Actions, rows: readonly number[], all: Actions): void {
+  const width = taken.length / rows.length;
+  for (const [i, row] of rows.entries()) all.set(taken.subarray(i * width, (i + 1) * width), row * width);
 }

@@ -56,6 +56,8 @@ const AT_ONCE = 1000;
 const NOISE_AT_ONCE = 2 ** 22;
 /** The same of trajectories that an agent imagines without noise. */
 const TRAJECTORIES_AT_ONCE = 2 ** 17;
+/** From so many numbers of noise, or trajectories, a decision for fewer environments is worth what preparing it takes. */
+const IS_A_SEARCH = 1000;
 
 /**
  * Plays whole episodes greedily, those of all members side by side; what is random is where episodes start, and the
@@ -86,10 +88,9 @@ export async function* evaluate(
   };
   const played = starts.map((): Episode[] => []);
   const traces = starts.map((): Trace[] => []);
-  const affordable = Math.min(
-    NOISE_AT_ONCE / noiseSize(actor.noise.greedy),
-    TRAJECTORIES_AT_ONCE / (actor.trajectories ?? 0),
-  );
+  const [needed, trajectories] = [noiseSize(actor.noise.greedy), actor.trajectories ?? 0];
+  const affordable = Math.min(NOISE_AT_ONCE / needed, TRAJECTORIES_AT_ONCE / trajectories);
+  const isSearch = needed + trajectories >= IS_A_SEARCH;
   const atOnce = Math.max(1, Math.floor(Math.min(AT_ONCE, affordable)));
   for (let first = 0; first < episodes; first += atOnce) {
     const each = Math.min(atOnce, episodes - first);
@@ -98,24 +99,25 @@ export async function* evaluate(
     const environments = new VectorEnvironment(Array.from({ length: starts.length * each }, make));
     const { count, observations, nextObservations, rewards, terminated, truncated } = environments;
     const acting = new ActingLoop(actor, policy, 'greedy', starts.length, each);
-    const open: Episode[] = [];
+    const begun: Episode[] = [];
     for (let i = 0; i < count; i++) {
       const member = Math.floor(i / each);
       environments.reset(i, starts[member]!);
-      open.push({ return: 0, length: 0, terminated: false, truncated: false, lastObservation: [] });
+      begun.push({ return: 0, length: 0, terminated: false, truncated: false, lastObservation: [] });
       if (first + (i % each) < record) {
         traces[member]!.push({ observations: [], nextObservations: [], actions: [], rewards: [] });
       }
     }
 
     const active = new Uint8Array(count).fill(1);
+    let decided = count;
     for (let left = count; left > 0; ) {
       const actions = await acting.act(observations, ownNoise);
       const before = observations.slice();
       environments.step(actions, active);
       for (let i = 0; i < count; i++) {
         if (!active[i]) continue;
-        const episode = open[i]!;
+        const episode = begun[i]!;
         episode.return += rewards[i]!;
         episode.length++;
         const trace = traces[Math.floor(i / each)]![first + (i % each)];
@@ -133,14 +135,30 @@ export async function* evaluate(
           left--;
         }
       }
+      const open = stillOpen(active, starts.length);
+      if (isSearch && open.length <= decided / 2) {
+        acting.keep(open);
+        decided = open.length;
+      }
       yield;
     }
-    for (const [member, own] of played.entries()) own.push(...open.slice(member * each, (member + 1) * each));
+    for (const [member, own] of played.entries())
+      own.push(...begun.slice(member * each, (member + 1) * each));
   }
   return played.map((own, member) => ({
     episodes: own,
     recorded: toSequences(own.slice(0, record), traces[member]!, spaces),
   }));
+}
+
+/** The environments whose episode goes on, indices, filled up with others to as many of each member as of any. */
+function stillOpen(active: Uint8Array, members: number): number[] {
+  const each = active.length / members;
+  const own = Array.from({ length: members }, (_, member) =>
+    Array.from({ length: each }, (_, i) => member * each + i).sort((a, b) => active[b]! - active[a]!),
+  );
+  const width = Math.max(...own.map((indices) => indices.filter((i) => active[i]).length));
+  return own.flatMap((indices) => indices.slice(0, width));
 }
 
 /** Does such work to its end, and something else in between, which may be nothing. */
