@@ -51,7 +51,7 @@ const badFiles: [string, string][] = [
   ['horizon: 1.5', 'c.yaml:2:10: horizon: expected an integer from 1 to 1000, got 1.5'],
   ['model: {continueHead: yes}', 'c.yaml:2:23: model.continueHead: expected true or false, got "yes"'],
   ['model:\n  hidden: [8, 0]', 'c.yaml:3:15: model.hidden[1]: expected an integer from 1 to 65536, got 0'],
-  ['evaluation: 3', 'c.yaml:2:13: evaluation: expected {every, episodes}, got 3'],
+  ['evaluation: 3', 'c.yaml:2:13: evaluation: expected {every, episodes, online}, got 3'],
   ['environment: Pong', `c.yaml:2:14: environment: expected ${alternatives(environmentNames)}, got "Pong"`],
   ['distractors: -1', 'c.yaml:2:14: distractors: expected an integer from 0 to 1000, got -1'],
   ['pixels: {size: 60}', 'c.yaml:2:16: pixels.size: expected a multiple of 16 from 16 to 256, got 60'],

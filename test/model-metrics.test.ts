@@ -79,9 +79,16 @@ describe("a checkpoint's metrics equal those computed in numpy", () => {
       assert.ok(wanted.reward_mean_online! - wanted.reward_mean! > 100, 'the policies play differently');
       const agent = loadAgent(settings);
       const heldOut = () => heldOutSet(entry);
-      const [measured] = await complete(measure(agent, entry, wanted.episodes!, heldOut, [seed], step));
+      const measured = async (online: boolean) => {
+        const evaluation = { episodes: wanted.episodes!, online };
+        const [of] = await complete(measure(agent, entry, evaluation, heldOut, [seed], step));
+        return of!.row;
+      };
+      const row = await measured(true);
+      assertRow(row, wanted);
+      // Without the online policy, all else is the same.
+      assert.deepEqual(await measured(false), { ...row, reward_mean_online: null });
       agent.dispose();
-      assertRow(measured!.row, wanted);
     });
   }
 

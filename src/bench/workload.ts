@@ -79,7 +79,7 @@ export async function createWorkload(
       },
       evaluate: async (times) => {
         for (let i = 0; i < times; i++)
-          await complete(measure(agent, endless, experiment.evaluation.episodes, heldOut, seeds, i));
+          await complete(measure(agent, endless, experiment.evaluation, heldOut, seeds, i));
       },
       sgemm: (times) => repeat(() => tf.matMul(square, square), times),
     },

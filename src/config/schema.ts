@@ -139,6 +139,12 @@ const commonKeys = {
         .default(2000)
         .describe('steps, as `steps` counts them, between evaluations; the end has one too'),
       episodes: positiveInteger.max(100_000).default(100).describe('episodes per evaluation'),
+      online: z
+        .boolean()
+        .default(true)
+        .describe(
+          'whether they are played once more with the weights that are trained, where their average plays',
+        ),
     })
     .prefault({})
     .describe('how the policy is evaluated'),

@@ -27,7 +27,7 @@ export interface TrainingPlan {
   pixels?: PixelSettings | undefined;
   steps: number;
   logEvery: number;
-  evaluation: { every: number; episodes: number };
+  evaluation: { every: number; episodes: number; online?: boolean };
   /** Which updates' gradients are measured, in a method that can; default: none. */
   gradients?: { every: number } | undefined;
 }
@@ -116,7 +116,7 @@ export async function* train(
   for (;;) {
     if (owing.size > 0) {
       const now = standingAt(entry, step / stride);
-      const measuring = measure(agent, now, plan.evaluation.episodes, heldOut, seeds, step);
+      const measuring = measure(agent, now, plan.evaluation, heldOut, seeds, step);
       let measured = await measuring.next();
       for (; !measured.done; measured = await measuring.next()) yield { kind: 'alive', step, update, save };
       for (const [member, { row, recorded }] of measured.value.entries()) {
@@ -178,29 +178,30 @@ export interface Measured {
 }
 
 /**
- * One evaluation of every member: greedy episodes with both policies from the same starts, then the model's own metrics.
- * Yields as `evaluate` does.
+ * One evaluation of every member: greedy episodes with both policies from the same starts, or with the averaged one alone,
+ * then the model's own metrics. Yields as `evaluate` does.
  */
 export async function* measure(
   agent: Agent,
   entry: EnvironmentEntry,
-  episodes: number,
+  { episodes, online: isOnlineAsked = true }: Omit<TrainingPlan['evaluation'], 'every'>,
   heldOut: () => Sequences,
   seeds: readonly number[],
   step: number,
 ): AsyncGenerator<void, Measured[], void> {
   const streams = () => evaluationStreams(seeds, `evaluation/${step}`);
   const average = yield* evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams());
-  const online = agent.hasOnePolicy
-    ? average
-    : yield* evaluate(agent, entry, 'online', episodes, 0, streams());
+  let online: typeof average | undefined = average;
+  if (!agent.hasOnePolicy) {
+    online = isOnlineAsked ? yield* evaluate(agent, entry, 'online', episodes, 0, streams()) : undefined;
+  }
   const own = average.map(({ recorded }) => recorded);
   const steps = seeds.map(() => step);
   const diagnoses = await agent.diagnose(heldOut, own, steps);
   return diagnoses.map((diagnosis, member) => ({
     row: {
       ...returnStatistics(average[member]!.episodes),
-      reward_mean_online: returnStatistics(online[member]!.episodes).reward_mean,
+      reward_mean_online: online ? returnStatistics(online[member]!.episodes).reward_mean : null,
       episodes,
       ...roundRow(diagnosis),
     },
