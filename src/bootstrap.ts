@@ -2,7 +2,7 @@ import type { RandomStream } from './random/stream.ts';
 import type { Interval } from './statistics.ts';
 
 /** Resamples behind each bootstrap interval. */
-const RESAMPLES = 10_000;
+export const RESAMPLES = 10_000;
 
 /** Draws that are kept: of 100 values and of all that are fewer, or those of the largest samples alone. */
 const MOST_KEPT = 1e7;
