@@ -4,7 +4,7 @@ import type { Interval } from './statistics.ts';
 /** Resamples behind each bootstrap interval. */
 export const RESAMPLES = 10_000;
 
-/** Draws that are kept: of 100 values and of all that are fewer, or those of the largest samples alone. */
+/** Draws that are kept, those of 1,000 values in all; once there are more, the newest alone. */
 const MOST_KEPT = 1e7;
 
 /**

@@ -213,6 +213,16 @@ describe('a leaderboard', () => {
     assert.match(text, / ≤ \d/);
   });
 
+  test('says in what methods are evaluated otherwise, and tells the intervals that it prints', async () => {
+    const { notes, files } = await leaderboard([
+      dirs[0]!,
+      of('CartPole-v1', 'seldom', last([475, 475, 475, 475, 248.5]), ['evaluation.every=5000']),
+    ]);
+    const [every] = notes.filter((note) => note.startsWith('Not the same steps between evaluations'));
+    assert.match(every!, /depend on CartPole-v1: Dream critic 2,000; Seldom 5,000\.$/);
+    assert.match(files['leaderboard-tasks.csv']!, /,score_iqm,score_iqm_low,score_iqm_high,score_mean,/);
+  });
+
   test('claims nothing where P(X > Y) and the difference of means part', async () => {
     const from = (first: number) => last([0, 1, 2, 3, 4].map((more) => first + more));
     const { duels } = await leaderboard([
@@ -247,6 +257,20 @@ describe('a leaderboard', () => {
     await refused(
       [dirs[0]!, of('CartPole-v1', 'dqn', last([1, 2, 3, 4, 5]), ['steps=40000'])],
       /has 50,000 environment steps and .*dqn has 40,000; /,
+    );
+    await refused(
+      [dirs[0]!, of('CartPole-v1', 'ppo-until', last([1, 2, 3, 4, 5]), ['stopWhen.reward=475'])],
+      /ends early never and .*ppo-until reward 475 in \d+ evaluations? \(stopWhen\), and an end at a good /,
+    );
+    const impossible = of('CartPole-v1', 'impossible', last([1, 2, 3, 4, 501]));
+    await refused(
+      [impossible],
+      /^the numbers of a seed cannot be right in .*impossible \(seed \d: reward_mean 501 at /,
+    );
+    assert.ok(
+      (await leaderboard([...dirs, impossible])).notes.some((note) =>
+        /^Left out, numbers that cannot be right: .*impossible \(seed \d: reward_mean 501 .*\)\.$/.test(note),
+      ),
     );
     await refused(['runs/offline/cartpole'], /^runs\/offline\/\S+ is of \S+, which learns from a data set: /);
     const twin = make('twin', { arm: 'baseline', curves: last([1, 2, 3, 4, 5]) });
@@ -374,8 +398,45 @@ describe('the effect of a key', () => {
     }
     assert.throws(
       () => effectsOf([...dirs, latents[0]!, of('d20', 20, 40_000, high!, true)], 'horizon'),
-      /have the values 5, 10 of horizon, and .* 10, 20; an effect is of two values/,
+      /have the values 5, 10 of horizon, and .* 10, 20; an effect is of the same values everywhere/,
     );
+  });
+
+  test('of a key with several values is that of every two of them, in one family of tests', () => {
+    const errors = [1, 2, 3, 4, 5];
+    const of = (name: string, horizon: number, factor: number, steps = 50_000) =>
+      make(name, {
+        ...{ arm: 'several', curves: curves(rewards), errors: errors.map((error) => error * factor) },
+        overrides: [`horizon=${horizon}`, `steps=${steps}`],
+      });
+    const dirs = [of('s5', 5, 1), of('s10', 10, 10), of('s20', 20, 100)];
+    const { effects, text } = effectsOf(dirs, 'horizon');
+    const oneStep = effects.filter(({ measure }) => measure === 'prediction_mse');
+    assert.deepEqual(
+      oneStep.map(({ label, values, seen }) => [label, ...values, seen]),
+      [
+        ['5 against 10', '5', '10', 'smaller'],
+        ['5 against 20', '5', '20', 'smaller'],
+        ['10 against 20', '10', '20', 'smaller'],
+      ],
+    );
+    for (const [i, factor] of [0.1, 0.01, 0.1].entries()) close(oneStep[i]!.effect, factor, 1e-9);
+    assert.deepEqual(
+      oneStep.map(({ adjustedP }) => adjustedP),
+      holm(oneStep.map(({ welch }) => welch!.p)),
+    );
+    assert.match(text, /^One step ahead +First +Second +Factor /m);
+    assert.match(text, /^horizon: 5, 10 and 20, each against those after it\. /m);
+    assert.match(effectFigure('horizon', effects).title, /^Effect of horizon$/);
+    // On several tasks each row says which.
+    const elsewhere = [of('t5', 5, 1, 40_000), of('t10', 10, 10, 40_000), of('t20', 20, 100, 40_000)];
+    const labels = effectsOf([...dirs, ...elsewhere], 'horizon').effects.map(({ label }) => label);
+    assert.deepEqual(labels.slice(0, 4), [
+      'Several, CartPole-v1 (s5), 5 against 10',
+      'Several, CartPole-v1 (s5), 5 against 20',
+      'Several, CartPole-v1 (s5), 10 against 20',
+      'Several, CartPole-v1 (t5), 5 against 10',
+    ]);
   });
 
   test('is refused where no two runs have it', () => {
@@ -386,7 +447,7 @@ describe('the effect of a key', () => {
     const again = arm('again', true, [1, 1, 1, 1, 1], rewards);
     assert.throws(
       () => effectsOf([on, off, again], 'critic.shapesModel'),
-      /have the values true, false, true of/,
+      /on and .*again have the value true of critic\.shapesModel and differ in nothing else; give one of them$/,
     );
   });
 });

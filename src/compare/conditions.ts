@@ -15,16 +15,23 @@ export const seenAs = ({ pixels }: Pick<Experiment, 'pixels'>): string =>
     ? ` in pixels, ${pixels.size} × ${pixels.size}${pixels.frames > 1 ? ` in ${pixels.frames} frames` : ''}`
     : '';
 
+/** The environment with what else is seen of it: a task. */
+export const TASK = {
+  name: 'environment',
+  of: ({ environment, distractors, pixels }: Conditions) =>
+    (distractors === 0 ? environment : `${environment} with ${distractors} distractors`) + seenAs({ pixels }),
+};
+
+export const EPISODES = {
+  name: 'episodes per evaluation',
+  of: ({ evaluation }: Conditions) => grouped(evaluation.episodes),
+};
+
 /** What should be equal for two numbers of the table to be comparable, and the paper states too. */
 export const CONDITIONS: { name: string; of: (conditions: Conditions) => string }[] = [
-  {
-    name: 'environment',
-    of: ({ environment, distractors, pixels }) =>
-      (distractors === 0 ? environment : `${environment} with ${distractors} distractors`) +
-      seenAs({ pixels }),
-  },
+  TASK,
   { name: 'environment steps', of: ({ steps }) => grouped(steps) },
-  { name: 'episodes per evaluation', of: ({ evaluation }) => grouped(evaluation.episodes) },
+  EPISODES,
 ];
 
 /** What should be equal besides, of which the paper says nothing. */

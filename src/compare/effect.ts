@@ -8,14 +8,15 @@ import { type CsvRow, formatCsv } from '../runs/csv.ts';
 import { type Run, readRuns } from '../runs/read.ts';
 import { type Interval, mean, standardDeviation } from '../statistics.ts';
 import { effectForPower, type WelchTest, welch } from '../student.ts';
-import { alternatives } from '../words.ts';
+import { alternatives, enumeration } from '../words.ts';
 import { correctedPs, FEWEST_SEEDS, LEVEL, seenSign } from './claims.ts';
-import { CONDITIONS } from './conditions.ts';
+import { TASK } from './conditions.ts';
 import { folderNotes } from './notes.ts';
 import { formatInterval, formatNumber, formatProbability, UNKNOWN } from './numbers.ts';
 import { renderMarkdown, renderText } from './render.ts';
 import { armTitle, resamples } from './samples.ts';
 import type { Section, Table } from './sections.ts';
+import { wholeRuns } from './whole-runs.ts';
 
 /**
  * What of the last row of metrics.csv an effect is told of; errors by their logarithms, so that an effect is a factor.
@@ -34,17 +35,19 @@ const POWER = 0.8;
 
 /** Two runs that differ in one key. */
 interface Switched {
-  /** Arm and task of the run with the first value of the key. */
+  /** Arm and task; the values of the key, where it has more than two. */
   label: string;
   one: Run;
   other: Run;
+  /** Of the key, as text: of the one and of the other. */
+  values: [string, string];
 }
 
 /** What a key does to one number in one pair of runs. */
 export interface Effect {
   measure: string;
   label: string;
-  /** Of the key, as text; the same in every pair. */
+  /** Of the key, as text. */
   values: [string, string];
   /** Seeds that have the number, with the first value of the key and with the second. */
   seeds: [number, number];
@@ -73,31 +76,25 @@ export interface Effects {
  * What one key does, over all pairs of finished runs among `dirs` that differ in nothing else; nothing is written.
  *
  * @param key dotted, e.g. `critic.shapesModel`
- * @throws UserError where there is no such key or no such pair, or the key has more than two values
+ * @throws UserError where there is no such key or no such pair, or pairs are of other values
  */
 export function effectsOf(dirs: readonly string[], key: string): Effects {
   const { runs, ...without } = readRuns(dirs);
   requireKey(runs, key);
-  const unfinished = runs.filter((run) => run.unfinished.length > 0 || run.faulty.length > 0);
-  const { pairs, single } = switched(
-    runs.filter((run) => !unfinished.includes(run)),
-    key,
-  );
+  const { whole, notes: leftOut } = wholeRuns(runs, 'an effect');
+  const { pairs, values, single } = switched(whole, key);
   if (pairs.length === 0) {
     throw new UserError(
       `no two finished runs differ in ${key} alone; give the folders of some that do, such as the cells of a sweep of it`,
     );
   }
-  const values = valuesOf(pairs, key);
   const told = MEASURES.map((measure) => samplesOn(measure, pairs));
   const unlogged = told.flat().filter(({ withoutLogarithm }) => withoutLogarithm > 0);
-  const effects = effectsOn(told, values);
+  const effects = effectsOn(told);
   const notes = [
-    `${key}: ${values[0]} against ${values[1]}. ${HOW}`,
+    `${key}: ${valueWords(values)}. ${HOW}`,
     ...folderNotes(without),
-    ...(unfinished.length > 0
-      ? [`Left out, not every seed is finished: ${unfinished.map(({ dir }) => dir).join(', ')}.`]
-      : []),
+    ...leftOut,
     ...(single.length > 0
       ? [`Left out, alone with its other settings: ${single.map(({ dir }) => dir).join(', ')}.`]
       : []),
@@ -141,70 +138,92 @@ function requireKey(runs: readonly Run[], key: string): void {
 }
 
 /** The value of the key as text, as it stands in YAML; of an absent one a dash. */
-function settingOf(experiment: Run['experiment'], key: string): string {
+function settingOf({ experiment }: Run, key: string): string {
   const value = valueAt(experiment, key.split('.')) ?? UNKNOWN;
   return typeof value === 'string' ? value : shown(value);
 }
 
-function switched(runs: readonly Run[], key: string): { pairs: Switched[]; single: Run[] } {
-  const groups: Run[][] = [];
+/** Every two runs that differ in the key alone, the values of the key, and the runs that are alone with their settings. */
+function switched(runs: readonly Run[], key: string): { pairs: Switched[]; values: string[]; single: Run[] } {
+  const alike: Run[][] = [];
   for (const run of runs) {
-    const alike = groups.find(([first]) => sameBut(first!, run, key));
-    if (alike) alike.push(run);
-    else groups.push([run]);
+    const group = alike.find(([first]) => sameBut(first!, run, key));
+    if (group) group.push(run);
+    else alike.push([run]);
   }
-  const paired = groups.filter(({ length }) => length > 1);
-  // In every pair the same value stands first, whatever the order of the folders within it.
-  const places = ['true', ...paired.flat().map(({ experiment }) => settingOf(experiment, key))];
-  const pairs = paired.map((group) => {
-    const values = group.map(({ experiment }) => settingOf(experiment, key));
-    if (group.length > 2 || values[0] === values[1]) {
-      throw new UserError(
-        `${group.map(({ dir }) => dir).join(', ')} have the values ${values.join(', ')} of ${key}; an effect is of two, give two runs`,
-      );
-    }
-    const [one, other] = [...group].sort(
-      (a, b) => places.indexOf(settingOf(a.experiment, key)) - places.indexOf(settingOf(b.experiment, key)),
-    );
-    return { label: labelOf(one!), one: one!, other: other! };
-  });
-  const single = groups.filter(({ length }) => length < 2).flat();
-  return { pairs: distinctlyLabelled(byArm(pairs)), single };
+  const several = alike.filter(({ length }) => length > 1);
+  // In every group the same value stands first, whatever the order of the folders within it.
+  const places = ['true', ...several.flat().map((run) => settingOf(run, key))];
+  const place = (run: Run) => places.indexOf(settingOf(run, key));
+  const groups = byArm(several.map((group) => [...group].sort((a, b) => place(a) - place(b))));
+  for (const group of groups) refuseTwins(group, key);
+  const values = valuesOf(groups, key);
+  const labels = labelsOf(groups);
+  const pairs = groups.flatMap((group, index) => pairsOf(group, labels[index]!, groups.length > 1, key));
+  return { pairs, values, single: alike.filter(({ length }) => length < 2).flat() };
 }
 
-/** The pairs of one arm together, so that its tasks stand below each other. */
-function byArm(pairs: readonly Switched[]): Switched[] {
-  const arms = pairs.map(({ one }) => armTitle(one.info.arm));
-  const place = ({ one }: Switched) => arms.indexOf(armTitle(one.info.arm));
-  return [...pairs].sort((a, b) => place(a) - place(b));
+/** The groups of one arm together, so that its tasks stand below each other. */
+function byArm(groups: readonly Run[][]): Run[][] {
+  const arms = groups.map(([first]) => armTitle(first!.info.arm));
+  const place = ([first]: Run[]) => arms.indexOf(armTitle(first!.info.arm));
+  return [...groups].sort((a, b) => place(a) - place(b));
 }
 
-/** Labels that several pairs have, with the folder's name of the first run of each. */
-function distinctlyLabelled(pairs: readonly Switched[]): Switched[] {
-  const labels = pairs.map(({ label }) => label);
-  return pairs.map((pair) => {
-    const alone = labels.indexOf(pair.label) === labels.lastIndexOf(pair.label);
-    return alone ? pair : { ...pair, label: `${pair.label} (${path.basename(pair.one.dir)})` };
-  });
+/** Arm and task of each group; of those that are called alike, with the folder's name of the first run. */
+function labelsOf(groups: readonly Run[][]): string[] {
+  const labels = groups.map(([first]) => `${armTitle(first!.info.arm)}, ${TASK.of(first!.experiment)}`);
+  return labels.map((label, index) =>
+    labels.indexOf(label) === labels.lastIndexOf(label)
+      ? label
+      : `${label} (${path.basename(groups[index]![0]!.dir)})`,
+  );
 }
 
-/** The two values of the key, the same in every pair. */
-function valuesOf(pairs: readonly Switched[], key: string): [string, string] {
-  const [first, ...rest] = pairs.map(({ one, other }) => ({
-    dirs: `${one.dir} and ${other.dir}`,
-    values: [settingOf(one.experiment, key), settingOf(other.experiment, key)] as [string, string],
+/** Every two runs of a group, those of more than two by their values, too, or by those alone where it is the only group. */
+function pairsOf(group: readonly Run[], label: string, amongOthers: boolean, key: string): Switched[] {
+  return group.flatMap((one, index) =>
+    group.slice(index + 1).map((other): Switched => {
+      const values: Switched['values'] = [settingOf(one, key), settingOf(other, key)];
+      const own = values.join(' against ');
+      const named = amongOthers ? `${label}, ${own}` : own;
+      return { label: group.length > 2 ? named : label, one, other, values };
+    }),
+  );
+}
+
+/** Refuses runs that do not differ in the key either. */
+function refuseTwins(group: readonly Run[], key: string): void {
+  const values = group.map((run) => settingOf(run, key));
+  const twice = values.find((value, index) => values.indexOf(value) < index);
+  if (twice === undefined) return;
+  const twins = group.filter((_, index) => values[index] === twice).map(({ dir }) => dir);
+  throw new UserError(
+    `${enumeration(twins)} have the value ${twice} of ${key} and differ in nothing else; give one of them`,
+  );
+}
+
+/** The values of the key, the same in every group; none without a group. */
+function valuesOf(groups: readonly Run[][], key: string): string[] {
+  const [first, ...rest] = groups.map((group) => ({
+    dirs: enumeration(group.map(({ dir }) => dir)),
+    values: group.map((run) => settingOf(run, key)),
   }));
-  const unlike = rest.find(({ values }) => values.some((value, index) => value !== first!.values[index]));
+  const unlike = rest.find(({ values }) => values.join() !== first!.values.join());
   if (unlike) {
     throw new UserError(
-      `${first!.dirs} have the values ${first!.values.join(', ')} of ${key}, and ${unlike.dirs} ${unlike.values.join(', ')}; an effect is of two values, give pairs of others apart`,
+      `${first!.dirs} have the values ${first!.values.join(', ')} of ${key}, and ${unlike.dirs} ${unlike.values.join(', ')}; an effect is of the same values everywhere, give others apart`,
     );
   }
-  return first!.values;
+  return first?.values ?? [];
 }
 
+/** `true against false`; of several values `1, 2 and 3, each against those after it`. */
+const valueWords = (values: readonly string[]): string =>
+  values.length > 2 ? `${enumeration(values)}, each against those after it` : values.join(' against ');
+
 /** Keys that change nothing of what is learnt. */
-const WITHOUT_EFFECT = ['name', 'engine', 'film', 'gradients.every'];
+const WITHOUT_EFFECT = ['name', 'engine', 'film', 'logEvery', 'evaluation.online', 'gradients.every'];
 
 /** Whether two runs differ in the key alone, and in keys beside it that one of them has not: such belong to its value. */
 function sameBut({ experiment: a }: Run, { experiment: b }: Run, key: string): boolean {
@@ -217,12 +236,9 @@ function sameBut({ experiment: a }: Run, { experiment: b }: Run, key: string): b
   return a.method === b.method && !differingKeys(a, b).some(counts);
 }
 
-const labelOf = (run: Run) => `${armTitle(run.info.arm)}, ${CONDITIONS[0]!.of(run.experiment)}`;
-
 /** The numbers of one measure in one pair, by seed. */
-interface Samples {
+interface Samples extends Pick<Switched, 'label' | 'values'> {
   measure: (typeof MEASURES)[number];
-  label: string;
   a: number[];
   b: number[];
   /** Seeds whose error is not above 0 and has no logarithm: left out. */
@@ -230,42 +246,42 @@ interface Samples {
 }
 
 /** All effects by measure; the tests of a question are corrected together. */
-function effectsOn(told: readonly Samples[][], values: [string, string]): Effect[] {
+function effectsOn(told: readonly Samples[][]): Effect[] {
   const questions = [...new Set(MEASURES.map(({ question }) => question))];
   return questions.flatMap((question) =>
     effectsOfFamily(
       told
         .flat()
         .filter(({ measure, a, b }) => measure.question === question && a.length > 0 && b.length > 0),
-      values,
     ),
   );
 }
 
 function samplesOn(measure: Samples['measure'], pairs: readonly Switched[]): Samples[] {
-  return pairs.map(({ label, one, other }) => {
+  return pairs.map(({ label, one, other, values }) => {
     const all = [one, other].map((run) => lastOf(run, measure.column));
-    const [a, b] = all.map((values) => values.filter((value) => !measure.factor || value > 0));
+    const [a, b] = all.map((numbers) => numbers.filter((x) => !measure.factor || x > 0));
     const withoutLogarithm = all.flat().length - a!.length - b!.length;
-    return { measure, label, a: a!, b: b!, withoutLogarithm };
+    return { measure, label, values, a: a!, b: b!, withoutLogarithm };
   });
 }
 
 const lastOf = ({ seeds }: Run, column: string) =>
   seeds.map(({ rows }) => rows.at(-1)?.[column] ?? null).filter((value): value is number => value !== null);
 
-function effectsOfFamily(family: readonly Samples[], values: [string, string]): Effect[] {
-  const tests = family.map(({ measure: { column, factor }, label, a, b }) => {
+function effectsOfFamily(family: readonly Samples[]): Effect[] {
+  const tests = family.map(({ measure: { column, factor }, label, values, a, b }) => {
     const [x, y] = factor ? [a.map(Math.log), b.map(Math.log)] : [a, b];
     const bounds = bootstrapComparison(x, y, (one, other) => one - other, resamples);
     return {
-      ...{ column, factor, label, a, b, x, y, bounds },
+      ...{ column, factor, label, values, a, b, x, y, bounds },
       ...{ difference: mean(x)! - mean(y)!, welch: welch(x, y) },
       claimable: Math.min(a.length, b.length) >= FEWEST_SEEDS && bounds !== null,
     };
   });
   const ps = correctedPs(tests);
-  return tests.map(({ column, factor, label, a, b, x, y, bounds, difference, welch, claimable }, index) => {
+  return tests.map((each, index) => {
+    const { column, factor, label, values, a, b, x, y, bounds, difference, welch, claimable } = each;
     const back = (value: number) => (factor ? Math.exp(value) : value);
     const adjustedP = ps[index]!;
     return {
@@ -298,7 +314,15 @@ function effectTable(
 ): Table {
   const unit = factor ? 'factor' : 'reward';
   return {
-    head: [name, ...values, factor ? 'Factor' : 'Difference', '95 % interval', 'p (Holm)', 'Shows', 'Seen'],
+    head: [
+      name,
+      ...(values.length > 2 ? ['First', 'Second'] : values),
+      factor ? 'Factor' : 'Difference',
+      '95 % interval',
+      'p (Holm)',
+      'Shows',
+      'Seen',
+    ],
     numeric: [false, true, true, true, true, true, true, false],
     rows: rows.map(({ label, means, effect, interval, adjustedP, shows, seen }) => [
       label,

@@ -53,7 +53,8 @@ function originNotes(runs: readonly Run[], samples: readonly Sample[]): string[]
     .map(({ name, words }) => `Not the same ${name}: ${printable(words)}.`);
 }
 
-function difference(name: string, values: readonly { label: string; value: string }[]): string[] {
+/** One sentence where some runs differ in what should be equal, none where they do not. */
+export function difference(name: string, values: readonly { label: string; value: string }[]): string[] {
   if (new Set(values.map(({ value }) => value)).size <= 1) return [];
   return [`Not the same ${name}: ${values.map(({ label, value }) => `${label} ${value}`).join('; ')}.`];
 }

@@ -5,8 +5,8 @@ import type { Figure } from './figure.ts';
 import { intervalRows } from './interval-rows.ts';
 import { page, SCHEMA } from './theme.ts';
 
-/** Height in CSS pixels of a pair's row, whose name takes two lines, and width of what the axes of a panel enclose. */
-const [ROW, WIDTH] = [26, 116];
+/** Height in CSS pixels of a line of a pair's name, and width of what the axes of a panel enclose. */
+const [LINE, WIDTH] = [13, 116];
 
 /** A question with its effects. */
 interface Panel {
@@ -26,8 +26,9 @@ export function effectFigure(key: string, effects: readonly Effect[]): Figure {
   const panels = [...new Set(MEASURES.map(({ question }) => question))]
     .map((question) => panelOf(question, effects))
     .filter(({ rows }) => rows.length > 0);
-  const [value, other] = effects[0]!.values;
-  const title = `Effect of ${key}, ${value} against ${other}`;
+  const switches = [...new Set(effects.map(({ values }) => values.join(' against ')))];
+  // Of several, each row names its own.
+  const title = `Effect of ${key}${switches.length > 1 ? '' : `, ${switches[0]}`}`;
   const inLatents = effects.some(({ measure }) => measure.startsWith('consistency'));
   return {
     ...{ name: 'effects', title, wide: true },
@@ -93,7 +94,7 @@ function panelSpec({ title, factor, rows }: Panel, pairs: string[], named: boole
   return {
     title: { text: title, fontSize: 10, anchor: 'start', frame: 'group' },
     width: WIDTH,
-    height: ROW * pairs.length,
+    height: LINE * Math.max(...pairs.map((pair) => pair.split(', ').length)) * pairs.length,
     data: { values: rows },
     layer: intervalRows(factor ? 1 : 0, { x, y }, 'by effect'),
   };

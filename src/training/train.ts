@@ -56,8 +56,8 @@ export const metricColumns = (agent: Agent, isRealTime = false): string[] => [
  * Trains all members of an agent side by side, round by round of its learner, with an evaluation at every multiple of
  * `evaluation.every` and at the end. State in, events out: it writes nothing, prints nothing and
  * reads no clock. Resuming is calling it with states saved earlier, all at the same step; stopping is asking for no
- * further event. Between two events lies one update, one step of an evaluation's episodes, the measuring of a model or a
- * few environment steps.
+ * further event. Between two events lie the updates of one round, one step of an evaluation's episodes, the measuring of
+ * a model or a few environment steps.
  *
  * @param seeds one per member, in the agent's order
  * @param states one per member, or none for a fresh start

@@ -3,7 +3,7 @@ import { type CsvRow, formatCsv } from '../../runs/csv.ts';
 import { readRuns } from '../../runs/read.ts';
 import { CRITIC, OWN } from '../../training/gradient-flow.ts';
 import { counted, grouped } from '../../words.ts';
-import { CONDITIONS } from '../conditions.ts';
+import { TASK } from '../conditions.ts';
 import { formatInterval, formatNumber } from '../numbers.ts';
 import { renderMarkdown, renderText } from '../render.ts';
 import type { Section, Table } from '../sections.ts';
@@ -71,7 +71,7 @@ export function gradientTables(dirs: readonly string[]): GradientTables {
 function about({ label, run, seeds, updates, isCutOff }: MeasuredRun): string {
   const { experiment } = run;
   const words = [
-    CONDITIONS[0]!.of(experiment),
+    TASK.of(experiment),
     counted(seeds.length, 'seed'),
     `measured every ${grouped(experiment.gradients!.every)} of ${grouped(updates)} updates`,
   ];

@@ -3,10 +3,11 @@ import { UserError } from '../../errors.ts';
 import { methods } from '../../methods/index.ts';
 import type { ReadRuns, Run } from '../../runs/read.ts';
 import { enumeration, grouped } from '../../words.ts';
-import { CONDITIONS } from '../conditions.ts';
-import { folderNotes } from '../notes.ts';
+import { EPISODES, EVALUATION_INTERVAL, stopWords, TASK } from '../conditions.ts';
+import { difference, folderNotes } from '../notes.ts';
 import { armTitle } from '../samples.ts';
 import { type TableRow, tableRows } from '../table.ts';
+import { wholeRuns } from '../whole-runs.ts';
 
 /** One method on one task. */
 export interface Entry {
@@ -36,22 +37,16 @@ export interface Field {
   notes: string[];
 }
 
-const taskOf = ({ experiment }: Run) => CONDITIONS[0]!.of(experiment);
+const taskOf = ({ experiment }: Run) => TASK.of(experiment);
 
 /**
  * The finished runs as a field of methods and tasks. A method is an arm, called the same on every task.
  *
- * @throws UserError where no run is finished, one learns from a data set, a task has no bounds, runs of a task differ in length or in the number of
- *   their seeds, or two are of one arm
+ * @throws UserError where no run is finished, one learns from a data set, a task has no bounds, runs of a task differ in
+ *   length, in when they end early or in the number of their seeds, or two are of one arm
  */
 export function fieldOf({ runs, passedOver, missing }: ReadRuns): Field {
-  const unfinished = runs.filter((run) => run.unfinished.length > 0 || run.faulty.length > 0);
-  const finished = runs.filter((run) => !unfinished.includes(run));
-  if (finished.length === 0) {
-    throw new UserError(
-      'none of these runs is finished, and a leaderboard is of finished ones; train them on',
-    );
-  }
+  const { whole: finished, notes } = wholeRuns(runs, 'a leaderboard');
   const offline = finished.find(({ experiment }) => methods[experiment.method].learnsOffline);
   if (offline) {
     throw new UserError(
@@ -77,14 +72,18 @@ export function fieldOf({ runs, passedOver, missing }: ReadRuns): Field {
   return {
     tasks,
     seeds: counts[0]!.n,
-    notes: [
-      ...folderNotes({ passedOver, missing }),
-      ...(unfinished.length > 0
-        ? [`Left out, not every seed is finished: ${unfinished.map(({ dir }) => dir).join(', ')}.`]
-        : []),
-    ],
+    notes: [...tasks.flatMap(evaluationNotes), ...folderNotes({ passedOver, missing }), ...notes],
   };
 }
+
+/** In what the methods of a task are evaluated otherwise, on which what they reach, and when, depends. */
+const evaluationNotes = ({ name, entries }: Task): string[] =>
+  [EPISODES, EVALUATION_INTERVAL].flatMap((condition) =>
+    difference(
+      `${condition.name} on ${name}`,
+      entries.map(({ method, run }) => ({ label: method, value: condition.of(run.experiment) })),
+    ),
+  );
 
 function task(name: string, runs: readonly Run[]): Task {
   const { environment, steps } = runs[0]!.experiment;
@@ -98,6 +97,13 @@ function task(name: string, runs: readonly Run[]): Task {
   if (longer) {
     throw new UserError(
       `${runs[0]!.dir} has ${grouped(steps)} environment steps and ${longer.dir} has ${grouped(longer.experiment.steps)}; a leaderboard is of equally many on a task`,
+    );
+  }
+  const rule = (run: Run) => stopWords(run.experiment);
+  const otherRule = runs.find((run) => rule(run) !== rule(runs[0]!));
+  if (otherRule) {
+    throw new UserError(
+      `${runs[0]!.dir} ends early ${rule(runs[0]!)} and ${otherRule.dir} ${rule(otherRule)} (stopWhen), and an end at a good evaluation flatters; a leaderboard is of one rule on a task`,
     );
   }
   const rows = tableRows(runs, false, { intervals: false });

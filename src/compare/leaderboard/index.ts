@@ -77,8 +77,8 @@ export async function leaderboard(dirs: readonly string[]): Promise<Leaderboard>
 }
 
 const HOW =
-  'Scores: final reward, 0 what random actions get and 1 what counts as solved. IQM: mean of the middle half of all ' +
-  'runs; gap: 1 - mean(min(score, 1)); 95 % intervals by stratified bootstrap, seeds resampled within each task (Agarwal ' +
+  'Scores: final reward, 0 what random actions get and 1 what counts as solved. IQM: mean of all runs without the ' +
+  'floor(n / 4) least and greatest; gap: 1 - mean(min(score, 1)); 95 % intervals by stratified bootstrap, seeds resampled within each task (Agarwal ' +
   'et al. 2021). Of one task they are over its seeds alone. Intervals that overlap are no test: see the pairs.';
 
 const BY_TASK =
@@ -143,13 +143,18 @@ const formatFlops = ({ flopPerStep, isBound }: RunCost): string =>
 /** The runs of a task, the greatest score first. */
 const ranked = ({ entries }: Task) =>
   entries
-    .map((entry) => ({ ...entry, score: interquartileMean(entry.scores)! }))
-    .sort((a, b) => b.score - a.score);
+    .map((entry) => {
+      const intervals = stratifiedIntervals([[entry.scores]], (of) => [iqmOf(of)], resamples);
+      return {
+        ...entry,
+        score: { value: interquartileMean(entry.scores)!, interval: intervals?.[0] ?? null },
+      };
+    })
+    .sort((a, b) => b.score.value - a.score.value);
 
 function taskTable(task: Task, costs: Costs): Table {
   const rows = ranked(task).map(({ method, run, row, scores, score }) => [
-    ...[method, formatMean('reward', row.finalReward), formatNumber('pure', score)],
-    formatInterval('pure', stratifiedIntervals([[scores]], (of) => [iqmOf(of)], resamples)?.[0] ?? null),
+    ...[method, formatMean('reward', row.finalReward), ...bounded(score)],
     row.stepsToThreshold.mean === null
       ? 'never'
       : `${formatNumber('steps', row.stepsToThreshold.mean)} (${row.stepsToThreshold.reached} of ${scores.length})`,
@@ -194,7 +199,7 @@ const taskRows = (task: Task, costs: Costs): CsvRow[] =>
   ranked(task).map(({ method, run, row, scores, score }) => ({
     ...{ task: task.name, steps: task.steps, method, run: run.name, seeds: scores.length },
     ...{ final_reward_mean: row.finalReward.mean, final_reward_std: row.finalReward.std },
-    ...{ score_iqm: score, score_mean: mean(scores) },
+    ...{ ...ends('score_iqm', score), score_mean: mean(scores) },
     ...{ score_low_bound: task.bounds.low, score_high_bound: task.bounds.high },
     steps_to_threshold: row.stepsToThreshold.mean,
     steps_to_threshold_reached: row.stepsToThreshold.reached,
