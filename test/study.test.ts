@@ -8,6 +8,7 @@ import { reprinted } from '../scripts/study-page.ts';
 import { figureFiles } from '../src/cli/table-files.ts';
 import { effectsOf } from '../src/compare/effect.ts';
 import { gradientTables } from '../src/compare/gradients/index.ts';
+import { compareRuns } from '../src/compare/index.ts';
 import { formatInterval, formatNumber } from '../src/compare/numbers.ts';
 import { effectFigure } from '../src/figures/effects.ts';
 import { gradientFigures } from '../src/figures/gradients.ts';
@@ -133,6 +134,32 @@ test('docs/study.md tells what states hold as the runs of runs/bench have it', (
   const [on, off] = overStandingStill('distractors', 'tdmpc-v2');
   assert.ok(page.includes(`it is ${on} with the gradient and ${off} without`));
   assert.ok(page.includes(`it is ${overStandingStill('pendulum', 'tdmpc-v2-pendulum').join(' against ')}.`));
+});
+
+test("docs/study.md tells of the critic's weight what runs/sweeps/balance holds", () => {
+  const sweep = join(root, 'runs', 'sweeps', 'balance');
+  const runs = ['fixed', 'gradnorm', 'uncertainty'].map((value) => join(sweep, `critic.balance=${value}`));
+  const { pairs } = compareRuns(runs, { paper: false });
+  const p = (key: string) => pairs.find(({ measure }) => measure === key)!.adjustedP!.toFixed(3);
+  const { effects } = effectsOf([sweep], 'critic.balance');
+  const ofGradNorm = effects.filter(({ values }) => values.includes('gradnorm'));
+  for (const { measure, effect, seen } of ofGradNorm) {
+    if (measure === 'reward_mean') assert.equal(seen, 'none');
+    else assert.ok(seen === 'smaller' && Math.abs(1 / effect - 55) < 10, `${measure} ${1 / effect}`);
+  }
+  const reward = ofGradNorm.find(({ measure }) => measure === 'reward_mean')!.adjustedP!.toFixed(3);
+  const rewards = publishedAt('sweeps/balance/critic.balance=gradnorm', 'env_step', 10000, 10).of(
+    'reward_mean',
+  );
+  assert.equal(rewards.filter((each) => each < 100).length, 4);
+  for (const told of [
+    'all three errors are some fifty times as large',
+    'Four of ten seeds end below 100',
+    `after 15 steps, p = ${p('openLoopMse')}, and not one step ahead, p = ${p('predictionMse')}`,
+    `which the three do not bear out (p = ${reward})`,
+  ]) {
+    assert.ok(page.includes(told), told);
+  }
 });
 
 test('docs/study.md and the README tell of gradients what runs/sweeps/gradients holds', async () => {
