@@ -5,13 +5,17 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { reprinted } from '../scripts/study-page.ts';
+import { iqmOf } from '../src/aggregate.ts';
 import { figureFiles } from '../src/cli/table-files.ts';
 import { effectsOf } from '../src/compare/effect.ts';
 import { gradientTables } from '../src/compare/gradients/index.ts';
 import { compareRuns } from '../src/compare/index.ts';
+import { leaderboard } from '../src/compare/leaderboard/index.ts';
 import { formatInterval, formatNumber } from '../src/compare/numbers.ts';
+import { normalisedScore } from '../src/envs/normalisation.ts';
 import { effectFigure } from '../src/figures/effects.ts';
 import { gradientFigures } from '../src/figures/gradients.ts';
+import { leaderboardFigures } from '../src/figures/leaderboard.ts';
 import { mean, standardDeviation } from '../src/statistics.ts';
 import { publishedAt, publishedRows, rowsOf } from './support/published.ts';
 
@@ -84,27 +88,86 @@ test('runs/bench/shaping is what its runs give', async () => {
   }
 });
 
-test('the README tells of the leaderboard what docs/study.md shows', () => {
-  const board = page.slice(page.indexOf('$ node bin/wm.js compare --leaderboard '));
-  const iqm = (method: string) => new RegExp(`^${method} {2,}(\\S+) `, 'm').exec(board)![1]!;
-  const first = ['Dreamer v1', 'Dreamer v3', 'TD-MPC2', 'Dream critic'].map(iqm);
-  assert.equal(new Set(first).size, 1);
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const told = `(${first[0]} of the way from random actions), PPO at ${iqm('PPO')} and MuZero at ${iqm('MuZero')};`;
-  assert.ok(readme.includes(told), told);
-  const tables = [...board.matchAll(/^\S+ {2,}Final reward .* FLOP\n([\s\S]*?)\n\n/gm)];
-  assert.equal(tables.length, 2);
-  for (const [, table] of tables) {
-    const flop = (method: string) => Number(new RegExp(`^${method} .* ([\\d.e]+)$`, 'm').exec(table!)![1]);
-    const others = ['Dreamer v1', 'Dreamer v3', 'TD-MPC2'].map(flop);
-    assert.ok(others.every((each) => flop('Dream critic') < each));
+test('runs/bench/leaderboard is what its runs give, and the pages tell of it', async () => {
+  const bench = join(root, 'runs', 'bench');
+  const sweeps = ['cartpole', 'acrobot', 'mountain-car'].map((task) => join(bench, `leaderboard-${task}`));
+  const { files, field, standings, duels } = await leaderboard(sweeps);
+  const figures = await figureFiles(leaderboardFigures(standings, duels));
+  for (const [name, content] of Object.entries({ ...files, ...figures })) {
+    assert.equal(
+      readFileSync(join(bench, 'leaderboard', name), 'utf8').replaceAll('runs/bench/', `${bench}/`),
+      content,
+      name,
+    );
   }
-  const pairs = board.slice(board.indexOf('\nMethod  '));
-  const against = [...pairs.matchAll(/^Dreamer v1 +(Dreamer v3|TD-MPC2|Dream critic) .* (\w+)$/gm)];
+  const place = (name: string) => standings.findIndex(({ method }) => method === name);
+  const iqm = (name: string) => standings[place(name)]!.iqm.value.toFixed(2);
+  const first = ['Dreamer v3', 'Dreamer v1', 'Dream critic'];
   assert.deepEqual(
-    against.map(([, , seen]) => seen),
-    ['none', 'none', 'none'],
+    standings.slice(0, 3).map(({ method }) => method),
+    first,
   );
+  assert.equal(place('MuZero'), standings.length - 1);
+  const among = (count: number) => duels.filter(({ against }) => place(against) < count);
+  assert.ok(among(7).every(({ seen }) => seen === 'none'));
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const [v3, v1, critic] = first.map(iqm);
+  const told = `(${v3}, ${v1} and ${critic} of the way from random actions), before PPO, which has no model, at ${iqm('PPO')} and TD-MPC2 at ${iqm('TD-MPC2')}; MuZero is last at ${iqm('MuZero')}.`;
+  assert.ok(readme.includes(told), told);
+  const { tasks } = field;
+  const scores = (task: number, name: string) =>
+    tasks[task]!.entries.find(({ method }) => method === name)!.scores;
+  // Never fails: all the way or most of it with every seed of every task.
+  assert.ok(tasks.every((_, task) => scores(task, 'Dreamer v3').every((score) => score > 0.6)));
+  const table = publishedRows('bench', 'leaderboard', 'leaderboard-tasks.csv');
+  for (const { name } of tasks) {
+    const flop = (method: string) =>
+      Number(table.find((row) => row.task === name && row.method === method)!.flop_per_step);
+    for (const other of ['Dreamer v1', 'Dreamer v3']) {
+      const share = flop('Dream critic') / flop(other);
+      assert.ok(share > 0.19 && share < 0.55, `${share}`);
+    }
+    assert.ok(flop('PPO') / flop('Dream critic') < 0.011);
+  }
+
+  // What is seen, as the page has it.
+  const seen = duels.filter(({ seen }) => seen === 'better');
+  assert.ok(page.includes(`What is seen, ${seen.length} of the ${duels.length} pairs:`));
+  assert.ok(duels.every(({ seen }) => seen === 'better' || seen === 'none'));
+  const over = (name: string) =>
+    seen
+      .filter(({ method }) => method === name)
+      .map(({ against }) => against)
+      .sort();
+  const last = ['Baseline', 'Deep Dyna', 'MuZero'];
+  assert.deepEqual(over('Dreamer v3'), [...last, 'DQN', 'EfficientZero', 'Ha and Schmidhuber'].sort());
+  assert.deepEqual([over('Dreamer v1'), over('PPO')], [last, last]);
+  assert.deepEqual(over('Dream critic'), [...last, 'DQN'].sort());
+  assert.deepEqual(over('TD-MPC2'), ['Deep Dyna', 'MuZero']);
+  const planned = seen.find(({ method, against }) => method === 'Dream critic' && against === 'Baseline')!;
+  assert.ok(
+    page.includes(`(${iqm('Baseline')} of the way against ${critic}, p = ${planned.adjustedP!.toFixed(3)})`),
+  );
+
+  // How lucky five seeds were.
+  const acrobot = publishedAt('bench/shaping-acrobot/acrobot,critic.shapesModel=true', 'env_step', 20000, 20);
+  const rewards = acrobot.of('reward_mean');
+  const { bounds } = tasks[1]!;
+  const twenty = iqmOf([rewards.map((reward) => normalisedScore(reward, bounds))]);
+  const lucky = `${rewards.filter((reward) => reward >= bounds.high).length} of 20 reach ${bounds.high} there, their interquartile mean is ${twenty.toFixed(2)} where the five have ${iqmOf([scores(1, 'Dream critic')]).toFixed(2)}.`;
+  assert.ok(page.includes(lucky), lucky);
+  for (const name of first) {
+    assert.ok(
+      page.includes(
+        `(mean ${mean(standings[place(name)]!.scores.map((runs) => mean(runs)!))!.toFixed(2)})`,
+      ) || page.includes(`(${standings[place(name)]!.mean.value.toFixed(2)})`),
+      name,
+    );
+  }
+  assert.equal(tasks[2]!.entries.flatMap(({ scores }) => scores).filter((score) => score >= 1).length, 1);
+  for (const name of ['TD-MPC2', 'MuZero', 'Ha and Schmidhuber', 'Deep Dyna']) {
+    assert.ok(scores(2, name).every((score) => score === 0));
+  }
 });
 
 test('docs/study.md tells what states hold as the runs of runs/bench have it', () => {
