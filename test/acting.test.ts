@@ -186,14 +186,42 @@ test('whoever searches for an action does so for ever fewer episodes, and plays 
   const [searching, other] = [await play(1000), await play(0)];
   assert.deepEqual(searching.evaluations, other.evaluations);
   assert.deepEqual([...new Set(other.widths)], [8]);
-  // Never for fewer than go on, and for at most twice as many: those of the member of which more go on.
+  // Of each member half of what it was as soon as those that go on fit, of the member of which more do.
   const going = other.widths.map((_, step) =>
     Math.max(
       ...other.evaluations.map(({ episodes }) => episodes.filter(({ length }) => length > step).length),
     ),
   );
   assert.ok(searching.widths.every((width, step) => width >= going[step]! && width < 2 * going[step]!));
+  assert.deepEqual([...new Set(searching.widths)], [8, 4, 2, 1].slice(0, new Set(searching.widths).size));
   assert.ok(new Set(searching.widths).size > 2);
+});
+
+test('an acting loop decides for those alone that it keeps, in a box too', async () => {
+  // Acts by what it observes and by its noise, and carries the sum of what it has observed.
+  const actor: Actor = {
+    ...{ carrySize: 1, noise: { sampled: [], greedy: [{ distribution: 'uniform', size: 1 }] } },
+    act: async ({ observations, carry, noise }) => ({
+      actions: Float32Array.from(
+        { length: 2 * carry.length },
+        (_, i) => (i % 2 === 0 ? observations : noise)[i >> 1]!,
+      ),
+      carry: carry.map((sum, i) => sum + observations[i]!),
+    }),
+  };
+  const steps = [Float32Array.of(1, 2, 3, 4), Float32Array.of(5, 6, 7, 8)];
+  const play = async (kept: readonly number[]) => {
+    const loop = new ActingLoop(actor, 'average', 'greedy', 2, 2);
+    const streams = seeds.map((seed) => RandomStream.named(seed, 'acting'));
+    const first = await loop.act(steps[0]!, streams);
+    loop.keep(kept);
+    return { first, second: await loop.act(steps[1]!, streams), carry: loop.carry };
+  };
+  const [all, some] = [await play([0, 1, 2, 3]), await play([1, 2])];
+  assert.deepEqual(some.first, all.first);
+  assert.deepEqual([...some.second], [0, 0, ...all.second.subarray(2, 6), 0, 0]);
+  assert.deepEqual([...some.carry], [1, 8, 10, 4]);
+  assert.equal(all.second[4], 7);
 });
 
 test('random actions are held for a geometric number of steps, or for one', () => {

@@ -219,7 +219,10 @@ describe('a leaderboard', () => {
       of('CartPole-v1', 'seldom', last([475, 475, 475, 475, 248.5]), ['evaluation.every=5000']),
     ]);
     const [every] = notes.filter((note) => note.startsWith('Not the same steps between evaluations'));
-    assert.match(every!, /depend on CartPole-v1: Dream critic 2,000; Seldom 5,000\.$/);
+    assert.match(
+      every!,
+      /^Not the same steps between evaluations on CartPole-v1: Dream critic 2,000; Seldom 5,000\.$/,
+    );
     assert.match(files['leaderboard-tasks.csv']!, /,score_iqm,score_iqm_low,score_iqm_high,score_mean,/);
   });
 
@@ -340,6 +343,21 @@ describe('the effect of a key', () => {
     );
   });
 
+  test('is refused where runs differ from a third one in the key alone, and from each other in more', () => {
+    const balanced = (name: string, balance: string, alpha?: number) =>
+      make(name, {
+        curves: curves(rewards),
+        overrides: [`critic.balance=${balance}`, ...(alpha ? [`critic.gradNorm.alpha=${alpha}`] : [])],
+      });
+    const dirs = [balanced('g0', 'fixed'), balanced('g1', 'gradnorm', 1), balanced('g2', 'gradnorm', 2)];
+    for (const order of [dirs, dirs.toReversed()]) {
+      assert.throws(
+        () => effectsOf(order, 'critic.balance'),
+        /differ in critic\.gradNorm\.alpha, and each from .*g0 in critic\.balance alone; give them apart$/,
+      );
+    }
+  });
+
   test('has one order of values in all pairs, and one family of tests for each question', () => {
     const of = (name: string, horizon: number, steps: number, errors: number[], latents = false) =>
       make(name, {
@@ -410,10 +428,10 @@ describe('the effect of a key', () => {
         overrides: [`horizon=${horizon}`, `steps=${steps}`],
       });
     const dirs = [of('s5', 5, 1), of('s10', 10, 10), of('s20', 20, 100)];
-    const { effects, text } = effectsOf(dirs, 'horizon');
+    const { effects, text, files } = effectsOf(dirs, 'horizon');
     const oneStep = effects.filter(({ measure }) => measure === 'prediction_mse');
     assert.deepEqual(
-      oneStep.map(({ label, values, seen }) => [label, ...values, seen]),
+      oneStep.map(({ short, values, seen }) => [short, ...values, seen]),
       [
         ['5 against 10', '5', '10', 'smaller'],
         ['5 against 20', '5', '20', 'smaller'],
@@ -426,7 +444,8 @@ describe('the effect of a key', () => {
       holm(oneStep.map(({ welch }) => welch!.p)),
     );
     assert.match(text, /^One step ahead +First +Second +Factor /m);
-    assert.match(text, /^horizon: 5, 10 and 20, each against those after it\. /m);
+    assert.match(text, /^horizon of Several, CartPole-v1: 5, 10 and 20, each against those after it\. /m);
+    assert.match(files['effects.csv']!, /^prediction_mse,"Several, CartPole-v1, 5 against 10",5,10,/m);
     assert.match(effectFigure('horizon', effects).title, /^Effect of horizon$/);
     // On several tasks each row says which.
     const elsewhere = [of('t5', 5, 1, 40_000), of('t10', 10, 10, 40_000), of('t20', 20, 100, 40_000)];

@@ -34,9 +34,9 @@ export const CONDITIONS: { name: string; of: (conditions: Conditions) => string 
   EPISODES,
 ];
 
-/** What should be equal besides, of which the paper says nothing. */
+/** What should be equal besides, of which the paper says nothing: steps to a threshold and last evaluations depend on it. */
 export const EVALUATION_INTERVAL = {
-  name: 'steps between evaluations, on which steps to the threshold, first crossing and last three depend',
+  name: 'steps between evaluations',
   of: ({ evaluation }: Experiment) => grouped(evaluation.every),
 };
 

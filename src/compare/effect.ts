@@ -37,6 +37,8 @@ const POWER = 0.8;
 interface Switched {
   /** Arm and task; the values of the key, where it has more than two. */
   label: string;
+  /** The same without what all pairs have in common. */
+  short: string;
   one: Run;
   other: Run;
   /** Of the key, as text: of the one and of the other. */
@@ -46,7 +48,10 @@ interface Switched {
 /** What a key does to one number in one pair of runs. */
 export interface Effect {
   measure: string;
+  /** The pair: arm and task; the values of the key, where it has more than two. */
   label: string;
+  /** The same without what all pairs have in common. */
+  short: string;
   /** Of the key, as text. */
   values: [string, string];
   /** Seeds that have the number, with the first value of the key and with the second. */
@@ -92,7 +97,7 @@ export function effectsOf(dirs: readonly string[], key: string): Effects {
   const unlogged = told.flat().filter(({ withoutLogarithm }) => withoutLogarithm > 0);
   const effects = effectsOn(told);
   const notes = [
-    `${key}: ${valueWords(values)}. ${HOW}`,
+    `${key}${common(pairs)}: ${valueWords(values)}. ${HOW}`,
     ...folderNotes(without),
     ...leftOut,
     ...(single.length > 0
@@ -147,7 +152,11 @@ function settingOf({ experiment }: Run, key: string): string {
 function switched(runs: readonly Run[], key: string): { pairs: Switched[]; values: string[]; single: Run[] } {
   const alike: Run[][] = [];
   for (const run of runs) {
-    const group = alike.find(([first]) => sameBut(first!, run, key));
+    const fits = (other: Run) => sameBut(other, run, key);
+    const [group, another] = alike.filter((others) => others.some(fits));
+    if (another) refuseUnlike(group!.find(fits)!, another.find(fits)!, run, key);
+    const stranger = group?.find((other) => !fits(other));
+    if (stranger) refuseUnlike(run, stranger, group!.find(fits)!, key);
     if (group) group.push(run);
     else alike.push([run]);
   }
@@ -161,6 +170,16 @@ function switched(runs: readonly Run[], key: string): { pairs: Switched[]; value
   const labels = labelsOf(groups);
   const pairs = groups.flatMap((group, index) => pairsOf(group, labels[index]!, groups.length > 1, key));
   return { pairs, values, single: alike.filter(({ length }) => length < 2).flat() };
+}
+
+/**
+ * Refuses two runs that each differ from a third one in the key alone, and from each other in more: keys beside it, which
+ * are forgiven where one of two runs has not got them.
+ */
+function refuseUnlike(one: Run, other: Run, third: Run, key: string): never {
+  throw new UserError(
+    `${one.dir} and ${other.dir} differ in ${enumeration(meantDifferences(one, other, key))}, and each from ${third.dir} in ${key} alone; give them apart`,
+  );
 }
 
 /** The groups of one arm together, so that its tasks stand below each other. */
@@ -180,14 +199,14 @@ function labelsOf(groups: readonly Run[][]): string[] {
   );
 }
 
-/** Every two runs of a group, those of more than two by their values, too, or by those alone where it is the only group. */
+/** Every two runs of a group, those of more than two by their values, too. */
 function pairsOf(group: readonly Run[], label: string, amongOthers: boolean, key: string): Switched[] {
   return group.flatMap((one, index) =>
     group.slice(index + 1).map((other): Switched => {
       const values: Switched['values'] = [settingOf(one, key), settingOf(other, key)];
       const own = values.join(' against ');
-      const named = amongOthers ? `${label}, ${own}` : own;
-      return { label: group.length > 2 ? named : label, one, other, values };
+      const whole = group.length > 2 ? `${label}, ${own}` : label;
+      return { label: whole, short: group.length > 2 && !amongOthers ? own : whole, one, other, values };
     }),
   );
 }
@@ -218,6 +237,12 @@ function valuesOf(groups: readonly Run[][], key: string): string[] {
   return first?.values ?? [];
 }
 
+/** ` of Dream critic, CartPole-v1`, where rows do not say it. */
+function common([first]: readonly Switched[]): string {
+  const { label, short } = first!;
+  return label === short ? '' : ` of ${label.slice(0, -`, ${short}`.length)}`;
+}
+
 /** `true against false`; of several values `1, 2 and 3, each against those after it`. */
 const valueWords = (values: readonly string[]): string =>
   values.length > 2 ? `${enumeration(values)}, each against those after it` : values.join(' against ');
@@ -225,19 +250,22 @@ const valueWords = (values: readonly string[]): string =>
 /** Keys that change nothing of what is learnt. */
 const WITHOUT_EFFECT = ['name', 'engine', 'film', 'logEvery', 'evaluation.online', 'gradients.every'];
 
-/** Whether two runs differ in the key alone, and in keys beside it that one of them has not: such belong to its value. */
-function sameBut({ experiment: a }: Run, { experiment: b }: Run, key: string): boolean {
+/** Whether two runs differ in the key alone. */
+const sameBut = (a: Run, b: Run, key: string): boolean =>
+  a.experiment.method === b.experiment.method && meantDifferences(a, b, key).length === 0;
+
+/** What two runs differ in but for the key and keys beside it that one of them has not: such belong to its value. */
+function meantDifferences({ experiment: a }: Run, { experiment: b }: Run, key: string): string[] {
   const beside = key.slice(0, key.lastIndexOf('.') + 1);
   const without = (name: string) => [a, b].some((each) => valueAt(each, name.split('.')) === undefined);
-  const counts = (name: string) => {
+  return differingKeys(a, b).filter((name) => {
     const belongs = beside !== '' && name.startsWith(beside) && without(name);
     return !belongs && name !== key && !WITHOUT_EFFECT.includes(name);
-  };
-  return a.method === b.method && !differingKeys(a, b).some(counts);
+  });
 }
 
 /** The numbers of one measure in one pair, by seed. */
-interface Samples extends Pick<Switched, 'label' | 'values'> {
+interface Samples extends Pick<Switched, 'label' | 'short' | 'values'> {
   measure: (typeof MEASURES)[number];
   a: number[];
   b: number[];
@@ -258,11 +286,11 @@ function effectsOn(told: readonly Samples[][]): Effect[] {
 }
 
 function samplesOn(measure: Samples['measure'], pairs: readonly Switched[]): Samples[] {
-  return pairs.map(({ label, one, other, values }) => {
+  return pairs.map(({ label, short, one, other, values }) => {
     const all = [one, other].map((run) => lastOf(run, measure.column));
     const [a, b] = all.map((numbers) => numbers.filter((x) => !measure.factor || x > 0));
     const withoutLogarithm = all.flat().length - a!.length - b!.length;
-    return { measure, label, values, a: a!, b: b!, withoutLogarithm };
+    return { measure, label, short, values, a: a!, b: b!, withoutLogarithm };
   });
 }
 
@@ -270,22 +298,22 @@ const lastOf = ({ seeds }: Run, column: string) =>
   seeds.map(({ rows }) => rows.at(-1)?.[column] ?? null).filter((value): value is number => value !== null);
 
 function effectsOfFamily(family: readonly Samples[]): Effect[] {
-  const tests = family.map(({ measure: { column, factor }, label, values, a, b }) => {
+  const tests = family.map(({ measure: { column, factor }, label, short, values, a, b }) => {
     const [x, y] = factor ? [a.map(Math.log), b.map(Math.log)] : [a, b];
     const bounds = bootstrapComparison(x, y, (one, other) => one - other, resamples);
     return {
-      ...{ column, factor, label, values, a, b, x, y, bounds },
+      ...{ column, factor, label, short, values, a, b, x, y, bounds },
       ...{ difference: mean(x)! - mean(y)!, welch: welch(x, y) },
       claimable: Math.min(a.length, b.length) >= FEWEST_SEEDS && bounds !== null,
     };
   });
   const ps = correctedPs(tests);
   return tests.map((each, index) => {
-    const { column, factor, label, values, a, b, x, y, bounds, difference, welch, claimable } = each;
+    const { column, factor, label, short, values, a, b, x, y, bounds, difference, welch, claimable } = each;
     const back = (value: number) => (factor ? Math.exp(value) : value);
     const adjustedP = ps[index]!;
     return {
-      ...{ measure: column, label, values, seeds: [a.length, b.length] as [number, number] },
+      ...{ measure: column, label, short, values, seeds: [a.length, b.length] as [number, number] },
       means: [mean(a)!, mean(b)!] as [number, number],
       effect: back(difference),
       interval: bounds && { low: back(bounds.low), high: back(bounds.high) },
@@ -324,8 +352,8 @@ function effectTable(
       'Seen',
     ],
     numeric: [false, true, true, true, true, true, true, false],
-    rows: rows.map(({ label, means, effect, interval, adjustedP, shows, seen }) => [
-      label,
+    rows: rows.map(({ short, means, effect, interval, adjustedP, shows, seen }) => [
+      short,
       ...means.map((value) => formatNumber(factor ? 'error' : 'reward', value)),
       ...[formatNumber(unit, effect), formatInterval(unit, interval), formatProbability(adjustedP)],
       ...[formatNumber(unit, shows), seen],

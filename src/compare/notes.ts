@@ -29,7 +29,7 @@ export function tableNotes(
       ),
     ),
     ...difference(
-      EVALUATION_INTERVAL.name,
+      `${EVALUATION_INTERVAL.name}, on which steps to the threshold, first crossing and last three depend`,
       runs.map(({ experiment }, index) => ({
         label: samples[index]!.label,
         value: EVALUATION_INTERVAL.of(experiment),

@@ -143,7 +143,7 @@ const commonKeys = {
         .boolean()
         .default(true)
         .describe(
-          'whether they are played once more with the weights that are trained, where their average plays',
+          'whether they are played once more where there are two policies: with the weights that are trained beside their average, or without the plan or search',
         ),
     })
     .prefault({})

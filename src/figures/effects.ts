@@ -22,7 +22,7 @@ interface Panel {
  * @param effects of the key, at least one
  */
 export function effectFigure(key: string, effects: readonly Effect[]): Figure {
-  const pairs = [...new Set(effects.map(({ label }) => label))];
+  const pairs = [...new Set(effects.map(({ short }) => short))];
   const panels = [...new Set(MEASURES.map(({ question }) => question))]
     .map((question) => panelOf(question, effects))
     .filter(({ rows }) => rows.length > 0);
@@ -50,8 +50,8 @@ function panelOf(question: string, effects: readonly Effect[]): Panel {
   const { name: title, factor } = measures[0]!;
   const rows = effects
     .filter(({ measure }) => measures.some(({ column }) => column === measure))
-    .map(({ label, effect, interval, seen }) => ({
-      ...{ pair: label, value: effect, low: interval?.low ?? effect, high: interval?.high ?? effect },
+    .map(({ short, effect, interval, seen }) => ({
+      ...{ pair: short, value: effect, low: interval?.low ?? effect, high: interval?.high ?? effect },
       seen: seen === 'larger' || seen === 'smaller',
     }));
   return { title, factor, rows };

@@ -5,6 +5,7 @@ import { RandomStream } from '../random/stream.ts';
 import { mean, standardDeviation } from '../statistics.ts';
 import { ActingLoop, type Actor, noiseSize, type PolicyName } from './acting.ts';
 import { agentSpaces } from './agent-spaces.ts';
+import { memberPart } from './member-part.ts';
 import { emptyObservations, type Observations } from './observations.ts';
 import { compactBatch, type Sequences, type StepSpaces } from './replay.ts';
 
@@ -56,8 +57,11 @@ const AT_ONCE = 1000;
 const NOISE_AT_ONCE = 2 ** 22;
 /** The same of trajectories that an agent imagines without noise. */
 const TRAJECTORIES_AT_ONCE = 2 ** 17;
-/** From so many numbers of noise, or trajectories, a decision for fewer environments is worth what preparing it takes. */
-const IS_A_SEARCH = 1000;
+/**
+ * From so many numbers of noise, or trajectories, in one environment it is worth deciding for fewer environments once
+ * episodes have ended: an engine may compile a decision for each number of environments.
+ */
+const WORTH_NARROWING = 1000;
 
 /**
  * Plays whole episodes greedily, those of all members side by side; what is random is where episodes start, and the
@@ -90,7 +94,7 @@ export async function* evaluate(
   const traces = starts.map((): Trace[] => []);
   const [needed, trajectories] = [noiseSize(actor.noise.greedy), actor.trajectories ?? 0];
   const affordable = Math.min(NOISE_AT_ONCE / needed, TRAJECTORIES_AT_ONCE / trajectories);
-  const isSearch = needed + trajectories >= IS_A_SEARCH;
+  const isNarrowed = needed + trajectories >= WORTH_NARROWING;
   const atOnce = Math.max(1, Math.floor(Math.min(AT_ONCE, affordable)));
   for (let first = 0; first < episodes; first += atOnce) {
     const each = Math.min(atOnce, episodes - first);
@@ -110,7 +114,8 @@ export async function* evaluate(
     }
 
     const active = new Uint8Array(count).fill(1);
-    let decided = count;
+    /** Environments of each member that are decided for. */
+    let decided = each;
     for (let left = count; left > 0; ) {
       const actions = await acting.act(observations, ownNoise);
       const before = observations.slice();
@@ -135,10 +140,10 @@ export async function* evaluate(
           left--;
         }
       }
-      const open = stillOpen(active, starts.length);
-      if (isSearch && open.length <= decided / 2) {
-        acting.keep(open);
-        decided = open.length;
+      if (isNarrowed && left > 0) {
+        const fewer = halved(decided, mostOpen(active, starts.length));
+        if (fewer < decided) acting.keep(openOnes(active, starts.length, fewer));
+        decided = fewer;
       }
       yield;
     }
@@ -151,15 +156,27 @@ export async function* evaluate(
   }));
 }
 
-/** The environments whose episode goes on, indices, filled up with others to as many of each member as of any. */
-function stillOpen(active: Uint8Array, members: number): number[] {
-  const each = active.length / members;
-  const own = Array.from({ length: members }, (_, member) =>
-    Array.from({ length: each }, (_, i) => member * each + i).sort((a, b) => active[b]! - active[a]!),
+/** Environments whose episode goes on, of the member of which most do. */
+const mostOpen = (active: Uint8Array, members: number): number =>
+  Math.max(
+    ...Array.from({ length: members }, (_, member) =>
+      memberPart(active, members, member).reduce((sum, is) => sum + is, 0),
+    ),
   );
-  const width = Math.max(...own.map((indices) => indices.filter((i) => active[i]).length));
-  return own.flatMap((indices) => indices.slice(0, width));
+
+/** A number halved as often as leaves room for so many: few numbers, whatever episodes do. */
+function halved(number: number, needed: number): number {
+  const half = Math.ceil(number / 2);
+  return number > 1 && half >= needed ? halved(half, needed) : number;
 }
+
+/** So many environments of each member, indices: those whose episode goes on, filled up with others. */
+const openOnes = (active: Uint8Array, members: number, number: number): number[] =>
+  Array.from({ length: members }, (_, member) => {
+    const each = active.length / members;
+    const own = Array.from({ length: each }, (_, i) => member * each + i);
+    return own.sort((a, b) => active[b]! - active[a]!).slice(0, number);
+  }).flat();
 
 /** Does such work to its end, and something else in between, which may be nothing. */
 export async function complete<T>(

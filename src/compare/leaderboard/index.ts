@@ -44,8 +44,9 @@ export async function leaderboard(dirs: readonly string[]): Promise<Leaderboard>
     ...uncountedNotes(field, costs),
     ...field.notes,
   ];
-  const taskTables = field.tasks.map((task) => taskTable(task, costs));
-  const byTask = field.tasks.flatMap((task) => taskRows(task, costs));
+  const rankings = field.tasks.map((task) => ({ task, ranking: ranked(task) }));
+  const taskTables = rankings.map(({ task, ranking }) => taskTable(task, ranking, costs));
+  const byTask = rankings.flatMap(({ task, ranking }) => taskRows(task, ranking, costs));
   const sections: Section[] = [
     { tables: standing.length > 0 ? [standingTable(standing)] : [], notes: [HOW, ...notes] },
     { tables: taskTables, notes: [BY_TASK] },
@@ -140,8 +141,11 @@ const standingTable = (standing: readonly Standing[]): Table =>
 const formatFlops = ({ flopPerStep, isBound }: RunCost): string =>
   `${isBound && flopPerStep !== null ? '≤ ' : ''}${formatNumber('error', flopPerStep)}`;
 
-/** The runs of a task, the greatest score first. */
-const ranked = ({ entries }: Task) =>
+/** A method on a task with its interquartile mean over seeds. */
+type Ranked = Entry & { score: Bounded };
+
+/** Those of a task, the greatest score first. */
+const ranked = ({ entries }: Task): Ranked[] =>
   entries
     .map((entry) => {
       const intervals = stratifiedIntervals([[entry.scores]], (of) => [iqmOf(of)], resamples);
@@ -152,8 +156,8 @@ const ranked = ({ entries }: Task) =>
     })
     .sort((a, b) => b.score.value - a.score.value);
 
-function taskTable(task: Task, costs: Costs): Table {
-  const rows = ranked(task).map(({ method, run, row, scores, score }) => [
+function taskTable(task: Task, ranking: readonly Ranked[], costs: Costs): Table {
+  const rows = ranking.map(({ method, run, row, scores, score }) => [
     ...[method, formatMean('reward', row.finalReward), ...bounded(score)],
     row.stepsToThreshold.mean === null
       ? 'never'
@@ -195,8 +199,8 @@ const standingRow = ({ method, scores, iqm, median, mean, optimalityGap }: Stand
   ...ends('optimality_gap', optimalityGap),
 });
 
-const taskRows = (task: Task, costs: Costs): CsvRow[] =>
-  ranked(task).map(({ method, run, row, scores, score }) => ({
+const taskRows = (task: Task, ranking: readonly Ranked[], costs: Costs): CsvRow[] =>
+  ranking.map(({ method, run, row, scores, score }) => ({
     ...{ task: task.name, steps: task.steps, method, run: run.name, seeds: scores.length },
     ...{ final_reward_mean: row.finalReward.mean, final_reward_std: row.finalReward.std },
     ...{ ...ends('score_iqm', score), score_mean: mean(scores) },
