@@ -4,7 +4,7 @@ import type { Run } from '../../runs/read.ts';
 import { mean } from '../../statistics.ts';
 import { agentSpaces } from '../../training/agent-spaces.ts';
 
-/** What training took, counted from a run's config and the updates that it made; null where nobody has counted. */
+/** What training took, counted from a run's config and the updates that it made; null where that cannot be told. */
 export interface RunCost {
   /** Trained numbers of all networks that act or learn. */
   parameters: number | null;

@@ -115,7 +115,7 @@ function uncountedNotes({ tasks }: Field, costs: Costs): string[] {
     .filter(({ run }) => costs.get(run)!.flopPerStep === null)
     .map(({ method }) => method);
   if (uncounted.length === 0) return [];
-  return [`Nobody has counted the FLOP of training: ${[...new Set(uncounted)].join(', ')}.`];
+  return [`The FLOP of training cannot be told from the config: ${[...new Set(uncounted)].join(', ')}.`];
 }
 
 const bounded = ({ value, interval }: Bounded) => [
@@ -137,7 +137,7 @@ const standingTable = (standing: readonly Standing[]): Table =>
     ]),
   );
 
-/** `8.8e5`, `≤ 8.8e5`; `–` where nobody has counted. */
+/** `8.8e5`, `≤ 8.8e5`; `–` where it cannot be told. */
 const formatFlops = ({ flopPerStep, isBound }: RunCost): string =>
   `${isBound && flopPerStep !== null ? '≤ ' : ''}${formatNumber('error', flopPerStep)}`;
 

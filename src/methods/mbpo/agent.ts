@@ -27,6 +27,7 @@ import { membersOf } from '../../training/weights.ts';
 import { Branches } from './branches.ts';
 import { MixedExperience } from './experience.ts';
 import { EnsembleFit, type Fitted } from './fit.ts';
+import { trainingCost } from './flops.ts';
 import { type ImaginingActor, MbpoLearner } from './learner.ts';
 import type { MbpoSettings } from './settings.ts';
 import { FIT_NUMBERS, namedWeights, unfitted, type Weights, weightsFrom } from './weights.ts';
@@ -35,6 +36,7 @@ import { FIT_NUMBERS, namedWeights, unfitted, type Weights, weightsFrom } from '
 export const mbpo = {
   create: (members: readonly Member<MbpoSettings>[], spaces: AgentSpaces): MbpoAgent =>
     new MbpoAgent(members, spaces),
+  trainingCost,
 };
 
 /** The terms of losses.csv, in order. */
