@@ -103,11 +103,11 @@ export async function* evaluate(
     const environments = new VectorEnvironment(Array.from({ length: starts.length * each }, make));
     const { count, observations, nextObservations, rewards, terminated, truncated } = environments;
     const acting = new ActingLoop(actor, policy, 'greedy', starts.length, each);
-    const begun: Episode[] = [];
+    const open: Episode[] = [];
     for (let i = 0; i < count; i++) {
       const member = Math.floor(i / each);
       environments.reset(i, starts[member]!);
-      begun.push({ return: 0, length: 0, terminated: false, truncated: false, lastObservation: [] });
+      open.push({ return: 0, length: 0, terminated: false, truncated: false, lastObservation: [] });
       if (first + (i % each) < record) {
         traces[member]!.push({ observations: [], nextObservations: [], actions: [], rewards: [] });
       }
@@ -122,7 +122,7 @@ export async function* evaluate(
       environments.step(actions, active);
       for (let i = 0; i < count; i++) {
         if (!active[i]) continue;
-        const episode = begun[i]!;
+        const episode = open[i]!;
         episode.return += rewards[i]!;
         episode.length++;
         const trace = traces[Math.floor(i / each)]![first + (i % each)];
@@ -147,8 +147,7 @@ export async function* evaluate(
       }
       yield;
     }
-    for (const [member, own] of played.entries())
-      own.push(...begun.slice(member * each, (member + 1) * each));
+    for (const [member, own] of played.entries()) own.push(...open.slice(member * each, (member + 1) * each));
   }
   return played.map((own, member) => ({
     episodes: own,
