@@ -10,13 +10,14 @@ import { figureFiles } from '../src/cli/table-files.ts';
 import { effectsOf } from '../src/compare/effect.ts';
 import { gradientTables } from '../src/compare/gradients/index.ts';
 import { compareRuns } from '../src/compare/index.ts';
-import { leaderboard } from '../src/compare/leaderboard/index.ts';
+import { type Leaderboard, leaderboard } from '../src/compare/leaderboard/index.ts';
 import { formatInterval, formatNumber } from '../src/compare/numbers.ts';
 import { normalisedScore } from '../src/envs/normalisation.ts';
 import { effectFigure } from '../src/figures/effects.ts';
 import { gradientFigures } from '../src/figures/gradients.ts';
 import { leaderboardFigures } from '../src/figures/leaderboard.ts';
 import { mean, standardDeviation } from '../src/statistics.ts';
+import { grouped } from '../src/words.ts';
 import { publishedAt, publishedRows, rowsOf } from './support/published.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
@@ -88,18 +89,57 @@ test('runs/bench/shaping is what its runs give', async () => {
   }
 });
 
-test('runs/bench/leaderboard is what its runs give, and the pages tell of it', async () => {
+/** The leaderboard of some sweeps, which a folder of runs/bench has to hold. */
+async function board(folder: string, tasks: readonly string[]): Promise<Leaderboard> {
   const bench = join(root, 'runs', 'bench');
-  const sweeps = ['cartpole', 'acrobot', 'mountain-car'].map((task) => join(bench, `leaderboard-${task}`));
-  const { files, field, standings, duels } = await leaderboard(sweeps);
-  const figures = await figureFiles(leaderboardFigures(standings, duels));
-  for (const [name, content] of Object.entries({ ...files, ...figures })) {
-    assert.equal(
-      readFileSync(join(bench, 'leaderboard', name), 'utf8').replaceAll('runs/bench/', `${bench}/`),
-      content,
-      name,
-    );
+  const whole = await leaderboard(tasks.map((task) => join(bench, `leaderboard-${task}`)));
+  const figures = await figureFiles(leaderboardFigures(whole.standings, whole.duels));
+  for (const [name, content] of Object.entries({ ...whole.files, ...figures })) {
+    const published = readFileSync(join(bench, folder, name), 'utf8');
+    assert.equal(published.replaceAll('runs/bench/', `${bench}/`), content, name);
   }
+  return whole;
+}
+
+test('runs/bench/leaderboard-continuous is what its runs give, and the pages tell of it', async () => {
+  const { field, standings, duels } = await board('leaderboard-continuous', ['pendulum']);
+  const names = standings.map(({ method }) => method);
+  const solved = names.filter((_, place) => standings[place]!.iqm.value > 1);
+  assert.deepEqual(solved, ['MBPO', 'SAC', 'TD-MPC2', 'Dream critic', 'Dreamer v3', 'SimPLe', 'TD-MPC']);
+  const modelFree = ['SAC', 'PPO'];
+  const models = names.filter((name) => !modelFree.includes(name));
+  assert.deepEqual([models.length, solved.filter((name) => models.includes(name)).length], [11, 6]);
+  const seen = duels.filter(({ seen }) => seen === 'better');
+  assert.ok(page.includes(`Seen are ${seen.length} of the ${duels.length} pairs:`));
+  const over = (name: string) => seen.filter(({ method }) => method === name).map(({ against }) => against);
+  for (const name of names) {
+    const than = [
+      ...(['MBPO', 'SAC', 'TD-MPC2'].includes(name) ? ['PlaNet'] : []),
+      ...([...solved, 'PlaNet', 'Dreamer v2'].includes(name) ? ['Baseline', 'PPO'] : []),
+    ];
+    assert.deepEqual(over(name), than, name);
+  }
+  const p = seen.find(({ method, against }) => method === 'Dream critic' && against === 'Baseline')!
+    .adjustedP!;
+  const [of, without] = ['Dream critic', 'Baseline'].map((name) =>
+    standings[names.indexOf(name)]!.iqm.value.toFixed(2),
+  );
+  assert.ok(page.includes(`ends at ${without} where the dream critic has ${of} (p = ${p.toFixed(3)})`));
+  const rows = publishedRows('bench', 'leaderboard-continuous', 'leaderboard-tasks.csv');
+  const row = (name: string) => rows.find(({ method }) => method === name)!;
+  assert.ok(
+    page.includes(`MBPO gets there first, after ${grouped(Number(row('MBPO').steps_to_threshold))} steps`),
+  );
+  const flop = solved
+    .filter((name) => row(name).flop_per_step !== null)
+    .sort((a, b) => Number(row(a).flop_per_step) - Number(row(b).flop_per_step));
+  assert.deepEqual(flop.slice(0, 2), ['SimPLe', 'Dream critic']);
+  const { scores } = field.tasks[0]!.entries.find(({ method }) => method === 'PlaNet')!;
+  assert.ok(scores.every((score) => Math.abs(score - 0.95) < 0.06));
+});
+
+test('runs/bench/leaderboard is what its runs give, and the pages tell of it', async () => {
+  const { field, standings, duels } = await board('leaderboard', ['cartpole', 'acrobot', 'mountain-car']);
   const place = (name: string) => standings.findIndex(({ method }) => method === name);
   const iqm = (name: string) => standings[place(name)]!.iqm.value.toFixed(2);
   const first = ['Dreamer v3', 'Dreamer v1', 'Dream critic'];
