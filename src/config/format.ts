@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Document, type DocumentOptions, isCollection, type ScalarTag, type SchemaOptions } from 'yaml';
 import { stringifyNumber } from 'yaml/util';
 import { leafKeys, schemaRoot } from './describe.ts';
-import { valueAt } from './key-path.ts';
+import { dotted, valueAt } from './key-path.ts';
 import type { Experiment } from './schema.ts';
 
 /** A number with an exponent has a point, without which YAML 1.1 takes it for a string: `1.0e-7`. */
@@ -75,14 +75,13 @@ function formatKey(experiment: Experiment, paths: readonly string[][]): string {
 }
 
 /** The dotted keys of a method that hold values, in the schema's order. */
-export const settingKeys = ({ method }: Pick<Experiment, 'method'>): string[] =>
-  leafKeys(schemaRoot(method)).map(({ path }) => path.join('.'));
+export const settingKeys = ({ method }: Pick<Experiment, 'method'>): string[] => pathsOf(method).map(dotted);
 
 /** The dotted keys whose values differ, in the schema's order: empty for equal experiments. */
 export function differingKeys(a: Experiment, b: Experiment): string[] {
-  const names = [a, b].flatMap(settingKeys);
-  return [...new Set(names)].filter((name) => {
-    const path = name.split('.');
-    return !isDeepStrictEqual(valueAt(a, path), valueAt(b, path));
-  });
+  const paths = [...new Set([a.method, b.method])].flatMap(pathsOf);
+  const differing = paths.filter((path) => !isDeepStrictEqual(valueAt(a, path), valueAt(b, path)));
+  return [...new Set(differing.map(dotted))];
 }
+
+const pathsOf = (method: Experiment['method']): string[][] => topKeys(method).flatMap(({ paths }) => paths);
