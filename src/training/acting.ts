@@ -114,18 +114,17 @@ export class ActingLoop {
   async act(observations: Float32Array, streams: readonly RandomStream[]): Promise<Actions> {
     for (const [member, random] of streams.entries()) this.#draw(random, member);
     const kept = this.#kept;
-    const situation = { observations, carry: this.carry, noise: this.#noise };
+    const given = (all: Float32Array) => (kept ? takeRows(all, this.#count, kept) : all);
+    const situation = {
+      observations: given(observations),
+      carry: given(this.carry),
+      noise: given(this.#noise),
+    };
+    const { actions, carry } = await this.#actor.act(situation, this.#policy, this.#mode);
     if (!kept) {
-      const { actions, carry } = await this.#actor.act(situation, this.#policy, this.#mode);
       this.carry.set(carry);
       return actions;
     }
-    const ofKept = {
-      observations: takeRows(observations, this.#count, kept),
-      carry: takeRows(this.carry, this.#count, kept),
-      noise: takeRows(this.#noise, this.#count, kept),
-    };
-    const { actions, carry } = await this.#actor.act(ofKept, this.#policy, this.#mode);
     putRows(carry, kept, this.carry);
     const width = actions.length / kept.length;
     const all =

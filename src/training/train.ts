@@ -27,6 +27,7 @@ export interface TrainingPlan {
   pixels?: PixelSettings | undefined;
   steps: number;
   logEvery: number;
+  /** `online`: whether episodes are played once more with the weights that are trained; default: true. */
   evaluation: { every: number; episodes: number; online?: boolean };
   /** Which updates' gradients are measured, in a method that can; default: none. */
   gradients?: { every: number } | undefined;
@@ -191,10 +192,9 @@ export async function* measure(
 ): AsyncGenerator<void, Measured[], void> {
   const streams = () => evaluationStreams(seeds, `evaluation/${step}`);
   const average = yield* evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams());
-  let online: typeof average | undefined = average;
-  if (!agent.hasOnePolicy) {
-    online = isOnlineAsked ? yield* evaluate(agent, entry, 'online', episodes, 0, streams()) : undefined;
-  }
+  const isPlayedAgain = !agent.hasOnePolicy && isOnlineAsked;
+  const again = isPlayedAgain ? yield* evaluate(agent, entry, 'online', episodes, 0, streams()) : undefined;
+  const online = agent.hasOnePolicy ? average : again;
   const own = average.map(({ recorded }) => recorded);
   const steps = seeds.map(() => step);
   const diagnoses = await agent.diagnose(heldOut, own, steps);
