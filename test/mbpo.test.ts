@@ -8,6 +8,7 @@ import { scope } from '../src/engine/scope.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { mbpo } from '../src/methods/mbpo/agent.ts';
 import { Branches, type Imagines } from '../src/methods/mbpo/branches.ts';
+import { EarlyStopping } from '../src/methods/mbpo/early-stopping.ts';
 import { MixedExperience } from '../src/methods/mbpo/experience.ts';
 import { EnsembleFit } from '../src/methods/mbpo/fit.ts';
 import { type MbpoSettings, mbpoSettings } from '../src/methods/mbpo/settings.ts';
@@ -336,6 +337,23 @@ describe('the fit of an ensemble', () => {
     assert.equal(still.passes, 3);
     assert.deepEqual(still.weights, still.given);
     for (const { free } of [first, impatient, still]) free();
+  });
+
+  test('small gains add up until they count, and a rise does not', () => {
+    const stopping = new EarlyStopping({ improvement: 0.01, patience: 3 });
+    const counted = (errors: number[]) => stopping.counts(Float32Array.from(errors));
+    // Each pass falls by 0.7 %: every other one is 1 % below the last that counted.
+    const falling = Array.from({ length: 7 }, (_, pass) => counted([0.993 ** pass, 1]));
+    assert.deepEqual(falling, [true, false, true, false, true, false, true]);
+    // What the other network reached in between is its least only if the pass counts.
+    assert.equal(counted([2, 0.995]), false);
+    assert.equal(counted([2, 0.985]), true);
+    // The first network has not risen to 2: its least stands.
+    assert.equal(counted([0.993 ** 6, 0.98]), false);
+    assert.equal(counted([0.993 ** 7, 0.98]), false);
+    assert.equal(stopping.isOver, false);
+    assert.equal(counted([0.993 ** 7, 0.98]), false);
+    assert.equal(stopping.isOver, true);
   });
 
   test("a network's error is the mean over rows and targets, each row as much as it is weighed", () => {

@@ -12,6 +12,7 @@ import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { emptyBatch, type Replay } from '../../training/replay.ts';
+import { EarlyStopping } from './early-stopping.ts';
 import { heldOutOf, type MbpoSettings } from './settings.ts';
 
 /** What a fit made of one member's model. The tensors are the caller's, [1, …] each. */
@@ -101,9 +102,9 @@ export class EnsembleFit {
     const standardisation = tf.tensor2d(seen, [1, size]);
     let learnt = keepAll(before);
     let best: { model: tf.Tensor2D; errors: Float32Array } | undefined;
-    let least = new Float32Array(model.networks).fill(Number.POSITIVE_INFINITY);
-    let [passes, idle, made] = [0, 0, updates];
-    while (passes < fit.passes && idle < fit.patience) {
+    const stopping = new EarlyStopping(fit);
+    let [passes, made] = [0, updates];
+    while (passes < fit.passes && !stopping.isOver) {
       const eachPass = Math.ceil(kept.length / fit.batch);
       for (let i = 0; i < eachPass; i++) {
         made++;
@@ -113,12 +114,10 @@ export class EnsembleFit {
       }
       passes++;
       const errors = await this.#heldOutErrors(learnt.model, standardisation, replay, held, settings);
-      if (!best || errors.some((error, network) => hasFallen(least[network]!, error, fit.improvement))) {
+      if (stopping.counts(errors)) {
         best?.model.dispose();
         best = { model: tf.keep(tf.clone(learnt.model)), errors };
-        idle = 0;
-      } else idle++;
-      least = least.map((error, network) => Math.min(error, errors[network]!));
+      }
     }
     learnt.model.dispose();
     const { model: chosen, errors } = best!;
@@ -200,9 +199,6 @@ export class EnsembleFit {
     this.#errors.dispose();
   }
 }
-
-/** Whether an error has fallen by more than a share of what it was. */
-const hasFallen = (before: number, now: number, share: number): boolean => before - now > share * before;
 
 /** Handles of their own, which outlive the scope. */
 const keepAll = ({ model, moments: { mean, square } }: LearntModel): LearntModel => {
