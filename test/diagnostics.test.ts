@@ -9,6 +9,7 @@ import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { emptyBatch, type Sequences } from '../src/training/replay.ts';
 import { stepSpaces } from './support/agents.ts';
+import { dreamerIn, tinyDreamer } from './support/dreamer-runs.ts';
 
 const spaces = agentSpaces(environmentEntry('CartPole-v1'));
 const settings = vaeLstmSettings.parse({
@@ -68,5 +69,26 @@ describe('diagnosing', () => {
       }
     }
     assert.equal(new Set(together.map(({ prediction_mse_own }) => prediction_mse_own)).size, seeds.length);
+  });
+
+  test('a dream returns what the actor is trained on: of the slow critic where that is the target', async () => {
+    const heldOut = sequences(RandomStream.named(0, 'held-out'), 40);
+    for (const slowTarget of [false, true]) {
+      const settings = tinyDreamer({ critic: { layers: 1, slowTarget } });
+      const { agent } = dreamerIn('CartPole-v1', [1], [settings]);
+      const [state] = structuredClone(await agent.save());
+      const dreamReturn = async (changed?: string) => {
+        const again = structuredClone(state!);
+        if (changed) RandomStream.named(2, changed).fillNormal(again.arrays[changed]!.data as Float32Array);
+        agent.load([again]);
+        const [row] = await agent.diagnose(() => heldOut, [heldOut], [0]);
+        return row!.dream_return;
+      };
+      const own = await dreamReturn();
+      const [valuing, other] = slowTarget ? ['critic.slow', 'critic'] : ['critic', 'critic.slow'];
+      assert.equal(await dreamReturn(other), own, `${slowTarget}`);
+      assert.notEqual(await dreamReturn(valuing), own, `${slowTarget}`);
+      agent.dispose();
+    }
   });
 });

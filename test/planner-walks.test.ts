@@ -78,7 +78,7 @@ for (const engine of processorEngines) {
     for (const ends of ['soft', 'hard', false] as const) {
       for (const bootstrap of [undefined, 0.9]) {
         for (const number of [1, 3]) {
-          const judgement: Judgement = { horizon, termination: ends || 'soft', bootstrap };
+          const judgement: Judgement = { horizon, termination: ends || 'soft', bootstrap, learntGamma: 1 };
           const own = normals(2, 'shakes', [members, environments, plans, number, horizon, dimensions]);
           const ofValue = normals(3, 'value', [members, environments, plans, number]);
           const shared = normals(4, 'shared', [members, environments]);
@@ -146,6 +146,34 @@ for (const engine of processorEngines) {
     }
   });
 }
+
+test('a discount that the continue head has learnt counts as one that it is told, whichever way ends are read', async () => {
+  await startEngine('wasm');
+  const gamma = 0.6;
+  const { continues, ...rest } = walk([[0.5]], box(1));
+  const told: PlannableModel<Walk> = { ...rest, continues, value, valueScale: 1 };
+  const learnt: PlannableModel<Walk> = {
+    ...told,
+    continues: (features) => {
+      const discounted = tf.mul(tf.sigmoid(continues(features)), gamma);
+      return tf.log(tf.div(discounted, tf.sub(1, discounted)));
+    },
+  };
+  for (const termination of ['soft', 'hard'] as const) {
+    const returns = (model: PlannableModel<Walk>, bootstrap: number, learntGamma: number) =>
+      scope(() => {
+        const state = {
+          position: upload(normals(1, 'position', [1, 3, 1])),
+          push: upload(normals(2, 'push', [1, 3, 1])),
+        };
+        const plans = upload(normals(1, 'plans', [3, 20, 4, 1])) as tf.Tensor4D;
+        return read(
+          predictedReturns(model, { horizon: 4, termination, bootstrap, learntGamma }, state, plans, []),
+        ).slice();
+      });
+    assertClose(returns(learnt, 1, gamma), returns(told, gamma, 1), 1e-4, termination);
+  }
+});
 
 /** Small searches by every planner that takes such actions. */
 const inBox: PlannerSettings[] = [
@@ -329,7 +357,7 @@ describe('every planner', () => {
     scope(() => {
       const model = { ...walk([[0]], box(1)), reward };
       const state = { position: tf.ones([1, 1, 1]), push: tf.zeros([1, 1, 1]) };
-      const judgement = { horizon: 1, termination: 'soft', bootstrap: undefined } as const;
+      const judgement = { horizon: 1, termination: 'soft', bootstrap: undefined, learntGamma: 1 } as const;
       const worth = predictedReturns(model, judgement, state, tf.tensor4d([[[[0]], [[-1]]]]), []);
       assertClose(read(worth), [WORST, -10], 0.01);
     });

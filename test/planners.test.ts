@@ -212,7 +212,14 @@ for (const engine of processorEngines) {
         });
         scope(() => {
           const { model, head } = tdmpc2Model(mppi);
-          const ground = { actionSpace: box(actions), actions, model, head, gamma: mppi.gamma };
+          const ground = {
+            actionSpace: box(actions),
+            actions,
+            model,
+            head,
+            gamma: mppi.gamma,
+            learntGamma: 1,
+          };
           const planner = pathIntegral.mppi(settings, ground);
           // Time leads in the reference, plans do here.
           const byPlan = (x: number[][][]) => x[0]!.map((_, plan) => x.map((atStep) => atStep[plan]!));
@@ -240,7 +247,7 @@ for (const engine of processorEngines) {
           assertClose(read(trained.action), wanted.trainingAction, 1e-5, 'training');
 
           // The same once more, iteration by iteration.
-          const own = { horizon, termination: 'hard', bootstrap: mppi.gamma } as const;
+          const own = { horizon, termination: 'hard', bootstrap: mppi.gamma, learntGamma: 1 } as const;
           const policyPlans = tensor([byPlan(wanted.policyActions)]);
           const mean =
             which === 'result' ? [...previousMean.slice(1), [0, 0]] : previousMean.map(() => [0, 0]);

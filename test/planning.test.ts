@@ -91,7 +91,7 @@ for (const engine of processorEngines) {
         [-1, 0.25],
       ];
       const ground = (model: WorldModel<Walk>) => ({
-        ...{ actionSpace: box(dimensions), actions: dimensions, head: undefined, gamma: 1 },
+        ...{ actionSpace: box(dimensions), actions: dimensions, head: undefined, gamma: 1, learntGamma: 1 },
         model: model as PlannableModel<Walk>,
       });
       const planner = scope(() => cem(settings, ground({ ...walk(goals, box(dimensions)), stepNoise })));

@@ -16,7 +16,7 @@ export function enumeration<State extends States>(
   settings: SettingsOf<'enumeration'>,
   ground: Ground<State>,
 ): Planner<State> {
-  const { horizon, termination, bootstrap } = judgement(settings, ground);
+  const { horizon, bootstrap, ...ends } = judgement(settings, ground);
   const choices = ground.actions;
   return {
     noise: { sampled: [], greedy: [] },
@@ -41,7 +41,7 @@ export function enumeration<State extends States>(
             action: alongTime(action),
             nextFeatures: alongTime(model.features(state)),
           }),
-          termination,
+          ends,
         );
         const reached = repeatRows(weight, choices);
         sum = tf.add(repeatRows(sum, choices), tf.mul(reached, tf.squeeze(reward, [2])));

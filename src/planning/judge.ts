@@ -14,17 +14,20 @@ export const WORST = -1e30;
 export interface Judgement {
   horizon: number;
   termination: PlannerSettings['termination'];
-  /** γ of the value that stands at the end; undefined: none does, and nothing is discounted */
+  /** γ of the value that stands at the end, as far as ĉ has not learnt it; undefined: none does */
   bootstrap: number | undefined;
+  /** γ that ĉ has learnt: what it predicts of an episode that is sure to go on; 1 where it has learnt none */
+  learntGamma: number;
 }
 
 export const judgement = (
   { horizon, termination, terminalValue }: Pick<PlannerSettings, 'horizon' | 'termination' | 'terminalValue'>,
-  { model, gamma }: Pick<Ground, 'gamma'> & { model: Pick<WorldModel, 'value'> },
+  { model, gamma, learntGamma }: Pick<Ground, 'gamma' | 'learntGamma'> & { model: Pick<WorldModel, 'value'> },
 ): Judgement => ({
   horizon,
   termination,
   bootstrap: terminalValue !== false && model.value ? gamma : undefined,
+  learntGamma,
 });
 
 /**
@@ -60,8 +63,9 @@ const valueNoise = <State extends States>(
  *   Σ_{t<H} γ^t w_t r̂_{t+1} + γ^H w_H V(s_H)
  *
  * γ and the value at the end only with a `bootstrap`. w_t is how sure it is that the episode still goes on at t: soft,
- * the product of the continue probabilities before; hard, 1 until one of them is below a half. A return that is no finite
- * number is `WORST`.
+ * the product of the continue probabilities ĉ before; hard, 1 until one of them is below a half. A ĉ that has learnt γ, as
+ * Dreamer v3's, discounts in both: it is γ times a probability, and hard it is γ until that is below a half. A return that
+ * is no finite number is `WORST`.
  *
  * @param state the present one: [members, environments, …] each
  * @param plans as networks see actions: [members · environments, plans, horizon, actions]
@@ -70,7 +74,7 @@ const valueNoise = <State extends States>(
  */
 export function predictedReturns<State extends States>(
   model: PlannableModel<State>,
-  { horizon, termination, bootstrap }: Judgement,
+  { horizon, bootstrap, ...ends }: Judgement,
   state: State,
   plans: tf.Tensor4D,
   noise: readonly tf.Tensor3D[],
@@ -90,7 +94,7 @@ export function predictedReturns<State extends States>(
     | tf.Tensor4D
     | undefined;
   const imagined = rollOut(model, start, behaviour, stepNoise);
-  const { reward, weight, alive } = weighted(imaginedRewards(model, imagined), termination);
+  const { reward, weight, alive } = weighted(imaginedRewards(model, imagined), ends);
   let returns: tf.Tensor = tf.sum(tf.mul(discounted(weight, bootstrap), reward), 2);
   if (bootstrap !== undefined) {
     const last = (x: tf.Tensor) => tf.squeeze(tf.slice(x, [0, 0, horizon - 1], [members, batch, 1]), [2]);
@@ -111,13 +115,17 @@ export function predictedReturns<State extends States>(
 const joined = (parts: readonly tf.Tensor[]): tf.Tensor | undefined =>
   parts.length > 0 ? tf.concat([...parts], parts[0]!.rank - 1) : undefined;
 
-/** Rewards with what they count for, and whether the episode goes on after each: [members, batch, horizon] each. */
+/**
+ * Rewards with what they count for, and whether the episode goes on after each, with the γ that ĉ has learnt:
+ * [members, batch, horizon] each.
+ */
 export function weighted(
   { reward, continueProbability, weight }: ImaginedRewards,
-  termination: Judgement['termination'],
+  { termination, learntGamma }: Pick<Judgement, 'termination' | 'learntGamma'>,
 ): { reward: tf.Tensor3D; weight: tf.Tensor3D; alive: tf.Tensor3D } {
   if (termination === 'soft') return { reward, weight, alive: continueProbability };
-  const alive = tf.cast(tf.greaterEqual(continueProbability, 0.5), 'float32') as tf.Tensor3D;
+  const goesOn = tf.cast(tf.greaterEqual(continueProbability, learntGamma / 2), 'float32');
+  const alive = (learntGamma === 1 ? goesOn : tf.mul(goesOn, learntGamma)) as tf.Tensor3D;
   return { reward, weight: tf.cumprod(alive, 2, true) as tf.Tensor3D, alive };
 }
 

@@ -19,6 +19,8 @@ export interface Ground<State extends States = States> {
   head: ActionSampler | undefined;
   /** The discount of the model's value as far as ĉ has not learnt it. */
   gamma: number;
+  /** The discount that ĉ has learnt; 1 where it has learnt none. */
+  learntGamma: number;
 }
 
 /** Where every environment stands when a decision is due. */

@@ -49,6 +49,8 @@ export interface PlansIn<Weights extends object, State extends States> {
   head?: ActionSampler;
   /** The discount of the model's value as far as ĉ has not learnt it; default: 1. */
   gamma?: number;
+  /** The discount that ĉ has learnt; default: 1. */
+  learntGamma?: number;
 }
 
 /**
@@ -75,7 +77,7 @@ export class PlanningActor<Weights extends object, State extends States> impleme
   constructor(within: PlansIn<Weights, State>, settings: PlannerSettings, exploration?: Exploration) {
     this.#within = within;
     this.#exploration = exploration;
-    const { members, spaces, head, gamma = 1 } = within;
+    const { members, spaces, head, gamma = 1, learntGamma = 1 } = within;
     const { actionSpace, actions, observation } = spaces;
     const model = scope(() => plannable(within.model(within.weights('online'))));
     const has = {
@@ -83,7 +85,7 @@ export class PlanningActor<Weights extends object, State extends States> impleme
       policy: model.policy !== undefined && head !== undefined,
     };
     requireSuited(settings, { actionSpace, has });
-    this.#planner = makePlanner(settings, { actionSpace, actions, model, head, gamma });
+    this.#planner = makePlanner(settings, { actionSpace, actions, model, head, gamma, learntGamma });
     const following = model.followNoise ?? [];
     const { sampled, greedy } = this.#planner.noise;
     this.noise = {

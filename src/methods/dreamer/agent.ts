@@ -146,6 +146,7 @@ class DreamerAgent
       },
       head: this.#networks.head,
       gamma: ownDiscount(this.settings),
+      learntGamma: this.settings.gamma / ownDiscount(this.settings),
     };
     return new PlanningActor(within, settings);
   }
@@ -224,9 +225,9 @@ class DreamerAgent
     super.dispose();
   }
 
-  /** The models of some members, as they are trained. */
-  #trained(from: number, members: number): Rssm {
-    const { weights } = this.state.weights;
+  /** The models of some members, as they are trained, by default with the critic that is. */
+  #trained(from: number, members: number, critic = this.state.weights.weights.critic): Rssm {
+    const weights = { ...this.state.weights.weights, critic };
     const { layouts } = this.#networks;
     const parameters = byGroup((group) => layouts[group].unpack(membersOf(weights[group], from, members)));
     return worldModel(this.#networks, this.settings, this.spaces, parameters);
@@ -237,6 +238,9 @@ class DreamerAgent
     const settings = this.settings;
     const model = this.#trained(from, members);
     const { head } = this.#networks;
+    const judge = settings.critic.slowTarget
+      ? this.#trained(from, members, this.state.weights.slowCritic)
+      : model;
     return {
       model,
       gamma: settings.gamma,
@@ -247,7 +251,7 @@ class DreamerAgent
         returns: (imagination) => {
           const imagined = withStates(imagination);
           const foreseen = foresee(model, imagined, settings);
-          const value = model.value!(imagined.states) as tf.Tensor3D;
+          const value = judge.value!(imagined.states) as tf.Tensor3D;
           return dreamReturns(foreseen, value, settings).returns;
         },
       },

@@ -74,7 +74,7 @@ export class SearchTree {
     this.visits[at] = visits;
   }
 
-  /** Adds what an action leads to from a node as the next node, and backs its value up to the root. */
+  /** Adds what an action leads to from a node as the next node, visited once; its value is not yet backed up. */
   grow(root: number, node: number, parent: number, action: number, rows: Rows): void {
     const base = root * this.nodes;
     this.#write(base + node, parent, action, rows, root);

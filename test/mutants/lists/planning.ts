@@ -13,8 +13,8 @@ export const planning: readonly Group[] = [
     by: worth,
     changes: [
       [
-        'tf.greaterEqual(continueProbability, 0.5)',
-        'tf.greaterEqual(continueProbability, 0.1)',
+        'tf.greaterEqual(continueProbability, learntGamma / 2)',
+        'tf.greaterEqual(continueProbability, learntGamma / 10)',
         'hard ends late',
       ],
       ['gamma ** t', 'gamma ** (t + 1)', 'rewards discounted by a step more'],
@@ -30,6 +30,15 @@ export const planning: readonly Group[] = [
         'repeatStates(repeated, particles)',
         'particles that begin alike',
       ],
+    ],
+  },
+  {
+    area,
+    file: source.judge,
+    by: tests.plannerWalks('a discount that the continue head has learnt'),
+    changes: [
+      ['tf.mul(goesOn, learntGamma)', 'goesOn', 'hard ends lose what is learnt of γ'],
+      ['learntGamma / 2', '0.5', 'a half of a probability that γ has lowered'],
     ],
   },
   {
