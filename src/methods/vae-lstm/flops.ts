@@ -15,7 +15,7 @@ import type { VaeLstmSettings } from './settings.ts';
  */
 export function updateFlops(settings: VaeLstmSettings, spaces: AgentSpaces): UpdateFlops {
   const { actions } = spaces;
-  const { model: layout } = networks(settings, spaces);
+  const { model: layout, actor: actorLayout } = networks(settings, spaces);
   const { latent, hidden, lstm: units, continueHead } = settings.model;
   const rows = settings.replay.batch * settings.replay.length;
   const imagined = settings.imaginationStarts * settings.horizon;
@@ -27,7 +27,7 @@ export function updateFlops(settings: VaeLstmSettings, spaces: AgentSpaces): Upd
   const continues = (count: number) => (continueHead ? mlp(count, latent, ...hidden, 1) : 0);
   const critic = (count: number) =>
     hasCritic(settings) ? mlp(count, latent, ...settings.critic.hidden, 1) : 0;
-  const policy = (count: number) => mlp(count, latent, ...settings.actor.hidden, actions);
+  const policy = (count: number) => count * perRow(actorLayout, 'actor');
   const reward = (count: number) => product(count, latent, 1);
 
   const model =
