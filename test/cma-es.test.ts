@@ -8,12 +8,14 @@ import {
   type CmaState,
   cmaParameters,
   cmaStep,
-  defaultPopulation,
   drawNoise,
   initialCma,
   sampleGeneration,
 } from '../src/training/cma-es.ts';
 import { matrixFunction, symmetricEigen } from '../src/training/symmetric-eigen.ts';
+
+/** The tutorial's λ for n dimensions. */
+const defaultPopulation = (n: number): number => 4 + Math.floor(3 * Math.log(n));
 
 /** Runs of the tutorial's equations in numpy, checked against the package cma 4.5.0 given that package's constants. */
 const reference: Record<

@@ -257,6 +257,10 @@ test('what a planner cannot be, or does not suit, is one sentence with its place
       '2:19: particles must be a multiple of model.networks, so that all networks have as many of them (particles is 5, model.networks is 6)',
     ],
     [
+      'randomSteps: 0',
+      '2:14: pretraining must be 0 where randomSteps is, because it learns from the random steps (pretraining is 1000, randomSteps is 0)',
+    ],
+    [
       'model: {logVariance: {max: -10}}',
       '2:28: model.logVariance.min must be below model.logVariance.max (model.logVariance.min is -10, model.logVariance.max is -10)',
     ],

@@ -11,6 +11,7 @@ export const rssmKeys = {
   stoch: positiveInteger.max(4096).default(8).describe('variables of the stochastic state z'),
   classes: positiveInteger.min(2).max(4096).default(8).describe('classes of each, where it is categorical'),
   unimix: fraction
+    .lt(1)
     .default(0.01)
     .describe('share of the uniform distribution in every categorical of z (v3: 0.01, v2: 0)'),
   deter: positiveInteger.max(16_384).default(64).describe('numbers of the deterministic state h'),

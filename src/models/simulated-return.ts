@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { RandomStream } from '../random/stream.ts';
 import type { AgentSpaces } from '../training/agent-spaces.ts';
-import type { Sequences } from '../training/replay.ts';
+import { firstObservations, type Sequences } from '../training/replay.ts';
 import { imaginedRewards } from './imagined-rewards.ts';
 import { drawNoise } from './noise.ts';
 import type { ActionSampler } from './policy-head.ts';
@@ -28,11 +28,7 @@ export function simulatedReturn<State extends States>(
   steps: number,
 ): tf.Tensor1D {
   const { batch } = episodes[0]!;
-  const first = episodes.flatMap(({ observation, time }) =>
-    Array.from({ length: batch }, (_, b) => [
-      ...observation.subarray(b * time * size, (b * time + 1) * size),
-    ]).flat(),
-  );
+  const first = episodes.flatMap((own) => firstObservations(own, size));
   const shape: [number, number] = [episodes.length, batch];
   const starts = tf.div(tf.tensor3d(first, [...shape, size]), tf.tensor1d([...observationScale]));
   const greedy = tf.zeros([...shape, steps, head.noise.size]) as tf.Tensor4D;

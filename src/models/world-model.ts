@@ -74,7 +74,7 @@ export interface WorldModel<State extends States = States> {
   /**
    * `valueScale` times the discounted sum of rewards to come: [members, …, features] -> [members, …].
    *
-   * @param noise [members, …, numbers of `valueNoise`]; undefined: of the likeliest action, the mean over all heads
+   * @param noise [members, …, numbers of `valueNoise`]; undefined: of the likeliest action, the mean over all heads, or their least where a method plans by that (TD-MPC v1)
    */
   value?(features: tf.Tensor, noise?: tf.Tensor): tf.Tensor;
   /** What a value is sampled with, one noise after the other; absent where it is a function of the features alone. */

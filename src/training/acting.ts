@@ -2,7 +2,10 @@ import type { RandomStream } from '../random/stream.ts';
 import type { Actions } from './actions.ts';
 import { memberPart } from './member-part.ts';
 
-/** Which weights act: the ones being trained, or their slow moving average (which evaluation plays). */
+/**
+ * Which policy acts: the weights being trained, or what evaluation plays, their slow moving average. A method that searches
+ * when it plays, without an average (TD-MPC, MuZero), plays `online` greedily without its search.
+ */
 export type PolicyName = 'online' | 'average';
 
 /** How actions are chosen: by sampling, as experience is collected, or the best, as an evaluation plays. */

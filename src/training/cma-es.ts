@@ -25,9 +25,6 @@ export interface CmaParameters {
 /** Fewer candidates than these cannot be ranked into two halves with a weight. */
 export const LEAST_POPULATION = 4;
 
-/** λ = 4 + ⌊3 ln n⌋ */
-export const defaultPopulation = (n: number): number => 4 + Math.floor(3 * Math.log(n));
-
 /**
  * The strategy constants of n dimensions and λ candidates.
  *

@@ -39,7 +39,10 @@ export function agentPlayer(agent: Actor, mode: ActingMode, random: RandomStream
   };
 }
 
-/** The same, with a share of its actions replaced by uniformly random ones. */
+/**
+ * The same, with a share of its actions replaced by uniformly random ones. The player is not told, as under sticky actions:
+ * an agent that remembers its last action remembers its own.
+ */
 export const noisyPlayer = (
   { begin, act }: Player,
   noise: number,

@@ -43,6 +43,12 @@ export interface Sequences extends Batch<Observations> {
   mask: Float32Array;
 }
 
+/** The first observation of each of one member's trajectories, one after the other: [batch × observation]. */
+export const firstObservations = ({ observation, batch, time }: Sequences, size: number): number[] =>
+  Array.from({ length: batch }, (_, i) => [
+    ...observation.subarray(i * time * size, i * time * size + size),
+  ]).flat();
+
 /** The arrays of a batch, in the order in which a checkpoint has those of a roll-out. */
 export const BATCH_FIELDS = [
   'observation',

@@ -46,23 +46,6 @@ export class Transitions implements Experience<Batch> {
     return this.#batch;
   }
 
-  /**
-   * Fills `out` with observations drawn uniformly from all that each member has acted in: [members, rows, observation].
-   *
-   * @param randoms each member's
-   */
-  drawObservations(randoms: readonly RandomStream[], out: Float32Array): void {
-    for (const [member, replay] of this.replays.entries()) {
-      const own = memberPart(out, this.replays.length, member);
-      const { observationSize: size } = replay;
-      const seen = replay.values('observation');
-      for (let at = 0; at < own.length; at += size) {
-        const from = randoms[member]!.integer(replay.size) * size;
-        for (let k = 0; k < size; k++) own[at + k] = seen[from + k]!;
-      }
-    }
-  }
-
   save(member: number): AgentState['arrays'] {
     return this.replays[member]!.save();
   }
@@ -82,4 +65,26 @@ export function learnFromTransitions(
 ): ReplayLearner {
   const transitions = new Transitions(seeds.length, settings.replay, agentSpaces(environment));
   return new ReplayLearner(agent, environment, seeds, settings, transitions);
+}
+
+/**
+ * Fills `out` with observations drawn uniformly from all that each member has acted in: [members, rows, observation].
+ *
+ * @param replays each member's
+ * @param randoms each member's
+ */
+export function drawObservations(
+  replays: readonly Replay[],
+  randoms: readonly RandomStream[],
+  out: Float32Array,
+): void {
+  for (const [member, replay] of replays.entries()) {
+    const own = memberPart(out, replays.length, member);
+    const { observationSize: size } = replay;
+    const seen = replay.values('observation');
+    for (let at = 0; at < own.length; at += size) {
+      const from = randoms[member]!.integer(replay.size) * size;
+      for (let k = 0; k < size; k++) own[at + k] = seen[from + k]!;
+    }
+  }
 }

@@ -19,10 +19,11 @@ import type { Sequences } from '../../training/replay.ts';
 import { type ReplayAgent, ReplayLearner } from '../../training/replay-learner.ts';
 import type { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
+import { EPSILON_GREEDY_NOISE } from '../dqn/epsilon-greedy.ts';
 import { ValueLearner } from '../dqn/value-learner.ts';
 import { type DynaBatch, DynaExperience } from './experience.ts';
 import { trainingCost } from './flops.ts';
-import { CHOICE_NOISE, imaginedTransitions } from './planning.ts';
+import { imaginedTransitions } from './planning.ts';
 import type { DeepDynaSettings } from './settings.ts';
 import { joinRows, LOSS_TERMS } from './terms.ts';
 
@@ -119,7 +120,7 @@ class DeepDynaAgent
     return {
       weights: { ...this.#ensemble.weights(), critic },
       starts: tf.tensor4d(starts, [this.members.length, ...extents, this.spaces.observation]),
-      noise: { action: draw(CHOICE_NOISE) as tf.Tensor4D, step: tf.concat(steps, 3) as tf.Tensor4D },
+      noise: { action: draw(EPSILON_GREEDY_NOISE) as tf.Tensor4D, step: tf.concat(steps, 3) as tf.Tensor4D },
     };
   }
 

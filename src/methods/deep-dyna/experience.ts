@@ -5,6 +5,7 @@ import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Step } from '../../training/environment-steps.ts';
 import type { Batch } from '../../training/replay.ts';
 import type { Experience } from '../../training/replay-learner.ts';
+import { drawObservations } from '../../training/transitions.ts';
 import type { DeepDynaSettings } from './settings.ts';
 
 /** What one update learns from. */
@@ -38,7 +39,7 @@ export class DynaExperience implements Experience<DynaBatch> {
     const { transitions } = this.#ensemble;
     const real = transitions.sample(randoms);
     const model = this.#starts.length > 0 ? this.#ensemble.sample(randoms) : undefined;
-    for (const starts of this.#starts) transitions.drawObservations(randoms, starts);
+    for (const starts of this.#starts) drawObservations(transitions.replays, randoms, starts);
     return { real, model, starts: this.#starts };
   }
 

@@ -5,9 +5,6 @@ import { type SimulationNoise, simulate } from '../../models/simulation.ts';
 import type { TransitionTensors } from '../../models/transitions.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 
-/** What a choice in planning needs: u decides whether it is random, v which one it then is. */
-export const CHOICE_NOISE = { distribution: 'uniform', size: 2 } as const;
-
 /**
  * Transitions that a model makes for an update of Q: from real observations on, with actions that are random or the best by
  * Q, each step by a network of the ensemble drawn for it. After an end that the model foresees another real observation
@@ -15,7 +12,7 @@ export const CHOICE_NOISE = { distribution: 'uniform', size: 2 } as const;
  *
  * @param values Q(o, ·), o in raw units: [members, rows, observation] -> [members, rows, choices]
  * @param starts o in raw units: [members, batch, horizon, observation]
- * @param noise with `CHOICE_NOISE` for each action
+ * @param noise with `EPSILON_GREEDY_NOISE` for each action
  * @param randomActions the share of random ones
  * @returns [members, batch · horizon, …] each, observations and rewards in raw units
  */

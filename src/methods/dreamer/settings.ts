@@ -10,7 +10,9 @@ export const dreamerSettings = z.strictObject({
   discountInContinue: z
     .boolean()
     .default(true)
-    .describe('the continue head learns γ (1 − terminal), so that γ is in it (v3); off: γ stands beside it'),
+    .describe(
+      'the continue head learns γ (1 − terminal), so that γ is in it (upstream); off: γ stands beside it',
+    ),
   lambda: nonNegative
     .default(0.3)
     .describe("weight λ of the critic's loss on replayed states (v3: 0.3, v1 and v2: 0)"),
@@ -70,7 +72,10 @@ export const dreamerSettings = z.strictObject({
         .boolean()
         .default(false)
         .describe('choices are one-hot samples with the gradient of their probabilities (v1)'),
-      unimix: fraction.default(0.01).describe('share of the uniform distribution in choices (v3: 0.01)'),
+      unimix: fraction
+        .lt(1)
+        .default(0.01)
+        .describe('share of the uniform distribution in choices (v3: 0.01)'),
       box: z
         .enum(['clipped', 'squashed'])
         .default('clipped')

@@ -193,7 +193,7 @@ export const dreamer4Settings = z.strictObject({
         .default(100)
         .describe('updates at the start of each over which it rises'),
       gradientClip: positive.default(1).describe('largest global gradient norm'),
-      rmsDecay: fraction.default(0.99).describe('decay of the running RMS that each loss is divided by'),
+      rmsDecay: share.default(0.99).describe('decay of the running RMS that each loss is divided by'),
     })
     .prefault({})
     .describe('how gradients are followed'),

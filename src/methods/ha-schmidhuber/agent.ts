@@ -22,7 +22,7 @@ import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberPart } from '../../training/member-part.ts';
 import { type StackedTerms, stackTerms } from '../../training/pending-terms.ts';
-import type { Batch, Sequences } from '../../training/replay.ts';
+import { type Batch, firstObservations, type Sequences } from '../../training/replay.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
 import { controllerOutput } from './controller.ts';
@@ -341,9 +341,3 @@ export class HaSchmidhuberAgent
 
 /** The column of metrics.csv for dreams at a temperature. */
 const dreamColumn = (temperature: number): string => `dream_return_at_${temperature}`;
-
-/** The first observation of each episode: [episodes × observation]. */
-const firstObservations = ({ observation, batch, time }: Sequences, size: number): number[] =>
-  Array.from({ length: batch }, (_, i) => [
-    ...observation.subarray(i * time * size, i * time * size + size),
-  ]).flat();

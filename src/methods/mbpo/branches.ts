@@ -8,8 +8,8 @@ import { actionNoise } from '../../models/policy-head.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { Noise } from '../../training/acting.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { memberPart } from '../../training/member-part.ts';
 import type { Replay } from '../../training/replay.ts';
+import { drawObservations } from '../../training/transitions.ts';
 
 /** What branches are imagined with, over weights `[members, …]`. */
 export interface Imagines<Weights extends object> {
@@ -82,14 +82,7 @@ export class Branches<Weights extends object> {
     const { observation: size } = this.#spaces;
     const members = real.length;
     let observations: Float32Array = new Float32Array(members * starts * size);
-    for (const [member, random] of streams.entries()) {
-      const own = memberPart(observations, members, member);
-      const seen = real[member]!.values('observation');
-      for (let row = 0; row < starts; row++) {
-        const from = random.integer(real[member]!.size) * size;
-        for (let i = 0; i < size; i++) own[row * size + i] = seen[from + i]!;
-      }
-    }
+    drawObservations(real, streams, observations);
     const goesOn = new Uint8Array(members * starts).fill(1);
     for (let t = 0; t < length && goesOn.includes(1); t++) {
       const { action, reward, next, continues } = await this.#imagine(weights, observations, starts, streams);

@@ -50,6 +50,11 @@ export const petsRules = [
     holds: ({ particles, model }: PetsSettings) => particles % model.networks === 0,
     says: 'particles must be a multiple of model.networks, so that all networks have as many of them',
   },
+  {
+    keys: ['pretraining', 'randomSteps'] as const,
+    holds: ({ pretraining, randomSteps }: PetsSettings) => pretraining === 0 || randomSteps > 0,
+    says: 'pretraining must be 0 where randomSteps is, because it learns from the random steps',
+  },
   ...ensembleRules,
   ...plannerRules,
   ...plannerSuits({ value: false, policy: false }),

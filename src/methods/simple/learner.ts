@@ -7,7 +7,7 @@ import { type AgentSpaces, agentSpaces } from '../../training/agent-spaces.ts';
 import { Collector } from '../../training/collector.ts';
 import { EpisodeLog } from '../../training/episode-log.ts';
 import type { Batch } from '../../training/replay.ts';
-import { Transitions } from '../../training/transitions.ts';
+import { drawObservations, Transitions } from '../../training/transitions.ts';
 import { type SimpleSettings, updatesIn } from './settings.ts';
 
 /** What an iteration does with an agent. */
@@ -95,7 +95,7 @@ export class SimpleLearner implements Learner {
     const { environments, steps } = this.#settings.simulation;
     const each = environments * steps * this.#spaces.observation;
     const starts = new Float32Array(this.#samplers.length * each);
-    this.#transitions.drawObservations(this.#samplers, starts);
+    drawObservations(this.#transitions.replays, this.#samplers, starts);
     return starts;
   }
 

@@ -54,7 +54,7 @@ export function infer(parameters: Parameters, vae: VaeShape, windows: Windows, n
  * The terms of the baseline's loss (the paper's L_base with the gaps filled):
  *
  *   L_base = w_o |dec(z) − õ|² + w_o |dec(ẑ′) − õ′|² + w_z |ẑ′ − sg(μ′)|²
- *          + β · mean over dimensions of KL(q ‖ N(0, I)), for o and o′
+ *          + β · mean over dimensions of KL(q ‖ N(0, I)), the mean of that for o and for o′
  *          + (r̂ − r)² + BCE(cont(ẑ′), 1 − terminated) + BCE(cont(z′), 1 − terminated)
  *
  * Sums over dimensions, means over batch × time; the terms are returned without their weights. Of images |dec − õ|² may be

@@ -3,6 +3,7 @@ import { oneHot } from '../../engine/one-hot.ts';
 import { type BoxSpace, type DiscreteSpace, type Space, spaceSize } from '../../envs/spaces.ts';
 import { mixedLogProbabilities } from '../../nn/categorical.ts';
 import { categoricalEntropy, clip } from '../../nn/distributions.ts';
+import { HALF_LOG_TWO_PI } from '../../nn/gaussian.ts';
 import { unbounded } from '../box-gaussian.ts';
 import { type ActionSampler, actionNoise } from '../policy-head.ts';
 import type { PolicySettings } from './settings.ts';
@@ -31,7 +32,6 @@ export function latentPolicy(space: Space, settings: PolicySettings): LatentPoli
 
 /** log σ is within these. */
 const [LOW, HIGH] = [-10, 2];
-const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
 /**
  * TD-MPC2's policy: a = tanh(u), u ~ N(m, σ), with log σ = −10 + 6 (tanh(s) + 1) of the network's outputs m and s.
