@@ -19,7 +19,7 @@ import { compareRuns } from '../src/compare/index.ts';
 import { differingKeys, formatExperiment } from '../src/config/format.ts';
 import { loadExperiment } from '../src/config/load.ts';
 import { experimentOf } from '../src/config/schema.ts';
-import { cellName, loadSweep } from '../src/config/sweep.ts';
+import { type CellSettings, cellName, loadSweep } from '../src/config/sweep.ts';
 import { UserError } from '../src/errors.ts';
 import { figuresOf, renderSvg } from '../src/figures/index.ts';
 import { parseCsv } from '../src/runs/csv.ts';
@@ -290,6 +290,16 @@ describe('a sweep of several configs', () => {
     );
     assert.deepEqual(loadSweep({ file: 'sweep.yaml', text: sweep.text }), sweep);
     assert.equal(sweep.cells[1]!.experiment.name, 'steps=3000,dreamer-v3');
+  });
+
+  test('a config that cannot be found is told with the place that names it', () => {
+    const readConfig = (name: string): never => {
+      throw new UserError(`${name}: no such file`);
+    };
+    assert.throws(() => several('name: n\nsweep:\n  - config: nosuch.yaml\n', { readConfig }), {
+      name: 'UserError',
+      message: 'b.yaml:3:13: sweep: nosuch.yaml: no such file',
+    });
   });
 
   test('the command wins over configs, and the variable of the engine does not', () => {
@@ -882,6 +892,38 @@ describe('a sweep compared', () => {
       svg,
     );
     for (const label of ['>lambda<', '>0.5<', '>Final reward<']) assert.ok(svg.includes(label), label);
+  });
+
+  test('a key that some cells lack is left out of their names, and is on the axis only where all have it', () => {
+    // Only the second has a balance with settings.
+    const dir = publishedSweep('s', '[{lambda: 2}, {critic.balance: gradnorm, critic.gradNorm.alpha: 0.5}]');
+    const { rows } = compareRuns([dir], { paper: false });
+    const names = rows.map(({ label }) => label);
+    assert.equal(names.filter((name) => name.includes('gradNorm')).length, 1, names.join('; '));
+    const cells = readRuns([dir]).runs;
+    const axisOf = (settings: readonly CellSettings[]) => {
+      const runs = cells.map((run, i) => ({ ...run, cell: { ...run.cell!, settings: settings[i]! } }));
+      const { vconcat } = JSON.parse(JSON.stringify(figuresOf(runs).at(-1)!.spec));
+      const { x } = vconcat[0].layer[2].encoding;
+      return [x.title, x.scale.domain];
+    };
+    const both = [{ config: 'dream', 'critic.shapesModel': false }, { config: 'ppo' }];
+    assert.deepEqual(axisOf(both), ['config', ['"dream"', '"ppo"']]);
+    assert.deepEqual(axisOf([...both].reverse()), ['config', ['"ppo"', '"dream"']]);
+    assert.deepEqual(axisOf([{ lambda: 1 }, { horizon: 5 }]), ['horizon', ['–', '5']]);
+  });
+
+  test('of which nothing has begun says so', () => {
+    const dir = path.join(workplace(), 'waiting');
+    mkdirSync(dir);
+    writeFileSync(
+      path.join(dir, 'sweep.yaml'),
+      loadSweep({ file: 's', text: 'method: ppo\nsweep: {gamma: [0.9, 1]}' }).text,
+    );
+    assert.throws(() => readRuns([dir]), {
+      name: 'UserError',
+      message: /^no cell of .*waiting has begun; wm sweep /,
+    });
   });
 
   test('its figure names cells of long lists of words in full', async () => {

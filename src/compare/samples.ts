@@ -202,9 +202,10 @@ function repeated(values: readonly string[]): Set<string> {
   return new Set(values.filter((value) => seen.size === seen.add(value).size));
 }
 
-/** `lambda = 0.1, horizon = 5`; a cell's own config by its name alone, `dreamer-v3, horizon = 5` */
+/** `lambda = 0.1, horizon = 5`; a cell's own config by its name alone, `dreamer-v3, horizon = 5`; nothing of keys it lacks */
 export function settingsTitle(settings: CellSettings): string {
   return Object.entries(settings)
+    .filter(([, value]) => value !== undefined)
     .map(([key, value]) => (key === CONFIG ? String(value) : `${key} = ${listed(value) ?? shown(value)}`))
     .join(', ');
 }

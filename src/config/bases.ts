@@ -90,11 +90,21 @@ function readBase(source: ConfigSource, { value, valuePath }: Choice, input: Con
   if (readConfig === undefined) {
     throw new UserError(`${place}: sweep: this sweep stands for itself, write the keys of ${value} out`);
   }
-  const base = readSource({ ...readConfig(value), presetShelf, defaultEngine });
+  const base = readSource({ ...found(value, readConfig, place), presetShelf, defaultEngine });
   if (base.has(['sweep'])) {
     throw new UserError(`${place}: sweep: ${value} is a sweep itself; name a config of one run`);
   }
   return base;
+}
+
+/** A config that a cell names. @throws UserError that says of which place it is. */
+function found<T>(name: string, read: (name: string) => T, place: string): T {
+  try {
+    return read(name);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`${place}: sweep: ${error.message}`, error.exitCode);
+  }
 }
 
 /** A cell as an entry of the list `sweep`: its config written out and then, in their order, what else it sets. */

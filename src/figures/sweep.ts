@@ -42,29 +42,36 @@ export function sweepFigures(runs: readonly Run[]): Figure[] {
 
 /**
  * Final reward and, for methods that have one, prediction error against the swept value: of each cell the mean over
- * seeds as a mark, its bootstrap 95 % interval as a bar and the seeds as faint dots. The last swept key runs along the
- * axis, its values equally spaced; cells that differ in the others stand side by side.
+ * seeds as a mark, its bootstrap 95 % interval as a bar and the seeds as faint dots. The last swept key that all cells
+ * have runs along the axis, its values equally spaced; cells that differ in the others stand side by side. Where they have
+ * none in common it is the last of all, with a dash for those that lack it.
  */
 function sweepFigure(cells: readonly Run[]): Figure | null {
   const settings = cells.map(({ cell }) => cell!.settings);
-  const key = Object.keys(settings[0]!).at(-1)!;
+  const keys = [...new Set(settings.flatMap((cell) => Object.keys(cell)))];
+  const key = keys.findLast((each) => settings.every((cell) => cell[each] !== undefined)) ?? keys.at(-1)!;
   const values = settings.map((cell) => cell[key]);
   if (values.every((value) => typeof value === 'number')) values.sort((a, b) => a - b);
   const places = cells.map(({ seeds, experiment }, index): Place => {
     const { [key]: value, ...others } = settings[index]!;
-    return { seeds, environment: experiment.environment, value: shown(value), arm: settingsTitle(others) };
+    return {
+      seeds,
+      environment: experiment.environment,
+      value: valueWords(value),
+      arm: settingsTitle(others),
+    };
   });
   const panels = PANELS.map((panel) => ({ ...panel, ...points(places, panel) })).filter(
     ({ means }) => means.length > 0,
   );
   if (panels.length === 0) return null;
 
-  const title = `Sweep of ${Object.keys(settings[0]!).join(' and ')}`;
+  const title = `Sweep of ${keys.join(' and ')}`;
   const description = `${title}. ${panels
     .map(({ title, means }) => `${title}: ${means.map(pointWords).join('; ')}`)
     .join('. ')}.`;
   const arms = [...new Set(places.map(({ arm }) => arm))];
-  const domain = [...new Set(values.map(shown))];
+  const domain = [...new Set(values.map(valueWords))];
   return {
     name: 'figure-sweep',
     title,
@@ -82,6 +89,8 @@ function sweepFigure(cells: readonly Run[]): Figure | null {
     },
   };
 }
+
+const valueWords = (value: unknown): string => (value === undefined ? '–' : shown(value));
 
 type Points = ReturnType<typeof points>;
 

@@ -81,9 +81,10 @@ function part(id: string, heading: string, content: readonly (Markup | null)[]):
 }
 
 function pictureMarkup({ name, title, caption, wide, svg }: Picture): Markup {
-  const number = name.replace('figure', '');
+  // Some have a number, some a word: a sweep's, a cumulative one.
+  const number = /^figure(\d.*)$/.exec(name)?.[1];
   return html`<figure id="${name}"${wide ? new Markup(' class="wide"') : null}>${svg}
-<figcaption><b>Figure ${number}. ${title}.</b> ${caption}</figcaption></figure>\n`;
+<figcaption><b>${number === undefined ? '' : `Figure ${number}. `}${title}.</b> ${caption}</figcaption></figure>\n`;
 }
 
 function sectionMarkup(section: Section, name: string): Markup {
