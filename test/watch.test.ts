@@ -18,6 +18,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { overSeeds } from '../src/pages/watch/curves.ts';
 import { acquireLock } from '../src/runs/lock.ts';
+import { writeSeedRecord } from '../src/runs/records.ts';
 import { startServer } from '../src/serve/server.ts';
 import type { News, Results, RunCurves } from '../src/watch/protocol.ts';
 import { watchSite } from '../src/watch/site.ts';
@@ -139,6 +140,38 @@ describe('wm watch', () => {
       come.push(...news.changed.map(({ folder: name }) => name));
     }
     assert.deepEqual(come, [join(folder, 'x-moved')]);
+  });
+
+  test('sees what becomes of shares of a run, of an unreadable lock, and of one folder among several', async () => {
+    const [folder, other] = [temporaryFolder('watch-shares'), temporaryFolder('watch-others')];
+    const dir = runMaker(folder)('run', { curves: [[1], [2]], seeds: [4, 5] });
+    const beside = runMaker(other)('beside', { curves: [[1]] });
+    unfinish(dir, { 4: 'waiting', 5: 'waiting' });
+    const site = watched(folder, other);
+    const statuses = ({ changed }: News) =>
+      changed
+        .filter(({ folder: place }) => place === dir)
+        .flatMap(({ seeds }) => seeds.map(({ status }) => status));
+    assert.deepEqual(statuses(await site.next()), ['waiting', 'waiting']);
+    writeSeedRecord(dir, 5, {
+      schemaVersion: 1,
+      ...{ status: 'failed', failure: 'the loss is NaN', seconds: 1, end: null, sittings: [] },
+    });
+    assert.deepEqual(statuses(await site.next()), ['waiting', 'failed']);
+
+    const lock = acquireLock(beside);
+    await site.next();
+    lock.release();
+    mkdirSync(join(beside, 'run.lock'));
+    const { faults } = await site.next();
+    assert.match(faults[0]!.fault, /run\.lock/, 'that run alone');
+    rmSync(join(beside, 'run.lock'), { recursive: true });
+
+    const { order } = await site.next();
+    rmSync(other, { recursive: true });
+    let after = await site.next();
+    while (after.faults.length === 0) after = await site.next();
+    assert.deepEqual([after.order, after.faults[0]!.folder], [order.slice(0, 1), other]);
   });
 
   test('says when a seed will end by the pace of its last evaluations', async () => {

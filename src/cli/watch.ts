@@ -19,8 +19,11 @@ export async function watchCommand(dirs: readonly string[], { port }: { port: nu
   process.stdout.write(`${server.url}\n`);
   process.stderr.write(`watching ${dirs.map(printable).join(', ')}; Ctrl-C ends it\n`);
   // Many runs take a second to read: it has passed when the page is opened.
-  await watcher.look();
-  await stopped;
-  await server.close();
+  try {
+    await watcher.look();
+    await stopped;
+  } finally {
+    await server.close();
+  }
   return 0;
 }

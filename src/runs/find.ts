@@ -1,5 +1,5 @@
 import { type Dirent, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Experiment } from '../config/schema.ts';
 import type { Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
@@ -33,22 +33,43 @@ const DEEPEST = 4;
  * @param sweepOf reads a sweep's folder; in its place, one that remembers
  * @throws UserError when one that is given is not there or no folder.
  */
-export function findRuns(dirs: readonly string[], sweepOf = readSweep): Found {
+export const findRuns = (dirs: readonly string[], sweepOf = readSweep): Found =>
+  together(dirs.map((dir) => findIn(dir, dirs.length > 1, sweepOf)));
+
+/** The same of folders that were there before: what has become of one since is a fault of it alone. */
+export const findRemaining = (dirs: readonly string[], sweepOf = readSweep): Found =>
+  together(
+    dirs.map((dir) => {
+      try {
+        return findIn(dir, dirs.length > 1, sweepOf);
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        return { runs: [], faults: [{ dir, fault: error.message }] };
+      }
+    }),
+  );
+
+/** @param isOneOfSeveral a shell's `runs/table1/*` names what lies beside the run folders too, which is passed over */
+function findIn(dir: string, isOneOfSeveral: boolean, sweepOf: typeof readSweep): Found {
   const found: Found = { runs: [], faults: [] };
-  const seen = new Set<string>();
-  for (const dir of dirs) {
-    const stat = onDisk(dir, () => statSync(dir, { throwIfNoEntry: false }));
-    if (stat === undefined) {
-      throw new UserError(`${dir} does not exist; give a run folder, or a folder of such folders`);
-    }
-    // A shell's `runs/table1/*` names what lies beside the run folders too.
-    if (!stat.isDirectory() && dirs.length > 1) continue;
-    if (!stat.isDirectory())
-      throw new UserError(`${dir} is a file; give a run folder, or a folder of such folders`);
-    look(dir, 0, found, sweepOf);
+  const stat = onDisk(dir, () => statSync(dir, { throwIfNoEntry: false }));
+  if (stat === undefined) {
+    throw new UserError(`${dir} does not exist; give a run folder, or a folder of such folders`);
   }
-  found.runs = found.runs.filter(({ dir }) => !seen.has(dir) && seen.add(dir));
+  if (stat.isDirectory()) look(dir, 0, found, sweepOf);
+  else if (!isOneOfSeveral)
+    throw new UserError(`${dir} is a file; give a run folder, or a folder of such folders`);
   return found;
+}
+
+/** Each run once, however many of the folders lead to it. */
+function together(found: readonly Found[]): Found {
+  const seen = new Set<string>();
+  const isNew = ({ dir }: FoundRun) => !seen.has(resolve(dir)) && seen.add(resolve(dir));
+  return {
+    runs: found.flatMap(({ runs }) => runs).filter(isNew),
+    faults: found.flatMap(({ faults }) => faults),
+  };
 }
 
 function look(dir: string, depth: number, found: Found, sweepOf: typeof readSweep): void {

@@ -148,9 +148,7 @@ export class GrowingCsv {
   }
 
   #takeHeader(line: string): void {
-    const columns = line.replace(/^\ufeff/, '').split(',');
-    if (columns.length > MOST_COLUMNS)
-      throw new UserError(`${this.#file}: more than ${MOST_COLUMNS} columns`);
+    const columns = columnsIn(line, this.#file);
     this.#columns = columns;
     this.#places = columns.flatMap((column, place) => ((this.#wanted?.has(column) ?? true) ? [place] : []));
     this.#values = this.#places.map(() => []);

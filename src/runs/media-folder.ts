@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from './atomic.ts';
-import { onDisk } from './on-disk.ts';
+import { isSystemError, onDisk } from './on-disk.ts';
 
 /** Pictures that a seed keeps at most. */
-export const MOST_PICTURES = 32;
+const MOST_PICTURES = 32;
 
 /** A seed's pictures, `media/STEP.svg`. Making the object touches nothing. */
 export class MediaFolder {
@@ -52,5 +52,19 @@ export class MediaFolder {
 
   #file(step: number): string {
     return join(this.dir, `${step}.svg`);
+  }
+}
+
+/** What a seed's media hold of single steps, made in training or by `wm film`: the environment step and the kind. */
+const PICTURE = /^\d{1,15}\.(svg|gif)$/;
+
+/** The name of the picture of the latest step in a folder of them; null where there is none. */
+export function newestPicture(media: string): string | null {
+  try {
+    const pictures = readdirSync(media).filter((name) => PICTURE.test(name));
+    return pictures.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10)).at(-1) ?? null;
+  } catch (error) {
+    if (isSystemError(error)) return null;
+    throw error;
   }
 }

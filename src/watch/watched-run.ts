@@ -1,10 +1,10 @@
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import type { FoundRun } from '../runs/find.ts';
 import { csvColumns, GrowingCsv } from '../runs/growing-csv.ts';
-import { lockHolder } from '../runs/lock.ts';
-import { isSystemError } from '../runs/on-disk.ts';
+import { holderWords, lockHolder } from '../runs/lock.ts';
+import { newestPicture } from '../runs/media-folder.ts';
+import { recordsSignature } from '../runs/signature.ts';
 import { type RunStanding, readStanding, type SeedStanding } from '../runs/status.ts';
 import { mean } from '../statistics.ts';
 import {
@@ -17,12 +17,8 @@ import {
   type SeedView,
 } from './protocol.ts';
 
-/** The records that say how a run stands; what a seed ended with is told in run.json too. */
-const RECORDS = ['run.json', 'config.yaml', 'run.lock'];
 /** Evaluations from whose pace the time left is told. */
 const RECENT = 5;
-/** Pictures as `wm train` leaves them: the environment step and the kind. */
-const PICTURE = /^\d{1,15}\.(svg|gif)$/;
 
 /** A run folder that is looked at again and again; of its files only what is new is read. */
 export class WatchedRun {
@@ -62,15 +58,25 @@ export class WatchedRun {
    * @param thoroughly also at the curves of a run to which nobody writes: they may come from another machine
    */
   async look(thoroughly: boolean): Promise<void> {
-    const records = RECORDS.map((name) => signatureOf(join(this.found.dir, name))).join();
+    const records = recordsSignature(this.found.dir);
     const isWritten = this.#standing?.holder != null;
-    const hasEnded = isWritten && lockHolder(this.found.dir) === null;
+    const hasEnded = isWritten && !this.#isHeld();
     // What was at fault may not have been in a record.
     const mayBeMended = thoroughly && this.#fault !== null;
     const isAnother = records !== this.#signature || hasEnded || mayBeMended;
     if (isAnother) this.#readStanding(records);
     if (this.#standing === undefined) return;
     if (isAnother || isWritten || thoroughly) await this.#readCurves(this.#standing);
+  }
+
+  /** Whether somebody writes to it still; where that cannot be read, reading how it stands says why. */
+  #isHeld(): boolean {
+    try {
+      return lockHolder(this.found.dir) !== null;
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return false;
+    }
   }
 
   #readStanding(records: string): void {
@@ -126,7 +132,7 @@ export class WatchedRun {
       environment: experiment.environment,
       steps: experiment.steps,
       status,
-      holder: holder && `process ${holder.pid} on ${holder.host}`,
+      holder: holder && holderWords(holder),
       endsAt: this.#endOf(views, experiment.steps),
       seeds: views,
       columns: { metrics: drawable(metrics?.columns ?? []), losses: drawable(this.#losses) },
@@ -201,28 +207,6 @@ export class WatchedRun {
   closeLosses(): void {
     this.#lossColumns = [];
     this.#lossCurves = new Map();
-  }
-}
-
-/** What changes when a file does; empty where there is none. */
-function signatureOf(file: string): string {
-  try {
-    const stat = statSync(file, { throwIfNoEntry: false });
-    return stat === undefined ? '' : `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
-  } catch (error) {
-    if (isSystemError(error)) return `${error.code}`;
-    throw error;
-  }
-}
-
-/** The picture of the latest step in a folder; null where there is none. */
-function newestPicture(media: string): string | null {
-  try {
-    const pictures = readdirSync(media).filter((name) => PICTURE.test(name));
-    return pictures.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10)).at(-1) ?? null;
-  } catch (error) {
-    if (isSystemError(error)) return null;
-    throw error;
   }
 }
 

@@ -1,9 +1,7 @@
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runLabels } from '../compare/samples.ts';
-import { UserError } from '../errors.ts';
-import { type Found, findRuns } from '../runs/find.ts';
-import { onDisk } from '../runs/on-disk.ts';
+import { findRemaining } from '../runs/find.ts';
+import { signatureOf } from '../runs/signature.ts';
 import type { RunStanding } from '../runs/status.ts';
 import { readSweep } from '../runs/sweep-folder.ts';
 import type { FaultView, News, RunView } from './protocol.ts';
@@ -73,7 +71,8 @@ export class Watcher {
   }
 
   #find(): void {
-    const { runs, faults } = this.#found();
+    // A folder that was given may be gone since.
+    const { runs, faults } = findRemaining(this.#dirs, (dir) => this.#sweepIn(dir));
     this.#folderFaults = faults.map(({ dir, fault }) => ({ folder: dir, fault }));
     const before = this.#runs;
     this.#runs = new Map(
@@ -81,20 +80,9 @@ export class Watcher {
     );
   }
 
-  /** What is there now; a folder that was given may be gone since. */
-  #found(): Found {
-    try {
-      return findRuns(this.#dirs, (dir) => this.#sweepIn(dir));
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      return { runs: [], faults: [{ dir: this.#dirs.join(', '), fault: error.message }] };
-    }
-  }
-
   #sweepIn(dir: string): ReturnType<typeof readSweep> {
     const file = join(dir, 'sweep.yaml');
-    const stat = onDisk(file, () => statSync(file, { throwIfNoEntry: false }));
-    const signature = stat === undefined ? '' : `${stat.ino} ${stat.size} ${stat.mtimeMs}`;
+    const signature = signatureOf(file);
     const known = this.#sweeps.get(dir);
     if (known?.signature === signature) return known.sweep;
     const sweep = readSweep(dir);

@@ -124,10 +124,14 @@ function linesOf(file: CurveFile, column: string, axis: string): Line[] {
 
 /** What was last asked of a run's file: the version of its curves and the columns. */
 const asked = new Map<string, string>();
+/** How many times was asked for curves, and which of these times what is shown of a run's file answers. */
+let questions = 0;
+const answered = new Map<string, number>();
 
 /** Asks for the curves that are shown and not there yet, and draws them. */
 async function fetchCurves(): Promise<void> {
   const chosen = chosenCharts();
+  const question = ++questions;
   const due = curveFiles.flatMap((file) => {
     const columns = chosen.filter((chart) => chart.file === file).map(({ column }) => column);
     if (columns.length === 0) return [];
@@ -144,7 +148,13 @@ async function fetchCurves(): Promise<void> {
     due.map(async ({ file, ids, query }) => {
       try {
         const found = await fetchJson<RunCurves[]>(`curves?${new URLSearchParams(query)}`);
-        for (const run of found) curves.set(`${run.id} ${file}`, run);
+        for (const run of found) {
+          const place = `${run.id} ${file}`;
+          // A slow answer to an earlier question is older than what is shown.
+          if ((answered.get(place) ?? 0) > question) continue;
+          answered.set(place, question);
+          curves.set(place, run);
+        }
       } catch (error) {
         // The next news ask again.
         for (const id of ids) asked.delete(`${id} ${file}`);
@@ -286,5 +296,5 @@ stream.addEventListener('news', ({ data }) => {
 // The browser tries again by itself; a server that was started anew has other ids.
 stream.addEventListener('error', () => say('the connection is lost; trying again', true));
 stream.addEventListener('open', () => {
-  for (const known of [runs, curves, asked]) known.clear();
+  for (const known of [runs, curves, asked, answered]) known.clear();
 });
