@@ -333,6 +333,13 @@ test('different conditions are said, the paper included', () => {
     writeFileSync(file, JSON.stringify({ ...info, ...changes }));
   };
   madeBy(baseline, {});
+  const inMaze = (map: string, name: string) =>
+    makeRun(name, { curves: [[1]], overrides: ['environment=Maze', `maze=${map}`] });
+  const mazes = compareRuns([inMaze('SG', 'one-maze'), inMaze('S.G', 'other-maze')], { paper: false });
+  assert.ok(
+    mazes.notes.some((note) => /^Not the same environment: .* Maze SG; .* Maze S\.G\.$/.test(note)),
+    mazes.notes.join(' '),
+  );
   madeBy(short, { wmVersion: '0.2.0', gitCommit: 'f'.repeat(40) });
   const { notes, text } = compareRuns([baseline, short], { paper: false });
   assert.deepEqual(notes.slice(1), [
@@ -422,6 +429,11 @@ test('what shared a worker process is read from done.json and events.jsonl, and 
   ];
   writeFileSync(events, worker([0, 1, 2]) + worker([3]) + worker([1, 2]));
   assert.deepEqual(seconds(dir), unknown('seeds 1, 2'));
+  writeFileSync(events, worker([0, 1, 2]) + worker([3]));
+  const ofShare = join(dir, 'events.seed-1.jsonl');
+  writeFileSync(ofShare, worker([1, 2]));
+  assert.deepEqual(seconds(dir), unknown('seeds 1, 2'), 'a share of the run tells the rest');
+  rmSync(ofShare);
   rmSync(events);
   assert.deepEqual(seconds(dir), unknown('seeds 0, 1, 2, 3'));
 });
@@ -829,7 +841,7 @@ test('docs/targets.md tells of each set of targets what its runs hold', () => {
     }
   }
   const readme = readFileSync(join(root, 'README.md'), 'utf8').replaceAll(/\s+/g, ' ');
-  const said = `has the least error and a reward of ${rewards.get('observation')}, the one that learns to predict nothing but itself one of ${rewards.get('itself')}`;
+  const said = `has the least error in raw units and a reward of ${rewards.get('observation')}, the one that learns to predict nothing but itself one of ${rewards.get('itself')}`;
   assert.ok(readme.includes(said), `README.md lacks: ${said}`);
   assert.equal(Math.min(...errors.values()), errors.get('observation'));
 });

@@ -69,8 +69,6 @@ export function exportCommand(
  */
 function foldersOf(dirs: readonly string[]): string[] {
   const places = dirs.map((dir) => path.resolve(dir));
-  const twin = places.find((place, index) => places.indexOf(place) < index);
-  if (twin !== undefined) throw new UserError(`${twin}: the same run folder twice; give it once`);
   const parts = places.map((place) => place.split(path.sep).filter(Boolean));
   for (let depth = 1; ; depth++) {
     const folders = parts.map((names) => names.slice(-depth).join(path.sep));
@@ -92,14 +90,13 @@ function refuseFolder(out: string, folders: readonly string[], replace: boolean)
 
 /** @param notShown where the pictures are added that TensorBoard cannot show */
 function exportRun({ dir, info, seeds }: RunStanding, folder: string, notShown: string[]): ExportedSeed[] {
-  const starts = readStarts(dir, info);
   return seeds.flatMap(({ seed }): ExportedSeed[] => {
     const from = path.join(dir, `seed-${seed}`);
     const log: SeedLog = {
       metrics: readRows(path.join(from, 'metrics.csv')),
       losses: readRows(path.join(from, 'losses.csv')),
       pictures: readPictures(path.join(from, 'media'), notShown),
-      sittings: starts.map(({ time, stepOf }) => ({ time, step: stepOf(seed) })),
+      sittings: readStarts(dir, info, seed),
     };
     const sittings = eventsBySitting(log);
     if (sittings.length === 0) return [];

@@ -5,7 +5,7 @@ import { paperConditions, paperSettings } from './paper.ts';
 import type { Measure } from './samples.ts';
 
 /** What every experiment, and the paper's, is made under. */
-export type Conditions = Pick<Experiment, 'environment' | 'distractors' | 'pixels' | 'steps'> & {
+export type Conditions = Pick<Experiment, 'environment' | 'maze' | 'distractors' | 'pixels' | 'steps'> & {
   evaluation: { episodes: number };
 };
 
@@ -15,11 +15,16 @@ export const seenAs = ({ pixels }: Pick<Experiment, 'pixels'>): string =>
     ? ` in pixels, ${pixels.size} × ${pixels.size}${pixels.frames > 1 ? ` in ${pixels.frames} frames` : ''}`
     : '';
 
+/** Where it acts; of a maze that a config draws, how, row by row: `Maze S..|.#.|..G`. */
+const placeOf = ({ environment, maze }: Pick<Conditions, 'environment' | 'maze'>): string =>
+  maze === undefined ? environment : `${environment} ${maze.trim().split(/\s+/).join('|')}`;
+
 /** The environment with what else is seen of it: a task. */
 export const TASK = {
   name: 'environment',
-  of: ({ environment, distractors, pixels }: Conditions) =>
-    (distractors === 0 ? environment : `${environment} with ${distractors} distractors`) + seenAs({ pixels }),
+  of: ({ distractors, pixels, ...place }: Conditions) =>
+    (distractors === 0 ? placeOf(place) : `${placeOf(place)} with ${distractors} distractors`) +
+    seenAs({ pixels }),
 };
 
 export const EPISODES = {
@@ -57,7 +62,7 @@ export function unlike(
   { experiment: b }: Run,
   { key, unit }: Pick<Measure, 'key' | 'unit'>,
 ): boolean {
-  if (a.environment !== b.environment || a.steps !== b.steps) return true;
+  if (placeOf(a) !== placeOf(b) || a.steps !== b.steps) return true;
   if (stopWords(a) !== stopWords(b)) return true;
   if (unit === 'error' && (a.distractors !== b.distractors || seenAs(a) !== seenAs(b))) return true;
   return key === 'finalRewardLastThree' && a.evaluation.every !== b.evaluation.every;

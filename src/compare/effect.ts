@@ -72,7 +72,7 @@ export function effectsOf(dirs: readonly string[], key: string): Effects {
     );
   }
   const told = MEASURES.map((measure) => samplesOn(measure, pairs));
-  const unlogged = told.flat().filter(({ withoutLogarithm }) => withoutLogarithm > 0);
+  const partial = told.flat().filter(({ unusable }) => unusable > 0);
   const effects = effectsOn(told);
   const notes = [
     `${key}${common && ` of ${common}`}: ${valueWords(values)}. ${HOW}`,
@@ -81,9 +81,9 @@ export function effectsOf(dirs: readonly string[], key: string): Effects {
     ...(single.length > 0
       ? [`Left out, alone with its other settings: ${single.map(({ dir }) => dir).join(', ')}.`]
       : []),
-    ...unlogged.map(
-      ({ measure, label, withoutLogarithm }) =>
-        `Left out of ${measure.column}, not above 0 and without a logarithm: ${withoutLogarithm} of ${label}.`,
+    ...partial.map(
+      ({ measure, label, unusable }) =>
+        `Left out of ${measure.column}, not finite${measure.factor ? ', or not above 0 and without a logarithm' : ''}: ${unusable} of ${label}.`,
     ),
   ];
   const tables = MEASURES.flatMap(({ column, name, factor }) => {
@@ -115,8 +115,8 @@ interface Samples extends Omit<Switched, 'one' | 'other'> {
   measure: (typeof MEASURES)[number];
   a: number[];
   b: number[];
-  /** Seeds whose error is not above 0 and has no logarithm: left out. */
-  withoutLogarithm: number;
+  /** Seeds whose number is not finite, or an error that is not above 0 and has no logarithm: left out. */
+  unusable: number;
 }
 
 /** All effects by measure; the tests of a question are corrected together. */
@@ -134,9 +134,10 @@ function effectsOn(told: readonly Samples[][]): Effect[] {
 function samplesOn(measure: Samples['measure'], pairs: readonly Switched[]): Samples[] {
   return pairs.map(({ one, other, ...pair }) => {
     const all = [one, other].map((run) => lastOf(run, measure.column));
-    const [a, b] = all.map((numbers) => numbers.filter((x) => !measure.factor || x > 0));
-    const withoutLogarithm = all.flat().length - a!.length - b!.length;
-    return { ...pair, measure, a: a!, b: b!, withoutLogarithm };
+    const isUsable = (x: number) => Number.isFinite(x) && (!measure.factor || x > 0);
+    const [a, b] = all.map((numbers) => numbers.filter(isUsable));
+    const unusable = all.flat().length - a!.length - b!.length;
+    return { ...pair, measure, a: a!, b: b!, unusable };
   });
 }
 

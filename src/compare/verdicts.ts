@@ -1,5 +1,6 @@
 import { bootstrapComparison } from '../bootstrap.ts';
 import type { Run } from '../runs/read.ts';
+import { sittingsOf } from '../runs/records.ts';
 import type { Interval } from '../statistics.ts';
 import { studentInterval } from '../student.ts';
 import { FEWEST_SEEDS } from './claims.ts';
@@ -222,9 +223,13 @@ function overhead(pair: Pair): Verdict {
 
 /** Why two runs' times cannot be compared; null if they can. */
 function elsewhere({ run: a, row: rowOfA }: Member, { run: b, row: rowOfB }: Member): Judgement | null {
-  const machine = ({ info: { host, platform, cores, engine } }: Run) =>
-    [host, platform, cores, engine.name, engine.device].join(' ');
-  if (machine(a) !== machine(b))
+  const machines = ({ info }: Run) => {
+    const used = sittingsOf(info).map(({ host, platform, cores, processor, engine }) =>
+      [host, platform, cores, processor, engine.name, engine.device].join(' '),
+    );
+    return [...new Set(used)].sort().join('; ');
+  };
+  if (machines(a) !== machines(b))
     return notComparable('the two runs were not made by one engine on one machine');
   if (rowOfA.workers === null || rowOfB.workers === null) {
     return notComparable('which seeds shared a worker process is not recorded, or changed on the way');

@@ -161,7 +161,7 @@ function withSeedRecords(info: RunInfo, records: ReadonlyMap<number, SeedRecordI
   const status = { ...info.status };
   const failures = { ...info.failures };
   // Seeds that are trained together have the same sittings.
-  const sittings = new Map((info.sittings ?? []).map((sitting) => [identityOf(sitting), sitting]));
+  const sittings = new Map(sittingsOf(info).map((sitting) => [identityOf(sitting), sitting]));
   const known = new Set(sittings.keys());
   let { seconds } = info;
   for (const [seed, record] of records) {

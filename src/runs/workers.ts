@@ -4,7 +4,7 @@ import type { DoneInfo } from './records.ts';
 
 const workerEvent = z.object({ seeds: z.array(z.int()) });
 
-/** The seeds of every worker process that a run has had, as events.jsonl tells; null where it cannot be read. */
+/** The seeds of every worker process that a run has had, as its events tell; null where they cannot be read. */
 export function readWorkers(runDir: string): number[][] | null {
   return readEvents(runDir, ['worker'], workerEvent)?.map(({ seeds }) => seeds) ?? null;
 }
