@@ -190,6 +190,15 @@ describe('windows', () => {
     writer.finish(aboutOf(lengths));
   });
 
+  test('an episode that no file holds is refused before it is written', () => {
+    const writer = new DataSetWriter(path.join(root, 'long'), spaces);
+    const observations = new Float32Array(2 ** 24);
+    assert.throws(() => writer.add({ ...episode(0, 3), observations }, 0), {
+      name: 'UserError',
+      message: /^an episode of 3 steps takes 65 MB, and a file of a data set holds 64 at most; /,
+    });
+  });
+
   test('are the same from memory and from the disk, and what was written', () => {
     const sets = [new DataSet(dir), new DataSet(dir, 0), new DataSet(dir, 900)];
     assert.ok(sets[0]!.manifest.shards.length > 2);
@@ -265,7 +274,12 @@ const still = (length: number, reward = 0, action = 0): WholeEpisode => ({
 describe('a data set that is none', () => {
   /** What is done to a good one, or what is made; then the message, after the folder's path. */
   const bad: [name: string, make: (dir: string) => void, message: string][] = [
-    ['missing', () => {}, ' is no data set: it holds no data.json; give a folder that wm collect made'],
+    ['missing', () => {}, ' does not exist; give a folder that wm collect made'],
+    [
+      'empty',
+      (dir) => mkdirSync(dir),
+      ' is no data set: it holds no data.json; give a folder that wm collect made',
+    ],
     ['no-json', (dir) => edit(dir, () => '{'), '/data.json: damaged (Invalid input: '],
     [
       'newer',

@@ -32,6 +32,8 @@ export async function mp4Of(
 ): Promise<Uint8Array> {
   const { width, height } = frameAt(0);
   const folder = mkdtempSync(path.join(tmpdir(), 'wm-film-'));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
   try {
     const file = path.join(folder, 'film.mp4');
     const raw = [
@@ -53,7 +55,8 @@ export async function mp4Of(
     const why = stderr.trim().split('\n').at(-1) || error?.message || `it ended with ${status}`;
     throw new UserError(`ffmpeg made no MP4 (${why}); name a file that ends in .gif or .svg instead`, 1);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    process.off('exit', remove);
+    remove();
   }
 }
 

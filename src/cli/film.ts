@@ -2,6 +2,7 @@ import path from 'node:path';
 import { UserError } from '../errors.ts';
 import { type FilmOfRun, filmRun } from '../experiment/film-run.ts';
 import { defaultDreams } from '../experiment/make-film.ts';
+import { GROUP_SIGNALS } from '../experiment/signals.ts';
 import type { DreamPlan } from '../models/dreams.ts';
 import { filmScene } from '../pictures/film.ts';
 import type { Scene } from '../pictures/scene.ts';
@@ -10,6 +11,7 @@ import { stripScene } from '../pictures/strip.ts';
 import { makeFolder, replaceFile } from '../runs/atomic.ts';
 import type { CheckpointChoice } from '../runs/saved-seeds.ts';
 import { alternatives, counted } from '../words.ts';
+import { leaveOn } from './leave.ts';
 import { blamingVariable, requestedEngine } from './requested-engine.ts';
 
 interface FilmCommandOptions {
@@ -46,7 +48,10 @@ export async function filmCommand(dir: string, options: FilmCommandOptions): Pro
   const engine = requestedEngine(options.engine);
   const out = options.out ?? path.join(dir, strip ? 'strip.svg' : 'film.svg');
   const make = makerOf(out, strip !== undefined);
-  if (make === mp4) await (await import('./ffmpeg.ts')).requireFfmpeg();
+  if (make === mp4) {
+    leaveOn(GROUP_SIGNALS);
+    await (await import('./ffmpeg.ts')).requireFfmpeg();
+  }
   const filmed = await blamingVariable(options.engine === undefined ? engine : undefined, () =>
     filmRun(dir, { checkpoint, engine, seed, episodes, steps, dreams: dreamsAskedFor(options) }),
   );
@@ -97,8 +102,13 @@ async function framesOf(scene: Scene, scale: number) {
 }
 
 /** Undefined where the command says nothing of dreams. 0 steps between them: one that goes on to the end. */
-function dreamsAskedFor({ dreamFrom, dreamEvery }: FilmCommandOptions): DreamPlan | undefined {
+function dreamsAskedFor({ dreamFrom, dreamEvery, steps }: FilmCommandOptions): DreamPlan | undefined {
   if (dreamFrom === undefined && dreamEvery === undefined) return undefined;
+  if (dreamFrom !== undefined && steps !== undefined && dreamFrom >= steps) {
+    throw new UserError(
+      `--dream-from ${dreamFrom}: no dream begins within --steps ${steps}; give a smaller one, or more steps`,
+    );
+  }
   return { from: dreamFrom ?? defaultDreams.from, every: (dreamEvery ?? defaultDreams.every) || Infinity };
 }
 

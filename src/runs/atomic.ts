@@ -1,3 +1,4 @@
+import { constants as bufferConstants } from 'node:buffer';
 import {
   closeSync,
   constants,
@@ -22,7 +23,9 @@ import { isSystemError, onDisk, REASONS, workingFolderIsGone } from './on-disk.t
 /** Writes that happen whole or not at all, also when the process is killed or the disk fills up on the way. */
 
 /** Bytes of the largest file that is read at once: Node's own limit. */
-const LARGEST_FILE = 2 ** 31 - 1;
+export const LARGEST_FILE = bufferConstants.MAX_LENGTH;
+/** Bytes that Node is given at once to read, write or hash: it refuses 2 GiB, and one call writes no more. */
+const LARGEST_PIECE = 2 ** 30;
 /** Bytes of the largest text: some million rows, which still fit into memory once they are parsed. */
 const LARGEST_TEXT = 2 ** 28;
 /** Bytes in which the end of a text's last whole line is looked for. */
@@ -45,11 +48,28 @@ export function readBytes(file: string, largest = LARGEST_FILE): Buffer | undefi
       if (size > largest) {
         throw new UserError(`${file}: ${size} bytes are more than such a file has (${largest}); restore it`);
       }
-      return readFileSync(handle);
+      return size > LARGEST_PIECE ? readLarge(handle, size) : readFileSync(handle);
     } finally {
       closeSync(handle);
     }
   });
+}
+
+/** Views of some bytes, one after the other, none larger than Node takes at once. */
+export function* inPieces(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += LARGEST_PIECE) yield bytes.subarray(at, at + LARGEST_PIECE);
+}
+
+/** A file's bytes; fewer where it is cut short meanwhile. */
+function readLarge(handle: number, size: number): Buffer {
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  while (at < size) {
+    const read = readSync(handle, bytes, at, Math.min(LARGEST_PIECE, size - at), at);
+    if (read === 0) break;
+    at += read;
+  }
+  return bytes.subarray(0, at);
 }
 
 /**
@@ -165,7 +185,8 @@ export function readParts(file: string, parts: readonly { start: number; into: U
  *
  * @param last called when the new content is on the disk and only the rename is left: what must be true, or done,
  *   at that instant
- * @throws UserError when the operating system refuses; the old content is then still there.
+ * @throws UserError when the operating system refuses, or a device or a pipe stands there; the old content is
+ *   then still there.
  */
 export function replaceFile(
   file: string,
@@ -173,13 +194,19 @@ export function replaceFile(
   last?: () => void,
 ): void {
   const temporary = `${file}.tmp`;
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const pieces = bytes instanceof Uint8Array ? [bytes] : bytes;
   onDisk(file, () => {
+    const there = statSync(file, { throwIfNoEntry: false });
+    if (there && !there.isFile() && !there.isDirectory()) {
+      throw new UserError(`${file} is a device or a pipe, which a file would replace; give another path`);
+    }
     try {
       // Made anew: what a killed process left is not worth keeping, and a link there would lead out of the folder.
       rmSync(temporary, { force: true });
       const handle = openSync(temporary, 'wx');
       try {
-        for (const piece of Array.isArray(content) ? content : [content]) writeFileSync(handle, piece);
+        for (const piece of pieces) for (const part of inPieces(piece)) writeFileSync(handle, part);
         fsyncSync(handle);
       } finally {
         closeSync(handle);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { environmentNames } from '../envs/index.ts';
@@ -9,6 +10,8 @@ import { readText } from './atomic.ts';
  * episodes, whole ones one after the other. docs/offline.md lists every key and array.
  */
 
+/** Bytes of a shard: it is in memory, twice for a moment, while it is checked. */
+export const LARGEST_SHARD = 2 ** 26;
 export const MANIFEST = 'data.json';
 /** The version that this wm writes. It reads no other. */
 export const DATA_SET_VERSION = 1;
@@ -97,6 +100,7 @@ export function readManifest(dir: string): Manifest {
   const file = join(dir, MANIFEST);
   const text = readText(file);
   if (text === undefined) {
+    if (!existsSync(dir)) throw new UserError(`${dir} does not exist; give a folder that wm collect made`);
     throw new UserError(`${dir} is no data set: it holds no ${MANIFEST}; give a folder that wm collect made`);
   }
   const value = parsed(text);

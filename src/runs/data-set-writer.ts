@@ -1,18 +1,28 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { actionSize } from '../envs/spaces.ts';
+import { UserError } from '../errors.ts';
 import { emptyActions } from '../training/actions.ts';
 import { emptyObservations } from '../training/observations.ts';
 import type { WholeEpisode } from '../training/recorded-episodes.ts';
 import type { StepSpaces } from '../training/replay.ts';
 import type { NamedArray } from '../training/state.ts';
+import { grouped } from '../words.ts';
 import { removeFile, replaceFile } from './atomic.ts';
-import { DATA_SET_VERSION, formatManifest, MANIFEST, type Manifest } from './data-set-manifest.ts';
+import {
+  DATA_SET_VERSION,
+  formatManifest,
+  LARGEST_SHARD,
+  MANIFEST,
+  type Manifest,
+} from './data-set-manifest.ts';
 import { openEmptyFolder } from './output-folder.ts';
 import { encodeSafetensors } from './safetensors.ts';
 
 /** Bytes of a shard's arrays from which on the next episode begins another one. */
 const SHARD_BYTES = 2 ** 25;
+/** Bytes of an episode's arrays at most: the rest of a shard is what they are called and who acted. */
+const LARGEST_EPISODE = LARGEST_SHARD - 2 ** 16;
 
 /** Writes a data set, shard by shard; the manifest comes last, so that what was not finished is none. */
 export class DataSetWriter {
@@ -35,11 +45,21 @@ export class DataSetWriter {
     openEmptyFolder(dir, '--out');
   }
 
-  /** @param actor index of who acted */
+  /**
+   * @param actor index of who acted
+   * @throws UserError for an episode that no file of a data set holds: none is cut.
+   */
   add(episode: WholeEpisode, actor: number): void {
     const { observations, actions, rewards } = episode;
+    const bytes = observations.byteLength + actions.byteLength + rewards.byteLength;
+    if (bytes > LARGEST_EPISODE) {
+      throw new UserError(
+        `an episode of ${grouped(rewards.length)} steps takes ${grouped(Math.ceil(bytes / 2 ** 20))} MB, and a file of a data set holds ${LARGEST_SHARD / 2 ** 20} at most; collect where episodes are shorter or observations smaller (pixels.size, pixels.frames)`,
+      );
+    }
+    if (this.#bytes + bytes > LARGEST_EPISODE) this.#writeShard();
     this.#episodes.push({ episode, actor });
-    this.#bytes += observations.byteLength + actions.byteLength + rewards.byteLength;
+    this.#bytes += bytes;
     if (this.#bytes >= this.#shardBytes) this.#writeShard();
   }
 

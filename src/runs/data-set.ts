@@ -12,14 +12,18 @@ import type { Batch } from '../training/replay.ts';
 import type { NamedArray } from '../training/state.ts';
 import { enumeration } from '../words.ts';
 import { readBytes, readParts } from './atomic.ts';
-import { type DataSetEnvironment, MANIFEST, type Manifest, readManifest } from './data-set-manifest.ts';
+import {
+  type DataSetEnvironment,
+  LARGEST_SHARD,
+  MANIFEST,
+  type Manifest,
+  readManifest,
+} from './data-set-manifest.ts';
 import { decodeSafetensors } from './safetensors.ts';
 import { arrayOf, SafetensorsError, type TensorPlace, tensorPlaces } from './safetensors-format.ts';
 
 /** Bytes of shards that are kept in memory; what is beyond is read from the disk step by step. */
 const HELD_BYTES = 2 ** 28;
-/** Bytes of a shard: it is in memory, twice for a moment, while it is checked. */
-const LARGEST_SHARD = 2 ** 26;
 const REMEDY = 'restore the data set from a copy or collect anew';
 
 /** The arrays of a shard of which a step has a row. */

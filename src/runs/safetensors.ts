@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { NamedArray } from '../training/state.ts';
+import { inPieces } from './atomic.ts';
 import {
   type Dtype,
   hashField,
@@ -71,6 +72,6 @@ function dtypeOf(data: NamedArray['data']): Dtype {
 
 function hashOf(header: string, data: readonly Uint8Array[]): string {
   const hash = createHash('sha256').update(header);
-  for (const piece of data) hash.update(piece);
+  for (const piece of data) for (const part of inPieces(piece)) hash.update(part);
   return hash.digest('hex');
 }
