@@ -23,6 +23,9 @@ ACTIONS = 2
 
 def settings(config):
     """The three sizes that fix the layout, from the run's config.yaml as wm writes it (every key on a line)."""
+    method = re.search(r"^method: (.+)$", config, re.M)
+    if method is None or method.group(1) != "vae-lstm":
+        sys.exit(f"the run is of method {method and method.group(1)}; this script knows the layers of vae-lstm alone")
     block = re.search(r"^model:\n((?: +.*\n)+)", config, re.M).group(1)
     value = lambda key: re.search(rf"^ +{key}: (.+)$", block, re.M).group(1)
     return int(value("latent")), json.loads(value("hidden")), int(value("lstm"))
@@ -73,7 +76,10 @@ def encode(parameters, observation, layers):
 
 def main():
     # Not at the top, so that other scripts can use the layout with numpy alone.
-    from safetensors.numpy import load_file
+    try:
+        from safetensors.numpy import load_file
+    except ModuleNotFoundError as error:
+        sys.exit(f"{error}; pip install safetensors numpy")
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=pathlib.Path)
@@ -81,6 +87,9 @@ def main():
     parser.add_argument("--encode", action="store_true", help="encode the observations on standard input")
     arguments = parser.parse_args()
     config = arguments.config or arguments.checkpoint.resolve().parent.parent / "config.yaml"
+    for file in (arguments.checkpoint, config):
+        if not file.is_file():
+            sys.exit(f"{file} does not exist; give a run's seed-N/checkpoint.safetensors, and --config where it is elsewhere")
     latent, hidden, lstm = settings(config.read_text("utf8"))
     arrays = load_file(arguments.checkpoint)
     shapes = list(model_shapes(latent, hidden, lstm))

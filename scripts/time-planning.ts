@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { median } from '../src/bench/report.ts';
 import { alignColumns } from '../src/cli/align.ts';
 import { loadExperiment } from '../src/config/load.ts';
 import { loadPlanner } from '../src/config/planner.ts';
@@ -36,9 +37,6 @@ const engine = engineNames.find((name) => name === options.engine);
 if (file === undefined || engine === undefined) {
   throw new Error(`expected a config and --engine ${engineNames.join(', ')}`);
 }
-
-const median = (numbers: readonly number[]) =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
 
 /** The median of some decisions for so many environments at once, in milliseconds per environment. */
 async function timed(loop: ActingLoop, observations: Float32Array, environments: number) {

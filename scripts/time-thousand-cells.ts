@@ -38,7 +38,7 @@ const commands = {
   submit: ['sweep', '--config', 'many.yaml', '--submit', 'slurm', '--dry-run'],
 };
 for (const [name, args] of Object.entries(commands)) {
-  const script = `TIMEFORMAT='%3R %3U %3S'; time "$@" > /dev/null`;
+  const script = `LC_ALL=C; TIMEFORMAT='%3R %3U %3S'; time "$@" > /dev/null`;
   const { status, stderr } = spawnSync('bash', ['-c', script, 'bash', ...wm, ...args], {
     cwd: root,
     encoding: 'utf8',

@@ -25,12 +25,6 @@ export function estimate(values: readonly number[]): Estimate {
   return { mean: mean(values), std: standardDeviation(values) };
 }
 
-/** `482.7 ± 8.4`, the mean alone where a standard deviation is not defined, `–` where the mean is not. */
-export function formatEstimate({ mean, std }: Estimate, digits: number): string {
-  if (mean === null) return '–';
-  return std === null ? mean.toFixed(digits) : `${mean.toFixed(digits)} ± ${std.toFixed(digits)}`;
-}
-
 /** The quantile q in [0, 1] of at least one value, with linear interpolation between order statistics; 0.5: the median. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = Float64Array.from(values).sort();

@@ -494,6 +494,12 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
   const cases: [string, string[], RegExp, Record<string, string>?][] = [
     ['no config', ['train'], /^wm: --config: missing; /],
     ['a missing file', ['train', '--config', 'none.yaml'], /^wm: none\.yaml: no such file; /],
+    ['status of nothing', ['status', '.'], /^wm: \. holds no run, up to four folders deep; /],
+    [
+      'an environment half named',
+      train('--set', 'environment=Breakout'),
+      /got "Breakout", did you mean MinAtar\/Breakout-v0\?\n$/,
+    ],
     ['a folder', ['train', '--config', '.'], /^wm: \.: is a folder, not a file; /],
     [
       'broken YAML',

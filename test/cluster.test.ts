@@ -97,7 +97,10 @@ describe('a submission', { skip: windows }, () => {
         /task 5 is beyond the arrays of this cluster, which have tasks 0 to 4 /,
       ],
       [[...SWEEP, '--slurm', 'array=0-9'], /^wm: --slurm array=0-9: array is wm's to set/],
-      [[...SWEEP, '--slurm', 'clusters=other'], /^wm: --slurm clusters=other: clusters is wm's to set/],
+      [
+        [...SWEEP, '--slurm', 'clusters=other'],
+        /^wm: --slurm clusters=other: a submission goes to the cluster that it is typed on/,
+      ],
       [
         ['train', '--config', 'tiny.yaml', '--name', 'odd', '--submit', 'slurm'],
         /^wm: runs\/odd\/config\.yaml: a folder stands where a file is needed; move it away\n$/,
@@ -174,6 +177,17 @@ describe('a submission', { skip: windows }, () => {
     for (const name of ['array', 'compare']) {
       assert.equal(spawnSync('bash', ['-n', path.join(dir, `slurm/${name}.sbatch`)]).status, 0);
     }
+    // One table would mix the environments.
+    writeFileSync(
+      path.join(cwd, 'tasks.yaml'),
+      'method: ppo\nsweep: {environment: [CartPole-v1, Acrobot-v1]}\n',
+    );
+    const over = ['sweep', '--config', 'tasks.yaml', '--name', 'tasks', '--submit', 'slurm', '--dry-run'];
+    assert.equal((await wm.run(cwd, over, env)).code, 0);
+    assert.match(
+      text(cwd, 'runs/sweeps/tasks/slurm/compare.sbatch'),
+      / compare "\$folder" --by-environment --out /,
+    );
   });
 
   test('is of what is unfinished, and takes away the locks of jobs that are gone', async () => {

@@ -360,7 +360,7 @@ test('what cannot be played is refused in one sentence, and nothing is written',
   RunFolder.open(without, { configText: formatExperiment(ppo), info: runInfo('ppo', 'cpu') }).close();
   assert.throws(
     () => preparePlay(without, play),
-    refused(/by ppo, which has no dream to play: it learns no world model/),
+    refused(/by ppo, which wm play has no dream of: it learns no world model/),
   );
 
   const other = savedRun({ ...experimentOf('dreamer-v3'), name: 'other' });

@@ -78,11 +78,16 @@ describe('a config by its name, from any folder', () => {
       './dream.yaml: no such file; did you mean dream.yaml, one of those that wm configs lists?',
     );
     refused('.', '.: is a folder, not a file; give a YAML file or a name that wm configs lists');
-    assert.throws(() => findShippedConfig('a', ['a.yaml', 'sweeps/a.yaml', 'sweeps/aa.yaml']), {
+    const several = ['dyna/a.yaml', 'sweeps/a.yaml', 'sweeps/aa.yaml'];
+    assert.throws(() => findShippedConfig('a', several), {
       name: 'UserError',
       message:
-        'a: no such file, and wm has several configs of that name: configs/a.yaml and configs/sweeps/a.yaml',
+        'a: no such file, and wm has several configs of that name: give one of configs/dyna/a.yaml and configs/sweeps/a.yaml',
     });
+    // One that is listed by just this name is meant, whatever others end in it.
+    assert.match(findShippedConfig('a.yaml', [...several, 'a.yaml'])!, /configs\/a\.yaml$/);
+    for (const listed of shippedConfigs())
+      assert.ok(findShippedConfig(listed)?.endsWith(`configs/${listed}`), listed);
     assert.equal(nearestShippedConfig('elsewhere/lamda.yaml'), 'lambda.yaml');
   });
 

@@ -72,10 +72,22 @@ export class Contestant {
       const why = lines.findLast((line) => line.includes('Error')) ?? lines.at(-1);
       throw new UserError(`${this.#name}: its process ended${why ? ` (${why})` : ''}`, 1);
     }
-    const answer = JSON.parse(value) as Answer | Refused;
+    const answer = this.#parse<Answer | Refused>(value);
     if (typeof answer === 'object' && answer !== null && 'refused' in answer)
       throw new UserError(answer.refused);
     return answer as Answer;
+  }
+
+  /** @throws UserError when the process prints something of its own where its answers stand. */
+  #parse<T>(line: string): T {
+    try {
+      return JSON.parse(line) as T;
+    } catch {
+      throw new UserError(
+        `${this.#name}: its process prints ${JSON.stringify(line.slice(0, 60))} where an answer should stand; have it print that to the standard error`,
+        1,
+      );
+    }
   }
 }
 

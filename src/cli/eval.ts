@@ -7,7 +7,7 @@ import type { PlannerName } from '../planning/names.ts';
 import type { PlannerSettings } from '../planning/settings.ts';
 import { EvaluationFiles, type PlannedEvaluation } from '../runs/evaluation-files.ts';
 import type { CheckpointChoice } from '../runs/saved-seeds.ts';
-import { estimate, formatEstimate } from '../statistics.ts';
+import { estimate } from '../statistics.ts';
 import { type Episode, returnStatistics } from '../training/evaluate.ts';
 import { counted } from '../words.ts';
 import { alignColumns } from './align.ts';
@@ -171,14 +171,14 @@ function asText(evaluation: RunEvaluation, rows: readonly EvalRow[], episodes: n
   const lines = rows.map((row, i) => [
     String(row.seed),
     String(row.env_step),
-    formatEstimate({ mean: row.reward_mean, std: row.reward_std }, 1),
+    formatMean('reward', { mean: row.reward_mean, std: row.reward_std }),
     String(row.reward_min),
     String(row.reward_max),
     counts(seeds[i]!.episodes.map((episode) => endingOf(evaluation, episode))),
   ]);
   return [
     alignColumns([['seed', 'step', 'reward', 'min', 'max', 'ended by'], ...lines]),
-    `mean over ${counted(rows.length, 'seed')}: ${formatEstimate(rewardOf(rows), 1)} (${episodes} greedy episodes each)\n`,
+    `mean over ${counted(rows.length, 'seed')}: ${formatMean('reward', rewardOf(rows))} (${episodes} greedy episodes each)\n`,
     planned,
     errorsOf(diagnostics).some((columns) =>
       columns.slice(1).some((column) => seeds.some(({ diagnosis }) => (diagnosis[column!] ?? null) !== null)),

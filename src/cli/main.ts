@@ -96,7 +96,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     });
 
   command('list', 'how runs stand: running, interrupted, failed or done')
-    .argument('[runs...]', 'run folders, or folders of them at any depth', ['runs'])
+    .argument('[runs...]', 'run folders, or folders that hold them, up to four deep', ['runs'])
     .option('--json', 'results as one JSON object')
     .action(async (dirs, options) => {
       code = await (await import('./list.ts')).listCommand(dirs, options);
@@ -109,14 +109,14 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     });
 
   command('watch', 'follow runs in a browser as they are written: their curves, status and pictures')
-    .argument('[runs...]', 'run folders, or folders of them at any depth', ['runs'])
+    .argument('[runs...]', 'run folders, or folders that hold them, up to four deep', ['runs'])
     .option('--port <n>', 'port of the page on this machine; 0: any free one', parsePort, 8800)
     .action(async (dirs, options) => {
       code = await (await import('./watch.ts')).watchCommand(dirs, options);
     });
 
   command('configs', 'the configs that come with wm, which --config takes by name')
-    .option('--json', 'results as one JSON object')
+    .option('--json', 'results as JSON')
     .action(async (options) => {
       code = (await import('./configs.ts')).configsCommand(options);
     });
@@ -141,13 +141,13 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
 
   command('environments', 'the environments that a config may name, with what counts as solved')
     .option('--show <name>', 'print the map of a grid world')
-    .option('--json', 'results as one JSON object')
+    .option('--json', 'results as JSON')
     .action(async (options) => {
       code = (await import('./registries.ts')).environmentsCommand(options);
     });
 
   command('methods', 'the methods that a config may name, with their arms')
-    .option('--json', 'results as one JSON object')
+    .option('--json', 'results as JSON')
     .action(async (options) => {
       code = (await import('./registries.ts')).methodsCommand(options);
     });
@@ -282,7 +282,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     });
 
   const engines = command('engines', 'what can compute here, and why not the rest')
-    .option('--json', 'results as one JSON object')
+    .option('--json', 'results as JSON')
     .action(async (options) => {
       code = await (await import('./engines.ts')).enginesCommand(options);
     });
@@ -328,14 +328,14 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     await program.parseAsync(argv);
     return code;
   } catch (error) {
-    return report(error);
+    return report(error, argv[2] === 'help');
   }
 }
 
 /** The one place that turns errors into messages and exit codes: a user's error is a sentence, a bug keeps its stack. */
-function report(error: unknown): ExitCode {
-  // Commander has printed its own message (or the help that was asked for).
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+function report(error: unknown, isHelp: boolean): ExitCode {
+  // Commander has printed its own message, or the help that was asked for; of `wm help` its code is this process's own.
+  if (error instanceof CommanderError) return error.exitCode === 0 || isHelp ? 0 : 2;
   if (error instanceof UserError) {
     process.stderr.write(`wm: ${error.message}\n`);
     return error.exitCode;

@@ -22,8 +22,8 @@ export async function replayFailureCommand(seedDir: string, options: ReplayFailu
   if (Number.isNaN(seed)) {
     throw new UserError(`${seedDir}: expected the folder of a seed, such as runs/dream-critic/seed-3`);
   }
-  const { experiment, info } = readRun(path.dirname(seedDir));
-  const failure = new SeedFolder(path.dirname(seedDir), seed).readFailure();
+  const { experiment, info } = readRun(path.dirname(dir));
+  const failure = new SeedFolder(path.dirname(dir), seed).readFailure();
   if (failure === undefined) {
     throw new UserError(
       `${seedDir} holds no failure.safetensors: no loss or weight of this seed stopped being finite; give another seed's folder`,

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { UserError } from '../errors.ts';
 import { reportByEnvironment, reportOn } from '../report/index.ts';
 import { makeFolder, replaceFile } from '../runs/atomic.ts';
 
@@ -16,6 +17,9 @@ export async function reportCommand(
   const pages = byEnvironment
     ? await reportByEnvironment(dirs, { paper })
     : [{ environment: undefined, page: await reportOn(dirs, { paper }) }];
+  if (out === '' || /[/\\]$/.test(out)) {
+    throw new UserError(`--out ${out}: expected the name of a file, such as report.html`);
+  }
   makeFolder(path.dirname(out));
   for (const { environment, page } of pages) {
     const file = environment === undefined ? out : suffixed(out, environment);

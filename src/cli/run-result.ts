@@ -1,9 +1,10 @@
+import { formatMean } from '../compare/numbers.ts';
 import type { RunOutcome } from '../experiment/sitting.ts';
 import { methods } from '../methods/index.ts';
 import { readMetrics } from '../runs/read.ts';
 import { SeedFolder } from '../runs/seed-folder.ts';
 import { type CurveSummary, summarise } from '../runs/summary.ts';
-import { type Estimate, estimate, formatEstimate } from '../statistics.ts';
+import { type Estimate, estimate } from '../statistics.ts';
 import { counted } from '../words.ts';
 
 /** What a run has come to, as `--json` prints it. */
@@ -40,7 +41,7 @@ export function runResult({ dir, experiment, done, failed, interrupted }: RunOut
 /** `482.7 ± 8.4 over 5 seeds` */
 export function rewardWords(result: RunResult): string {
   const { length } = finalRewards(result);
-  return `${formatEstimate(result.final_reward, 1)} over ${counted(length, 'seed')}`;
+  return `${formatMean('reward', result.final_reward)} over ${counted(length, 'seed')}`;
 }
 
 /** The finished seeds' final rewards. */

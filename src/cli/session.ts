@@ -86,6 +86,7 @@ export async function trainSession(
       clock,
       signal: stopping.signal,
       waiting: progress.note,
+      caution: progress.caution,
       begin: (runs) => {
         for (const run of runs) {
           const pending = new Set(run.pending);

@@ -35,8 +35,8 @@ export function shippedConfigPath(name: string): string {
 }
 
 /**
- * The file of the shipped config that a name ends in: `lambda`, `lambda.yaml`, `sweeps/lambda` and
- * `configs/sweeps/lambda.yaml` are one.
+ * The file of the shipped config of this name, as `wm configs` lists them, or else of the one that it ends: `lambda`,
+ * `lambda.yaml`, `sweeps/lambda` and `configs/sweeps/lambda.yaml` are one.
  *
  * @param among the shipped configs
  * @returns undefined where there is none
@@ -44,11 +44,12 @@ export function shippedConfigPath(name: string): string {
  */
 export function findShippedConfig(name: string, among = shippedConfigs()): string | undefined {
   const wanted = `/${stem(name.replaceAll(path.sep, '/'))}`;
-  const found = among.filter((file) => `/configs/${stem(file)}`.endsWith(wanted));
+  const listed = among.find((file) => `/${stem(file)}` === wanted);
+  const found = listed ? [listed] : among.filter((file) => `/configs/${stem(file)}`.endsWith(wanted));
   if (found.length > 1) {
     const candidates = found.map((file) => `configs/${file}`);
     throw new UserError(
-      `${name}: no such file, and wm has several configs of that name: ${enumeration(candidates)}`,
+      `${name}: no such file, and wm has several configs of that name: give one of ${enumeration(candidates)}`,
     );
   }
   return found[0] && shippedConfigPath(found[0]);

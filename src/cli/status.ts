@@ -45,6 +45,13 @@ const STATUSES = ['done', 'running', 'waiting', 'interrupted', 'failed'] as cons
 export function statusCommand(dir: string, { json = false }: { json?: boolean }): number {
   const faults: { dir: string; fault: string }[] = [];
   const runs = viewsOf(dir, faults);
+  if (runs.length === 0) {
+    throw new UserError(
+      faults.length > 0
+        ? `${dir} holds no run that can be read: ${faults.map((each) => `${each.dir}: ${each.fault}`).join('; ')}`
+        : `${dir} holds no run, up to four folders deep; give a run or sweep folder, or a folder of such folders`,
+    );
+  }
   const counts = Object.fromEntries(
     STATUSES.map((status) => [
       status,
@@ -64,13 +71,16 @@ export function statusCommand(dir: string, { json = false }: { json?: boolean })
   );
   if (runs.length > 0) {
     process.stdout.write(
-      alignColumns([[kind, 'status', 'seeds', 'steps', 'where', 'since'], ...runs.map(lineOf)]),
+      alignColumns([
+        [kind, 'status', 'seeds', 'steps', 'where', 'since'],
+        ...runs.map((run) => lineOf(run, dir)),
+      ]),
     );
   }
   for (const { run, seeds } of runs) {
     for (const { seed, reason } of seeds) {
       if (reason !== null)
-        process.stdout.write(`${printable(path.basename(run))} seed ${seed} failed: ${reason}\n`);
+        process.stdout.write(`${printable(nameBelow(dir, run))} seed ${seed} failed: ${reason}\n`);
     }
   }
   for (const { dir, fault } of faults) process.stderr.write(`${printable(dir)} is left out: ${fault}\n`);
@@ -146,8 +156,12 @@ function beginOf(info: RunInfo, { host, job }: LockHolder): string | null {
   return own?.start ?? null;
 }
 
+/** A run's path below the folder that was given; that folder's own name where it is the run. */
+const nameBelow = (dir: string, run: string): string =>
+  path.relative(dir, run) || path.basename(path.resolve(run));
+
 /** A run in a line of the table; where several trained it, the first of them and how many more. */
-function lineOf({ run, status, steps, seeds }: RunView): string[] {
+function lineOf({ run, status, steps, seeds }: RunView, dir: string): string[] {
   const parts = STATUSES.flatMap((each) => {
     const of = seeds.filter((seed) => seed.status === each);
     if (of.length === 0) return [];
@@ -160,7 +174,7 @@ function lineOf({ run, status, steps, seeds }: RunView): string[] {
   const holders = [...new Set(seeds.flatMap(({ holder }) => (holder ? [holderWords(holder)] : [])))];
   const begins = seeds.flatMap(({ since }) => since ?? []).sort();
   return [
-    printable(path.basename(run)),
+    printable(nameBelow(dir, run)),
     status,
     parts.join(', '),
     going.length === 0 ? '' : `${least === most ? least : `${least} to ${most}`} of ${steps}`,

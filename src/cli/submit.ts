@@ -90,13 +90,13 @@ export async function submit(what: ToSubmit, options: SubmitOptions): Promise<nu
   const say = (text: string) => {
     if (!options.quiet) process.stderr.write(`${text}\n`);
   };
+  what.check(shares);
   if (plan.tasks.length === 0) {
     say(`${dir} is finished: nothing to submit`);
     if (options.json)
       process.stdout.write(`${JSON.stringify({ folder: dir, array: null, compare: null, tasks: 0 })}\n`);
     return 0;
   }
-  what.check(shares);
   const scripts = { array: arrayScript(plan), compare: compareScript(plan) };
   const write = (record: Pick<SubmissionRecord, 'array' | 'compare'> | undefined, lapsed: LapsedLocks) => {
     what.write(lapsed);
@@ -141,6 +141,7 @@ function planOf(
     tasks: experiments.flatMap((experiment, cell) =>
       unfinishedShares(folder, command, experiment, cell, shares),
     ),
+    isOverEnvironments: new Set(experiments.map(({ environment }) => environment)).size > 1,
     limit: options.arrayLimit,
     workers: options.workers,
     cores: (options.workers ?? 1) * Math.max(...experiments.map(coresOfSeed)),

@@ -1,11 +1,11 @@
 import path from 'node:path';
+import { formatMean } from '../compare/numbers.ts';
 import { type Cell, loadSweep, type Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
 import type { SeedShare } from '../experiment/seed-share.ts';
 import { type Sitting, whyNoShares } from '../experiment/sitting.ts';
 import type { LapsedLocks } from '../runs/lock.ts';
 import { checkSweepFolder, joinSweepFolder, openSweepFolder, readSweep } from '../runs/sweep-folder.ts';
-import { formatEstimate } from '../statistics.ts';
 import { counted, seedWords } from '../words.ts';
 import { alignColumns } from './align.ts';
 import { type ConfigOptions, configInput, refuseWords } from './config-file.ts';
@@ -64,7 +64,7 @@ export async function sweepCommand(options: SweepOptions, words: readonly string
   } else {
     const lines = results.map((result, index) => [
       cells[index]!.experiment.name,
-      formatEstimate(result.final_reward, 1),
+      formatMean('reward', result.final_reward),
       `${result.seeds.length} of ${cells[index]!.experiment.seeds.length}`,
     ]);
     process.stdout.write(alignColumns([['cell', 'final reward', 'seeds'], ...lines]));

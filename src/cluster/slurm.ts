@@ -28,6 +28,8 @@ const FIXED = [
   ...['parsable', 'test-only', 'wait', 'help', 'usage', 'version'],
 ];
 
+const HERE = 'a submission goes to the cluster that it is typed on, which alone can tell of it later';
+
 /** Variables that send Slurm's programs to another cluster. */
 const OTHER_CLUSTER = ['SLURM_CLUSTERS', 'SBATCH_CLUSTERS'];
 
@@ -48,9 +50,7 @@ const KEPT_FROM =
 export function slurmEnvironment<T>(env: Readonly<Record<string, T>>): Record<string, T> {
   const elsewhere = OTHER_CLUSTER.find((name) => env[name]);
   if (elsewhere !== undefined) {
-    throw new UserError(
-      `${elsewhere}=${env[elsewhere]}: a submission goes to the cluster that it is typed on, which alone can tell of it later; unset it, and submit there`,
-    );
+    throw new UserError(`${elsewhere}=${env[elsewhere]}: ${HERE}; unset it, and submit there`);
   }
   return Object.fromEntries(Object.entries(env).filter(([name]) => !KEPT_FROM.test(name)));
 }
@@ -67,7 +67,11 @@ export function parseSbatchOption(text: string): SbatchOption {
     );
   }
   if (FIXED.includes(key)) {
-    throw new UserError(`--slurm ${text}: ${key} is wm's to set in the scripts; leave it out`);
+    throw new UserError(
+      key.startsWith('cluster')
+        ? `--slurm ${text}: ${HERE}; leave it out, and submit there`
+        : `--slurm ${text}: ${key} is wm's to set in the scripts; leave it out`,
+    );
   }
   // In a script sbatch ends an option at a space and a line at a number sign.
   if (value !== undefined && /[\s"'\\#]/.test(value)) {
@@ -88,6 +92,8 @@ export interface ArrayPlan {
   /** The tasks to run, in ascending order: task t trains share t % shares of cell t / shares. */
   tasks: readonly number[];
   shares: number;
+  /** Whether its cells are of several environments, which are compared in tables of their own. */
+  isOverEnvironments: boolean;
   /** Most tasks at once; undefined: as many as there is room for. */
   limit: number | undefined;
   workers: number | undefined;
@@ -224,7 +230,7 @@ ${variables(plan)}
 ${beginning(plan, '"$SLURM_JOB_ID"', 'compare-$SLURM_JOB_ID.out')}
 "$node" "$wm" status "$folder"
 echo
-exec "$node" "$wm" compare "$folder" --out "$folder/${SUBMISSION.folder}/compare"
+exec "$node" "$wm" compare "$folder"${plan.isOverEnvironments ? ' --by-environment' : ''} --out "$folder/${SUBMISSION.folder}/compare"
 `;
 }
 

@@ -42,9 +42,21 @@ export function problemsOf(
     const says =
       value === undefined
         ? `missing, expected ${expectation(node)}`
-        : `expected ${expectation(node)}, got ${shown(value)}`;
+        : `expected ${expectation(node)}, got ${shown(value)}${suggestion(node, value)}`;
     return [{ kind: 'value', path, says }];
   });
+}
+
+/** Choices that a reader has at a glance. */
+const FEW = 8;
+
+/** Which of the many words that a key takes was meant: nearly the same, or the only one that holds it. */
+function suggestion({ enum: choices = [] }: SchemaNode, value: unknown): string {
+  const words = choices.filter((choice) => typeof choice === 'string');
+  if (typeof value !== 'string' || value === '' || words.length <= FEW) return '';
+  const around = words.filter((word) => word.toLowerCase().includes(value.toLowerCase()));
+  const meant = closest(value, words) ?? (around.length === 1 ? around[0] : undefined);
+  return meant === undefined ? '' : `, did you mean ${meant}?`;
 }
 
 /** Of a union's branches, the one that fails inside the value has the right kind; if there is none, the whole fails. */

@@ -35,8 +35,10 @@ export interface RunOptions {
   host: HostInfo;
   /** Seconds from any origin, never going back. */
   clock: () => number;
-  /** Told of a wait for others before anything begins, and of one in the end that was in vain. */
+  /** Told of a wait for others before anything begins. */
   waiting: (words: string) => void;
+  /** Told of a run that was left without its sum in the end, because others work in it. */
+  caution: (words: string) => void;
   /** Told once what is about to happen, before any training. */
   begin: (runs: readonly Sitting[]) => void;
   /** Told when a seed's training begins in this sitting, and at which step. */
@@ -138,7 +140,7 @@ const END_PAUSE = 0.25;
 async function sumUpTogether(
   outcome: RunOutcome,
   lapsed: LapsedLocks,
-  { signal, waiting }: Pick<RunOptions, 'signal' | 'waiting'>,
+  { signal, caution }: Pick<RunOptions, 'signal' | 'caution'>,
 ): Promise<void> {
   for (let tries = 0; tries < END_TRIES; tries++) {
     if (sumUpShares(outcome, lapsed)) return;
@@ -147,7 +149,7 @@ async function sumUpTogether(
   const { dir } = outcome;
   const holder = lockHolder(dir, lapsed);
   const by = holder ? holderWords(holder) : 'another process';
-  waiting(`${dir} is in use by ${by} and was not summed up; once that has ended, the same command does it`);
+  caution(`${dir} is in use by ${by} and was not summed up; once that has ended, the same command does it`);
 }
 
 /** What is about to be locked. */

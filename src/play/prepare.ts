@@ -35,7 +35,7 @@ export function preparePlay(dir: string, options: PlayOptions): Prepared {
   const sizes = withPlayed(experiment, spaces, (played) => played.sizes);
   if (!sizes) {
     throw new UserError(
-      `${dir} was trained by ${experiment.method}, which has no dream to play: it learns no world model, or one that decodes no observation; choose a run of another method`,
+      `${dir} was trained by ${experiment.method}, which wm play has no dream of: it learns no world model, one that decodes no observation, or one that wm play does not know yet; choose a run of another method`,
     );
   }
   const [saved] = readSavedSeeds(run, options.checkpoint, options.seed ?? 'first');

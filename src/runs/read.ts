@@ -99,10 +99,13 @@ function whyNoRun(dir: string, info: RunInfo | undefined): string {
   if (/^seed-\d+$/.test(basename(resolve(dir))) && holds(run, RUN_FILES)) {
     return `${dir} is one seed's folder; give its run folder, ${join(dir, '..')}`;
   }
-  const [first, ...others] = foldersIn(dir).filter((each) => holds(each, RUN_FILES));
+  const inside = foldersIn(dir);
+  const [first, ...others] = inside.filter((each) => holds(each, RUN_FILES));
   if (first !== undefined) {
     return `${dir} is no run folder, but holds ${others.length === 0 ? 'one' : `${others.length + 1} of them`}; give one, such as ${first}`;
   }
+  const above = inside.find((each) => foldersIn(each).some((deeper) => holds(deeper, RUN_FILES)));
+  if (above !== undefined) return `${dir} is no run folder, but there are some in ${above}; give that`;
   return `${dir} is no run folder: it holds no run.json; give a folder that wm train made`;
 }
 
@@ -189,12 +192,14 @@ function readRunOrCells(dir: string, missing: string[]): Run[] {
   if (sweep === undefined) return [readRun(dir)];
   const cells = sweep.cells.map(({ experiment }) => ({ experiment, path: join(dir, experiment.name) }));
   const there = cells.filter(({ path }) => existsSync(path));
-  // A sweep of which nothing is there is a mistake: the first cell says so.
-  if (there.length > 0) {
-    const found = new Set(there);
-    missing.push(...cells.filter((cell) => !found.has(cell)).map(({ path }) => path));
+  if (there.length === 0) {
+    throw new UserError(
+      `no cell of ${dir} has begun; wm sweep --config ${join(dir, 'sweep.yaml')} --runs ${join(dir, '..')} trains them, wm status ${dir} says how they stand`,
+    );
   }
-  const runs = (there.length > 0 ? there : cells).map(({ experiment, path }) => {
+  const found = new Set(there);
+  missing.push(...cells.filter((cell) => !found.has(cell)).map(({ path }) => path));
+  const runs = there.map(({ experiment, path }) => {
     const run = readRun(path, experiment);
     return { ...run, cell: { sweep: dir, settings: settingsOf(run.experiment, sweep) } };
   });

@@ -47,7 +47,7 @@ function readSaved(folder: SeedFolder, choice: CheckpointChoice): Omit<SavedSeed
 
 /** What to do about a run, or one seed of it, that holds no checkpoint, in one sentence. */
 function whyNoCheckpoint(
-  { dir, unfinished }: Run,
+  { dir, info, unfinished }: Run,
   choice: CheckpointChoice,
   which: SeedChoice,
   asked: readonly number[],
@@ -55,6 +55,10 @@ function whyNoCheckpoint(
   const whose = typeof which === 'number' ? `seed ${which} of ${dir}` : dir;
   if (choice === 'best' && asked.some((seed) => new SeedFolder(dir, seed).hasCheckpoint())) {
     return `${whose} holds no checkpoint of a best evaluation (its best came before wm kept them, or there was none yet); play the last one, --checkpoint last`;
+  }
+  const failures = asked.flatMap((seed) => (info.failures[seed] === undefined ? [] : [info.failures[seed]]));
+  if (failures.length === asked.length) {
+    return `${whose} holds no checkpoint: ${failures.length === 1 ? 'it' : 'every seed'} failed (${failures[0]}); mend the config and train it under another --name`;
   }
   if (asked.every((seed) => unfinished.includes(seed)))
     return `${whose} holds no checkpoint yet; the wm train command that made it goes on`;

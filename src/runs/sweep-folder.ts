@@ -131,7 +131,7 @@ export function joinSweepFolder(dir: string, sweep: Sweep, lapsed?: LapsedLocks)
   // Read anew where it is not written alike: an earlier wm may have written it, which knew of fewer keys.
   if (readText(file) !== sweep.text && readSweep(dir)?.text !== sweep.text) {
     throw new UserError(
-      `${file} is of another sweep than the one given, or of fewer cells, steps or seeds; submit the sweep again, or choose another --name or --runs`,
+      `${file} is of another sweep than the one given, or of fewer cells, steps or seeds; run wm sweep without --cell and --seed-share, which extends it, submit it again, or choose another --name or --runs`,
     );
   }
 }
