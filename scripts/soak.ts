@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { loadExperiment } from '../src/config/load.ts';
 import { chooseEngine } from '../src/engine/engine.ts';
 import { trainSeeds } from '../src/experiment/train-seeds.ts';
-import { type CsvRow, formatCsv } from '../src/runs/csv.ts';
+import { type CsvRow, formatRows } from '../src/runs/csv.ts';
 import { leastSquares } from './least-squares.ts';
 
 /**
@@ -95,7 +95,7 @@ try {
 } finally {
   rmSync(runDir, { recursive: true, force: true });
 }
-if (values.out) writeFileSync(values.out, formatCsv(Object.keys(samples[0]!), samples));
+if (values.out) writeFileSync(values.out, formatRows(samples));
 
 // The first third fills the replay and warms up the compilers: its growth has an end.
 const steady = samples.slice(Math.floor(samples.length / 3));

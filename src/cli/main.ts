@@ -5,7 +5,7 @@ import { plannerNames } from '../planning/names.ts';
 import { alternatives } from '../words.ts';
 import { hostInfo } from './host.ts';
 import { leaveOn } from './leave.ts';
-import { collect, parseCount, parseIndex, parsePort, parseShare, parseSteps } from './option-values.ts';
+import { parseCount, parseIndex, parsePort, parseShare, parseSteps, repeated } from './option-values.ts';
 import { watchOutput } from './output.ts';
 
 /** Exit codes: 0 done, 1 a run failed, 2 the command or config is wrong, 130 interrupted after saving. */
@@ -42,8 +42,8 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     return command(usage, description)
       .allowExcessArguments()
       .option('-c, --config <file>', config)
-      .option('--set <key=value>', `override one config key${scope}, dotted; repeatable`, collect, [])
-      .option('--preset <name>', `lay a preset over the config${scope}; repeatable`, collect, [])
+      .option('--set <key=value>', `override one config key${scope}, dotted; repeatable`, repeated, [])
+      .option('--preset <name>', `lay a preset over the config${scope}; repeatable`, repeated, [])
       .option('--seeds <list>', `seeds to train${scope}, e.g. 0-4 or 0,2,7`)
       .option('--steps <n>', 'environment steps per seed')
       .option('--name <name>', `name of the ${kind}'s folder`)
@@ -62,7 +62,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
         ).choices(['slurm']),
       )
       .option('--dry-run', 'write what would be submitted into the folder, and submit nothing')
-      .option('--slurm <key=value>', 'an option of sbatch, e.g. partition=gpu; repeatable', collect, [])
+      .option('--slurm <key=value>', 'an option of sbatch, e.g. partition=gpu; repeatable', repeated, [])
       .option('--array-limit <n>', 'tasks of the array at once', parseCount)
       .option('--seed-shares <n>', `tasks among which the seeds${scope} are shared (default: 1)`, parseCount)
       .option('--quiet', 'no progress, only cautions and failures')
@@ -125,8 +125,8 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
   config
     .command('show <file>')
     .description('every value of a config, resolved, and where it is from')
-    .option('--set <key=value>', 'override one config key, dotted; repeatable', collect, [])
-    .option('--preset <name>', 'lay a preset over the config; repeatable', collect, [])
+    .option('--set <key=value>', 'override one config key, dotted; repeatable', repeated, [])
+    .option('--preset <name>', 'lay a preset over the config; repeatable', repeated, [])
     .option('--json', 'results as one JSON object')
     .exitOverride()
     .action(async (file, options) => {
@@ -164,7 +164,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     .option(
       '--set <key=value>',
       "override one of the planner's settings, e.g. planner.candidates=500; repeatable",
-      collect,
+      repeated,
       [],
     )
     .option('--out <dir>', 'write eval.csv and episodes.csv there (default: into the run folder)')
@@ -212,12 +212,12 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     'collect',
     'play episodes by a mix of policies and write them as a data set, to be learnt from offline',
   )
-    .option('--run <dir>', 'a run folder whose policies may act; repeatable', collect, [])
+    .option('--run <dir>', 'a run folder whose policies may act; repeatable', repeated, [])
     .option('--environment <name>', 'where to act, where no run says it')
     .option(
       '--mix <part...>',
       'who acts in which share of the steps, [RUN/]POLICY[~NOISE]=SHARE: random, controller, last or best (sampled), last-greedy, best-greedy',
-      collect,
+      repeated,
       [],
     )
     .option('--steps <n>', 'steps of all together, at least: episodes are whole', parseSteps, 20_000)
@@ -312,7 +312,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
 
   command('bench', 'time updates, collecting and evaluating on each engine')
     .option('-c, --config <file>', 'YAML config, e.g. configs/dream.yaml (default: every default)')
-    .option('--set <key=value>', 'override one config key, dotted; repeatable', collect, [])
+    .option('--set <key=value>', 'override one config key, dotted; repeatable', repeated, [])
     .option('--members <list>', 'members that train as one batch', '1,5,25')
     .option('--engines <list>', 'engines to time (default: those that start, cpu aside)')
     .option('--rounds <n>', 'samples of each measure', parseCount, 20)

@@ -5,7 +5,7 @@ import type { SeedShare } from '../experiment/seed-share.ts';
 // says what it expected.
 
 /** An option that may be given several times. */
-export function collect(value: string, previous: string[]): string[] {
+export function repeated(value: string, previous: string[]): string[] {
   return [...previous, value];
 }
 

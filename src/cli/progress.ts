@@ -1,9 +1,7 @@
+import type { SeedStatus } from '../runs/records.ts';
 import type { Row } from '../training/events.ts';
 import { formatSeconds } from '../words.ts';
 import { type BarLine, Bars, type Detail, type ProgressStream } from './bars.ts';
-
-/** Of a seed in this session: not yet begun, training, finished, given up, or stopped after saving. */
-export type SeedStatus = 'waiting' | 'running' | 'done' | 'failed' | 'interrupted';
 
 /** What shows how far a session is. Seeds are named by their index in what was given to `createProgress`. */
 export interface Progress {

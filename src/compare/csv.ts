@@ -1,4 +1,4 @@
-import { type CsvRow, formatCsv } from '../runs/csv.ts';
+import { type CsvRow, formatCsv, formatRows } from '../runs/csv.ts';
 import type { PairRow } from './pairs.ts';
 import { type Measure, measures, measuresOf, type Sample } from './samples.ts';
 import type { TableRow } from './table.ts';
@@ -14,7 +14,7 @@ export function tableCsv(
   { steps, first, columns }: ShownThreshold,
 ): string {
   const swept = sweptColumns(rows);
-  return csv(
+  return formatRows(
     rows.map((row) => ({
       ...swept.of(row),
       label: row.label,
@@ -47,7 +47,7 @@ export function tableCsv(
 
 /** The pairs, as in table1-pairs.csv. */
 export function pairsCsv(pairs: readonly PairRow[]): string {
-  return csv(
+  return formatRows(
     pairs.map((pair) => ({
       measure: measures.find(({ key }) => key === pair.measure)!.column,
       label: pair.label,
@@ -69,7 +69,7 @@ export function pairsCsv(pairs: readonly PairRow[]): string {
 
 /** The verdicts, as in table1-paper.csv. */
 export function verdictsCsv(verdicts: readonly Verdict[]): string {
-  return csv(
+  return formatRows(
     verdicts.map(({ label, against, claim, paper, here, verdict, reason }) => ({
       label,
       against,
@@ -126,9 +126,4 @@ function sweptColumns(rows: readonly Pick<Sample, 'cell'>[]): {
   const of = ({ cell }: Pick<Sample, 'cell'>) =>
     Object.fromEntries(keys.map((key) => [key, plain(cell?.settings[key])]));
   return { keys, of };
-}
-
-/** Of at least one row, whose keys are the columns. */
-function csv(rows: readonly CsvRow[]): string {
-  return formatCsv(Object.keys(rows[0] ?? {}), rows);
 }

@@ -1,6 +1,6 @@
 import { bootstrapComparison } from '../bootstrap.ts';
 import { UserError } from '../errors.ts';
-import { type CsvRow, formatCsv } from '../runs/csv.ts';
+import { type CsvRow, formatRows } from '../runs/csv.ts';
 import { type Run, readRuns } from '../runs/read.ts';
 import { type Interval, mean, standardDeviation } from '../statistics.ts';
 import { effectForPower, type WelchTest, welch } from '../student.ts';
@@ -232,5 +232,5 @@ function effectsCsv(effects: readonly Effect[]): string {
       ...{ welch_t: welch?.t ?? null, welch_p: welch?.p ?? null, welch_p_holm: adjustedP, shows, seen },
     }),
   );
-  return formatCsv(Object.keys(rows[0]!), rows);
+  return formatRows(rows);
 }

@@ -27,6 +27,9 @@ function cellsOf(columns: readonly string[], row: CsvRow): Cell[] {
   return columns.map((column) => row[column]!);
 }
 
+/** The same of at least one row, whose keys are the columns. */
+export const formatRows = (rows: readonly CsvRow[]): string => formatCsv(Object.keys(rows[0] ?? {}), rows);
+
 /** Rows and columns of a table that is read, and characters of a row: far more than wm writes. */
 const MOST_ROWS = 2_000_000;
 const MOST_COLUMNS = 1000;

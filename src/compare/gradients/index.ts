@@ -1,5 +1,5 @@
 import { printable } from '../../printable.ts';
-import { type CsvRow, formatCsv } from '../../runs/csv.ts';
+import { type CsvRow, formatRows } from '../../runs/csv.ts';
 import { readRuns } from '../../runs/read.ts';
 import { CRITIC, OWN } from '../../training/gradient-flow.ts';
 import { counted, grouped } from '../../words.ts';
@@ -145,7 +145,7 @@ function csvOf(told: readonly { measured: MeasuredRun; means: readonly FlowMean[
       }),
     ),
   );
-  return formatCsv(Object.keys(rows[0]!), rows);
+  return formatRows(rows);
 }
 
 const columns = (name: string, { mean, interval }: OverSeeds): CsvRow => ({
