@@ -154,6 +154,39 @@ test('runs/bench/leaderboard-continuous is what its runs give, and the pages tel
   assert.ok(scores.every((score) => Math.abs(score - 0.95) < 0.06));
 });
 
+test('runs/bench/leaderboard-breakout-table is what its runs give, and the pages tell of it', async () => {
+  const { field, standings, duels } = await board('leaderboard-breakout-table', ['breakout']);
+  const names = standings.map(({ method }) => method);
+  const iqm = (name: string) => standings[names.indexOf(name)]!.iqm.value.toFixed(2);
+  assert.ok(standings.every(({ iqm }) => iqm.value < 1));
+  const seen = duels.filter(({ seen }) => seen === 'better');
+  assert.deepEqual(
+    seen.map(({ method, against }) => [method, against]),
+    ['DQN', 'Gumbel MuZero', 'PPO'].map((name) => [name, 'Baseline']),
+  );
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  assert.equal(iqm('DQN'), iqm('Gumbel MuZero'));
+  assert.ok(
+    readme.includes(
+      `DQN and Gumbel MuZero come to ${iqm('DQN')}, the dream critic to ${iqm('Dream critic')}.`,
+    ),
+  );
+  const { entries } = field.tasks[0]!;
+  const rewards = (name: string, row: number) => {
+    const { run } = entries.find(({ method }) => method === name)!;
+    return mean(run.seeds.map(({ rows }) => rows.at(row)!.reward_mean!))!.toFixed(1);
+  };
+  const planned = duels.find(({ method, against }) => method === 'Dream critic' && against === 'Baseline')!;
+  const first = (name: string) => rewards(name, 0);
+  for (const told of [
+    `seen are ${seen.length} of the ${duels.length} pairs`,
+    `ends at ${rewards('Dream critic', -1)} points where the baseline has ${rewards('Baseline', -1)}, which five seeds and ten pairs do not bear out (p = ${planned.adjustedP!.toFixed(3)})`,
+    `it plays for ${first('Gumbel MuZero')} points, the dream critic for ${first('Dream critic')}, PPO for ${first('PPO')}, DQN for ${first('DQN')} and the baseline for ${first('Baseline')}.`,
+  ]) {
+    assert.ok(page.includes(told), told);
+  }
+});
+
 test('runs/bench/leaderboard is what its runs give, and the pages tell of it', async () => {
   const { field, standings, duels } = await board('leaderboard', ['cartpole', 'acrobot', 'mountain-car']);
   const place = (name: string) => standings.findIndex(({ method }) => method === name);
