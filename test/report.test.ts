@@ -198,18 +198,19 @@ test('whatever a run folder says stays text, and its command can be pasted into 
 
 test('a path that is no run folder is one sentence, and nothing is written; help says what would be', async () => {
   const refused = ['report', published[0]!, 'missing', '--out', 'never/never.html'];
-  const lines = [refused, ['report', '--help'], ['help', 'report'], []].map((args) => ({
-    cwd: folder,
-    args,
-  }));
-  const [{ code, stdout, stderr }, help, asked, bare] = (await runInTurn(lines)) as [
-    Answered,
-    Answered,
-    Answered,
-    Answered,
+  const commands = [
+    ...[refused, ['report', '--help'], ['help', 'report'], ['config', 'help']],
+    ...[[], ['help', 'nosuch']],
   ];
+  const answers = await runInTurn(commands.map((args) => ({ cwd: folder, args })));
+  const [{ code, stdout, stderr }, help, asked] = answers as [Answered, Answered, Answered];
   assert.match(help.stdout, /--out <file> .*\(default: "report\.html"\)/);
-  assert.deepEqual([help.code, asked.code, asked.stdout, bare.code], [0, 0, help.stdout, 2]);
+  assert.equal(asked.stdout, help.stdout);
+  assert.deepEqual(
+    answers.map((each) => each.code),
+    [2, 0, 0, 0, 2, 2],
+    'help that was asked for, and help in place of a command',
+  );
   assert.deepEqual([code, stdout], [2, '']);
   assert.equal(stderr, 'wm: missing does not exist; give a run folder, one that wm train made\n');
   assert.ok(!existsSync(join(folder, 'never')), 'no folder is made');

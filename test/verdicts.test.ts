@@ -8,6 +8,7 @@ import { verdicts } from '../src/compare/verdicts.ts';
 import { loadExperiment } from '../src/config/load.ts';
 import { parseCsv } from '../src/runs/csv.ts';
 import type { Run } from '../src/runs/read.ts';
+import { type SittingRecord, sittingsOf } from '../src/runs/records.ts';
 import { runInfo, runMaker } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
@@ -318,6 +319,16 @@ test('the time overhead is judged against 15 to 25 %, on one machine and engine 
     verdict: 'not comparable',
     reason: 'the two runs were not made by one engine on one machine',
   });
+  // Both begun on one machine and resumed on another, for how long nobody knows.
+  const moved = (run: Run): Run => {
+    const [sitting] = sittingsOf(run.info) as [SittingRecord];
+    return { ...run, info: { ...run.info, sittings: [sitting, { ...sitting, host: 'elsewhere' }] } };
+  };
+  const dream = makeRun('dream-critic', five(500), { wallSeconds: five(120) });
+  assert.equal(
+    verdictsOf(moved(dream), moved(baseline)).get('about 20 % more time of two')!.verdict,
+    'not comparable',
+  );
 });
 
 test('the seeds of one worker process are one time, and it takes five of them', () => {

@@ -72,16 +72,16 @@ export class Contestant {
       const why = lines.findLast((line) => line.includes('Error')) ?? lines.at(-1);
       throw new UserError(`${this.#name}: its process ended${why ? ` (${why})` : ''}`, 1);
     }
-    const answer = this.#parse<Answer | Refused>(value);
+    const answer = this.#parse(value) as Answer | Refused;
     if (typeof answer === 'object' && answer !== null && 'refused' in answer)
       throw new UserError(answer.refused);
     return answer as Answer;
   }
 
   /** @throws UserError when the process prints something of its own where its answers stand. */
-  #parse<T>(line: string): T {
+  #parse(line: string): unknown {
     try {
-      return JSON.parse(line) as T;
+      return JSON.parse(line);
     } catch {
       throw new UserError(
         `${this.#name}: its process prints ${JSON.stringify(line.slice(0, 60))} where an answer should stand; have it print that to the standard error`,

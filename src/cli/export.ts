@@ -66,6 +66,8 @@ export function exportCommand(
 /**
  * A folder for each run, called as its own; where two would be called the same, with the folders above it, as far as it
  * takes to tell all apart: `table1/dream-critic`, `pendulum/dream-critic`.
+ *
+ * @param dirs of different places, as `findRuns` gives them
  */
 function foldersOf(dirs: readonly string[]): string[] {
   const places = dirs.map((dir) => path.resolve(dir));
@@ -90,13 +92,14 @@ function refuseFolder(out: string, folders: readonly string[], replace: boolean)
 
 /** @param notShown where the pictures are added that TensorBoard cannot show */
 function exportRun({ dir, info, seeds }: RunStanding, folder: string, notShown: string[]): ExportedSeed[] {
+  const startsOf = readStarts(dir, info);
   return seeds.flatMap(({ seed }): ExportedSeed[] => {
     const from = path.join(dir, `seed-${seed}`);
     const log: SeedLog = {
       metrics: readRows(path.join(from, 'metrics.csv')),
       losses: readRows(path.join(from, 'losses.csv')),
       pictures: readPictures(path.join(from, 'media'), notShown),
-      sittings: readStarts(dir, info, seed),
+      sittings: startsOf(seed),
     };
     const sittings = eventsBySitting(log);
     if (sittings.length === 0) return [];

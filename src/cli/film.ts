@@ -104,7 +104,7 @@ async function framesOf(scene: Scene, scale: number) {
 /** Undefined where the command says nothing of dreams. 0 steps between them: one that goes on to the end. */
 function dreamsAskedFor({ dreamFrom, dreamEvery, steps }: FilmCommandOptions): DreamPlan | undefined {
   if (dreamFrom === undefined && dreamEvery === undefined) return undefined;
-  if (dreamFrom !== undefined && steps !== undefined && dreamFrom >= steps) {
+  if (dreamFrom !== undefined && dreamFrom >= steps) {
     throw new UserError(
       `--dream-from ${dreamFrom}: no dream begins within --steps ${steps}; give a smaller one, or more steps`,
     );

@@ -24,6 +24,8 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 async function run(argv: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = 0;
+  // Commander writes to the standard error what is wrong, and help that nobody has asked for.
+  let isRefused = false;
   const program = new Command('wm')
     .description(
       'Trains generative world models and asks whether a reinforcement-learning signal makes them better.',
@@ -31,7 +33,12 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     .version(hostInfo().wmVersion)
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ writeErr: (text) => process.stderr.write(text) });
+    .configureOutput({
+      writeErr: (text) => {
+        isRefused = true;
+        process.stderr.write(text);
+      },
+    });
 
   const command = (usage: string, description: string) =>
     program.command(usage).description(description).exitOverride();
@@ -328,14 +335,13 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     await program.parseAsync(argv);
     return code;
   } catch (error) {
-    return report(error, argv[2] === 'help');
+    if (error instanceof CommanderError) return isRefused ? 2 : 0;
+    return report(error);
   }
 }
 
 /** The one place that turns errors into messages and exit codes: a user's error is a sentence, a bug keeps its stack. */
-function report(error: unknown, isHelp: boolean): ExitCode {
-  // Commander has printed its own message, or the help that was asked for; of `wm help` its code is this process's own.
-  if (error instanceof CommanderError) return error.exitCode === 0 || isHelp ? 0 : 2;
+function report(error: unknown): ExitCode {
   if (error instanceof UserError) {
     process.stderr.write(`wm: ${error.message}\n`);
     return error.exitCode;

@@ -14,12 +14,12 @@ export async function reportCommand(
   dirs: readonly string[],
   { paper = false, byEnvironment = false, out }: ReportOptions,
 ): Promise<number> {
-  const pages = byEnvironment
-    ? await reportByEnvironment(dirs, { paper })
-    : [{ environment: undefined, page: await reportOn(dirs, { paper }) }];
   if (out === '' || /[/\\]$/.test(out)) {
     throw new UserError(`--out ${out}: expected the name of a file, such as report.html`);
   }
+  const pages = byEnvironment
+    ? await reportByEnvironment(dirs, { paper })
+    : [{ environment: undefined, page: await reportOn(dirs, { paper }) }];
   makeFolder(path.dirname(out));
   for (const { environment, page } of pages) {
     const file = environment === undefined ? out : suffixed(out, environment);

@@ -66,17 +66,13 @@ export function statusCommand(dir: string, { json = false }: { json?: boolean })
     (status) => `${counts[status]} ${status}`,
   );
   const kind = runs.some(({ cell }) => cell !== null) ? 'cell' : 'run';
+  process.stdout.write(`${printable(dir)}: ${counted(runs.length, kind)}; seeds: ${told.join(', ')}\n`);
   process.stdout.write(
-    `${printable(dir)}: ${counted(runs.length, kind)}; seeds: ${told.join(', ') || 'none'}\n`,
+    alignColumns([
+      [kind, 'status', 'seeds', 'steps', 'where', 'since'],
+      ...runs.map((run) => lineOf(run, dir)),
+    ]),
   );
-  if (runs.length > 0) {
-    process.stdout.write(
-      alignColumns([
-        [kind, 'status', 'seeds', 'steps', 'where', 'since'],
-        ...runs.map((run) => lineOf(run, dir)),
-      ]),
-    );
-  }
   for (const { run, seeds } of runs) {
     for (const { seed, reason } of seeds) {
       if (reason !== null)

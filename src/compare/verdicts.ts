@@ -223,13 +223,13 @@ function overhead(pair: Pair): Verdict {
 
 /** Why two runs' times cannot be compared; null if they can. */
 function elsewhere({ run: a, row: rowOfA }: Member, { run: b, row: rowOfB }: Member): Judgement | null {
-  const machines = ({ info }: Run) => {
-    const used = sittingsOf(info).map(({ host, platform, cores, processor, engine }) =>
-      [host, platform, cores, processor, engine.name, engine.device].join(' '),
-    );
-    return [...new Set(used)].sort().join('; ');
-  };
-  if (machines(a) !== machines(b))
+  const sittings = [a, b].flatMap(({ info }) => sittingsOf(info));
+  const machines = sittings.map(({ host, platform, cores, engine }) =>
+    [host, platform, cores, engine.name, engine.device].join(' '),
+  );
+  // Not recorded in old runs.
+  const processors = sittings.flatMap(({ processor }) => processor ?? []);
+  if (new Set(machines).size > 1 || new Set(processors).size > 1)
     return notComparable('the two runs were not made by one engine on one machine');
   if (rowOfA.workers === null || rowOfB.workers === null) {
     return notComparable('which seeds shared a worker process is not recorded, or changed on the way');

@@ -61,6 +61,7 @@ function sweepFigure(cells: readonly Run[]): Figure | null {
       arm: settingsTitle(others),
     };
   });
+  if (places.some(({ arm }) => arm !== '')) for (const place of places) place.arm ||= NONE;
   const panels = PANELS.map((panel) => ({ ...panel, ...points(places, panel) })).filter(
     ({ means }) => means.length > 0,
   );
@@ -90,7 +91,10 @@ function sweepFigure(cells: readonly Run[]): Figure | null {
   };
 }
 
-const valueWords = (value: unknown): string => (value === undefined ? '–' : shown(value));
+/** What a cell has of a key that it lacks. */
+const NONE = '–';
+
+const valueWords = (value: unknown): string => (value === undefined ? NONE : shown(value));
 
 type Points = ReturnType<typeof points>;
 

@@ -9,6 +9,8 @@ export const nonNegative = z.number().min(0);
 export const positive = z.number().gt(0);
 /** A fraction in [0, 1]. */
 export const fraction = z.number().min(0).max(1);
+/** A share that leaves some of the rest, in [0, 1). */
+export const share = fraction.lt(1);
 /** Widths of an MLP's hidden layers. */
 export const widths = z.array(positiveInteger.max(65_536)).min(1).max(8);
 export const schedule = scheduleOf(nonNegative);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fraction, nonNegative, positive, positiveInteger } from './fields.ts';
+import { nonNegative, positive, positiveInteger, share } from './fields.ts';
 import { type ReplayConfig, type Rule, replayRules } from './rules.ts';
 
 /** Keys of the recurrent state-space model, for every method that learns one: see `RssmSettings` and `RssmLossSettings`. */
@@ -10,8 +10,7 @@ export const rssmKeys = {
     .describe('distribution of z: categorical (v2, v3) or gaussian (PlaNet, v1)'),
   stoch: positiveInteger.max(4096).default(8).describe('variables of the stochastic state z'),
   classes: positiveInteger.min(2).max(4096).default(8).describe('classes of each, where it is categorical'),
-  unimix: fraction
-    .lt(1)
+  unimix: share
     .default(0.01)
     .describe('share of the uniform distribution in every categorical of z (v3: 0.01, v2: 0)'),
   deter: positiveInteger.max(16_384).default(64).describe('numbers of the deterministic state h'),

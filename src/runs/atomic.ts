@@ -18,12 +18,13 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
+import { grouped } from '../words.ts';
 import { isSystemError, onDisk, REASONS, workingFolderIsGone } from './on-disk.ts';
 
 /** Writes that happen whole or not at all, also when the process is killed or the disk fills up on the way. */
 
-/** Bytes of the largest file that is read at once: Node's own limit. */
-export const LARGEST_FILE = bufferConstants.MAX_LENGTH;
+/** Bytes of the largest file that is read, and written: what Node holds in one piece. */
+const LARGEST_FILE = bufferConstants.MAX_LENGTH;
 /** Bytes that Node is given at once to read, write or hash: it refuses 2 GiB, and one call writes no more. */
 const LARGEST_PIECE = 2 ** 30;
 /** Bytes of the largest text: some million rows, which still fit into memory once they are parsed. */
@@ -185,8 +186,8 @@ export function readParts(file: string, parts: readonly { start: number; into: U
  *
  * @param last called when the new content is on the disk and only the rename is left: what must be true, or done,
  *   at that instant
- * @throws UserError when the operating system refuses, or a device or a pipe stands there; the old content is
- *   then still there.
+ * @throws UserError when the operating system refuses, a device or a pipe stands there, or it would be too large to be
+ *   read; the old content is then still there.
  */
 export function replaceFile(
   file: string,
@@ -195,7 +196,15 @@ export function replaceFile(
 ): void {
   const temporary = `${file}.tmp`;
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-  const pieces = bytes instanceof Uint8Array ? [bytes] : bytes;
+  const pieces: readonly Uint8Array[] = bytes instanceof Uint8Array ? [bytes] : bytes;
+  const total = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  if (total > LARGEST_FILE) {
+    const [has, most] = [total, LARGEST_FILE].map((size) => grouped(Math.ceil(size / 2 ** 20)));
+    throw new UserError(
+      `${file} would have ${has} MB, more than could be read again (${most}); begin a run that keeps less, with a smaller replay or smaller pictures`,
+      1,
+    );
+  }
   onDisk(file, () => {
     const there = statSync(file, { throwIfNoEntry: false });
     if (there && !there.isFile() && !there.isDirectory()) {

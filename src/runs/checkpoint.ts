@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
 import type { MemberState } from '../training/state.ts';
-import { grouped } from '../words.ts';
-import { LARGEST_FILE, moveFile, readBytes, replaceFile } from './atomic.ts';
+import { moveFile, readBytes, replaceFile } from './atomic.ts';
 import { decodeSafetensors, safetensorsPieces } from './safetensors.ts';
 import { SafetensorsError } from './safetensors-format.ts';
 
@@ -43,22 +42,11 @@ const counters = z.strictObject({
   ...stateCounters,
 });
 
-/**
- * A checkpoint as the pieces of a safetensors file, checksum included: a replay of images is not to be copied for it.
- *
- * @throws UserError where it is larger than what can be read again.
- */
+/** A checkpoint as the pieces of a safetensors file, checksum included: a replay of images is not to be copied for it. */
 function encodeCheckpoint({ state, wallSeconds }: Checkpoint): Uint8Array[] {
   const { arrays, ...rest } = state;
   const values = { checkpointVersion: CHECKPOINT_VERSION, wallSeconds, ...rest };
-  const pieces = safetensorsPieces(arrays, formatMetadata(counters.parse(values)));
-  const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  if (bytes > LARGEST_FILE) {
-    throw new UserError(
-      `a checkpoint of ${grouped(Math.ceil(bytes / 2 ** 20))} MB could not be read again, which ends at ${grouped(LARGEST_FILE / 2 ** 20)}; begin a run with a smaller replay.capacity`,
-    );
-  }
-  return pieces;
+  return safetensorsPieces(arrays, formatMetadata(counters.parse(values)));
 }
 
 /** Values as a safetensors file's metadata: one JSON string each. */

@@ -55,6 +55,7 @@ export class DataSetWriter {
     if (bytes > LARGEST_EPISODE) {
       throw new UserError(
         `an episode of ${grouped(rewards.length)} steps takes ${grouped(Math.ceil(bytes / 2 ** 20))} MB, and a file of a data set holds ${LARGEST_SHARD / 2 ** 20} at most; collect where episodes are shorter or observations smaller (pixels.size, pixels.frames)`,
+        1,
       );
     }
     if (this.#bytes + bytes > LARGEST_EPISODE) this.#writeShard();

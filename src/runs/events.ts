@@ -35,12 +35,23 @@ const anEvent = z.looseObject({ kind: z.string(), time: z.string().optional() })
 
 const start = z.object({ time: z.iso.datetime(), seeds: z.record(z.string(), z.int().min(0)) });
 
-/** When the sittings of a seed began, in seconds since 1970, and from which environment step it went on. */
-export function readStarts(runDir: string, info: RunInfo, seed: number): { time: number; step: number }[] {
-  const starts = (readEvents(runDir, ['start', 'resume'], start) ?? []).filter(({ seeds }) => seed in seeds);
-  // Of a seed that they tell nothing of it is known that the run had a first one.
-  if (starts.length === 0) return [{ time: secondsOf(info.start), step: 0 }];
-  return starts.map(({ time, seeds }) => ({ time: secondsOf(time), step: seeds[seed]! }));
+/**
+ * When the sittings of a run's seeds began, in seconds since 1970, and from which environment step each went on.
+ *
+ * @returns by seed
+ */
+export function readStarts(
+  runDir: string,
+  info: RunInfo,
+): (seed: number) => { time: number; step: number }[] {
+  const starts = readEvents(runDir, ['start', 'resume'], start) ?? [];
+  return (seed) => {
+    const own = starts.flatMap(({ time, seeds: { [seed]: step } }) =>
+      step === undefined ? [] : [{ time: secondsOf(time), step }],
+    );
+    // Of a seed that they tell nothing of it is known that the run had a first one.
+    return own.length > 0 ? own : [{ time: secondsOf(info.start), step: 0 }];
+  };
 }
 
 const secondsOf = (time: string) => Date.parse(time) / 1000;

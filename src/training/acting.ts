@@ -4,7 +4,7 @@ import { memberPart } from './member-part.ts';
 
 /**
  * Which policy acts: the weights being trained, or what evaluation plays, their slow moving average. A method that searches
- * when it plays, without an average (TD-MPC, MuZero), plays `online` greedily without its search.
+ * when it plays (TD-MPC, MuZero) plays `online` greedily without its search.
  */
 export type PolicyName = 'online' | 'average';
 

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { environmentEntry } from '../../envs/index.ts';
-import { fraction, imageEncoder, nonNegative, positive, positiveInteger, replayKeysWith } from '../fields.ts';
+import {
+  fraction,
+  imageEncoder,
+  nonNegative,
+  positive,
+  positiveInteger,
+  replayKeysWith,
+  share,
+} from '../fields.ts';
 import { optimizerKeys, optimizerRules, rssmKeys, twoHotKeys } from '../rssm-keys.ts';
 import type { Rule } from '../rules.ts';
 
@@ -72,10 +80,7 @@ export const dreamerSettings = z.strictObject({
         .boolean()
         .default(false)
         .describe('choices are one-hot samples with the gradient of their probabilities (v1)'),
-      unimix: fraction
-        .lt(1)
-        .default(0.01)
-        .describe('share of the uniform distribution in choices (v3: 0.01)'),
+      unimix: share.default(0.01).describe('share of the uniform distribution in choices (v3: 0.01)'),
       box: z
         .enum(['clipped', 'squashed'])
         .default('clipped')

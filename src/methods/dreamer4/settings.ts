@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { heldOutEpisodes } from '../../training/recorded-episodes.ts';
 import { grouped } from '../../words.ts';
-import { fraction, nonNegative, positive, positiveInteger, widths } from '../fields.ts';
+import { fraction, nonNegative, positive, positiveInteger, share, widths } from '../fields.ts';
 import { type ImageSource, type RunLength, sidesOf } from '../rules.ts';
 
-const share = fraction.lt(1);
 const updates = positiveInteger.max(100_000_000);
 const hidden = widths.default([64]).describe('hidden layers, with ReLU');
 

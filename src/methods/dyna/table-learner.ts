@@ -15,7 +15,7 @@ export const LOSS_TERMS = ['td_error', 'planning_td_error', 'planning_updates', 
  * Dyna-Q draws the pairs of the model at random. Dyna-Q+ adds κ √τ to the rewards of planning, τ the steps since the pair
  * was last tried for real, and knows every action of a state from its first visit on. `bonus-in-action` adds κ √τ to the
  * values between which it chooses instead, with the model of Dyna-Q+ (exercise 8.4). Prioritized sweeping (section 8.4) learns by
- * planning alone: of the pairs whose update have |TD error| > θ, and would change a value by more than α θ, it updates the n that change most,
+ * planning alone: of the pairs with |TD error| > θ, whose update would change a value by more than α θ, it updates the n that change most,
  * each of which makes its predecessors candidates.
  */
 export class TableLearner {

@@ -1,7 +1,7 @@
 /**
  * When the fit of an ensemble ends: once no network's held-out error has fallen by a share of its least so far for
- * `patience` passes in a row. The least is of passes that counted, as in the authors' code and mbrl-lib's: small gains,
- * pass after pass, add up until they count.
+ * `patience` passes in a row. The least is of passes that counted, as in mbrl-lib: small gains, pass after pass, add up
+ * until they count. The authors keep for each network the least of the passes that counted for it alone.
  */
 export class EarlyStopping {
   readonly #improvement: number;
