@@ -132,7 +132,7 @@ describe('on images', () => {
     renameSync(data, away);
     try {
       const without = await evaluated();
-      assert.match(without.unmeasured!, /breakout is no data set: /);
+      assert.match(without.unmeasured!, /breakout does not exist; give a folder that wm collect made$/);
       assert.equal(without.seeds[0]!.diagnosis.reconstruction_f1, null);
     } finally {
       renameSync(away, data);
