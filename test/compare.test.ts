@@ -707,7 +707,7 @@ const published: Published[] = [
     ...Object.fromEntries(
       ['cartpole', 'mountain-car-continuous', 'acrobot'].map((task) => [`tdmpc/${task}`, ['tdmpc-v2']]),
     ),
-    'pets/pendulum': ['pets'],
+    'pets/pendulum': ['pets', 'pets-ts1'],
     'pets/cartpole': ['pets'],
     'muzero/cartpole': [
       ...[
