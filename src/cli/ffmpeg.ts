@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { UserError } from '../errors.ts';
@@ -6,6 +6,7 @@ import type { Clock } from '../pictures/animation.ts';
 import type { Pixels } from '../pictures/pixels.ts';
 import { readBytes } from '../runs/atomic.ts';
 import { isSystemError } from '../runs/on-disk.ts';
+import { withPassingFolder } from './passing-folder.ts';
 import { runProgram } from './run-program.ts';
 
 const PROGRAM = 'ffmpeg';
@@ -32,9 +33,7 @@ export async function mp4Of(
 ): Promise<Uint8Array> {
   const { width, height } = frameAt(0);
   const folder = mkdtempSync(path.join(tmpdir(), 'wm-film-'));
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  process.once('exit', remove);
-  try {
+  return withPassingFolder(folder, async () => {
     const file = path.join(folder, 'film.mp4');
     const raw = [
       '-f',
@@ -54,10 +53,7 @@ export async function mp4Of(
     if (error && !isSystemError(error)) throw error;
     const why = stderr.trim().split('\n').at(-1) || error?.message || `it ended with ${status}`;
     throw new UserError(`ffmpeg made no MP4 (${why}); name a file that ends in .gif or .svg instead`, 1);
-  } finally {
-    process.off('exit', remove);
-    remove();
-  }
+  });
 }
 
 function* rawFrames(frameAt: (frame: number) => Pixels, frames: number): Generator<Uint8Array> {

@@ -9,6 +9,7 @@ import { UserError } from '../errors.ts';
 import { makeFolder } from '../runs/atomic.ts';
 import { isSystemError } from '../runs/on-disk.ts';
 import { alternatives } from '../words.ts';
+import { withPassingFolder } from './passing-folder.ts';
 import { type Ran, runProgram } from './run-program.ts';
 
 /**
@@ -41,18 +42,15 @@ export async function makeInstallation(
   make: (folder: string) => Promise<{ engine: Engine; place: string }>,
 ): Promise<Installed> {
   const folder = makeSideFolder();
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  process.once('exit', remove);
-  try {
-    const { engine, place } = await make(folder);
-    putInPlace(folder, place);
-    return { engine, folder: place };
-  } catch (error) {
-    throw isSystemError(error) ? unwritable(error) : error;
-  } finally {
-    remove();
-    process.off('exit', remove);
-  }
+  return withPassingFolder(folder, async () => {
+    try {
+      const { engine, place } = await make(folder);
+      putInPlace(folder, place);
+      return { engine, folder: place };
+    } catch (error) {
+      throw isSystemError(error) ? unwritable(error) : error;
+    }
+  });
 }
 
 /** A new side folder in the cache folder. @throws UserError where that cannot be written. */

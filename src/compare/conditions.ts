@@ -23,8 +23,7 @@ const placeOf = ({ environment, maze }: Pick<Conditions, 'environment' | 'maze'>
 export const TASK = {
   name: 'environment',
   of: ({ distractors, pixels, ...place }: Conditions) =>
-    (distractors === 0 ? placeOf(place) : `${placeOf(place)} with ${distractors} distractors`) +
-    seenAs({ pixels }),
+    placeOf(place) + (distractors === 0 ? '' : ` with ${distractors} distractors`) + seenAs({ pixels }),
 };
 
 export const EPISODES = {

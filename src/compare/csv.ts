@@ -1,3 +1,4 @@
+import { keysOfCells } from '../config/sweep.ts';
 import { type CsvRow, formatCsv, formatRows } from '../runs/csv.ts';
 import type { PairRow } from './pairs.ts';
 import { type Measure, measures, measuresOf, type Sample } from './samples.ts';
@@ -118,7 +119,7 @@ function sweptColumns(rows: readonly Pick<Sample, 'cell'>[]): {
   keys: string[];
   of: (row: Pick<Sample, 'cell'>) => CsvRow;
 } {
-  const keys = [...new Set(rows.flatMap(({ cell }) => Object.keys(cell?.settings ?? {})))];
+  const keys = keysOfCells(rows.flatMap(({ cell }) => (cell ? [cell.settings] : [])));
   const plain = (value: unknown) => {
     if (value === undefined) return null;
     return typeof value === 'number' || typeof value === 'string' ? value : JSON.stringify(value);

@@ -12,6 +12,11 @@ import { type ConfigSource, LONGEST_CONFIG } from './source.ts';
 /** Swept keys, dotted, with the values that a cell gives them; `config` with the name of the cell's own config. */
 export type CellSettings = Record<string, unknown>;
 
+/** Every key that some of the cells set, in the order in which they first come. */
+export const keysOfCells = (settings: readonly CellSettings[]): string[] => [
+  ...new Set(settings.flatMap((cell) => Object.keys(cell))),
+];
+
 /** One experiment of a sweep. */
 export interface Cell {
   settings: CellSettings;

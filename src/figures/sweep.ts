@@ -1,6 +1,7 @@
 import type { LayerSpec } from 'vega-lite/types_unstable/spec/layer.js';
 import { settingsTitle } from '../compare/samples.ts';
 import { shown } from '../config/problems.ts';
+import { keysOfCells } from '../config/sweep.ts';
 import type { Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
 import type { Figure } from './figure.ts';
@@ -48,7 +49,7 @@ export function sweepFigures(runs: readonly Run[]): Figure[] {
  */
 function sweepFigure(cells: readonly Run[]): Figure | null {
   const settings = cells.map(({ cell }) => cell!.settings);
-  const keys = [...new Set(settings.flatMap((cell) => Object.keys(cell)))];
+  const keys = keysOfCells(settings);
   const key = keys.findLast((each) => settings.every((cell) => cell[each] !== undefined)) ?? keys.at(-1)!;
   const values = settings.map((cell) => cell[key]);
   if (values.every((value) => typeof value === 'number')) values.sort((a, b) => a - b);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { valueAt } from '../config/key-path.ts';
 import type { Experiment } from '../config/schema.ts';
-import { type CellSettings, loadSweep, type Sweep } from '../config/sweep.ts';
+import { type CellSettings, keysOfCells, loadSweep, type Sweep } from '../config/sweep.ts';
 import { UserError } from '../errors.ts';
 import { createFile, makeFolder, readText, replaceFile } from './atomic.ts';
 import { type Extension, extensionOf } from './extension.ts';
@@ -35,9 +35,7 @@ export function readSweep(dir: string): Sweep | undefined {
 
 /** Every key that some cell of a sweep sets. */
 export function sweptKeys(sweep: Sweep): readonly string[] {
-  const keys = keysOf.get(sweep) ?? [
-    ...new Set(sweep.cells.flatMap(({ settings }) => Object.keys(settings))),
-  ];
+  const keys = keysOf.get(sweep) ?? keysOfCells(sweep.cells.map(({ settings }) => settings));
   keysOf.set(sweep, keys);
   return keys;
 }
