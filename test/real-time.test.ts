@@ -94,6 +94,26 @@ test('an answer within the period is in time, and one that takes longer lets the
   near([steps[1]!.response, steps[4]!.response, steps[5]!.response], [0.03, 0.25, 0.03]);
 });
 
+test('a random action that comes late lets the environment keep to the one before', async () => {
+  const { agent } = slowAgent(() => 0);
+  let [now, asked] = [100, 0];
+  // Of a process that is held up now and then.
+  const clock = {
+    now: () => {
+      now += asked++ % 7 === 3 ? 0.25 : 0.001;
+      return now;
+    },
+    until: async (time: number) => {
+      now = Math.max(now, time);
+    },
+  };
+  const steps = await act({ agent, clock, steps: 60, randomSteps: 60 });
+  const late = [...steps.keys()].filter((t) => steps[t]!.late);
+  for (const t of late) assert.equal(steps[t]!.action[0], steps[t - 1]!.action[0]);
+  const changing = late.filter((t) => steps[t + 1] && steps[t + 1]!.action[0] !== steps[t]!.action[0]);
+  assert.ok(changing.length > 3);
+});
+
 test('a wait ends at its time or later, though timers end early and take whole milliseconds', async () => {
   let now = 100;
   const asked: number[] = [];
@@ -526,6 +546,20 @@ test('records that a cut of the power left unwritten at the end are cut off, and
   }
 });
 
+test('of one episode of a game nothing reaches the next, so that who goes on in it does what would have been done', async () => {
+  const environment = environmentEntry('MinAtar/Breakout-v0');
+  const games = { environment, steps: 3000, randomSteps: 3000 };
+  const whole = await act({ ...slowAgent(() => 0), ...games });
+  const starts = [...whole.keys()].filter((t) => whole[t]!.first[0] === 1 && t + 5 <= whole.length);
+  assert.ok(starts.length > 100);
+  for (const from of starts) {
+    const taken = from + 2;
+    const open = whole.slice(from, taken);
+    const rest = await act({ ...slowAgent(() => 0), ...games, taken, open, steps: taken + 3 });
+    assert.deepEqual(rest.map(timeless), whole.slice(taken, taken + 3).map(timeless));
+  }
+});
+
 test('what cannot be in real time is refused with its place, and nothing is written', async () => {
   const cases: [string, RegExp][] = [
     [
@@ -543,6 +577,10 @@ test('what cannot be in real time is refused with its place, and nothing is writ
     [
       'method: dqn\nrealTime: {rate: 0}\n',
       /^wm: c\d\.yaml:2:18: realTime\.rate: expected own or none or a number/,
+    ],
+    [
+      'method: dqn\nenvironment: BlockingMaze\nrealTime: {rate: 20}\n',
+      /^wm: c\d\.yaml:3:11: realTime: BlockingMaze changes with its steps, .*; leave realTime out or choose/,
     ],
     ['method: dqn\nrealTime: 50\n', /^wm: c\d\.yaml:2:11: realTime: expected true or false or \{rate, /],
   ];

@@ -197,14 +197,19 @@ function requireData(source: ConfigSource, { method, data, environment, maze }: 
   }
 }
 
-/** @throws UserError where real time is asked of a method that cannot, or its own of an environment that has none. */
-function requireRealTime(source: ConfigSource, { method, environment, realTime }: Experiment): void {
+/** @throws UserError where real time is asked of a method that cannot, of an environment that changes, or its own of one that has none. */
+function requireRealTime(source: ConfigSource, { method, environment, maze, realTime }: Experiment): void {
   if (!realTime) return;
   const refuse = (says: string) => fail(source, [{ kind: 'rule', path: ['realTime'], says }]);
   if (!methods[method].learnsBeside) {
     const able = methodNames.filter((name) => methods[name].learnsBeside);
     refuse(
       `realTime: method ${method} does not learn from replay alone, so that nothing can act beside it; leave realTime out, or choose method ${alternatives(able)}`,
+    );
+  }
+  if (environmentEntry(environment, { maze }).standing) {
+    refuse(
+      `realTime: ${environment} changes with its steps, which an actor that goes on in the middle of a run does not know; leave realTime out or choose another environment`,
     );
   }
   if (realTime.rate === 'own' && environmentEntry(environment).stepSeconds === undefined) {

@@ -1,3 +1,4 @@
+import { FreshEpisodes } from '../../envs/fresh-episodes.ts';
 import type { EnvironmentEntry } from '../../envs/index.ts';
 import { RandomStream } from '../../random/stream.ts';
 import { ActingLoop } from '../acting.ts';
@@ -115,7 +116,7 @@ class Body {
     const { agent, environment, seed, open } = setting;
     this.#setting = setting;
     this.#acting = new ActingLoop(agent, 'online', 'sampled', 1, 1);
-    this.#steps = new EnvironmentSteps([environment.make()], this.#acting.carrySize);
+    this.#steps = new EnvironmentSteps([new FreshEpisodes(environment.make)], this.#acting.carrySize);
     const { actionSpace, observations } = this.#steps.vector;
     this.#random = new RandomActions(actionSpace, 1, setting.randomHold);
     this.#streams = {

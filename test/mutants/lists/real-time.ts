@@ -15,11 +15,26 @@ export const realTime: readonly Group[] = [
         'yield take(tick(++ticks), null);',
         'every step is late',
       ],
+    ],
+  },
+  {
+    area: 'Real time',
+    file: source.realTimeActing,
+    by: tests.realTime('a random action that comes late'),
+    changes: [
       [
         'actions: actions.slice(), ...answer }',
         'actions, ...answer }',
         'late steps take the action that is yet to come',
       ],
+    ],
+  },
+  {
+    area: 'Real time',
+    file: source.realTimeActing,
+    by: tests.realTime('of one episode of a game'),
+    changes: [
+      ['[new FreshEpisodes(environment.make)]', '[environment.make()]', 'a move that outlives its episode'],
     ],
   },
   {
