@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { loadExperiment } from '../src/config/load.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
-import { haSchmidhuber } from '../src/methods/ha-schmidhuber/agent.ts';
+import { type HaSchmidhuberAgent, haSchmidhuber } from '../src/methods/ha-schmidhuber/agent.ts';
 import { controllerHead, controllerOutput } from '../src/methods/ha-schmidhuber/controller.ts';
 import { Dreams } from '../src/methods/ha-schmidhuber/dreams.ts';
 import { modelSettings } from '../src/methods/ha-schmidhuber/networks.ts';
@@ -14,6 +14,7 @@ import {
   haSchmidhuberCourse,
   haSchmidhuberSettings,
 } from '../src/methods/ha-schmidhuber/settings.ts';
+import { Trials } from '../src/methods/ha-schmidhuber/trials.ts';
 import { flooredKl, rnnTerms } from '../src/models/mdn-rnn/losses.ts';
 import { mdnRnnModel } from '../src/models/mdn-rnn/model.ts';
 import { rnnSpecs, stepNoise, vaeSpecs } from '../src/models/mdn-rnn/networks.ts';
@@ -21,6 +22,7 @@ import { drawNoise } from '../src/models/noise.ts';
 import type { Windows } from '../src/models/windows.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import type { Situation } from '../src/training/acting.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import type { TrainingEvent } from '../src/training/events.ts';
 import type { MemberState } from '../src/training/state.ts';
@@ -163,6 +165,45 @@ describe('World Models of Ha and Schmidhuber', () => {
     assert.deepEqual(resumed.rows, whole.rows);
     assert.equal(whole.rows[0]!.generations, 1, '8 episodes of 200 steps, 4 at once');
     assert.equal(whole.rows[0]!.dream_return_at_1, undefined, 'an untrained M dreams of nothing');
+  });
+
+  test('goes on to the byte between two generations of a game whose last move outlives its episode', async () => {
+    const population = 4;
+    let generations = 0;
+    const evolution = {
+      mean: [0],
+      ask: () => ({ candidates: Array.from({ length: population }, (_, k) => Float32Array.of(k)) }),
+      tell: () => generations++,
+      stream: (episode: string) => RandomStream.named(7, `${generations}/${episode}`),
+    };
+    // Where the ball is, and whose turn it is, say the move.
+    const actBy = async (controllers: Float32Array, { observations, carry }: Situation) => {
+      const size = observations.length / controllers.length;
+      const actions = Int32Array.from(controllers, (k, i) =>
+        observations.subarray(i * size, (i + 1) * size).reduce((sum, x, at) => (sum + x * at) % 6, k),
+      );
+      return { actions, carry };
+    };
+    const trials = () =>
+      new Trials(
+        { carrySize: 0, evolutions: [evolution], adopt: () => {}, actBy } as unknown as HaSchmidhuberAgent,
+        environmentEntry('MinAtar/Breakout-v0'),
+        [0],
+        { ...tiny().controller, population, episodes: 1 },
+      );
+    const whole = trials();
+    for (let ended = 0; ended < 12; ) {
+      const before = generations;
+      await whole.step();
+      if (generations === before) continue;
+      ended++;
+      assert.equal(whole.save(0)['trials.next']!.data[0], 0, 'nobody has a job');
+      const resumed = trials();
+      resumed.load(0, structuredClone(whole.save(0)));
+      await whole.step();
+      await resumed.step();
+      assert.deepEqual(resumed.save(0), whole.save(0));
+    }
   });
 
   test('a member learns beside another what it learns alone', async () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { environmentEntry } from '../../envs/index.ts';
 import { LEAST_POPULATION } from '../../training/cma-es.ts';
 import type { Course } from '../course.ts';
 import { count, imageEncoder, imageLoss, nonNegative, positive, positiveInteger, widths } from '../fields.ts';
@@ -149,7 +150,9 @@ const areWholeRounds = ({ controller }: Pick<HaSchmidhuberSettings, 'controller'
   controller.in === 'dream' || steps % controller.environments === 0;
 
 /** What must hold between the keys. */
-export const haSchmidhuberRules: readonly Rule<HaSchmidhuberSettings & RunLength & ImageConfig>[] = [
+export const haSchmidhuberRules: readonly Rule<
+  HaSchmidhuberSettings & RunLength & ImageConfig & { maze?: string | undefined }
+>[] = [
   {
     keys: ['replay.length', 'randomSteps'],
     holds: ({ randomSteps, replay }) => replay.length <= randomSteps,
@@ -175,6 +178,12 @@ export const haSchmidhuberRules: readonly Rule<HaSchmidhuberSettings & RunLength
     keys: ['model.rnn', 'controller.in'],
     holds: ({ model, controller }) => model.rnn === 'trained' || controller.in === 'environment',
     says: 'model.rnn untrained dreams of nothing: it needs controller.in environment',
+  },
+  {
+    keys: ['controller.in', 'environment'],
+    holds: ({ controller, environment, maze }) =>
+      controller.in === 'dream' || !environmentEntry(environment!, { maze }).standing,
+    says: 'controller.in environment evolves in environments of its own, and each of these changes with its own steps: choose another environment, or controller.in dream',
   },
   ...(['steps', 'randomSteps', 'evaluation.every'] as const).map(
     (key): Rule<HaSchmidhuberSettings & RunLength> => ({

@@ -26,6 +26,8 @@ export class Trials {
   /** What each environment's controller is made of: [members × environments × numbers] */
   readonly #controllers: Float32Array;
   readonly #generations: CmaGeneration[] = [];
+  /** Whether a member's environments have begun: between two generations they keep what outlives their episodes. */
+  readonly #hasBegun: boolean[];
   /** The job of each environment, and its return so far: [members × environments] */
   readonly #job: Float64Array;
   readonly #return: Float64Array;
@@ -56,6 +58,7 @@ export class Trials {
     this.#job = new Float64Array(count);
     this.#return = new Float64Array(count);
     this.#next = new Float64Array(seeds.length);
+    this.#hasBegun = seeds.map(() => false);
     this.#returns = new Float64Array(seeds.length * this.#jobs).fill(Number.NaN);
   }
 
@@ -90,6 +93,7 @@ export class Trials {
 
   #beginGeneration(member: number): void {
     this.#generations[member] = this.#agent.evolutions[member]!.ask();
+    this.#hasBegun[member] = true;
     const { environments } = this.#settings;
     for (let i = member * environments; i < (member + 1) * environments; i++) this.#begin(member, i);
   }
@@ -131,10 +135,9 @@ export class Trials {
   save(member: number): AgentState['arrays'] {
     const { environments } = this.#settings;
     const from = member * environments;
-    const states =
-      this.#next[member] === 0
-        ? []
-        : Array.from({ length: environments }, (_, i) => this.#vector.state(from + i));
+    const states = Array.from({ length: this.#hasBegun[member] ? environments : 0 }, (_, i) =>
+      this.#vector.state(from + i),
+    );
     const { carry, carrySize } = this.#acting;
     return {
       'trials.state': {
@@ -162,13 +165,14 @@ export class Trials {
     this.#own(this.#return, member).set(arrays['trials.return']!.data);
     this.#own(this.#next, member).set(arrays['trials.next']!.data);
     this.#own(this.#returns, member).set(arrays['trials.returns']!.data);
+    const { data, shape } = arrays['trials.state']!;
+    const [count, size] = shape as [number, number];
+    for (let i = 0; i < count; i++) {
+      this.#vector.setState(from + i, [...data.subarray(i * size, (i + 1) * size)]);
+    }
+    this.#hasBegun[member] = count > 0;
     if (this.#next[member] === 0) return;
     this.#generations[member] = this.#agent.evolutions[member]!.ask();
-    const { data, shape } = arrays['trials.state']!;
-    const size = shape[1]!;
-    for (let i = 0; i < environments; i++) {
-      this.#vector.setState(from + i, [...data.subarray(i * size, (i + 1) * size)]);
-      this.#assign(member, from + i);
-    }
+    for (let i = 0; i < environments; i++) this.#assign(member, from + i);
   }
 }
