@@ -161,7 +161,16 @@ test('what an agent carries is its own per environment, and forgotten where an e
 test("an evaluation's noise is each member's own, whoever is evaluated beside it", async () => {
   const entry = environmentEntry('CartPole-v1');
   const play = (own: number[]) =>
-    complete(evaluate(recurrentAgent(own), entry, 'average', 3, 1, evaluationStreams(own, 'evaluation/7')));
+    complete(
+      evaluate(
+        recurrentAgent(own),
+        own.map(() => entry),
+        'average',
+        3,
+        1,
+        evaluationStreams(own, 'evaluation/7'),
+      ),
+    );
   const [together, alone] = [await play([4, 9]), await play([9])];
   assert.deepEqual(together[1]!.episodes, alone[0]!.episodes);
   assert.notDeepEqual(together[0]!.episodes, alone[0]!.episodes);
@@ -181,7 +190,7 @@ test('whoever searches for an action does so for ever fewer episodes, and plays 
       },
     };
     const streams = evaluationStreams(own, 'evaluation/7');
-    return { evaluations: await complete(evaluate(actor, entry, 'average', 8, 2, streams)), widths };
+    return { evaluations: await complete(evaluate(actor, [entry, entry], 'average', 8, 2, streams)), widths };
   };
   const [searching, other] = [await play(1000), await play(0)];
   assert.deepEqual(searching.evaluations, other.evaluations);

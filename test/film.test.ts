@@ -139,9 +139,10 @@ describe('dreams', () => {
   });
 
   test("of a trained agent's own episodes miss by what its metrics say", async () => {
-    const { agent, entry } = await loadRun(smallRun(), { checkpoint: 'last', engine: 'wasm', seeds: 'all' });
+    const { agent, seeds } = await loadRun(smallRun(), { checkpoint: 'last', engine: 'wasm', seeds: 'all' });
+    const { entry } = seeds[0]!;
     const streams = evaluationStreams([6], 'film');
-    const [played] = await complete(evaluate(agent, entry, 'average', 1, 1, streams));
+    const [played] = await complete(evaluate(agent, [entry], 'average', 1, 1, streams));
     const [measured] = await agent.diagnose(() => heldOutSet(entry), [played!.recorded], [0]);
     const { film } = await filmRun(smallRun(), {
       ...{ checkpoint: 'last', engine: 'wasm', seed: undefined, episodes: 1, steps: 500 },

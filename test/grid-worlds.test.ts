@@ -9,7 +9,9 @@ import { dynaMaze } from '../src/envs/grid/mazes.ts';
 import { environmentEntry, standingAt } from '../src/envs/index.ts';
 import { UserError } from '../src/errors.ts';
 import { RandomStream } from '../src/random/stream.ts';
+import { complete, evaluate, evaluationStreams } from '../src/training/evaluate.ts';
 import { heldOutSet } from '../src/training/held-out.ts';
+import { memoryless } from './support/agents.ts';
 import { dynaReference } from './support/dyna-reference.ts';
 
 const names = { dyna: 'DynaMaze', blocking: 'BlockingMaze' };
@@ -109,6 +111,23 @@ const drawn = fc
       .map((rows) => [`S${'.'.repeat(columns - 2)}G`, ...rows.map((row) => row.join(''))].join('\n')),
   );
 
+test('members whose steps lie on either side of a change play in the maze as it stands for each', async () => {
+  const entries = [999, 1000].map((steps) => standingAt(environmentEntry('BlockingMaze'), steps));
+  // Each knows its own walls.
+  const actor = memoryless(({ observations }) =>
+    Int32Array.from(entries, ({ controller }, i) =>
+      Number(controller(observations.subarray(2 * i, 2 * i + 2))),
+    ),
+  );
+  const played = await complete(
+    evaluate(actor, entries, 'online', 1, 0, evaluationStreams([1, 2], 'played')),
+  );
+  assert.deepEqual(
+    played.map(({ episodes }) => episodes[0]!.length),
+    [10, 16],
+  );
+});
+
 test('a maze is read as it is drawn', () => {
   fc.assert(
     fc.property(drawn, drawn, (text, other) => {
@@ -171,6 +190,11 @@ test('a wrong maze is refused in one sentence, in a config at its place', () => 
     message:
       'c.yaml:2:14: environment: BlockingMaze changes with its steps, and ppo takes those in 8 at once; set environments: 1',
   });
+  const evolving = 'method: ha-schmidhuber\nenvironment: BlockingMaze\ncontroller: {in: environment}\n';
+  assert.throws(
+    () => loadExperiment({ file: 'c.yaml', text: evolving }),
+    /^UserError: c\.yaml:3:18: controller\.in environment evolves in environments of its own, and each of these /,
+  );
   const own = load(`environment: Maze\nmaze: |${dynaMaze.replaceAll('\n', '\n  ')}\n`);
   assert.equal(own.maze!.trim(), dynaMaze.trim());
   assert.deepEqual(loadExperiment({ file: 'c.yaml', text: formatExperiment(own) }), own);

@@ -405,7 +405,7 @@ describe('every planner', () => {
         return { actions: new Int32Array(environments), carry };
       },
     };
-    await complete(evaluate(actor, entry, 'online', 5, 0, evaluationStreams([1], 'played')));
+    await complete(evaluate(actor, [entry], 'online', 5, 0, evaluationStreams([1], 'played')));
     assert.deepEqual(played, [2, 1]);
     const enumerating = actorFor([[0]], choices(3), settingsOf('enumeration', { horizon: 4 }));
     assert.equal(enumerating.trajectories, 81);

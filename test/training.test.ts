@@ -402,7 +402,7 @@ describe('evaluation', () => {
     const lengths = streams().map((stream) => Array.from({ length: 4 }, () => 1 + stream.integer(5)));
     assert.ok(new Set(lengths.flat()).size > 2, 'episodes of several lengths');
     const evaluations = await complete(
-      evaluate(agent, countdown, 'average', 4, 2, { starts: streams(), noise: [] }),
+      evaluate(agent, [countdown, countdown], 'average', 4, 2, { starts: streams(), noise: [] }),
     );
     assert.deepEqual([...policies], ['average']);
     assert.equal(evaluations.length, 2);
@@ -469,7 +469,7 @@ describe('evaluation', () => {
     const starts = stream();
     const lengths = Array.from({ length: 2003 }, () => 1 + starts.integer(5));
     const [evaluation] = await complete(
-      evaluate(agent, countdown, 'online', 2003, 1001, { starts: [stream()], noise: [] }),
+      evaluate(agent, [countdown], 'online', 2003, 1001, { starts: [stream()], noise: [] }),
     );
     assert.deepEqual([...seen], [1000, 3]);
     assert.deepEqual(
@@ -498,7 +498,7 @@ describe('evaluation', () => {
     const starts = RandomStream.named(3, 'starts');
     const lengths = Array.from({ length: 3 }, () => 1 + starts.integer(5));
     const streams = { starts: [RandomStream.named(3, 'starts')], noise: [RandomStream.named(3, 'noise')] };
-    const [evaluation] = await complete(evaluate(actor, countdown, 'online', 3, 0, streams));
+    const [evaluation] = await complete(evaluate(actor, [countdown], 'online', 3, 0, streams));
     const [together, steps] = [Math.min, Math.max].map((end) => end(lengths[0]!, lengths[1]!));
     // The longer of the first two goes on alone.
     const lots = [Array(together).fill(2), Array(steps! - together!).fill(1), Array(lengths[2]!).fill(1)];
@@ -514,7 +514,7 @@ describe('evaluation', () => {
   test('records nothing where nothing is to be recorded', async () => {
     const agent = stubAgent(memoryless(() => Int32Array.of(1, 1)));
     const [{ episodes, recorded }] = (await complete(
-      evaluate(agent, countdown, 'online', 2, 0, { starts: [RandomStream.named(3, 'starts')], noise: [] }),
+      evaluate(agent, [countdown], 'online', 2, 0, { starts: [RandomStream.named(3, 'starts')], noise: [] }),
     )) as [Evaluation];
     assert.equal(episodes.length, 2);
     assert.deepEqual(recorded, { ...emptyBatch(1, 0, 0, stepSpaces(1)), mask: new Float32Array() });

@@ -115,7 +115,7 @@ function evalRow({ seed, step, episodes, diagnosis }: SeedEvaluation) {
 }
 
 /** Why an episode ended, in one word. */
-function endingOf({ entry }: RunEvaluation, { terminated, lastObservation }: Episode): string {
+function endingOf({ entry }: SeedEvaluation, { terminated, lastObservation }: Episode): string {
   return terminated ? entry.terminationCause(lastObservation) : 'limit';
 }
 
@@ -131,13 +131,13 @@ function plannerColumns({ name: _, ...settings }: PlannerSettings): Record<strin
 
 /** The tables of eval.csv and episodes.csv. */
 function evaluationTables(evaluation: RunEvaluation, planner: PlannerSettings | undefined) {
-  const { entry, diagnostics, seeds } = evaluation;
-  const lastColumns = elementNames(entry).map((name) => `last_${name}`);
-  const episodes = seeds.flatMap(({ seed, episodes }) =>
-    episodes.map((episode, index) => ({
-      ...{ seed, episode: index, return: episode.return, length: episode.length },
+  const { diagnostics, seeds } = evaluation;
+  const lastColumns = elementNames(seeds[0]!.entry).map((name) => `last_${name}`);
+  const episodes = seeds.flatMap((own) =>
+    own.episodes.map((episode, index) => ({
+      ...{ seed: own.seed, episode: index, return: episode.return, length: episode.length },
       ...{ terminated: Number(episode.terminated), truncated: Number(episode.truncated) },
-      ending: endingOf(evaluation, episode),
+      ending: endingOf(own, episode),
       ...Object.fromEntries(lastColumns.map((column, i) => [column, episode.lastObservation[i]!])),
     })),
   );
@@ -174,7 +174,7 @@ function asText(evaluation: RunEvaluation, rows: readonly EvalRow[], episodes: n
     formatMean('reward', { mean: row.reward_mean, std: row.reward_std }),
     String(row.reward_min),
     String(row.reward_max),
-    counts(seeds[i]!.episodes.map((episode) => endingOf(evaluation, episode))),
+    counts(seeds[i]!.episodes.map((episode) => endingOf(seeds[i]!, episode))),
   ]);
   return [
     alignColumns([['seed', 'step', 'reward', 'min', 'max', 'ended by'], ...lines]),

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { RequestedPlanner } from '../config/planner.ts';
 import type { EngineName } from '../engine/names.ts';
-import type { EnvironmentEntry } from '../envs/index.ts';
+import { environmentEntry } from '../envs/index.ts';
 import { UserError } from '../errors.ts';
 import type { MethodAgent } from '../methods/index.ts';
 import { UnsuitedPlanner } from '../planning/requirements.ts';
@@ -19,7 +19,6 @@ import { TimedActor } from './timed-actor.ts';
 
 /** What a run's checkpoints played, and how well their models predict. */
 export interface RunEvaluation {
-  entry: EnvironmentEntry;
   /** The metrics of a model that the method has, in order: none without one. */
   diagnostics: readonly string[];
   seeds: SeedEvaluation[];
@@ -61,30 +60,26 @@ export async function evaluateRun(
   dir: string,
   { checkpoint, episodes, engine, planner, clock, begin }: EvaluationOptions,
 ): Promise<RunEvaluation> {
-  const {
-    run,
-    entry,
-    agent,
-    states,
-    seeds: loaded,
-  } = await loadRun(dir, { checkpoint, engine, seeds: 'all' });
+  const { run, agent, states, seeds: loaded } = await loadRun(dir, { checkpoint, engine, seeds: 'all' });
   const data = agent.measureOn && dataLearntFrom(run.experiment, states);
   if (data && 'data' in data) agent.measureOn!(data.data);
   const seeds = loaded.map(({ seed }) => seed);
+  const entries = loaded.map(({ entry }) => entry);
   const actor = new TimedActor(
     planner ? planning(run, agent, planner) : agent,
-    entry.observationNames.length,
+    entries[0]!.observationNames.length,
     clock,
   );
   begin(seeds);
   const streams = evaluationStreams(seeds, 'eval');
-  const playing = evaluate(actor, entry, 'average', episodes, RECORDED_EPISODES, streams);
+  const playing = evaluate(actor, entries, 'average', episodes, RECORDED_EPISODES, streams);
   // Lets signals in.
   const evaluations = await complete(playing, () => setImmediate());
   const own = evaluations.map(({ recorded }) => recorded);
   // A method that learns in phases has learnt what those up to each checkpoint teach.
   const steps = loaded.map(({ step }) => (data ? step : 0));
-  const diagnoses = await agent.diagnose(() => heldOutSet(entry), own, steps);
+  const asAtFirst = environmentEntry(run.experiment.environment, run.experiment);
+  const diagnoses = await agent.diagnose(() => heldOutSet(asAtFirst), own, steps);
   const evaluated = loaded.map((seed, member) => ({
     ...seed,
     episodes: evaluations[member]!.episodes,
@@ -92,7 +87,7 @@ export async function evaluateRun(
   }));
   const { millisecondsPerAction } = actor;
   const unmeasured = data && 'why' in data ? data.why : null;
-  return { entry, diagnostics: agent.diagnostics, seeds: evaluated, millisecondsPerAction, unmeasured };
+  return { diagnostics: agent.diagnostics, seeds: evaluated, millisecondsPerAction, unmeasured };
 }
 
 function planning(

@@ -32,7 +32,7 @@ export interface FilmOfRun {
 export async function filmRun(dir: string, options: FilmOptions): Promise<FilmOfRun> {
   const { checkpoint, engine, episodes, steps, dreams } = options;
   const seeds = options.seed ?? 'first';
-  const { run, entry, agent, seeds: loaded } = await loadRun(dir, { checkpoint, engine, seeds });
+  const { run, agent, seeds: loaded } = await loadRun(dir, { checkpoint, engine, seeds });
   if (dreams && !agent.dream) {
     throw new UserError(
       `${dir} was trained by ${run.experiment.method}, which has no world model to dream in; leave --dream-from and --dream-every out`,
@@ -40,7 +40,7 @@ export async function filmRun(dir: string, options: FilmOptions): Promise<FilmOf
   }
   const seed = loaded[0]!;
   const streams = evaluationStreams([seed.seed], 'film');
-  const playing = evaluate(agent, entry, 'average', episodes, episodes, streams);
+  const playing = evaluate(agent, [seed.entry], 'average', episodes, episodes, streams);
   // Lets signals in.
   const [played] = await complete(playing, () => setImmediate());
   const film = await makeFilm(run.experiment, { agent, member: 0, ...seed }, played!.recorded, {

@@ -24,13 +24,13 @@ export interface LoadOptions {
 export interface LoadedSeed extends Omit<SavedSeed, 'state'> {
   /** Environment steps behind the checkpoint. */
   step: number;
+  /** The environment as it stands after them, where it changes. */
+  entry: EnvironmentEntry;
 }
 
 /** A run's agent as its checkpoints have it, one member per seed. */
 export interface LoadedRun {
   run: Run;
-  /** As it stands after the steps of the furthest checkpoint, where it changes. */
-  entry: EnvironmentEntry;
   agent: MethodAgent;
   seeds: LoadedSeed[];
   /** What the checkpoints hold besides, one of each seed. */
@@ -60,14 +60,13 @@ export async function loadRun(
   const fresh = await agent.save();
   for (const [member, { seed, state }] of saved.entries()) requireFitting(seed, state, fresh[member]!);
   agent.load(saved.map(({ state }) => state));
+  const entry = environmentEntry(experiment.environment, experiment);
   return {
     run,
-    entry: standingAt(
-      environmentEntry(experiment.environment, experiment),
-      Math.max(...saved.map(({ state }) => state.step)),
-    ),
     agent,
-    seeds: saved.map(({ seed, state, fallback }) => ({ seed, step: state.step, fallback })),
+    seeds: saved.map(({ seed, state: { step }, fallback }) => {
+      return { seed, step, entry: standingAt(entry, step), fallback };
+    }),
     states: saved.map(({ state }) => state),
     engine: engine.name,
   };

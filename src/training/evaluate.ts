@@ -71,18 +71,18 @@ const WORTH_NARROWING = 1000;
  * @param episodes episodes per member
  * @param record how many of each member's first episodes to record
  * @param actor acts greedily
+ * @param entries the environment, of each member as it stands
  */
 export async function* evaluate(
   actor: Actor,
-  entry: EnvironmentEntry,
+  entries: readonly EnvironmentEntry[],
   policy: PolicyName,
   episodes: number,
   record: number,
   streams: EvaluationStreams,
 ): AsyncGenerator<void, Evaluation[], void> {
-  const { make } = entry;
   const { starts, noise } = streams;
-  const spaces = agentSpaces(entry);
+  const spaces = agentSpaces(entries[0]!);
   const [size, width] = [spaces.observation, actionSize(spaces.actionSpace)];
   /** One environment's observation among all, to be remembered. */
   const kept = (all: Float32Array, index: number): Observations => {
@@ -100,7 +100,9 @@ export async function* evaluate(
     const each = Math.min(atOnce, episodes - first);
     // Noise of these episodes alone: how long those before them lasted, other members' too, shifts nothing.
     const ownNoise = noise.map((random) => random.fork(`${first}`));
-    const environments = new VectorEnvironment(Array.from({ length: starts.length * each }, make));
+    const environments = new VectorEnvironment(
+      entries.flatMap(({ make }) => Array.from({ length: each }, make)),
+    );
     const { count, observations, nextObservations, rewards, terminated, truncated } = environments;
     const acting = new ActingLoop(actor, policy, 'greedy', starts.length, each);
     const open: Episode[] = [];

@@ -14,6 +14,8 @@ const SEED = 777;
  * The fixed held-out set on which models are compared: 32 controllers, the environment's own with a share ε of random
  * actions from 0 (does well) to 1 (random) in equal steps, 300 steps each over as many episodes as that takes. Of an
  * environment that changes, it shows how it is at first.
+ *
+ * @param entry as it changes, not as it stands at some step
  */
 export function heldOutSet(entry: EnvironmentEntry): Sequences {
   const { make, controller } = standingAt(entry, 0);

@@ -191,9 +191,10 @@ export async function* measure(
   step: number,
 ): AsyncGenerator<void, Measured[], void> {
   const streams = () => evaluationStreams(seeds, `evaluation/${step}`);
-  const average = yield* evaluate(agent, entry, 'average', episodes, RECORDED_EPISODES, streams());
+  const entries = seeds.map(() => entry);
+  const average = yield* evaluate(agent, entries, 'average', episodes, RECORDED_EPISODES, streams());
   const isPlayedAgain = !agent.hasOnePolicy && isOnlineAsked;
-  const again = isPlayedAgain ? yield* evaluate(agent, entry, 'online', episodes, 0, streams()) : undefined;
+  const again = isPlayedAgain ? yield* evaluate(agent, entries, 'online', episodes, 0, streams()) : undefined;
   const online = agent.hasOnePolicy ? average : again;
   const own = average.map(({ recorded }) => recorded);
   const steps = seeds.map(() => step);
