@@ -18,7 +18,7 @@ const randomReturns = new Map<string, number>([
   ['MountainCarContinuous-v0', -32],
   ['Pendulum-v1', -1226],
   ['MinAtar/Breakout-v0', 0.5],
-  ['MinAtar/Freeway-v0', 0.2],
+  ['MinAtar/Freeway-v0', 0.1],
   ['MinAtar/Asterix-v0', 0.5],
   ['MinAtar/Seaquest-v0', 0.1],
   ['MinAtar/SpaceInvaders-v0', 2.9],
