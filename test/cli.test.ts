@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -265,6 +266,16 @@ describe('train', () => {
     assertSameResults(dir, wanted, [0, 1]);
   });
 
+  test('what is made of the files of all seeds is made again where it is lost', async () => {
+    const wanted = await referenceRun();
+    const cwd = workplace();
+    const dir = path.join(cwd, 'runs', 'tiny');
+    cpSync(wanted, dir, { recursive: true });
+    for (const name of ['metrics.csv', 'summary.csv']) rmSync(path.join(dir, name));
+    assert.equal((await trainTiny(cwd)).code, 0);
+    for (const name of ['metrics.csv', 'summary.csv']) assert.equal(text(dir, name), text(wanted, name));
+  });
+
   test('a run that was killed before its summary is summed up by the next start', async () => {
     const wanted = await referenceRun();
     const cwd = workplace();
@@ -332,7 +343,7 @@ evaluation: { every: 200, episodes: 5 }
     assert.deepEqual([planned.code, planned.stdout], [2, '']);
     assert.equal(
       planned.stderr,
-      'wm: --planner cem: runs/whole was trained by ppo, which has no world model to plan in; leave --planner out\n',
+      'wm: --planner cem: runs/whole was trained by ppo, which has no model that can be planned in; leave --planner out\n',
     );
     assert.ok(!existsSync(path.join(cwd, 'runs', 'whole', 'eval-cem.csv')));
     const tiny = path.relative(cwd, await referenceRun());
@@ -460,6 +471,13 @@ describe('eval and compare', () => {
     );
     assert.deepEqual(readdirSync(dir, { recursive: true }), before);
     assert.deepEqual(readdirSync(path.join(cwd, 'runs')), ['renamed']);
+    renameSync(dir, path.join(cwd, 'runs', 'my run'));
+    const unnamed = await run(cwd, 'train', '--config', 'runs/my run/config.yaml');
+    assert.equal(unnamed.code, 2);
+    assert.match(
+      unnamed.stderr,
+      /runs\/my run: the folder's name is none that a run may have, .*; rename it to go on with it\n$/,
+    );
   });
 
   test('compare prints Table 1, with each seed on request, and writes it in every format', async () => {
@@ -512,6 +530,11 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
       ['train', '--config', 'dreamer.yaml'],
       /^wm: dreamer\.yaml:3:11: model\.blocks must divide model\.deter into equal blocks \(.*\)\n$/,
       { 'dreamer.yaml': 'method: dreamer\nmodel:\n  blocks: 3\n' },
+    ],
+    [
+      'a preset',
+      ['train', '--config', 'presets/paper.yaml'],
+      /^wm: presets\/paper\.yaml is a preset, .*; give a config and --preset paper\n$/,
     ],
     ['an unknown key', train('--set', 'lamda=1'), /^wm: --set lamda=1: .*did you mean.*lambda/],
     [

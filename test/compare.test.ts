@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -388,6 +388,17 @@ test('a seed that lacks a number, or has one that cannot be, is left out and nam
   });
   const third = join(dir, 'seed-2', 'metrics.csv');
   writeFileSync(third, readFileSync(third, 'utf8').replace('reward_mean', 'reward_median'));
+  const copied = makeRun('copied', {
+    arm: 'dream-critic',
+    curves: [
+      [400, 450],
+      [400, 460],
+    ],
+  });
+  cpSync(join(copied, 'seed-0'), join(copied, 'seed-1'), { recursive: true });
+  assert.deepEqual(compareRuns([copied], { paper: false }).notes, [
+    'Dream critic: left out, metrics.csv is of seed 0: seed 1.',
+  ]);
   const { rows, notes } = compareRuns([dir], { paper: false });
   assert.deepEqual(notes, [
     'Faulty: left out, reward_mean 500.5 at step 4,000, CartPole-v1 gives 1 to 500: seed 1.',
@@ -514,6 +525,18 @@ test('runs of one arm are told apart, long names are cut in their middle, the te
     2,
   );
   assert.equal(new Set(rows.map(({ label }) => label)).size, rows.length);
+});
+
+test('names of pairs that differ in the middle alone do so in both columns', () => {
+  const alike = ['left', 'right'].map((middle) =>
+    makeRun(`${'s'.repeat(30)}${middle}${'s'.repeat(30)}`, { arm: 'dream-critic', curves: [[450], [451]] }),
+  );
+  const { text } = compareRuns(alike, { paper: false });
+  const [pair] = /^\S.*\n(?<=Against.*\n)/m.exec(text) ?? [];
+  assert.ok(pair);
+  const row = text.slice(text.indexOf(pair) + pair.length).split('\n')[0]!;
+  // What is left of `left` and `right`.
+  assert.match(row, /…ft.* {2}.*…ht/);
 });
 
 test('names are not cut so far that two become one', () => {

@@ -66,7 +66,6 @@ const badFiles: [string, string][] = [
   // schedules
   ['beta: high', 'c.yaml:2:7: beta: expected a number >= 0 or {from, to, over}, got "high"'],
   ['beta: {from: 1, to: x, over: 3}', 'c.yaml:2:21: beta.to: expected a number >= 0, got "x"'],
-  ['beta: {from: 1, over: 3}', 'c.yaml:2:7: beta.to: missing, expected a number >= 0'],
   [
     'beta: {from: 1, to: 0, over: 3, ovr: 3}',
     'c.yaml:2:33: beta.ovr: unknown key, see wm train --help-config',
@@ -110,8 +109,8 @@ const badFiles: [string, string][] = [
     'c.yaml:2:14: randomSteps must be at least replay.length, or the first update has no window (randomSteps is 7, replay.length is 8)',
   ],
   [
-    'steps: 1000',
-    'c.yaml:2:8: steps must exceed randomSteps, or nothing is learnt (steps is 1000, randomSteps is 1000)',
+    'steps: 1003',
+    'c.yaml:2:8: steps must be at least randomSteps + updateEvery, or nothing is learnt (steps is 1003, randomSteps is 1000, updateEvery is 4)',
   ],
   // YAML itself
   ['gamma: 0.9\ngamma: 0.8', 'c.yaml:3:1: this key is already set above, keep one of the two'],
@@ -126,6 +125,14 @@ const badFiles: [string, string][] = [
   [`#${'x'.repeat(2 ** 17)}`, 'c.yaml: 131090 characters are more than a config has, shorten it to 131072'],
   ['? [a]\n: 1', 'c.yaml:2:3: a list or map stands where a key belongs'],
   [`lambda: !secret 3`, 'c.yaml:2:9: this is not valid YAML (Unresolved tag: !secret)'],
+  [
+    'model: latent: 3',
+    'c.yaml:2:8: the lines below are indented further than this value allows: indent keys of one map alike, and put a map that a key holds on lines of its own',
+  ],
+  [
+    'lambda:0.3\ngamma: 0.9',
+    'c.yaml:2:1: this line is no key and its value: write "key: value", with a space after the colon',
+  ],
   ['lambda: "x', 'c.yaml:2:11: this is not valid YAML (Missing closing "quote)'],
   // of several mistakes, the first in the file
   ['colour: 1\nlambda: x\nmodel: {latent: 0}', 'c.yaml:2:1: colour: unknown key, see wm train --help-config'],
@@ -190,6 +197,17 @@ test("what a Dreamer's keys cannot be is one sentence with its place", () => {
     'environment: Pendulum-v1\nactor: {reinforce: 0}',
   ]) {
     loadExperiment({ file: 'c.yaml', text: `method: dreamer\n${text}` });
+  }
+  // Parts of a line that is not given are the default's.
+  assert.match(
+    formatExperiment(loadExperiment({ file: 'c.yaml', text: 'method: vae-lstm\nbeta: {to: 0.3}' })),
+    /^beta: \{from: 1, to: 0\.3, over: 10000\}$/m,
+  );
+  // A mixture of versions is called by none of them.
+  const called = (text: string) => loadExperiment({ file: 'c.yaml', text: `method: dreamer\n${text}` }).name;
+  assert.equal(called('model: {classes: 4}'), 'dreamer-v3');
+  for (const text of ['model: {latent: gaussian}', 'critic: {slowTarget: true}', 'critic: {head: squared}']) {
+    assert.equal(called(text), 'dreamer', text);
   }
 });
 
@@ -555,7 +573,7 @@ test('a mistake on the command line is placed there', () => {
     [['=1'], '--set =1: expected key=value, such as --set lambda=0.5'],
     [['gamma='], '--set gamma=: gamma: expected a number >= 0 and < 1, got nothing'],
     [['gamma.x=1'], '--set gamma.x=1: gamma holds a value and has no keys to set'],
-    [['beta.to=0.3'], '--set beta.to=0.3: beta.from: missing, expected a number >= 0'],
+    [['beta.to=low'], '--set beta.to=low: beta.to: expected a number >= 0, got "low"'],
     [['seeds=[0, 0]'], '--set seeds=[0, 0]: seeds[1]: 0 is already seeds[0], list each seed once'],
     [['seeds=[0'], '--set seeds=[0: this is not valid YAML (Flow sequence must end with a ])'],
     [['lambda=*x'], '--set lambda=*x: the alias *x is not supported, write the value out'],
@@ -575,7 +593,7 @@ test('a mistake on the command line is placed there', () => {
     [{ steps: 'many' }, '--steps: expected an integer from 1 to 1000000000, got "many"'],
     [
       { steps: '500' },
-      '--steps: steps must exceed randomSteps, or nothing is learnt (steps is 500, randomSteps is 1000)',
+      '--steps: steps must be at least randomSteps + updateEvery, or nothing is learnt (steps is 500, randomSteps is 1000, updateEvery is 4)',
     ],
     [{ name: '..' }, `--name: expected ${folder}, got ".."`],
     [{ engine: 'gpu' }, '--engine: expected auto, tensorflow, webgpu, native, wasm or cpu, got "gpu"'],
@@ -631,7 +649,7 @@ test('a resolved config, written and read again, is the same', () => {
         fc.constantFrom('null', 'true', '12', '1e3', '0x1f', '-', '---', '-1', '2020-01-01'),
       ),
       seeds: fc.uniqueArray(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { minLength: 1, maxLength: 50 }),
-      steps: fc.integer({ min: 1001, max: 1e9 }),
+      steps: fc.integer({ min: 1004, max: 1e9 }),
       beta: fc.oneof(
         weight,
         fc.record({ from: weight, to: weight, over: fc.integer({ min: 1, max: 2 ** 53 - 1 }) }),

@@ -167,7 +167,7 @@ test('what cannot be told is left out by name, and refused where nothing else is
         assert.equal(error.name, 'UserError');
         assert.match(
           error.message,
-          /^no run has gradients to tell of \(.*\); train one with gradients: \{every: 100\}$/,
+          /^no run has gradients to tell of \(.*\); train one with gradients: \{every: N\}, so that N updates fit often into its training$/,
         );
         assert.match(error.message, why);
         return error.message.includes(dir);

@@ -422,6 +422,7 @@ describe('the effect of a key', () => {
       ['Horizon', /did you mean horizon\?$/],
       ['shapesModel', /did you mean critic\.shapesModel\?$/],
       ['critic', /it holds other keys; give one of them, critic\./],
+      ['beta.to', /beta is compared as a whole; give --effect beta$/],
       ['nothing', /none of the runs has such a key; those of a run stand in its config\.yaml$/],
     ] as const) {
       assert.throws(() => effectsOf(dirs, key), says);

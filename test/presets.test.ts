@@ -145,7 +145,7 @@ describe('presets', () => {
     of('empty', 'presets/empty.yaml is empty, write at least `steps: …` into it');
     of(
       'rule',
-      'presets/rule.yaml:1:8: steps must exceed randomSteps, or nothing is learnt (steps is 500, randomSteps is 1000)',
+      'presets/rule.yaml:1:8: steps must be at least randomSteps + updateEvery, or nothing is learnt (steps is 500, randomSteps is 1000, updateEvery is 4)',
     );
     of('deep', 'presets/deep.yaml:1:9: lambda: expected a number >= 0, got {"x":1}');
     // what the file says wrong itself comes first, though the preset stands below it

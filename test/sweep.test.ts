@@ -439,7 +439,7 @@ describe('a wrong sweep is one sentence with its place and cell', () => {
     [
       'a rule broken by a cell',
       'sweep: {steps: [5000, 500]}',
-      /^s\.yaml:2:23: steps must exceed randomSteps.* \(cell steps=500\)$/,
+      /^s\.yaml:2:23: steps must be at least randomSteps.* \(cell steps=500\)$/,
     ],
     [
       'a key of a number',

@@ -3,7 +3,7 @@ import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
 import { readConfigText, whyUnread } from './config-text.ts';
 import { presetShelf } from './preset-shelf.ts';
-import { findShippedConfig, nearestShippedConfig } from './shipped-configs.ts';
+import { findShippedConfig, nearestShippedConfig, presetNamed } from './shipped-configs.ts';
 
 /** The options of the command line that change a config. */
 export interface ConfigOptions {
@@ -58,6 +58,12 @@ function read(name: string): Pick<NamedConfig, 'file' | 'text' | 'shipped'> {
     if (code === 'ENOENT' || code === 'EISDIR') {
       const file = findShippedConfig(name);
       if (file !== undefined) return { file, text: readConfigText(file), shipped: true };
+    }
+    const preset = presetNamed(name);
+    if (preset !== undefined) {
+      throw new UserError(
+        `${name} is a preset, which is laid over a config; give a config and --preset ${preset}`,
+      );
     }
     const near = code === 'ENOENT' ? nearestShippedConfig(name) : undefined;
     const advice =

@@ -55,6 +55,10 @@ export function findShippedConfig(name: string, among = shippedConfigs()): strin
   return found[0] && shippedConfigPath(found[0]);
 }
 
+/** The shipped preset that is named in place of a config; undefined where none is. */
+export const presetNamed = (name: string): string | undefined =>
+  shippedPresets().find((preset) => preset === path.basename(stem(name)));
+
 /** The name of the shipped config that may be meant by one that there is not: nearly the same, or a part of it. */
 export function nearestShippedConfig(name: string): string | undefined {
   const word = path.basename(stem(name));

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describeConfig } from '../config/describe.ts';
 import { formatExperiment } from '../config/format.ts';
 import { loadExperiment } from '../config/load.ts';
-import type { Experiment } from '../config/schema.ts';
+import { type Experiment, folderName } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
 import type { SeedShare } from '../experiment/seed-share.ts';
 import { type Sitting, whyNoShares } from '../experiment/sitting.ts';
@@ -91,7 +91,14 @@ function runHolding({ config, runs, set }: TrainOptions): { name?: string } {
   const dir = path.dirname(path.resolve(config));
   const renames = set.some((override) => override.trim().startsWith('name='));
   const stands = path.dirname(dir) === path.resolve(runs) && existsSync(path.join(dir, 'run.json'));
-  return stands && !renames ? { name: path.basename(dir) } : {};
+  if (!stands || renames) return {};
+  const name = path.basename(dir);
+  if (!folderName.safeParse(name).success) {
+    throw new UserError(
+      `${dir}: the folder's name is none that a run may have, ${folderName.meta()!.title}; rename it to go on with it`,
+    );
+  }
+  return { name };
 }
 
 /** `training runs/quick (seeds 0 to 4) on wasm …`, `resuming runs/quick (seeds 3 and 4; 3 done; config …) on wasm …` */

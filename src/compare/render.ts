@@ -34,16 +34,18 @@ function textTable({ head, numeric, rows }: Table): string {
 
 /**
  * Narrows the columns of names, those before the first number, the widest first, until the table fits, but none so far
- * that two names become one.
+ * that two names become one, in whichever columns they stand.
  */
 function shrinkNames(widths: number[], numeric: readonly boolean[], lines: readonly string[][]): void {
   const total = () => widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1));
-  const differ = (column: number, width: number) =>
-    new Set(lines.map((cells) => shorten(cells[column]!, width))).size;
-  const canShrink = (column: number) =>
-    widths[column]! > SHORTEST &&
-    differ(column, widths[column]! - 1) === differ(column, Number.POSITIVE_INFINITY);
   let names = widths.slice(0, numeric.indexOf(true)).map((_, i) => i);
+  const all = [...new Set(lines.flatMap((cells) => names.map((column) => cells[column]!)))];
+  const canShrink = (column: number) => {
+    const narrower = widths[column]! - 1;
+    return (
+      widths[column]! > SHORTEST && new Set(all.map((name) => shorten(name, narrower))).size === all.length
+    );
+  };
   while (total() > WIDTH) {
     names = names.filter(canShrink);
     if (names.length === 0) return;

@@ -27,12 +27,15 @@ export function requireKey(runs: readonly Run[], key: string): void {
   if (runs.length === 0 || names.includes(key)) return;
   const within = names.filter((name) => name.startsWith(`${key}.`));
   const near = meantKey(key, names);
+  const around = names.find((name) => key.startsWith(`${name}.`));
   const help =
     within.length > 0
       ? `it holds other keys; give one of them, ${alternatives(within)}`
-      : near === undefined
-        ? 'none of the runs has such a key; those of a run stand in its config.yaml'
-        : `none of the runs has such a key; did you mean ${near}?`;
+      : around !== undefined
+        ? `${around} is compared as a whole; give --effect ${around}`
+        : near === undefined
+          ? 'none of the runs has such a key; those of a run stand in its config.yaml'
+          : `none of the runs has such a key; did you mean ${near}?`;
   throw new UserError(`--effect ${key}: ${help}`);
 }
 

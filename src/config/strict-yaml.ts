@@ -10,6 +10,10 @@ const plainWords: Partial<Record<string, string>> = {
   TAB_AS_INDENT: 'a tab indents this line, use spaces',
   NON_STRING_KEY: 'a list or map stands where a key belongs',
   RESOURCE_EXHAUSTION: TOO_DEEP,
+  BLOCK_AS_IMPLICIT_KEY:
+    'the lines below are indented further than this value allows: indent keys of one map alike, and put a map that a key holds on lines of its own',
+  MULTILINE_IMPLICIT_KEY:
+    'this line is no key and its value: write "key: value", with a space after the colon',
 };
 
 /** Keys of one map; the schema has fewer than a hundred. */

@@ -97,7 +97,7 @@ function planning(
 ): Actor {
   if (!agent.planningActor) {
     throw new UserError(
-      `--planner ${settings.name}: ${dir} was trained by ${experiment.method}, which has no world model to plan in; leave --planner out`,
+      `--planner ${settings.name}: ${dir} was trained by ${experiment.method}, which has no model that can be planned in; leave --planner out`,
     );
   }
   try {

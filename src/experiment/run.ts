@@ -167,12 +167,21 @@ function fingerprintsOf(experiments: readonly Experiment[]): Map<string, Uint8Ar
   for (const experiment of experiments) {
     const { data: dir } = experiment;
     if (dir === undefined) continue;
-    // Only looked at: nothing of it is kept.
-    const data = opened.get(dir) ?? new DataSet(dir, 0);
+    const data = opened.get(dir) ?? lookInto(dir);
     requireLearnable(experiment, data);
     opened.set(dir, data);
   }
   return new Map([...opened].map(([dir, { fingerprint }]) => [dir, fingerprint]));
+}
+
+/** A config's data set, only looked at: nothing of it is kept. @throws UserError where there is none or it is damaged. */
+function lookInto(dir: string): DataSet {
+  try {
+    return new DataSet(dir, 0);
+  } catch (error) {
+    if (error instanceof UserError) throw new UserError(`data: ${error.message}`);
+    throw error;
+  }
 }
 
 /**

@@ -158,11 +158,12 @@ export class Sitting {
     return [...this.#steps.keys()];
   }
 
-  /** Whether there is nothing to do. A kill can come between the last seed and the summary: then that is left. */
+  /** Whether there is nothing to do. A kill can come between the last seed and the summary, and files can be lost: then that is left. */
   get finished(): boolean {
     if (!this.#folder) return false;
     const { end, status } = this.#folder.info;
-    const isSummedUp = end !== null && Object.values(status).every((each) => each === 'done');
+    const isSummedUp =
+      end !== null && Object.values(status).every((each) => each === 'done') && this.#folder.hasSums;
     return this.#steps.size === 0 && (isSummedUp || this.#plan.share !== undefined);
   }
 

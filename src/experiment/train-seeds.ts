@@ -148,11 +148,8 @@ export async function trainSeeds(
       }
       beforeWrite();
       member.folder.writeFailure(failure);
-      emit({
-        kind: 'failed',
-        seed,
-        reason: `${event.reason}; wm replay-failure ${member.folder.dir} shows that update`,
-      });
+      const shown = agent.inspectUpdate ? `; wm replay-failure ${member.folder.dir} shows that update` : '';
+      emit({ kind: 'failed', seed, reason: event.reason + shown });
     } else if (event.kind === 'losses') {
       beforeWrite();
       member.appendLosses(event.row);

@@ -25,8 +25,18 @@ export interface Rule<Config> {
 export interface ReplayConfig {
   steps: number;
   randomSteps: number;
+  updateEvery: number;
   replay: { length: number; capacity: number };
 }
+
+/** What must hold between the keys of a method that learns from single transitions. */
+export const transitionRules: readonly Rule<Pick<ReplayConfig, 'steps' | 'randomSteps' | 'updateEvery'>>[] = [
+  {
+    keys: ['steps', 'randomSteps', 'updateEvery'],
+    holds: ({ steps, randomSteps, updateEvery }) => steps >= randomSteps + updateEvery,
+    says: 'steps must be at least randomSteps + updateEvery, or nothing is learnt',
+  },
+];
 
 /** What must hold between the keys of a method that learns from replay. */
 export const replayRules: readonly Rule<ReplayConfig>[] = [
@@ -40,11 +50,7 @@ export const replayRules: readonly Rule<ReplayConfig>[] = [
     holds: ({ randomSteps, replay }) => randomSteps >= replay.length,
     says: 'randomSteps must be at least replay.length, or the first update has no window',
   },
-  {
-    keys: ['steps', 'randomSteps'],
-    holds: ({ steps, randomSteps }) => steps > randomSteps,
-    says: 'steps must exceed randomSteps, or nothing is learnt',
-  },
+  ...transitionRules,
 ];
 
 /** Where images are from. */
@@ -86,16 +92,5 @@ export const imageRules: readonly Rule<ImageConfig>[] = [
     holds: (config) => sidesOf(config).every((side) => !(side % divisorOf(config.encoder) > 0)),
     says: (config) =>
       `encoder.channels and encoder.strides divide the sides of an image by ${divisorOf(config.encoder)}, and ${sidesOf(config).join(' × ')} cannot be divided so`,
-  },
-];
-
-/** What must hold between the keys of a method that learns from single transitions. */
-export const transitionRules: readonly Rule<
-  Pick<ReplayConfig, 'steps' | 'randomSteps'> & { updateEvery: number }
->[] = [
-  {
-    keys: ['steps', 'randomSteps', 'updateEvery'],
-    holds: ({ steps, randomSteps, updateEvery }) => steps >= randomSteps + updateEvery,
-    says: 'steps must be at least randomSteps + updateEvery, or nothing is learnt',
   },
 ];

@@ -10,10 +10,17 @@ const ROUNDING = 1e-6;
  * Why a learning curve cannot be what training in this environment gave, in a few words; null where nothing speaks
  * against it. An error may be infinite: the model of a run that diverged has one.
  *
- * @param rows of metrics.csv, in the order of their steps
+ * @param rows of this seed's metrics.csv, in the order of their steps
  */
-export function faultOf(rows: readonly Row[], environment: string, entry: EnvironmentEntry): string | null {
+export function faultOf(
+  seed: number,
+  rows: readonly Row[],
+  environment: string,
+  entry: EnvironmentEntry,
+): string | null {
   if (rows.length === 0) return 'metrics.csv has no row';
+  const stranger = rows.find((row) => row.seed !== seed);
+  if (stranger) return `metrics.csv is of seed ${stranger.seed}`;
   const [least, largest] = returnRange(entry);
   const tolerance = ROUNDING * Math.max(1, ...[least, largest].map(Math.abs).filter(Number.isFinite));
   for (const row of rows) {

@@ -174,7 +174,7 @@ function refuseRepetition(runs: readonly Run[]): void {
 function setFaultyApart(run: Run): Run {
   const entry = environmentEntry(run.experiment.environment);
   const faults = new Map(
-    run.seeds.map(({ seed, rows }) => [seed, faultOf(rows, run.experiment.environment, entry)]),
+    run.seeds.map(({ seed, rows }) => [seed, faultOf(seed, rows, run.experiment.environment, entry)]),
   );
   return {
     ...run,

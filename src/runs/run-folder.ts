@@ -256,6 +256,11 @@ export class RunFolder {
     return new SeedFolder(this.dir, seed);
   }
 
+  /** Whether the files of all seeds together are there. */
+  get hasSums(): boolean {
+    return ['summary.csv', 'metrics.csv'].every((name) => existsSync(join(this.dir, name)));
+  }
+
   /** Writes summary.csv, one row per finished seed with every one of `summaryColumns`. */
   writeSummary(rows: readonly CsvRow[]): void {
     this.#lock.check();

@@ -76,7 +76,7 @@ export function measuredRuns({ runs, passedOver, missing }: ReadRuns): Field {
   const reasons = [...leftOut].map(([why, dirs]) => `${why}: ${dirs.join(', ')}`);
   if (measured.length === 0) {
     throw new UserError(
-      `no run has gradients to tell of (${reasons.join('; ')}); train one with gradients: {every: 100}`,
+      `no run has gradients to tell of (${reasons.join('; ')}); train one with gradients: {every: N}, so that N updates fit often into its training`,
     );
   }
   return {

@@ -1,14 +1,6 @@
 import { z } from 'zod';
-import type { Schedule } from '../../training/schedule.ts';
-import {
-  fraction,
-  fractionSchedule,
-  imageEncoder,
-  positive,
-  positiveInteger,
-  transitionKeysWith,
-  widths,
-} from '../fields.ts';
+import { type Line, lineOf } from '../../training/schedule.ts';
+import { fraction, imageEncoder, positive, positiveInteger, transitionKeysWith, widths } from '../fields.ts';
 
 /** Defaults of DQN's keys that methods choose for themselves. */
 interface UpdateDefaults {
@@ -16,7 +8,7 @@ interface UpdateDefaults {
   double: boolean;
   hidden: number[];
   target: { every: number; rate: number };
-  epsilon: Schedule;
+  epsilon: Line;
 }
 
 /** The keys of Q, its updates and ε, for every method that learns values by DQN, whatever its transitions are of. */
@@ -60,11 +52,9 @@ export const dqnUpdateKeysWith = (defaults: UpdateDefaults) => ({
     })
     .prefault({})
     .describe('the target network'),
-  epsilon: fractionSchedule
-    .default(defaults.epsilon)
-    .describe(
-      'share of random actions while collecting: a number, or {from, to, over} in environment steps (rl-zoo on CartPole-v1: 1 to 0.04 over 0.16 of 50,000)',
-    ),
+  epsilon: lineOf(fraction, defaults.epsilon).describe(
+    'share of random actions while collecting: a number, or {from, to, over} in environment steps (rl-zoo on CartPole-v1: 1 to 0.04 over 0.16 of 50,000)',
+  ),
 });
 
 /** What DQN's updates go by. */

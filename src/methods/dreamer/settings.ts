@@ -124,14 +124,27 @@ export const reinforceShare = ({ actor }: DreamerSettings, kind: 'discrete' | 'b
   return kind === 'discrete' ? 1 : 0;
 };
 
+/** What tells the versions apart, the same in every config that is called by one. */
+const versions = [
+  { name: '-v1', latent: 'gaussian', head: 'squared', slowTarget: false, normaliseReturns: false },
+  { name: '-v2', latent: 'categorical', head: 'squared', slowTarget: true, normaliseReturns: false },
+  { name: '-v3', latent: 'categorical', head: 'two-hot', slowTarget: false, normaliseReturns: true },
+] as const;
+
 /**
- * What tables call a run: v1 has a Gaussian latent, v2 targets of a slow critic, what has neither is v3, whatever else was
- * taken from it; and by what it lacks of the critic where it has one on replayed states.
+ * What tables call a run: by its version, whatever else was taken from that, and `dreamer` alone where what tells the
+ * versions apart is mixed; then by what it lacks of the critic where it has one on replayed states.
  */
-export function dreamerArm({ model, critic, lambda }: DreamerSettings): string {
-  const version = model.latent === 'gaussian' ? 'v1' : critic.slowTarget ? 'v2' : 'v3';
+export function dreamerArm({ model, critic, actor, lambda }: DreamerSettings): string {
+  const version = versions.find(
+    ({ latent, head, slowTarget, normaliseReturns }) =>
+      latent === model.latent &&
+      head === critic.head &&
+      slowTarget === critic.slowTarget &&
+      normaliseReturns === actor.normaliseReturns,
+  );
   const unshaped = lambda > 0 && !critic.shapesModel ? '-unshaped' : '';
-  return `dreamer-${version}${unshaped}${critic.bootstrapsActor ? '' : '-unbootstrapped'}`;
+  return `dreamer${version?.name ?? ''}${unshaped}${critic.bootstrapsActor ? '' : '-unbootstrapped'}`;
 }
 
 /** Why there is no gradient of the critic into the model, not even one that is cut off. */

@@ -3,6 +3,7 @@ import { environmentEntry } from '../../envs/index.ts';
 import type { ExtraHeads } from '../../models/value-equivalent/settings.ts';
 import { supportFor } from '../../nn/value-transform.ts';
 import { searchSettings } from '../../planning/mcts/settings.ts';
+import { lineOf } from '../../training/schedule.ts';
 import {
   fraction,
   fractionSchedule,
@@ -11,7 +12,6 @@ import {
   positive,
   positiveInteger,
   pretrainingKey,
-  schedule,
   transitionKeysWith,
   widths,
 } from '../fields.ts';
@@ -145,9 +145,9 @@ export const muzeroSettings = z.strictObject({
     ),
   optimizer: z
     .strictObject({
-      learningRate: schedule
-        .default({ from: 2e-3, to: 2e-4, over: 12_000 })
-        .describe("Adam's step size: a number, or {from, to, over} in environment steps"),
+      learningRate: lineOf(nonNegative, { from: 2e-3, to: 2e-4, over: 12_000 }).describe(
+        "Adam's step size: a number, or {from, to, over} in environment steps",
+      ),
       weightDecay: nonNegative
         .default(1e-4)
         .describe('decoupled weight decay, times the step size (MuZero: 1e-4)'),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lineOf } from '../../training/schedule.ts';
 import {
   fraction,
   imageEncoder,
@@ -7,7 +8,6 @@ import {
   positive,
   positiveInteger,
   replayKeys,
-  schedule,
   widths,
 } from '../fields.ts';
 import type { Rule } from '../rules.ts';
@@ -28,9 +28,9 @@ const gradNormKeys = z.strictObject({
 
 /** The VAE + LSTM world model's own config keys; the four arms are the two switches under `critic`. */
 export const vaeLstmSettings = z.strictObject({
-  beta: schedule
-    .default({ from: 1.0, to: 0.1, over: 10_000 })
-    .describe('KL weight β: a number, or {from, to, over} in environment steps'),
+  beta: lineOf(nonNegative, { from: 1.0, to: 0.1, over: 10_000 }).describe(
+    'KL weight β: a number, or {from, to, over} in environment steps',
+  ),
   lambda: nonNegative.default(0.5).describe('critic weight λ'),
   gamma: z.number().min(0).lt(1).default(0.99).describe('discount γ per environment step'),
   horizon: positiveInteger.max(1000).default(15).describe('imagination horizon H in steps'),
