@@ -334,6 +334,30 @@ describe('fat operations on our kernels equal their portable forms, gradients in
     );
   });
 
+  test('what saturates comes to 1, and what is closed lets nothing through, to the last bit but one', async () => {
+    const far = [20, -20, Infinity, -Infinity];
+    const near = (actual: ArrayLike<number>, wanted: number[], limit: number, what: string) => {
+      for (const [i, x] of wanted.entries()) {
+        assert.ok(Math.abs(actual[i]! - x) <= limit, `${what} [${i}]: expected ${x}, got ${actual[i]}`);
+      }
+    };
+    for (const { title, start } of variants) {
+      await start();
+      tf.tidy(() => {
+        const [one, zero] = [tf.ones([1, 1, 1]), tf.zeros([1, 1])];
+        const layers = [1, 2].map(() => ({ weight: one, bias: zero }));
+        // Hidden units in every lane of a vector and in what is left of one.
+        const x = tf.reshape(tf.tile(tf.tensor1d(far), [9]), [1, 36, 1]);
+        const signs = Array.from({ length: 36 }, (_, i) => Math.sign(far[i % 4]!));
+        near(dense(x, layers, true, 'tanh').dataSync(), signs, 2 ** -24, `dense on ${title}`);
+        near(tf.tanh(x).dataSync(), signs, 2 ** -24, `tanh on ${title}`);
+        const gates = tf.tensor4d([-Infinity, -Infinity, Infinity, Infinity], [1, 1, 1, 4]);
+        const { cell } = lstmSequence(gates, tf.zeros([1, 1, 4]), tf.ones([1, 1, 1]));
+        near(cell.dataSync(), [0], 2 ** -24, `lstmSequence on ${title}`);
+      });
+    }
+  });
+
   test('lstmSequence', async () => {
     const arbitrary = fc.record({ members, batch: small, steps: small, units: extent, seed });
     await assertEqualsPortable(

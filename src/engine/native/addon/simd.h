@@ -131,6 +131,27 @@ WM_INLINE Floats squareRoot(Floats x) {
 #endif
 }
 
+/**
+ * x y + z, rounded once where the set has that (FUSES). Compilers mostly do so by themselves; where the result depends on
+ * it, it is said.
+ */
+#if !defined(WM_LANES) && defined(__AVX512F__)
+constexpr bool FUSES = true;
+WM_INLINE Floats multiplyAdd(Floats x, Floats y, Floats z) { return _mm512_fmadd_ps(x, y, z); }
+#elif !defined(WM_LANES) && defined(__AVX2__) && defined(__FMA__)
+constexpr bool FUSES = true;
+WM_INLINE Floats multiplyAdd(Floats x, Floats y, Floats z) { return _mm256_fmadd_ps(x, y, z); }
+#elif defined(__ARM_NEON) && defined(__ARM_FEATURE_FMA)
+constexpr bool FUSES = true;
+WM_INLINE Floats multiplyAdd(Floats x, Floats y, Floats z) {
+  return (Floats)vfmaq_f32((float32x4_t)z, (float32x4_t)x, (float32x4_t)y);
+}
+#else
+constexpr bool FUSES = false;
+WM_INLINE Floats multiplyAdd(Floats x, Floats y, Floats z) { return x * y + z; }
+#endif
+WM_INLINE Floats multiplyAdd(Floats x, Floats y, float z) { return multiplyAdd(x, y, splat(z)); }
+
 /** Lane i is lane FROM of x, or beyond LANES of y. */
 #if defined(__clang__)
 #define WM_SHUFFLE(x, y, FROM) __builtin_shufflevector(x, y, (FROM)...)
