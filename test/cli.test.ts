@@ -14,7 +14,7 @@ import {
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 import { differingBytes, resultsOf } from './drills/results.ts';
-import { type Answered, run, runInTurn, start } from './support/program.ts';
+import { type Answered, launch, run, runInTurn, start, wm } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 import { events, linesWithoutTime, text, tinyDreamCritic, waitFor } from './support/tiny-run.ts';
 
@@ -503,6 +503,16 @@ describe('eval and compare', () => {
     assert.equal(code, 0);
     const usable = JSON.parse(stdout).filter(({ usable }: { usable: boolean }) => usable);
     assert.ok(usable.some(({ engine }: { engine: string }) => engine === 'wasm'));
+  });
+
+  const onX64 = { skip: process.arch !== 'x64' && 'skipped: V8 has the flag for x64' };
+  test('wasm says fused multiply-add only where it is one', onX64, async () => {
+    const [node, program] = wm;
+    const command = [node!, '--no-enable-fma3', program!, 'engines', '--json'];
+    const { code, stdout, stderr } = await launch(command, { cwd: workplace() }).ended;
+    assert.equal(code, 0, stderr);
+    const wasm = JSON.parse(stdout).find(({ engine }: { engine: string }) => engine === 'wasm');
+    assert.equal(wasm.detail, 'processor, WebAssembly SIMD, 1 thread');
   });
 });
 

@@ -9,7 +9,7 @@ import { observeKernels } from '../src/engine/observe-kernels.ts';
 import { scope } from '../src/engine/scope.ts';
 import type { Build } from '../src/engine/wasm/heap.ts';
 import { registerKernels } from '../src/engine/wasm/kernels.ts';
-import { hasRelaxedSimd } from '../src/engine/wasm/relaxed-simd.ts';
+import { fusesMultiplyAdd } from '../src/engine/wasm/relaxed-simd.ts';
 import { actorSpecs } from '../src/models/actor.ts';
 import { policyHead } from '../src/models/policy-head.ts';
 import { rollOut } from '../src/models/roll-out.ts';
@@ -53,7 +53,7 @@ interface Variant {
   start: () => Promise<void>;
 }
 
-const wasmVariants: Variant[] = (hasRelaxedSimd() ? ['plain', 'relaxed'] : ['plain']).map((build) => ({
+const wasmVariants: Variant[] = (fusesMultiplyAdd() ? ['plain', 'relaxed'] : ['plain']).map((build) => ({
   title: `wasm ${build}`,
   start: async () => {
     await startEngine('wasm');

@@ -6,7 +6,7 @@ import { registerGradients } from './gradients.ts';
 import { type EngineName, engineNames } from './names.ts';
 import { describeNative, startNative } from './native.ts';
 import { describeTensorflow, startTensorflow } from './tensorflow.ts';
-import { hasRelaxedSimd } from './wasm/relaxed-simd.ts';
+import { fusesMultiplyAdd } from './wasm/relaxed-simd.ts';
 import { describeWebgpu, startWebgpu } from './webgpu.ts';
 
 const require = createRequire(import.meta.url);
@@ -15,7 +15,7 @@ const require = createRequire(import.meta.url);
 const embedded: Record<'wasm' | 'cpu', () => Engine> = {
   wasm: () => ({
     name: 'wasm',
-    device: `processor, WebAssembly SIMD${hasRelaxedSimd() ? ' with fused multiply-add' : ''}, 1 thread`,
+    device: `processor, WebAssembly SIMD${fusesMultiplyAdd() ? ' with fused multiply-add' : ''}, 1 thread`,
     version: packageVersion('@tensorflow/tfjs-backend-wasm'),
     isGpu: false,
     stacksMembers: false,
@@ -98,7 +98,7 @@ export async function startEngine(name: EngineName): Promise<Engine> {
   }
   if (name === 'wasm') {
     const { registerKernels } = await import('./wasm/kernels.ts');
-    registerKernels(hasRelaxedSimd() ? 'relaxed' : 'plain');
+    registerKernels(fusesMultiplyAdd() ? 'relaxed' : 'plain');
     const { registerCompiler } = await import('./compiled.ts');
     registerCompiler('wasm', (await import('./wasm/compile.ts')).compile);
   }

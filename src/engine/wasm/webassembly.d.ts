@@ -8,7 +8,7 @@ declare namespace WebAssembly {
   }
   class Instance<Exports> {
     readonly exports: Exports;
-    constructor(module: Module, imports: Record<string, Record<string, Memory>>);
+    constructor(module: Module, imports?: Record<string, Record<string, Memory>>);
   }
   function validate(bytes: Uint8Array): boolean;
 }
