@@ -158,6 +158,52 @@ describe('what hinders the engine is one sentence with what mends it', () => {
     });
   }
 
+  const inCache =
+    (name: string, ...records: string[]) =>
+    () => {
+      const cache = path.join(dir, name);
+      for (const [i, record] of records.entries()) {
+        const folder = path.join(cache, `tensorflow-2.${i}`);
+        mkdirSync(folder, { recursive: true });
+        writeFileSync(path.join(folder, RECORD_FILE), record);
+      }
+      return cache;
+    };
+  const file = () => {
+    const cache = path.join(dir, 'file');
+    writeFileSync(cache, '');
+    return cache;
+  };
+  const unreadable: [string, () => string, RegExp][] = [
+    [
+      'a record that is not JSON',
+      inCache('torn', '{'),
+      /tensorflow-2\.0 cannot be read \(.*JSON.*\); remove it/,
+    ],
+    ['records of nothing', inCache('empty', '{}', '{}'), /tensorflow-2\.0 is damaged \(.*\); remove it/],
+    ['a record of null', inCache('null', 'null'), /tensorflow-2\.0 is damaged \(.*\); remove it/],
+    ['a cache folder that is a file', file, /file cannot be read \(ENOTDIR.*\); set WM_CACHE/],
+  ];
+  for (const [what, make, message] of unreadable) {
+    test(`${what}, through the program`, () => {
+      const WM_CACHE = make();
+      const listed = run(['engines', '--json'], { WM_CACHE });
+      assert.equal(listed.status, 0, listed.stderr);
+      const of = (name: string) =>
+        JSON.parse(listed.stdout).find(({ engine }: { engine: string }) => engine === name);
+      assert.match(of('tensorflow').detail, message);
+      assert.match(of('tensorflow').detail, /^engine tensorflow: [^\n]+$/);
+      assert.ok(of('wasm').usable);
+      writeFileSync(path.join(dir, 'any.yaml'), 'method: vae-lstm\n');
+      const { status, stderr } = run(['train', '--config', 'any.yaml', '--engine', 'tensorflow'], {
+        WM_CACHE,
+      });
+      assert.equal(status, 2, stderr);
+      assert.match(stderr, message);
+      assert.doesNotMatch(stderr, /^\s+at /m);
+    });
+  }
+
   test('an installation whose package is gone, through the program', () => {
     const folder = path.join(dir, 'damaged', 'tensorflow-2.21.0');
     mkdirSync(folder, { recursive: true });

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import path from 'node:path';
 import { cacheFolder, RECORD_FILE } from './cache.ts';
+import { EngineError } from './engine-error.ts';
 
 /** TensorFlow.js's binding to TensorFlow's own library: JavaScript, and the C++ that is compiled against the library. */
 export const TENSORFLOW_PACKAGE = '@tensorflow/tfjs-node-gpu';
@@ -32,16 +33,42 @@ export interface InstallationRecord extends Omit<Binding, 'folder'> {
   madeAt: string;
 }
 
-/** The bindings in the cache folder, best first: built before packaged, then the newest. */
+/**
+ * The bindings in the cache folder, best first: built before packaged, then the newest.
+ *
+ * @throws EngineError where that folder or a record in it cannot be read
+ */
 export function installations(): (Binding & InstallationRecord)[] {
   const cache = cacheFolder();
   if (!existsSync(cache)) return [];
-  return readdirSync(cache)
+  return readable(cache, 'set WM_CACHE to a folder', () => readdirSync(cache))
     .filter((name) => name.startsWith('tensorflow-'))
     .map((name) => path.join(cache, name))
     .filter((folder) => existsSync(path.join(folder, RECORD_FILE)))
-    .map((folder) => ({ ...JSON.parse(readFileSync(path.join(folder, RECORD_FILE), 'utf8')), folder }))
+    .map(installationIn)
     .sort((a, b) => a.kind.localeCompare(b.kind) || b.madeAt.localeCompare(a.madeAt));
+}
+
+function installationIn(folder: string): Binding & InstallationRecord {
+  const remedy = 'remove it, and set the engine up again with `wm engines build` or `wm engines install`';
+  const record: Partial<InstallationRecord> | null = readable(folder, remedy, () =>
+    JSON.parse(readFileSync(path.join(folder, RECORD_FILE), 'utf8')),
+  );
+  const { kind, madeAt } = record ?? {};
+  if ((kind !== 'built' && kind !== 'packaged') || typeof madeAt !== 'string') {
+    throw new EngineError('tensorflow', `${folder} is damaged (${RECORD_FILE} says too little); ${remedy}`);
+  }
+  return { ...(record as InstallationRecord), folder };
+}
+
+/** What `read` gives. @throws EngineError that says why it cannot be read, and what mends it */
+function readable<T>(place: string, remedy: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const why = (error as Error).message.split('\n')[0];
+    throw new EngineError('tensorflow', `${place} cannot be read (${why}); ${remedy}`);
+  }
 }
 
 /** The `require` of the folder that holds the binding; without one, of wm itself. @throws where there is no package. */

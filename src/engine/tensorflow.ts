@@ -15,12 +15,13 @@ import {
 /**
  * Loads TensorFlow's own library as the engine of this process.
  *
- * @param binding the one to load; undefined: the package beside wm. By default the best in the cache folder
+ * @param given the binding to load; by default the best in the cache folder, and where none is there the package beside wm
  * @throws EngineError that says in one sentence why it cannot, and what mends it.
  */
-export async function startTensorflow(binding: Binding | undefined = installations()[0]): Promise<Engine> {
+export async function startTensorflow(given?: Binding): Promise<Engine> {
   restoreUtilFunctions();
   setLibraryDefaults();
+  const binding = given ?? installations()[0];
   try {
     requireVersionOfTfjs(binding);
     await registerGradients();
