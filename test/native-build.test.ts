@@ -271,8 +271,10 @@ describe('with a compiler', { skip: !isMade && 'skipped: engine native is not bu
     assert.match(describeNative(path.join(env.WM_CACHE, name)).device, /^processor, /);
 
     chmodSync(CXX, 0);
-    const { code, stdout, stderr } = await start(node, env).ended;
-    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '', stderr: '' });
+    for (const more of [{}, { WM_INSTRUCTIONS: 'mmx' }]) {
+      const { code, stdout, stderr } = await start(node, { ...env, ...more }).ended;
+      assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '', stderr: '' });
+    }
   });
 
   test('auto takes it but for a run that began with wasm, which keeps it until another is asked for', async () => {

@@ -5,10 +5,10 @@ import { EngineError } from '../engine/engine-error.ts';
 import {
   ADDON_FILE,
   ADDON_SOURCES,
-  describeNative,
   type NativeRecord,
   nativeFolder,
   nativeVersion,
+  setsOf,
   sha256,
 } from '../engine/native.ts';
 import { UserError } from '../errors.ts';
@@ -143,9 +143,9 @@ export async function buildNative(say: (step: string) => void, sanitizer?: Sanit
  * done wm computes with wasm: it is said in one sentence and fails nothing.
  */
 export async function buildNativeIfPossible(say: (line: string) => void): Promise<void> {
-  if (isBuilt()) return;
-  leaveOn(GROUP_SIGNALS);
   try {
+    if (isBuilt()) return;
+    leaveOn(GROUP_SIGNALS);
     const { engine, folder } = await buildNative(say);
     say(`engine ${engine.name} is ready: ${engine.device}, in ${folder}`);
   } catch (error) {
@@ -154,9 +154,10 @@ export async function buildNativeIfPossible(say: (line: string) => void): Promis
   }
 }
 
+/** Whether it loads, whichever set WM_INSTRUCTIONS names. */
 function isBuilt(): boolean {
   try {
-    describeNative();
+    setsOf(nativeFolder());
     return true;
   } catch (error) {
     if (error instanceof EngineError) return false;
