@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
@@ -128,6 +129,36 @@ describe('what hinders wm engines build native is one sentence with what mends i
       );
       assert.deepEqual(content(cache), []);
     }
+  });
+
+  const stranger = { uid: 54_321, cwd: '/' };
+  const asStranger = (command: string[], env: NodeJS.ProcessEnv = {}) =>
+    launch(command, { ...stranger, env: { WM_CACHE: '', XDG_CACHE_HOME: '', HOME: undefined, ...env } })
+      .ended;
+  const isStranger = spawnSync(
+    process.execPath,
+    [...['-e', 'require("fs").readFileSync(process.argv[1])'], buildScript],
+    { ...stranger, stdio: 'ignore' },
+  );
+  const nameless = {
+    skip:
+      (process.getuid?.() !== 0 || isStranger.status !== 0) &&
+      'skipped: it takes root, and a checkout that others can read',
+  };
+  test('a user without a home folder is told to name one for engines', nameless, async () => {
+    const { code, stdout, stderr } = await asStranger([...wm, 'engines', '--json']);
+    assert.equal(code, 0, stderr);
+    const details = Object.fromEntries(
+      JSON.parse(stdout).map(({ engine, detail }: Record<string, string>) => [engine, detail]),
+    );
+    const wanted = /^wm has no place for its engines, [^\n]+; set WM_CACHE to a folder that can be written$/;
+    for (const engine of ['native', 'tensorflow']) assert.match(details[engine], wanted);
+    const built = await asStranger([process.execPath, buildScript]);
+    assert.equal(built.code, 0, built.stderr);
+    assert.match(
+      built.stderr,
+      /^wm is built, without its fastest engine: wm has no place for its engines, .+\n$/,
+    );
   });
 
   const interrupted: [NodeJS.Signals, number, string[]][] = [

@@ -1,10 +1,26 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { UserError } from '../errors.ts';
 
-/** Where wm keeps what it installs on demand: $WM_CACHE, else `wm` under $XDG_CACHE_HOME, else under ~/.cache. */
+/**
+ * Where wm keeps what it installs on demand: $WM_CACHE, else `wm` under $XDG_CACHE_HOME, else under ~/.cache.
+ *
+ * @throws UserError where none of them is known
+ */
 export function cacheFolder(): string {
   const { WM_CACHE, XDG_CACHE_HOME } = process.env;
-  return path.resolve(WM_CACHE || path.join(XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'wm'));
+  return path.resolve(WM_CACHE || path.join(XDG_CACHE_HOME || path.join(home(), '.cache'), 'wm'));
+}
+
+/** $HOME, else what the system knows of this user: nothing, where a container is given a number for one. */
+function home(): string {
+  try {
+    return homedir();
+  } catch {
+    throw new UserError(
+      'wm has no place for its engines, as HOME is not set and this user has no home folder; set WM_CACHE to a folder that can be written',
+    );
+  }
 }
 
 /** The file in the folder of what is installed that says what it is, written when all else is there. */
