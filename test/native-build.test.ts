@@ -4,6 +4,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, wr
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { instructionSets } from '../src/cli/install-native.ts';
 import { RECORD_FILE } from '../src/engine/cache.ts';
 import type { Engine } from '../src/engine/description.ts';
 import { preferred } from '../src/engine/engine.ts';
@@ -129,6 +130,22 @@ describe('what hinders wm engines build native is one sentence with what mends i
       );
       assert.deepEqual(content(cache), []);
     }
+  });
+
+  test('where one compiler fails, the others end before their folder goes', async () => {
+    const ended = path.join(dir, 'ended.txt');
+    const one = compiler(
+      `case "$*" in *WM_SET=baseline*) echo 'error: no' >&2; exit 1;; esac; sleep 1; echo "$TMPDIR" >>'${ended}'
+[ -d "$TMPDIR" ] || echo gone >>'${ended}'`,
+    );
+    const { code, stderr } = await start([process.execPath, buildScript], { CXX: path.join(one, 'g++') })
+      .ended;
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /does not compile it \(error: no\)/);
+    // Each set but that one, and what is compiled once for all.
+    const lines = readFileSync(ended, 'utf8').trim().split('\n');
+    assert.equal(lines.length, instructionSets.length, lines.join('\n'));
+    assert.ok(!lines.includes('gone'), 'the folder went first');
   });
 
   const stranger = { uid: 54_321, cwd: '/' };

@@ -105,7 +105,7 @@ export async function buildNative(say: (step: string) => void, sanitizer?: Sanit
     };
     const builds = sanitizer?.sets ?? instructionSets;
     const plain = { name: 'plain', title: '', options: [] };
-    const [plainKernels, ...kernels] = await Promise.all([
+    const [plainKernels, ...kernels] = await allEnded([
       compiled(plain, 'plain-kernels.cc'),
       ...builds.map((set) => compiled(set, 'kernels.cc')),
     ]);
@@ -136,6 +136,13 @@ export async function buildNative(say: (step: string) => void, sanitizer?: Sanit
     const engine = await tryOut('native', { folder }, remedy, sanitizer?.environment);
     return { engine, place };
   });
+}
+
+/** What all come to. @throws what the first of those that fail does, once none goes on in a folder that is removed */
+async function allEnded<T>(tasks: readonly Promise<T>[]): Promise<T[]> {
+  const failed = (await Promise.allSettled(tasks)).find(({ status }) => status === 'rejected');
+  if (failed) throw (failed as PromiseRejectedResult).reason;
+  return Promise.all(tasks);
 }
 
 /**
