@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -303,6 +312,7 @@ describe('with a compiler', { skip: !isMade && 'skipped: engine native is not bu
   test('it stands alone in the cache folder, with what it was made by', () => {
     assert.deepEqual(content(cache), [name]);
     const folder = path.join(cache, name);
+    assert.equal(statSync(folder).mode & 0o777, 0o777 & ~process.umask());
     assert.deepEqual(content(folder).sort(), [RECORD_FILE, ADDON_FILE].sort());
     const { compiler, digest, madeAt } = JSON.parse(readFileSync(path.join(folder, RECORD_FILE), 'utf8'));
     assert.deepEqual([compiler, digest], ['g++ 4.8.5', sha256(readFileSync(binary))]);

@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,6 +45,8 @@ export async function makeInstallation(
   return withPassingFolder(folder, async () => {
     try {
       const { engine, place } = await make(folder);
+      // It was made for this user's eyes alone; a cache folder may be shared.
+      chmodSync(folder, 0o777 & ~process.umask());
       putInPlace(folder, place);
       return { engine, folder: place };
     } catch (error) {
