@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { buildNative, type InstructionSet, instructionSets } from '../src/cli/install-native.ts';
+import { buildNative } from '../src/cli/install-native.ts';
 import { requireCompiler } from '../src/cli/installation.ts';
 import { runProgram } from '../src/cli/run-program.ts';
 import { cacheFolder, RECORD_FILE } from '../src/engine/cache.ts';
+import { type CompiledSet, instructionSets } from '../src/engine/native/compilation.ts';
 import { nativeFolder } from '../src/engine/native.ts';
 import { UserError } from '../src/errors.ts';
 
@@ -19,7 +20,7 @@ const TESTS = ['native', 'programs', 'kernels', 'nn', 'update'].map((name) => `t
 const SANITIZERS = 'address,undefined,float-cast-overflow';
 
 /** The sizes of the vectors and tiles of sets that the machine may lack, in instructions that it has. */
-const shapes: readonly InstructionSet[] = [
+const shapes: readonly CompiledSet[] = [
   { name: 'wide', title: 'shapes of AVX-512', options: ['-DWM_LANES=16', '-DWM_TILE_ROWS=12'] },
   { name: 'tall', title: 'shapes of NEON', options: ['-DWM_LANES=4', '-DWM_TILE_ROWS=12'] },
 ];

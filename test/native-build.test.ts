@@ -13,12 +13,12 @@ import {
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { instructionSets } from '../src/cli/install-native.ts';
 import { RECORD_FILE } from '../src/engine/cache.ts';
 import type { Engine } from '../src/engine/description.ts';
 import { preferred } from '../src/engine/engine.ts';
 import { EngineError } from '../src/engine/engine-error.ts';
-import { ADDON_FILE, describeNative, nativeFolder, sha256 } from '../src/engine/native.ts';
+import { compilation, instructionSets } from '../src/engine/native/compilation.ts';
+import { ADDON_FILE, describeNative, nativeFolder, nativeVersion, sha256 } from '../src/engine/native.ts';
 import { fakePrograms } from './support/fake-programs.ts';
 import { launch, runSync, wm, wmBriefly } from './support/program.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -215,6 +215,19 @@ describe('what hinders wm engines build native is one sentence with what mends i
       assert.deepEqual([...content(cache), ...content(temporary)], []);
     });
   }
+});
+
+test('another option of the compiler, or of any instruction set, is another version', () => {
+  const { options, families, others } = compilation;
+  const x64 = families.x64!.map((set) => ({ ...set, options: [...set.options, '-ffast-math'] }));
+  const versions = [
+    compilation,
+    { options: [...options, '-O3'], families, others },
+    { options, families: { ...families, x64 }, others },
+    { options, families: { ...families, x64: families.x64!.slice(1) }, others },
+  ].map((how) => nativeVersion(how));
+  assert.equal(new Set(versions).size, versions.length);
+  assert.equal(nativeVersion(structuredClone(compilation)), nativeVersion());
 });
 
 describe('a binary that cannot be used is one sentence with what mends it', () => {

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { RECORD_FILE } from '../engine/cache.ts';
 import { EngineError } from '../engine/engine-error.ts';
+import { type CompiledSet, compilation, instructionSets } from '../engine/native/compilation.ts';
 import {
   ADDON_FILE,
   ADDON_SOURCES,
@@ -26,47 +27,11 @@ import {
 import { leaveOn } from './leave.ts';
 import { type Ran, runProgram } from './run-program.ts';
 
-/** The instruction sets that the kernels are compiled for, the best first: their namespace and how they are asked for. */
-export interface InstructionSet {
-  name: string;
-  title: string;
-  options: readonly string[];
-}
-
-const setsOfFamilies: Partial<Record<NodeJS.Architecture, readonly InstructionSet[]>> = {
-  x64: [
-    {
-      name: 'avx512',
-      title: 'AVX-512',
-      options: ['-mavx512f', '-mavx512dq', '-mfma', '-mprefer-vector-width=512'],
-    },
-    { name: 'avx2', title: 'AVX2 with FMA', options: ['-mavx2', '-mfma'] },
-    { name: 'baseline', title: 'SSE2', options: [] },
-  ],
-  arm64: [{ name: 'baseline', title: 'NEON', options: [] }],
-};
-
-/** Those of this processor's family. */
-export const instructionSets: readonly InstructionSet[] = setsOfFamilies[process.arch] ?? [
-  { name: 'baseline', title: 'vectors of 128 bits', options: [] },
-];
-
-/** As fast as the compiler can, without what changes results that are not finite. */
-const OPTIONS = [
-  '-std=c++17',
-  '-O2',
-  '-ftree-vectorize',
-  '-fPIC',
-  '-fno-math-errno',
-  '-fno-trapping-math',
-  '-fvisibility=hidden',
-];
-
 /** How the addon is made to watch what it does. */
 export interface Sanitizer {
   /** Of the compiler. */
   options: readonly string[];
-  sets: readonly InstructionSet[];
+  sets: readonly CompiledSet[];
   /** What a process needs that loads the addon. */
   environment: NodeJS.ProcessEnv;
 }
@@ -95,9 +60,9 @@ export async function buildNative(say: (step: string) => void, sanitizer?: Sanit
       const ran = await runProgram(compiler.command, args, { env: { ...process.env, TMPDIR: objects } });
       if (ran.status !== 0) throw compilationError(compiler, ran);
     };
-    const common = [...OPTIONS, ...(sanitizer?.options ?? [])];
+    const common = [...compilation.options, ...(sanitizer?.options ?? [])];
     const source = (name: string) => path.join(ADDON_SOURCES, name);
-    const compiled = async ({ name, title, options }: InstructionSet, file: string): Promise<string> => {
+    const compiled = async ({ name, title, options }: CompiledSet, file: string): Promise<string> => {
       const object = path.join(objects, `${name}.o`);
       const set = [`-DWM_SET=${name}`, `-DWM_SET_TITLE="${title}"`];
       await run([...common, ...options, ...set, '-c', source(file), '-o', object]);

@@ -12,6 +12,7 @@ import { EngineError } from './engine-error.ts';
 import { registerGradients } from './gradients.ts';
 import type { Addon } from './native/addon.ts';
 import type { NativeBackend } from './native/backend.ts';
+import { type Compilation, compilation } from './native/compilation.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -38,9 +39,12 @@ export interface NativeRecord {
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-/** What tells the sources from others: the beginning of their SHA-256. */
-export function nativeVersion(): string {
-  const hash = createHash('sha256');
+/**
+ * What tells the sources, and how they are compiled, from others: the beginning of their SHA-256. The same on every
+ * machine, as it is over the instruction sets of all families.
+ */
+export function nativeVersion(how: Compilation = compilation): string {
+  const hash = createHash('sha256').update(JSON.stringify(how));
   for (const name of readdirSync(ADDON_SOURCES).sort()) {
     hash.update(name).update(readFileSync(path.join(ADDON_SOURCES, name)));
   }
