@@ -204,6 +204,59 @@ describe("tfjs's own operations on our kernels equal its plain JavaScript ones",
     );
   });
 
+  test('what does not fit is refused, and nothing is left of it', async () => {
+    const refused: Record<string, [() => tf.Tensor | tf.Tensor[], RegExp]> = {
+      'a product of int32': [
+        () => tf.matMul(tf.ones([2, 2], 'int32'), tf.ones([2, 2], 'int32')),
+        /float32|BatchMatMul\.int32/,
+      ],
+      'a product of what does not meet': [
+        () => tf.matMul(tf.ones([2, 3]), tf.ones([2, 3])),
+        /matMul: a depth of 3 does not meet one of 2/,
+      ],
+      'types side by side': [
+        () => tf.concat([tf.ones([2]), tf.ones([2], 'int32')]),
+        /float32 and int32 at once/,
+      ],
+      'types on one another': [
+        () => tf.stack([tf.ones([2]), tf.ones([2], 'int32')]),
+        /float32 and int32 at once/,
+      ],
+      'shapes side by side': [
+        () => tf.concat([tf.ones([2, 3]), tf.ones([4, 3])], 1),
+        /\(4,3\) does not match/,
+      ],
+      'a part that ends beyond the end': [() => tf.slice(tf.ones([4]), [2], [3]), /begin\[0\] \+ size\[0\]/],
+      'a part that begins there': [
+        () => tf.slice(tf.ones([2, 4]), [0, 9], [2, 2]),
+        /begin\[1\] \+ size\[1\]/,
+      ],
+    };
+    for (const { title, start } of variants) {
+      await start();
+      for (const [what, [compute, message]] of Object.entries(refused)) {
+        const before = [tf.memory().numTensors, tf.backend().numDataIds()];
+        assert.throws(() => scope(compute), message, `${what} on ${title}`);
+        assert.deepEqual([tf.memory().numTensors, tf.backend().numDataIds()], before, `${what} on ${title}`);
+      }
+    }
+  });
+
+  test('a tensor repeated no times is empty', async () => {
+    for (const { title, start } of variants) {
+      await start();
+      const results = evaluate(() => [tf.tile(tf.ones([2, 3]), [1, 0]), tf.tile(tf.ones([2, 3]), [0, 2])]);
+      assert.deepEqual(
+        results.map(({ shape, data }) => [shape, data.length]),
+        [
+          [[2, 0], 0],
+          [[0, 6], 0],
+        ],
+        title,
+      );
+    }
+  });
+
   test('exp near 0, at large and small numbers, beyond float32 and of NaN', async () => {
     const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
     const whole = Array.from({ length: 349 }, (_, i) => i / 2 - 87);

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { EngineName } from './names.ts';
 import { size } from './size.ts';
 
 /** What kernels of every engine of our own ask of the tensors and attributes that tfjs gives them. */
@@ -10,6 +11,39 @@ export const axisOf = (axis: unknown, rank: number): number =>
 /** The tensors in their order, where the operation takes a list or one alone. */
 export const tensorsOf = (inputs: tf.NamedTensorInfoMap): tf.TensorInfo[] =>
   Object.values(inputs) as tf.TensorInfo[];
+
+/** The type that all have. @throws Error where they differ, which names the engine and its kernel */
+export function sameTypeOn(
+  engine: EngineName,
+  kernel: string,
+  tensors: readonly tf.TensorInfo[],
+): tf.DataType {
+  const { dtype } = tensors[0]!;
+  const other = tensors.find((x) => x.dtype !== dtype);
+  if (!other) return dtype;
+  throw new Error(`${kernel} of ${dtype} and ${other.dtype} at once is not possible on engine ${engine}`);
+}
+
+/** That of tensors side by side along an axis. @throws Error where they do not fit */
+export function joinedShape(tensors: readonly tf.TensorInfo[], axis: number): number[] {
+  const shapes = tensors.map(({ shape }) => shape);
+  tf.backend_util.assertParamsConsistent(shapes, axis);
+  return tf.backend_util.computeOutShape(shapes, axis);
+}
+
+/** Where a part of x begins, and its extents. @throws Error where it is not within x */
+export function partOf(
+  x: tf.TensorInfo,
+  attributes: tf.NamedAttrMap,
+): { begin: number[]; extents: number[] } {
+  const [begin, extents] = tf.slice_util.parseSliceParams(
+    x,
+    attributes.begin as number[],
+    attributes.size as number[],
+  ) as [number[], number[]];
+  tf.slice_util.assertParamsValid(x, begin, extents);
+  return { begin, extents };
+}
 
 /** Those called `${name}0`, `${name}1`, … */
 export function numberedInputs(inputs: tf.NamedTensorInfoMap, name: string): tf.TensorInfo[] {
@@ -108,7 +142,7 @@ export interface MatMulShape {
   bStep: number;
 }
 
-/** @throws Error where leading axes are neither equal nor a single matrix's */
+/** @throws Error where rows and columns do not meet, or leading axes are neither equal nor a single matrix's */
 export function matMulShape(
   a: tf.TensorInfo,
   b: tf.TensorInfo,
@@ -118,7 +152,8 @@ export function matMulShape(
   const [aRows, aColumns] = a.shape.slice(-2) as [number, number];
   const [bRows, bColumns] = b.shape.slice(-2) as [number, number];
   const [rows, depth] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
-  const columns = transposeB ? bRows : bColumns;
+  const [bDepth, columns] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
+  if (bDepth !== depth) throw new Error(`matMul: a depth of ${depth} does not meet one of ${bDepth}`);
   const outer = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const batch = size(outer);
   const step = ({ shape }: tf.TensorInfo): number => {

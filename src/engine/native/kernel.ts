@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { sameTypeOn } from '../kernel-inputs.ts';
 
 /** What an output will be. */
 export interface Output {
@@ -65,13 +66,8 @@ export const typed = (name: string, dtype: tf.DataType): string => `${name}${suf
 export const floats = (shape: number[]): Output => ({ shape, dtype: 'float32' });
 
 /** The type that all have. @throws Error where they differ */
-export function sameType(kernel: string, tensors: readonly tf.TensorInfo[]): tf.DataType {
-  const { dtype } = tensors[0]!;
-  const other = tensors.find((x) => x.dtype !== dtype);
-  if (other)
-    throw new Error(`${kernel} of ${dtype} and ${other.dtype} at once is not possible on engine native`);
-  return dtype;
-}
+export const sameType = (kernel: string, tensors: readonly tf.TensorInfo[]): tf.DataType =>
+  sameTypeOn('native', kernel, tensors);
 
 /** A kernel that takes float32 alone. */
 export const ofFloats = ({ name, plan }: Kernel): Kernel => ({

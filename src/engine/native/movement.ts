@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { axisOf, tensorsOf } from '../kernel-inputs.ts';
+import { axisOf, joinedShape, partOf, tensorsOf } from '../kernel-inputs.ts';
 import { size } from '../size.ts';
 import { type Box, type Call, type Kernel, type Moved, type Output, sameType, typed } from './kernel.ts';
 import { merged, stridesOf, type Walk } from './strides.ts';
@@ -104,12 +104,7 @@ export const movements: readonly Kernel[] = [
   {
     name: 'Slice',
     plan: ({ x }, attributes) => {
-      const [begin, extents] = tf.slice_util.parseSliceParams(
-        x!,
-        attributes.begin as number[],
-        attributes.size as number[],
-      ) as [number[], number[]];
-      tf.slice_util.assertParamsValid(x!, begin, extents);
+      const { begin, extents } = partOf(x!, attributes);
       const strides = stridesOf(x!.shape);
       return moveOne(x!, extents, { offset: offsetOf(begin, strides), strides });
     },
@@ -166,9 +161,14 @@ export const movements: readonly Kernel[] = [
     name: 'Concat',
     plan: (inputs, attributes) => {
       const parts = tensorsOf(inputs);
-      const shapes = parts.map(({ shape }) => shape);
-      const axis = axisOf(attributes.axis, shapes[0]!.length);
-      return join(parts, axis, shapes, tf.backend_util.computeOutShape(shapes, axis));
+      const axis = axisOf(attributes.axis, parts[0]!.shape.length);
+      const whole = joinedShape(parts, axis);
+      return join(
+        parts,
+        axis,
+        parts.map(({ shape }) => shape),
+        whole,
+      );
     },
   },
   {

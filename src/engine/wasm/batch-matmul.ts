@@ -10,7 +10,9 @@ import { multiply, rowMajor, transposed } from './matrix.ts';
  */
 export const batchMatMul: Kernel = {
   name: 'BatchMatMul',
-  run(heap, { a, b }, { transposeA, transposeB }) {
+  run(heap, { a, b }, { transposeA, transposeB }, stock) {
+    // tfjs's says that it takes float32 alone.
+    if (a!.dtype !== 'float32' || b!.dtype !== 'float32') return stock();
     const { outer, batch, rows, columns, depth, aStep, bStep } = matMulShape(
       a!,
       b!,

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { axisOf, tensorsOf } from '../kernel-inputs.ts';
+import { axisOf, joinedShape, partOf, sameTypeOn, tensorsOf } from '../kernel-inputs.ts';
 import { size } from '../size.ts';
 import type { Heap } from './heap.ts';
 import type { Kernel } from './kernel.ts';
@@ -34,7 +34,7 @@ function cut(
 
 /** Tensors side by side along an axis, as one of the given shape. */
 function join(heap: Heap, parts: readonly tf.TensorInfo[], axis: number, shape: number[]): tf.TensorInfo {
-  const whole = heap.output(shape, parts[0]!.dtype);
+  const whole = heap.output(shape, sameTypeOn('wasm', 'Copy', parts));
   const { rows, rowBytes } = rowsAlong(whole, axis);
   let target = heap.at(whole);
   for (const part of parts) {
@@ -57,11 +57,7 @@ export const copies: readonly Kernel[] = [
   {
     name: 'Slice',
     run(heap, { x }, attributes, stock) {
-      const [begin, extents] = tf.slice_util.parseSliceParams(
-        x!,
-        attributes.begin as number[],
-        attributes.size as number[],
-      ) as [number[], number[]];
+      const { begin, extents } = partOf(x!, attributes);
       const axes = extents.flatMap((extent, axis) => (extent === x!.shape[axis] ? [] : [axis]));
       if (axes.length > 1) return stock();
       const axis = axes[0] ?? 0;
@@ -97,8 +93,7 @@ export const copies: readonly Kernel[] = [
     run(heap, inputs, attributes) {
       const parts = tensorsOf(inputs);
       const axis = axisOf(attributes.axis, parts[0]!.shape.length);
-      const extent = parts.reduce((sum, { shape }) => sum + shape[axis]!, 0);
-      return join(heap, parts, axis, parts[0]!.shape.with(axis, extent));
+      return join(heap, parts, axis, joinedShape(parts, axis));
     },
   },
   {
@@ -107,6 +102,7 @@ export const copies: readonly Kernel[] = [
       const parts = tensorsOf(inputs);
       const { shape } = parts[0]!;
       const axis = axisOf(attributes.axis, shape.length + 1);
+      for (const part of parts) tf.util.assertShapesMatch(shape, part.shape, 'stack: ');
       return join(heap, parts, axis, shape.toSpliced(axis, 0, parts.length));
     },
   },
@@ -114,6 +110,12 @@ export const copies: readonly Kernel[] = [
     name: 'Tile',
     run(heap, { x }, attributes, stock) {
       const times = attributes.reps as number[];
+      if (times.includes(0)) {
+        return heap.output(
+          x!.shape.map((extent, axis) => extent * times[axis]!),
+          x!.dtype,
+        );
+      }
       const axes = times.flatMap((number, axis) => (number === 1 ? [] : [axis]));
       if (axes.length === 0) return heap.share(x!, x!.shape);
       if (axes.length > 1) return stock();
