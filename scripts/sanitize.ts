@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { buildNative } from '../src/cli/install-native.ts';
-import { requireCompiler } from '../src/cli/installation.ts';
+import { requireCompiler, tryOut } from '../src/cli/installation.ts';
 import { runProgram } from '../src/cli/run-program.ts';
 import { cacheFolder, RECORD_FILE } from '../src/engine/cache.ts';
 import { type CompiledSet, instructionSets } from '../src/engine/native/compilation.ts';
@@ -37,6 +37,19 @@ async function addressSanitizer(): Promise<string> {
   );
 }
 
+/** Whether the engine is there and computes: its tests pass by one that cannot be loaded. */
+async function loads(environment: NodeJS.ProcessEnv): Promise<boolean> {
+  if (!existsSync(path.join(nativeFolder(), RECORD_FILE))) return false;
+  try {
+    await tryOut('native', { folder: nativeFolder() }, 'it is built anew', environment);
+    return true;
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    say(error.message);
+    return false;
+  }
+}
+
 const say = (text: string) => void process.stderr.write(`${text}\n`);
 
 async function main(): Promise<number> {
@@ -48,7 +61,7 @@ async function main(): Promise<number> {
     ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
     UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
   };
-  if (!existsSync(path.join(nativeFolder(), RECORD_FILE))) {
+  if (!(await loads(environment))) {
     const options = [`-fsanitize=${SANITIZERS}`, '-fno-sanitize-recover=all', '-g', '-O1'];
     await buildNative(say, { options, sets: [...instructionSets, ...shapes], environment });
   }

@@ -157,6 +157,25 @@ describe('what hinders wm engines build native is one sentence with what mends i
     assert.ok(!lines.includes('gone'), 'the folder went first');
   });
 
+  test('a sanitized engine that does not load is made anew, rather than left out by its tests', async () => {
+    const sanitized = path.join(dir, 'unsanitary');
+    const broken = path.join(sanitized, 'sanitized', name);
+    mkdirSync(broken, { recursive: true });
+    writeFileSync(path.join(broken, RECORD_FILE), '{}');
+    writeFileSync(path.join(broken, ADDON_FILE), '');
+    const library = path.join(dir, 'libasan.so');
+    writeFileSync(library, '');
+    const old = compiler(
+      `case $1 in -print-file-name=*) echo '${library}'; exit;; esac\necho 'error: no' >&2; exit 1`,
+    );
+    const env = { WM_CACHE: sanitized, CXX: path.join(old, 'g++') };
+    const command = [process.execPath, '--import', 'tsx', 'scripts/sanitize.ts'];
+    const { code, stderr } = await launch(command, { cwd: path.join(buildScript, '../..'), env }).ended;
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /^engine native: .* is damaged; .*$/m);
+    assert.match(stderr, /^engine native: .* does not compile it \(error: no\); .*$/m);
+  });
+
   const stranger = { uid: 54_321, cwd: '/' };
   const asStranger = (command: string[], env: NodeJS.ProcessEnv = {}) =>
     launch(command, { ...stranger, env: { WM_CACHE: '', XDG_CACHE_HOME: '', HOME: undefined, ...env } })
