@@ -53,7 +53,7 @@ async function loads(environment: NodeJS.ProcessEnv): Promise<boolean> {
 const say = (text: string) => void process.stderr.write(`${text}\n`);
 
 async function main(): Promise<number> {
-  process.env.WM_CACHE = path.join(cacheFolder(), 'sanitized');
+  process.env.WM_CACHE = path.join(cacheFolder('native'), 'sanitized');
   const environment = {
     ...process.env,
     LD_PRELOAD: await addressSanitizer(),

@@ -5,11 +5,14 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -196,13 +199,30 @@ describe('what hinders wm engines build native is one sentence with what mends i
     const details = Object.fromEntries(
       JSON.parse(stdout).map(({ engine, detail }: Record<string, string>) => [engine, detail]),
     );
-    const wanted = /^wm has no place for its engines, [^\n]+; set WM_CACHE to a folder that can be written$/;
+    const wanted = /there is no place for it, [^\n]+; set WM_CACHE to a folder that can be written$/;
     for (const engine of ['native', 'tensorflow']) assert.match(details[engine], wanted);
+    // It computes with what comes along.
+    const runs = path.join(mkdtempSync(path.join(tmpdir(), 'wm-stranger-')), 'runs');
+    chmodSync(path.dirname(runs), 0o777);
+    const tiny = [
+      '--config',
+      'ppo.yaml',
+      '--seeds',
+      '0',
+      '--steps',
+      '2048',
+      '--set',
+      'evaluation.episodes=1',
+    ];
+    const trained = await asStranger([...wm, 'train', ...tiny, '--runs', runs]);
+    rmSync(path.dirname(runs), { recursive: true });
+    assert.equal(trained.code, 0, trained.stderr);
+    assert.match(trained.stderr, / on wasm /);
     const built = await asStranger([process.execPath, buildScript]);
     assert.equal(built.code, 0, built.stderr);
     assert.match(
       built.stderr,
-      /^wm is built, without its fastest engine: wm has no place for its engines, .+\n$/,
+      /^wm is built, without its fastest engine: engine native: there is no place for it, .+\n$/,
     );
   });
 

@@ -51,7 +51,7 @@ export async function buildNative(say: (step: string) => void, sanitizer?: Sanit
   const compiler = await requireCompiler('native');
   const version = nativeVersion();
   const place = nativeFolder();
-  return makeInstallation(async (folder) => {
+  return makeInstallation('native', async (folder) => {
     say(`compiling the engine native with ${compiler.version}, some 15 seconds`);
     const objects = path.join(folder, 'objects');
     mkdirSync(objects);

@@ -93,7 +93,7 @@ function install(
   say: (step: string) => void,
   makeLibrary: (folder: string) => Promise<void>,
 ): Promise<Installed> {
-  return makeInstallation(async (folder) => {
+  return makeInstallation('tensorflow', async (folder) => {
     await fetchPackages(folder, say);
     await makeLibrary(folder);
     say('computing one operation');
@@ -108,7 +108,7 @@ function install(
       madeAt: new Date().toISOString(),
     };
     writeJson(path.join(folder, RECORD_FILE), record);
-    return { engine, place: path.join(cacheFolder(), `tensorflow-${engine.version}`) };
+    return { engine, place: path.join(cacheFolder('tensorflow'), `tensorflow-${engine.version}`) };
   });
 }
 

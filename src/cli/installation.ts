@@ -39,9 +39,10 @@ export interface Installed {
  * is there. Nothing is left of the side folder, also when a signal ends this process.
  */
 export async function makeInstallation(
+  name: EngineName,
   make: (folder: string) => Promise<{ engine: Engine; place: string }>,
 ): Promise<Installed> {
-  const folder = makeSideFolder();
+  const folder = makeSideFolder(name);
   return withPassingFolder(folder, async () => {
     try {
       const { engine, place } = await make(folder);
@@ -50,24 +51,24 @@ export async function makeInstallation(
       putInPlace(folder, place);
       return { engine, folder: place };
     } catch (error) {
-      throw isSystemError(error) ? unwritable(error) : error;
+      throw isSystemError(error) ? unwritable(name, error) : error;
     }
   });
 }
 
 /** A new side folder in the cache folder. @throws UserError where that cannot be written. */
-function makeSideFolder(): string {
-  const cache = cacheFolder();
+function makeSideFolder(name: EngineName): string {
+  const cache = cacheFolder(name);
   try {
     makeFolder(cache);
     return mkdtempSync(path.join(cache, 'unfinished-'));
   } catch (error) {
-    throw unwritable(error as Error);
+    throw unwritable(name, error as Error);
   }
 }
 
-const unwritable = ({ message }: Error): UserError =>
-  new UserError(`${cacheFolder()} cannot be written (${message}); set WM_CACHE to a folder that can`);
+const unwritable = (name: EngineName, { message }: Error): UserError =>
+  new UserError(`${cacheFolder(name)} cannot be written (${message}); set WM_CACHE to a folder that can`);
 
 /** Another process may put its own installation there in between: of two that are made at once the last one stays. */
 function putInPlace(folder: string, place: string): void {

@@ -53,7 +53,7 @@ export function nativeVersion(how: Compilation = compilation): string {
 
 /** The folder of the binary that was made from these very sources, for this system and processor family. */
 export const nativeFolder = (): string =>
-  path.join(cacheFolder(), `native-${nativeVersion()}-${process.platform}-${process.arch}`);
+  path.join(cacheFolder('native'), `native-${nativeVersion()}-${process.platform}-${process.arch}`);
 
 /** A binary that is loaded, and the version of its sources. */
 interface Loaded {

@@ -39,7 +39,7 @@ export interface InstallationRecord extends Omit<Binding, 'folder'> {
  * @throws EngineError where that folder or a record in it cannot be read
  */
 export function installations(): (Binding & InstallationRecord)[] {
-  const cache = cacheFolder();
+  const cache = cacheFolder('tensorflow');
   if (!existsSync(cache)) return [];
   return readable(cache, 'set WM_CACHE to a folder', () => readdirSync(cache))
     .filter((name) => name.startsWith('tensorflow-'))
