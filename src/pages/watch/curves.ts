@@ -1,3 +1,4 @@
+import { mean } from '../../statistics.ts';
 import type { SeedCurves } from '../../watch/protocol.ts';
 
 /** What is drawn of one run, or of one seed of it: x ascending. */
@@ -36,7 +37,7 @@ export function overSeeds(
     }
   }
   const points = [...atStep.values()]
-    .map(({ x, y }) => ({ x: mean(x), mean: mean(y), low: Math.min(...y), high: Math.max(...y) }))
+    .map(({ x, y }) => ({ x: mean(x)!, mean: mean(y)!, low: Math.min(...y), high: Math.max(...y) }))
     .sort((a, b) => a.x - b.x);
   return {
     x: points.map(({ x }) => x),
@@ -45,8 +46,6 @@ export function overSeeds(
     high: points.map(({ high }) => high),
   };
 }
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** The mean of the last `rows` values that are there, at each; null where there is none. */
 function smoothed(values: readonly (number | null)[], rows: number): readonly (number | null)[] {

@@ -1,3 +1,4 @@
+import { mean } from '../../statistics.ts';
 import type { RunView, SeedView } from '../../watch/protocol.ts';
 import { formatSeconds } from '../../words.ts';
 import { element } from '../dom.ts';
@@ -59,7 +60,7 @@ export class RunsTable {
       this.tick(this.#now);
     });
     const rewards = run.seeds.flatMap(({ reward }) => reward ?? []);
-    const step = meanOf(run.seeds.map((seed) => seed.step));
+    const step = mean(run.seeds.map((seed) => seed.step)) ?? 0;
     return element(
       'tr',
       {},
@@ -68,7 +69,7 @@ export class RunsTable {
       element('td', {}, seeds),
       element('td', { className: 'number' }, `${shortNumber(step)} of ${shortNumber(run.steps)}`),
       this.#clock(run.endsAt),
-      element('td', { className: 'number' }, rewards.length > 0 ? meanOf(rewards).toFixed(1) : ''),
+      element('td', { className: 'number' }, mean(rewards)?.toFixed(1) ?? ''),
       element('td', { className: 'folder' }, run.folder),
     );
   }
@@ -104,5 +105,3 @@ export class RunsTable {
     return cell;
   }
 }
-
-const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
