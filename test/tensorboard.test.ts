@@ -171,6 +171,40 @@ test('wm export writes a file per sitting, of what stands in the folder by now',
   assert.deepEqual(last![1]!.images, { media: { width: 1, height: 1, channels: 3, encoded: gif } });
 });
 
+test('losses that share an environment step stand at their updates, none is lost', (context) => {
+  const dir = makeRun(path.join(root, 'phases/run'));
+  const rows = [100, 225, 350, 475, 1100].map((update) => `0,${update > 600 ? 6000 : 4000},${update},0.5`);
+  writeFileSync(path.join(dir, 'seed-0/losses.csv'), `seed,env_step,update,loss\n${rows.join('\n')}\n`);
+  const out = path.join(root, 'phases-out');
+  run(context, [dir], { tensorboard: out });
+  const began = Date.UTC(2026, 0, 1) / 1000;
+  const folder = path.join(out, 'run/seed-0');
+  const files = readdirSync(folder)
+    .sort()
+    .map((name) => readEventFile(readFileSync(path.join(folder, name))).slice(1));
+  const at = (tag: string) =>
+    files.map((events) =>
+      events.flatMap(({ step, wallTime, scalars }) => (tag in scalars ? [[step, wallTime - began]] : [])),
+    );
+  // A quarter of the way from the evaluation at update 100 to that at 600, and so on; the last sitting began after 300 s.
+  assert.deepEqual(at('losses/loss'), [
+    [
+      [100, 10],
+      [225, 15],
+      [350, 20],
+      [475, 25],
+    ],
+    [[1100, 320]],
+  ]);
+  assert.deepEqual(at('metrics/reward_mean'), [
+    [
+      [2000, 10],
+      [4000, 30],
+    ],
+    [[6000, 320]],
+  ]);
+});
+
 test('wm export refuses a folder that holds files, and replaces with --replace what it wrote alone', (context) => {
   const runs = [makeRun(path.join(root, 'b/run')), makeRun(path.join(root, 'c/run'))];
   const out = path.join(root, 'again');
@@ -208,6 +242,8 @@ test('wm export refuses a folder that holds files, and replaces with --replace w
   assert.equal(JSON.parse(twice.stdout).seeds.length, 1, 'one run by two paths is one run');
   writeFileSync(path.join(runs[1]!, 'seed-0/losses.csv'), 'seed,env_step,loss\n0,-3,1\n');
   refused(/losses\.csv:2: env_step is no number of steps; restore this file$/, runs, out, true);
+  writeFileSync(path.join(runs[1]!, 'seed-0/losses.csv'), 'seed,env_step,update,loss\n0,3,0.5,1\n');
+  refused(/losses\.csv:2: update is no number of updates; restore this file$/, runs, out, true);
 });
 
 test('TensorBoard reads them', (context) => {

@@ -238,6 +238,21 @@ describe('wm watch', () => {
     assert.deepEqual(overSeeds(seeds, 'none', 'env_step', 1).x, []);
   });
 
+  test('rows that share a step count as one value of their seed, and stand apart against updates', () => {
+    const seeds = [
+      { seed: 0, columns: { env_step: [5, 5, 5], update: [1, 2, 3], y: [9, 6, 3] } },
+      { seed: 1, columns: { env_step: [5, 5], update: [1, 2], y: [4, 4] } },
+    ];
+    assert.deepEqual(overSeeds(seeds, 'y', 'env_step', 1), { x: [5], mean: [5], low: [4], high: [6] });
+    assert.deepEqual(overSeeds(seeds.slice(0, 1), 'y', 'env_step', 1).high, [6], 'one seed has no band');
+    assert.deepEqual(overSeeds(seeds, 'y', 'update', 1), {
+      x: [1, 2, 3],
+      mean: [6.5, 5, 3],
+      low: [4, 4, 3],
+      high: [9, 6, 3],
+    });
+  });
+
   test('gives Table 1 of each environment, of what can be read, and in what its runs differ', async () => {
     const folder = temporaryFolder('watch-results');
     const make = runMaker(folder);

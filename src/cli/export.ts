@@ -26,7 +26,7 @@ interface ExportedSeed {
   /** The folder of its event files. */
   dir: string;
   files: string[];
-  /** Environment steps that have something to show. */
+  /** Environment steps, or updates, that have something to show. */
   steps: number;
   pictures: number;
 }
@@ -123,14 +123,21 @@ const fileName = (began: number, index: number) =>
   `events.out.tfevents.${String(Math.floor(began)).padStart(10, '0')}.wm.${String(index).padStart(4, '0')}`;
 const OURS = /^events\.out\.tfevents\.\d+\.wm\.\d+$/;
 
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+
 /** The whole rows that a file has by now; none where there is no file. @throws UserError where it is damaged. */
 function readRows(file: string): Row[] {
   const whole = wholeLines(readText(file) ?? '');
   if (whole === '') return [];
   const rows = numericRows(parseCsv(whole, file).rows, file);
-  const wrong = rows.findIndex(({ env_step }) => !(Number.isSafeInteger(env_step) && env_step! >= 0));
-  if (wrong >= 0)
-    throw new UserError(`${file}:${wrong + 2}: env_step is no number of steps; restore this file`);
+  for (const [index, { env_step, update }] of rows.entries()) {
+    if (!isCount(env_step)) {
+      throw new UserError(`${file}:${index + 2}: env_step is no number of steps; restore this file`);
+    }
+    if (update != null && !isCount(update)) {
+      throw new UserError(`${file}:${index + 2}: update is no number of updates; restore this file`);
+    }
+  }
   return rows;
 }
 

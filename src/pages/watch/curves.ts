@@ -11,9 +11,11 @@ export interface Curve {
 }
 
 /**
- * A column's mean over seeds, its least and its greatest, at every environment step at which a seed has a row.
+ * A column's mean over seeds, its least and its greatest, at every environment step, or update, at which a seed has a row.
+ * Of rows of a seed that stand at one, as those of a method of phases do at a step, their mean counts as its value.
  *
- * @param axis the column on the horizontal axis; for another than `env_step` the seeds' mean at that step
+ * @param axis the column on the horizontal axis; of `update` rows meet there, of another than `env_step` it is the seeds'
+ *   mean at that step
  * @param smoothing rows of each seed that a value is the mean of, itself the last
  */
 export function overSeeds(
@@ -24,15 +26,12 @@ export function overSeeds(
 ): Curve {
   const atStep = new Map<number, { x: number[]; y: number[] }>();
   for (const { columns } of seeds) {
-    const xs = columns[axis] ?? [];
-    const ys = smoothed(columns[column] ?? [], smoothing);
-    for (const [i, step] of (columns.env_step ?? []).entries()) {
-      const x = xs[i];
-      const y = ys[i];
-      if (step === null || x == null || y == null) continue;
+    const steps = columns[axis === 'update' ? axis : 'env_step'] ?? [];
+    const own = pointsByStep(steps, columns[axis] ?? [], smoothed(columns[column] ?? [], smoothing));
+    for (const [step, { x, y }] of own) {
       const there = atStep.get(step) ?? { x: [], y: [] };
-      there.x.push(x);
-      there.y.push(y);
+      there.x.push(mean(x)!);
+      there.y.push(mean(y)!);
       atStep.set(step, there);
     }
   }
@@ -47,8 +46,25 @@ export function overSeeds(
   };
 }
 
+type Values = readonly (number | null)[];
+
+/** Where a seed has numbers, and which, by step. */
+function pointsByStep(steps: Values, xs: Values, ys: Values): Map<number, { x: number[]; y: number[] }> {
+  const points = new Map<number, { x: number[]; y: number[] }>();
+  for (const [i, step] of steps.entries()) {
+    const x = xs[i];
+    const y = ys[i];
+    if (step === null || x == null || y == null) continue;
+    const there = points.get(step) ?? { x: [], y: [] };
+    there.x.push(x);
+    there.y.push(y);
+    points.set(step, there);
+  }
+  return points;
+}
+
 /** The mean of the last `rows` values that are there, at each; null where there is none. */
-function smoothed(values: readonly (number | null)[], rows: number): readonly (number | null)[] {
+function smoothed(values: Values, rows: number): Values {
   if (rows <= 1) return values;
   return values.map((value, i) => {
     if (value === null) return null;

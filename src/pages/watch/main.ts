@@ -100,10 +100,17 @@ function drawCharts(): void {
       place.append(chart.figure);
     }
     // losses.csv has no times.
-    const axis = file === 'losses' ? 'env_step' : settings.axis;
-    chart.draw(linesOf(file, column, axis), axis === 'env_step' ? 'environment steps' : 'seconds');
+    const axis = file === 'losses' && settings.axis === 'wall_seconds' ? 'env_step' : settings.axis;
+    chart.draw(linesOf(file, column, axis), AXES[axis] ?? axis);
   }
 }
+
+/** What stands under each horizontal axis. */
+const AXES: Record<string, string> = {
+  env_step: 'environment steps',
+  update: 'updates',
+  wall_seconds: 'seconds',
+};
 
 function linesOf(file: CurveFile, column: string, axis: string): Line[] {
   return shownRuns().flatMap((run): Line[] => {
@@ -135,7 +142,7 @@ async function fetchCurves(): Promise<void> {
   const due = curveFiles.flatMap((file) => {
     const columns = chosen.filter((chart) => chart.file === file).map(({ column }) => column);
     if (columns.length === 0) return [];
-    const places = file === 'metrics' ? ['env_step', 'wall_seconds'] : ['env_step'];
+    const places = file === 'metrics' ? ['env_step', 'update', 'wall_seconds'] : ['env_step', 'update'];
     const wanted = [...places, ...columns].join();
     const stale = shownRuns().filter(
       ({ id, version }) => asked.get(`${id} ${file}`) !== `${version} ${wanted}`,
