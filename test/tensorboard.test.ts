@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
@@ -244,6 +244,20 @@ test('wm export refuses a folder that holds files, and replaces with --replace w
   refused(/losses\.csv:2: env_step is no number of steps; restore this file$/, runs, out, true);
   writeFileSync(path.join(runs[1]!, 'seed-0/losses.csv'), 'seed,env_step,update,loss\n0,3,0.5,1\n');
   refused(/losses\.csv:2: update is no number of updates; restore this file$/, runs, out, true);
+});
+
+test('wm export writes nothing where one of its runs cannot be read', (context) => {
+  const runs = [makeRun(path.join(root, 'whole/run')), makeRun(path.join(root, 'damaged/run'))];
+  const out = path.join(root, 'half');
+  const file = path.join(runs[1]!, 'seed-0/losses.csv');
+  writeFileSync(file, `${losses}0,x,950,1\n`);
+  assert.throws(() => exportCommand(runs, { tensorboard: out }), {
+    name: 'UserError',
+    message: /losses\.csv/,
+  });
+  assert.equal(existsSync(out), false);
+  writeFileSync(file, losses);
+  assert.match(run(context, runs, { tensorboard: out }).stdout, /^wrote 2 seeds of 2 runs/);
 });
 
 test('TensorBoard reads them', (context) => {

@@ -46,8 +46,13 @@ export function exportCommand(
   const folders = foldersOf(runs.map(({ dir }) => dir)).map((folder) => path.join(out, folder));
   refuseFolder(out, folders, replace);
 
+  // All is read before anything is written, and each again for that: together it may not fit in memory.
+  for (const run of runs) for (const _ of seedLogs(run, []));
   const notShown: string[] = [];
-  const seeds = runs.flatMap((run, index) => exportRun(run, folders[index]!, notShown));
+  const seeds: ExportedSeed[] = [];
+  for (const [index, run] of runs.entries()) {
+    for (const [seed, log] of seedLogs(run, notShown)) seeds.push(...exportSeed(seed, log, folders[index]!));
+  }
   if (json) {
     process.stdout.write(`${JSON.stringify({ dir: out, seeds, notShown })}\n`);
     return 0;
@@ -90,10 +95,10 @@ function refuseFolder(out: string, folders: readonly string[], replace: boolean)
   }
 }
 
-/** @param notShown where the pictures are added that TensorBoard cannot show */
-function exportRun({ dir, info, seeds }: RunStanding, folder: string, notShown: string[]): ExportedSeed[] {
+/** What is known of a run's seeds, each read when it is asked for. @param notShown where the pictures are added that TensorBoard cannot show */
+function* seedLogs({ dir, info, seeds }: RunStanding, notShown: string[]): Generator<[number, SeedLog]> {
   const startsOf = readStarts(dir, info);
-  return seeds.flatMap(({ seed }): ExportedSeed[] => {
+  for (const { seed } of seeds) {
     const from = path.join(dir, `seed-${seed}`);
     const log: SeedLog = {
       metrics: readRows(path.join(from, 'metrics.csv')),
@@ -101,21 +106,25 @@ function exportRun({ dir, info, seeds }: RunStanding, folder: string, notShown: 
       pictures: readPictures(path.join(from, 'media'), notShown),
       sittings: startsOf(seed),
     };
-    const sittings = eventsBySitting(log);
-    if (sittings.length === 0) return [];
-    const to = path.join(folder, `seed-${seed}`);
-    const files = sittings.map(({ began }, index) => fileName(began, index));
-    makeFolder(to);
-    for (const name of onDisk(to, () => readdirSync(to))) {
-      // A sitting that is no more would still be shown.
-      if (OURS.test(name) && !files.includes(name)) onDisk(to, () => rmSync(path.join(to, name)));
-    }
-    for (const [index, { began, events }] of sittings.entries()) {
-      replaceFile(path.join(to, files[index]!), eventFile(began, events));
-    }
-    const steps = sittings.reduce((sum, { events }) => sum + events.length, 0);
-    return [{ seed, dir: to, files, steps, pictures: log.pictures.length }];
-  });
+    yield [seed, log];
+  }
+}
+
+function exportSeed(seed: number, log: SeedLog, folder: string): ExportedSeed[] {
+  const sittings = eventsBySitting(log);
+  if (sittings.length === 0) return [];
+  const to = path.join(folder, `seed-${seed}`);
+  const files = sittings.map(({ began }, index) => fileName(began, index));
+  makeFolder(to);
+  for (const name of onDisk(to, () => readdirSync(to))) {
+    // A sitting that is no more would still be shown.
+    if (OURS.test(name) && !files.includes(name)) onDisk(to, () => rmSync(path.join(to, name)));
+  }
+  for (const [index, { began, events }] of sittings.entries()) {
+    replaceFile(path.join(to, files[index]!), eventFile(began, events));
+  }
+  const steps = sittings.reduce((sum, { events }) => sum + events.length, 0);
+  return [{ seed, dir: to, files, steps, pictures: log.pictures.length }];
 }
 
 /** TensorBoard reads a folder's event files in the order of their names, which begin like this. */
