@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { type Arm, figures, renderSvg } from '../src/figures/index.ts';
-import type { FinishedSeed } from '../src/runs/read.ts';
+import { type Arm, figures, figuresOf, renderSvg } from '../src/figures/index.ts';
+import { type FinishedSeed, readRun, readRuns } from '../src/runs/read.ts';
 import { runSync } from './support/program.ts';
+import { runMaker } from './support/run-folders.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
 
 const done = { steps: 0, updates: 0, engine: 'wasm', device: 'cpu', end: '' };
@@ -195,6 +196,72 @@ test('long names keep their ends, and leave room for the data', async () => {
   for (const width of bars) assert.ok(width > 80, `a bar is ${width} wide`);
 });
 
+/** The texts of an SVG, what is drawn as one label in several lines as those. */
+const texts = (svg: string) => [...svg.matchAll(/<(?:text|tspan)[^>]*>([^<]+)</g)].map(([, text]) => text!);
+
+test('names that are alike when shortened stand in lines, each another one, in no more room', async () => {
+  const sets = ['[reward]', '[reward, value, policy]', '[reward, value, policy, self]'];
+  const labels = sets.flatMap((set) =>
+    [0, 8, 64].map((count) => `model.shapesModel = ${set}, environment.distractors = ${count}`),
+  );
+  const arms = labels.map((label) => ({ label, seeds: dream.seeds, note: '400 from step 4,000 (1 of 3)' }));
+  for (const { name, spec, description } of figures(arms, thresholds)) {
+    const { text } = await renderSvg(spec, '');
+    const width = Number(/ width="(\d+)"/.exec(text)![1]);
+    assert.ok(width <= (name === 'figure1' || name === 'figure2' ? 672 : 336), `${name} is ${width} wide`);
+    const shown = texts(text).join(' ');
+    for (const set of sets) {
+      for (const count of [0, 8, 64]) {
+        const label = `shapesModel = ${set}, distractors = ${count}`;
+        assert.equal(shown.split(`${label} `).length + Number(shown.endsWith(label)), 2, `${name}: ${label}`);
+      }
+    }
+    assert.match(description, /shapesModel = \[reward, value, policy\], distractors = 8 ends at/);
+  }
+  // Nothing that there is room for tells these apart.
+  const long = ['1', '2'].map((middle) => `${'a'.repeat(60)}${middle}${'b'.repeat(60)}`);
+  const [figure] = figures(
+    long.map((label) => ({ label, seeds: dream.seeds })),
+    [],
+  );
+  const found = texts((await renderSvg(figure!.spec, '')).text).filter((text) => /a…b/.test(text));
+  assert.deepEqual(new Set(found).size, 2);
+});
+
+test('a legend of many rows takes room below the plot, not of it', () => {
+  const height = (count: number) => {
+    const arms = Array.from({ length: count }, (_, i) => ({
+      label: `An arm of some length, ${i}`,
+      seeds: dream.seeds,
+    }));
+    return drawn(arms, 'figure3').spec.height;
+  };
+  // A row of the legend is 17 pixels high.
+  assert.equal(height(18) - height(2), 16 * 17);
+});
+
+test('values of a sweep stand flat where they fit, upright where they would overlap', async () => {
+  const dir = runMaker(temporaryFolder('figure-cells'))('run', { curves: [[1], [2]], errors: [1, 2] });
+  const run = readRun(dir);
+  const sweep = (values: unknown[]) => {
+    const cells = values.map((value) => ({ ...run, cell: { sweep: 'a sweep', settings: { key: value } } }));
+    return figuresOf(cells).find(({ name }) => name === 'figure-sweep')!;
+  };
+  const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
+  const axis = (values: unknown[]) => {
+    const [panel] = JSON.parse(JSON.stringify(sweep(values).spec)).vconcat;
+    return panel.layer[0].encoding.x.axis;
+  };
+  assert.equal(axis([0, 0.1, 0.25, 0.5, 1, 2]).labelAngle, 0);
+  const long = ['model', 'reward', 'value', 'policy'].map((word) => `predicting the ${word} alone`);
+  assert.equal(axis(long).labelAngle, -90);
+  assert.equal(axis(numbers(40)).labelOverlap, 'parity');
+  const svg = await renderSvg(sweep(long).spec, '');
+  assert.ok(Number(/ width="(\d+)"/.exec(svg.text)![1]) <= 336);
+  const shown = texts(svg.text);
+  for (const value of long) assert.ok(shown.includes(`"${value}"`) || shown.includes(value), value);
+});
+
 test('rewards below zero fill the axis, which goes up to zero only where they come near it', () => {
   const zero = (rewards: number[], thresholds: { y: number; label: string }[]) => {
     const [figure] = figures([{ label: 'Costs', seeds: [finished(1, rewards)] }], thresholds);
@@ -257,6 +324,23 @@ test('whatever a run is called, it stays text', async () => {
     }),
     { seed: 1, numRuns: 12 },
   );
+});
+
+test('the published figures of sweeps are what their folders give', async () => {
+  for (const sweep of ['beta', 'dreamer-observations']) {
+    const folder = fileURLToPath(new URL(`../runs/sweeps/${sweep}`, import.meta.url));
+    const all = figuresOf(readRuns([folder]).runs);
+    assert.equal(all.length, 5);
+    for (const { name, spec, description } of all) {
+      const published = readFileSync(join(folder, `${name}.svg`), 'utf8');
+      assert.ok(
+        published === `${await renderSvg(spec, description)}\n`,
+        `${sweep}/${name}.svg is another one`,
+      );
+      const data = readFileSync(join(folder, `${name}.vl.json`), 'utf8');
+      assert.ok(data === `${JSON.stringify(spec)}\n`, `${sweep}/${name}.vl.json is another one`);
+    }
+  }
 });
 
 test('the published figures are what the published run folders give', () => {

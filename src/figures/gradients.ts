@@ -2,7 +2,7 @@ import type { MeasuredRun, Moment } from '../compare/gradients/measured.ts';
 import { mean } from '../statistics.ts';
 import { CRITIC, OWN } from '../training/gradient-flow.ts';
 import type { Figure } from './figure.ts';
-import { drawableLabels } from './labels.ts';
+import { drawableLabels, inALine } from './labels.ts';
 import { learningCurves, MOST_PANELS } from './learning-curve.ts';
 import { meanWords, type Series, series } from './series.ts';
 import { linearAxis, logarithmicAxis, SCHEMA } from './theme.ts';
@@ -30,7 +30,7 @@ export function gradientFigures(runs: readonly MeasuredRun[]): Figure[] {
     look: 'linear' | 'logarithmic',
   ) => {
     const ends = data.arms.map(
-      (arm) => `${arm} ends at ${meanWords(data.means.findLast((point) => point.arm === arm)!)}`,
+      (arm) => `${inALine(arm)} ends at ${meanWords(data.means.findLast((point) => point.arm === arm)!)}`,
     );
     const description = `${title}. ${ends.join('; ')}.`;
     return {

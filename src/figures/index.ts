@@ -6,7 +6,7 @@ import { summarise } from '../runs/summary.ts';
 import { mean } from '../statistics.ts';
 import { grouped } from '../words.ts';
 import type { Figure } from './figure.ts';
-import { drawableLabels } from './labels.ts';
+import { drawableLabels, inALine } from './labels.ts';
 import { learningCurves, MOST_PANELS, type Threshold } from './learning-curve.ts';
 import { openLoopFigure } from './open-loop.ts';
 import { type Arm, meanWords, type Series, series } from './series.ts';
@@ -166,7 +166,7 @@ function crossingWords(seeds: Run['seeds'], environment: string): string {
 
 /** `Dream critic ends at 500 (interval 500 to 500, seeds: 5)` */
 function lastMean({ means }: Series, arm: string, counted: string): string {
-  return `${arm} ends at ${meanWords(means.findLast((point) => point.arm === arm)!, counted)}`;
+  return `${inALine(arm)} ends at ${meanWords(means.findLast((point) => point.arm === arm)!, counted)}`;
 }
 
 /** An arm with one seed of each worker process in place of all: the seeds of one end together, and are one time. */

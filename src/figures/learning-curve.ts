@@ -1,6 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { LayerSpec } from 'vega-lite/types_unstable/spec/layer.js';
 import { grouped } from '../words.ts';
+import { linesOf } from './labels.ts';
 import type { Series } from './series.ts';
 import {
   armChannels,
@@ -33,7 +34,7 @@ type Panels = Extract<TopLevelSpec, { concat: unknown }>;
 export const MOST_PANELS = 24;
 /** Arms up to which each panel shows the other arms too: beyond, they would be a cloud again. */
 const MOST_CONTEXT = 12;
-/** Height in CSS pixels of a line under an arm's name. */
+/** Height in CSS pixels of a line of an arm's name and of those under it. */
 const NOTE = 12;
 /** Width and height in CSS pixels of what a panel's axes enclose, by the number of columns. */
 const PLOTS = [
@@ -57,13 +58,13 @@ export function learningCurves(arms: readonly string[], series: Series, look: Lo
   const notes = shown.map((arm) =>
     [look.note(arm), beyond(series, arm, end)].filter((words) => words !== ''),
   );
-  const mostNotes = Math.max(...notes.map(({ length }) => length));
+  const mostLines = Math.max(...shown.map((arm, index) => linesOf(arm).length + notes[index]!.length));
   return {
     config,
     columns,
     // Plots stand in line whatever their headings need, so the spacing has room for those.
     bounds: 'flush',
-    spacing: { row: 32 + NOTE * mostNotes, column: 12 },
+    spacing: { row: 20 + NOTE * mostLines, column: 12 },
     datasets: {
       seeds: series.seeds,
       means: series.means,
@@ -155,17 +156,16 @@ function panel(
 
 /** An arm's name and the lines under it, above its plot. (Where Vega puts a title depends on what the axes need.) */
 function heading(arm: string, notes: readonly string[]): LayerSpec<string>['layer'] {
-  const line = (text: string, below: number) =>
-    ({ type: 'text', text, align: 'left', baseline: 'bottom', x: 0, y: -4 - NOTE * below }) as const;
   const data = { values: [{}] };
-  return [
-    { data, mark: { ...line(arm, notes.length), fontSize: 10, fontWeight: 'bold' }, encoding: {} },
-    ...notes.map((note, i) => ({
-      data,
-      mark: { ...line(note, notes.length - 1 - i), fontSize: 9, color: '#444' },
-      encoding: {},
-    })),
+  const lines = [
+    ...linesOf(arm).map((text) => ({ text, fontSize: 10, fontWeight: 'bold' }) as const),
+    ...notes.map((text) => ({ text, fontSize: 9, color: '#444' })),
   ];
+  return lines.map(({ text, ...look }, i) => {
+    const y = -4 - NOTE * (lines.length - 1 - i);
+    const mark = { type: 'text', text, align: 'left', baseline: 'bottom', x: 0, y, ...look } as const;
+    return { data, mark, encoding: {} };
+  });
 }
 
 /** Rules, with their labels, which stand on a white shadow since curves may pass behind them. */

@@ -19,7 +19,7 @@ export function openLoopFigure(arms: readonly string[], series: Series, yTitle: 
   const y = { type: 'quantitative', title: yTitle, ...logarithmicAxis } as const;
   const data = { seeds: { name: 'seeds' }, means: { name: 'means' } };
   return {
-    ...page(198 + channels.legendHeight),
+    ...page(192 + channels.legendHeight),
     datasets: { seeds: series.seeds, means: series.means },
     layer: sideBySide({ arms: series.arms, ...data, x, y, channels, legend: true }),
   };

@@ -5,9 +5,10 @@ import { keysOfCells } from '../config/sweep.ts';
 import type { Run } from '../runs/read.ts';
 import { summarise } from '../runs/summary.ts';
 import type { Figure } from './figure.ts';
+import { drawableLabels, inALine, inLines, longestLine } from './labels.ts';
 import { meanWords, series } from './series.ts';
 import { sideBySide } from './side-by-side.ts';
-import { armChannels, linearAxis, logarithmicAxis, page, SCHEMA } from './theme.ts';
+import { armChannels, linearAxis, logarithmicAxis, page, SCHEMA, WIDE_LABEL_LETTERS } from './theme.ts';
 
 /** What a sweep asks after, at the end of training. */
 const PANELS = [
@@ -21,6 +22,9 @@ const PANELS = [
 
 /** Size in CSS pixels of what the axes of a panel enclose: with their labels, one column of a two-column page. */
 const PLOT = { width: 276, height: 132 };
+
+/** Width in CSS pixels of a letter of a label, and of what stands between two. */
+const [LETTER, SPACE] = [5.4, 4];
 
 /** A cell on paper: its value of the key along the axis, and what sets it apart from others of that value. */
 interface Place {
@@ -63,6 +67,15 @@ function sweepFigure(cells: readonly Run[]): Figure | null {
     };
   });
   if (places.some(({ arm }) => arm !== '')) for (const place of places) place.arm ||= NONE;
+  const drawnArm = drawn(
+    places.map(({ arm }) => arm),
+    WIDE_LABEL_LETTERS,
+  );
+  const drawnValue = drawn(values.map(valueWords));
+  for (const place of places) {
+    place.arm = drawnArm(place.arm);
+    place.value = drawnValue(place.value);
+  }
   const panels = PANELS.map((panel) => ({ ...panel, ...points(places, panel) })).filter(
     ({ means }) => means.length > 0,
   );
@@ -73,7 +86,7 @@ function sweepFigure(cells: readonly Run[]): Figure | null {
     .map(({ title, means }) => `${title}: ${means.map(pointWords).join('; ')}`)
     .join('. ')}.`;
   const arms = [...new Set(places.map(({ arm }) => arm))];
-  const domain = [...new Set(values.map(valueWords))];
+  const domain = [...new Set(values.map((value) => drawnValue(valueWords(value))))];
   return {
     name: 'figure-sweep',
     title,
@@ -90,6 +103,13 @@ function sweepFigure(cells: readonly Run[]): Figure | null {
       vconcat: panels.map((panel) => panelLayers(panel, key, domain, arms)),
     },
   };
+}
+
+/** Labels, each in the words that a figure has room for. */
+function drawn(labels: readonly string[], longest?: number): (label: string) => string {
+  const all = [...new Set(labels)];
+  const short = drawableLabels(all, longest);
+  return (label) => short[all.indexOf(label)]!;
 }
 
 /** What a cell has of a key that it lacks. */
@@ -113,7 +133,7 @@ function points(places: readonly Place[], { column, logarithmic }: (typeof PANEL
 
 /** `lambda = 0, 5 gives 500 (interval 500 to 500, seeds: 5)` */
 function pointWords({ arm, value, ...point }: Points['means'][number]): string {
-  return `${arm === '' ? value : `${arm}, ${value}`} gives ${meanWords(point)}`;
+  return `${inALine(arm === '' ? value : `${arm}, ${value}`)} gives ${meanWords(point)}`;
 }
 
 function panelLayers(
@@ -127,11 +147,20 @@ function panelLayers(
     type: 'ordinal',
     scale: { domain },
     title: key,
-    axis: { labelAngle: 0, grid: false },
+    axis: { ...valueLabels(domain), grid: false },
   } as const;
   const axis = logarithmic ? logarithmicAxis : linearAxis(seeds.map(({ y }) => y));
   const y = { type: 'quantitative', title, ...axis } as const;
   const data = { seeds: { values: seeds }, means: { values: means } };
   const channels = armChannels(arms, arms);
   return { ...PLOT, layer: sideBySide({ arms, ...data, x, y, channels, legend: arms.length > 1 }) };
+}
+
+/** Values flat where neighbours have room, else upright, and every so many-th of them where they are too many. */
+function valueLabels(values: readonly string[]) {
+  const room = PLOT.width / values.length;
+  const widths = values.map((value) => LETTER * longestLine([value]));
+  const isFlat = widths.every((width, i) => i === 0 || (widths[i - 1]! + width) / 2 + SPACE <= room);
+  const angle = isFlat ? { labelAngle: 0 } : ({ labelAngle: -90, labelOverlap: 'parity' } as const);
+  return { ...angle, ...inLines(values) };
 }

@@ -1,5 +1,6 @@
 import type { Config, TopLevelSpec } from 'vega-lite';
 import type { LayerSpec } from 'vega-lite/types_unstable/spec/layer.js';
+import { inLines, linesOf, longestLine } from './labels.ts';
 
 /** The version of Vega-Lite that specifications are written in: an editor reads it. */
 export const SCHEMA = 'https://vega.github.io/schema/vega-lite/v6.json';
@@ -78,6 +79,13 @@ const COLOURS = [BLUE, VERMILION, '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#
 
 const SHAPES = ['circle', 'square', 'triangle-up', 'diamond', 'cross', 'triangle-down', 'triangle-right'];
 
+/** Height in CSS pixels of a row of a legend, and of each further line of a label there or beside an axis. */
+const LEGEND_ROW = 17;
+export const LABEL_LINE = 11;
+/** Width in CSS pixels of a label that has a legend's row for itself, and how many characters that is. */
+const WIDE_LABEL = 260;
+export const WIDE_LABEL_LETTERS = 48;
+
 /** A scale that gives each arm its own value of a channel, in the order of the arms. */
 function armScale<T>(all: readonly string[], shown: readonly string[], values: readonly T[]) {
   return { domain: [...shown], range: shown.map((arm) => values[all.indexOf(arm) % values.length]!) };
@@ -91,15 +99,22 @@ function armScale<T>(all: readonly string[], shown: readonly string[], values: r
  */
 export function armChannels(all: readonly string[], shown: readonly string[]) {
   // As many columns as the width under the axis holds of the longest label.
-  const longest = Math.max(...shown.map((label) => label.length));
+  const longest = longestLine(shown);
   const columns = longest <= 11 ? 3 : longest <= 20 ? 2 : 1;
+  const rows = Array.from({ length: Math.ceil(shown.length / columns) }, (_, row) =>
+    shown.slice(row * columns, (row + 1) * columns),
+  );
   const arm = { field: 'arm', type: 'nominal' } as const;
   return {
     colour: { ...arm, scale: armScale(all, shown, COLOURS) },
     shape: { ...arm, scale: armScale(all, shown, SHAPES) },
     // Labels that the theme's limit would cut may take the whole width.
-    legend: longest > 34 ? { columns, labelLimit: 260 } : { columns },
-    legendHeight: 14 * Math.ceil(shown.length / columns),
+    legend: { columns, ...(longest > 31 ? { labelLimit: WIDE_LABEL } : {}), ...inLines(shown) },
+    legendHeight: rows
+      .map(
+        (labels) => LEGEND_ROW + LABEL_LINE * (Math.max(...labels.map((label) => linesOf(label).length)) - 1),
+      )
+      .reduce((a, b) => a + b, 0),
   };
 }
 

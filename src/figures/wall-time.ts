@@ -1,8 +1,9 @@
+import { inLines, linesOf } from './labels.ts';
 import type { Series } from './series.ts';
-import { armChannels, type Drawing, page } from './theme.ts';
+import { armChannels, type Drawing, LABEL_LINE, page } from './theme.ts';
 
-/** Height in CSS pixels of an arm's row. */
-const ROW = 26;
+/** Height in CSS pixels of an arm's row, and of what stands between two labels of several lines. */
+const [ROW, SPACE] = [26, 4];
 
 /**
  * Wall time by arm: the mean over worker processes as a bar from zero, its bootstrap 95 % interval as a line, and each
@@ -13,12 +14,13 @@ const ROW = 26;
 export function wallTimeFigure(arms: readonly string[], series: Series, title: string): Drawing {
   const { colour } = armChannels(arms, series.arms);
   const color = { ...colour, legend: null };
+  const lines = Math.max(...series.arms.map((arm) => linesOf(arm).length));
   const y = {
     field: 'arm',
     type: 'nominal',
     title: null,
     sort: series.arms,
-    axis: { labelLimit: 170 },
+    axis: { labelLimit: 170, ...inLines(series.arms), ...centredLines(lines) },
   } as const;
   const x = {
     type: 'quantitative',
@@ -28,7 +30,7 @@ export function wallTimeFigure(arms: readonly string[], series: Series, title: s
   } as const;
   const means = { name: 'means' };
   return {
-    ...page(44 + ROW * series.arms.length),
+    ...page(44 + Math.max(ROW, LABEL_LINE * lines + SPACE) * series.arms.length),
     datasets: { seeds: series.seeds, means: series.means },
     layer: [
       {
@@ -48,4 +50,14 @@ export function wallTimeFigure(arms: readonly string[], series: Series, title: s
       },
     ],
   };
+}
+
+/** Vega begins a label of several lines where one of one line would stand. */
+function centredLines(most: number) {
+  if (most === 1) return {};
+  const condition = Array.from({ length: most - 1 }, (_, i) => ({
+    test: `length(split(datum.label, '\\n')) === ${i + 2}`,
+    value: (-LABEL_LINE / 2) * (i + 1),
+  }));
+  return { labelOffset: { condition, value: 0 } };
 }
