@@ -35,10 +35,12 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 /** A site over some folders whose clock goes on by a second whenever it is read, so that every look is one. */
 function watched(...dirs: string[]) {
   let now = 0;
-  const watcher = new Watcher(dirs, () => {
+  const clock = () => {
     now += 1000;
     return now;
-  });
+  };
+  // That clock of the machine which can be set is set back all the time.
+  const watcher = new Watcher(dirs, clock, () => -now);
   const answer = watchSite(watcher);
   let told = 0;
   return {
@@ -360,6 +362,54 @@ describe('wm watch', () => {
     );
   });
 
+  test('a losses.csv that is too large is told beside its seed, until it is smaller', async () => {
+    const dir = runMaker(temporaryFolder('watch-large'))('run', { curves: [[1], [2]] });
+    const files = [0, 1].map((seed) => join(dir, `seed-${seed}/losses.csv`));
+    for (const file of files) writeFileSync(file, 'seed,env_step,update,loss\n0,1,1,5\n');
+    truncateSync(files[1]!, 2 ** 30);
+    const site = watched(dir);
+    const query = { file: 'losses', columns: 'env_step,loss', runs: '0' };
+    const reasons: (string | null)[] = [];
+    await site.next();
+    const losses = async () =>
+      (await site.ask<RunCurves[]>('/curves', query))[0]!.seeds.map(({ columns }) => columns.loss);
+    assert.deepEqual(await losses(), [[5], []]);
+    // By a look for what is new, and by thorough ones.
+    for (let i = 0; i < 6; i++) {
+      for (const { seeds } of (await site.next()).changed) reasons.push(seeds[1]!.reason);
+    }
+    assert.equal(reasons.length, 1);
+    assert.match(reasons[0]!, /seed-1.losses\.csv: 1073741824 bytes are more than is followed/);
+    truncateSync(files[1]!, readFileSync(files[0]!).length);
+    let mended = await site.next();
+    while (mended.changed.length === 0) mended = await site.next();
+    assert.equal(mended.changed[0]!.seeds[1]!.reason, null);
+    assert.deepEqual(await losses(), [[5], [5]]);
+  });
+
+  test("a seed's folder that becomes a link to elsewhere is not followed", { skip: windows }, async () => {
+    const make = runMaker(temporaryFolder('watch-link'));
+    const dir = make('run', { curves: [[10], [20]] });
+    const elsewhere = make('elsewhere', { curves: [[777, 777]] });
+    writeFileSync(join(elsewhere, 'seed-0/losses.csv'), 'seed,env_step,update,loss\n0,1,1,777\n');
+    mkdirSync(join(elsewhere, 'seed-0/media'));
+    writeFileSync(join(elsewhere, 'seed-0/media/777.svg'), '<svg/>');
+    const site = watched(dir);
+    await site.next();
+    rmSync(join(dir, 'seed-1'), { recursive: true });
+    symlinkSync(join(elsewhere, 'seed-0'), join(dir, 'seed-1'));
+    const told: unknown[] = [await site.ask<Results[]>('/results')];
+    assert.match(JSON.stringify(told), /Left out: \S*seed-1.metrics\.csv is out of its run, by a link/);
+    for (let i = 0; i < 6; i++) told.push((await site.next()).changed);
+    for (const [file, column] of [
+      ['metrics', 'reward_mean'],
+      ['losses', 'loss'],
+    ] as const) {
+      told.push(await site.ask('/curves', { file, columns: `env_step,${column}`, runs: '0' }));
+    }
+    assert.doesNotMatch(JSON.stringify(told), /777/);
+  });
+
   test('a browser shows curves that move while a file grows, and asks for nothing elsewhere', {
     skip: noBrowser,
   }, async () => {
@@ -381,7 +431,7 @@ describe('wm watch', () => {
     const lock = acquireLock(dir);
     const server = await startServer({
       port: 0,
-      answer: watchSite(new Watcher([folder], Date.now)),
+      answer: watchSite(new Watcher([folder], () => performance.now(), Date.now)),
       failed: assert.ifError,
     });
     try {

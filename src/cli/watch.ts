@@ -9,7 +9,7 @@ import { untilStopped } from './until-stopped.ts';
 export async function watchCommand(dirs: readonly string[], { port }: { port: number }): Promise<number> {
   // What cannot be watched is told here, not in the browser.
   findRuns(dirs);
-  const watcher = new Watcher(dirs, Date.now);
+  const watcher = new Watcher(dirs, () => performance.now(), Date.now);
   const stopped = untilStopped();
   const server = await startServer({
     port,

@@ -2,6 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { UserError } from '../errors.ts';
 import { isSystemError } from './on-disk.ts';
+import { leadsOut } from './within.ts';
 
 /** Bytes read at once: room for the longest row. */
 const CHUNK = 2 ** 18;
@@ -23,6 +24,7 @@ export class GrowingCsv {
   readonly #file: string;
   readonly #wanted: ReadonlySet<string> | undefined;
   readonly #most: number;
+  readonly #within: string | undefined;
   #inode = 0;
   #offset = 0;
   #columns: string[] = [];
@@ -36,11 +38,16 @@ export class GrowingCsv {
   /**
    * @param wanted the columns to keep; all, where it is undefined
    * @param most of rows: up to twice as many are kept
+   * @param within a folder out of which no link on the way is followed
    */
-  constructor(file: string, { wanted, most = 400 }: { wanted?: readonly string[]; most?: number } = {}) {
+  constructor(
+    file: string,
+    { wanted, most = 400, within }: { wanted?: readonly string[]; most?: number; within?: string } = {},
+  ) {
     this.#file = file;
     this.#wanted = wanted && new Set(wanted);
     this.#most = most;
+    this.#within = within;
   }
 
   /** Every column that the file has; none before it has a header. */
@@ -84,7 +91,7 @@ export class GrowingCsv {
    * @throws UserError where it cannot be read, is no regular file, too large, or no CSV.
    */
   async read(): Promise<boolean> {
-    const handle = await openToFollow(this.#file);
+    const handle = await openToFollow(this.#file, this.#within);
     if (handle === undefined) return this.#startOver(0);
     try {
       const stat = await handle.stat();
@@ -173,10 +180,11 @@ const numberIn = (cell = ''): number => (cell.trim() === '' ? Number.NaN : Numbe
 /**
  * The columns of a CSV file, of which only the beginning is read; none where there is no file or no whole header.
  *
+ * @param within a folder out of which no link on the way is followed
  * @throws UserError where it cannot be read, is no regular file, too large, or no CSV.
  */
-export async function csvColumns(file: string): Promise<string[]> {
-  const handle = await openToFollow(file);
+export async function csvColumns(file: string, within: string): Promise<string[]> {
+  const handle = await openToFollow(file, within);
   if (handle === undefined) return [];
   try {
     requireFile(file, await handle.stat());
@@ -197,7 +205,8 @@ function columnsIn(line: string, file: string): string[] {
   return columns;
 }
 
-async function openToFollow(file: string): Promise<FileHandle | undefined> {
+async function openToFollow(file: string, within?: string): Promise<FileHandle | undefined> {
+  if (within !== undefined && leadsOut(within, file)) return undefined;
   try {
     return await open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {

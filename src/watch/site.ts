@@ -10,6 +10,7 @@ import { readWithin } from '../serve/files.ts';
 import { readPage } from '../serve/page.ts';
 import type { Content, Site } from '../serve/server.ts';
 import { curveFiles, type Results, type RunCurves } from './protocol.ts';
+import type { WatchedRun } from './watched-run.ts';
 import type { Watcher } from './watcher.ts';
 
 /** Milliseconds between two news. */
@@ -67,10 +68,13 @@ async function curves(watcher: Watcher, query: URLSearchParams): Promise<RunCurv
 async function results(watcher: Watcher): Promise<Results[]> {
   const { runs } = watcher;
   // A sweep is read as one: its cells are called by what they differ in.
-  const dirs = runs
-    .filter(({ standing }) => standing.seeds.some(({ status }) => status === 'done'))
-    .map(({ run: { found } }) => found.cell?.dir ?? found.dir);
-  const { read, faults } = await readable([...new Set(dirs)]);
+  const finished = runs.filter(({ standing }) => standing.seeds.some(({ status }) => status === 'done'));
+  const strayed = new Map(
+    finished.map(({ run }) => [folderOf(run), run.strayed] as const).filter(([, file]) => file),
+  );
+  const dirs = new Set(finished.map(({ run }) => folderOf(run)).filter((dir) => !strayed.has(dir)));
+  const { read, faults } = await readable([...dirs]);
+  faults.push(...[...strayed.values()].map((file) => `Left out: ${file} is out of its run, by a link.`));
   const environments = new Set(runs.map(({ standing }) => standing.experiment.environment));
   const tables = new Map(
     resultsByEnvironment(read).map(({ environment, results }) => [environment, results]),
@@ -89,6 +93,9 @@ async function results(watcher: Watcher): Promise<Results[]> {
     };
   });
 }
+
+/** What is read for a run's results: its folder, or its sweep's. */
+const folderOf = ({ found }: WatchedRun): string => found.cell?.dir ?? found.dir;
 
 /** The runs in some folders, as far as they can be read, and why the others cannot. */
 async function readable(dirs: readonly string[]): Promise<{ read: ReadRuns; faults: string[] }> {

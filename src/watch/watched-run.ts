@@ -6,6 +6,7 @@ import { holderWords, lockHolder } from '../runs/lock.ts';
 import { newestPicture } from '../runs/media-folder.ts';
 import { recordsSignature } from '../runs/signature.ts';
 import { type RunStanding, readStanding, type SeedStanding } from '../runs/status.ts';
+import { leadsOut } from '../runs/within.ts';
 import { mean } from '../statistics.ts';
 import {
   type CurveFile,
@@ -94,16 +95,20 @@ export class WatchedRun {
   async #readCurves({ dir, seeds }: RunStanding): Promise<void> {
     for (const { seed } of seeds) {
       const folder = join(dir, `seed-${seed}`);
-      const metrics = this.#metrics.get(seed) ?? new GrowingCsv(join(folder, 'metrics.csv'));
+      const metrics = this.#metrics.get(seed) ?? new GrowingCsv(join(folder, 'metrics.csv'), { within: dir });
       this.#metrics.set(seed, metrics);
       await this.#attempt('metrics', seed, async () => {
         if (await metrics.read()) this.#version++;
       });
       await this.#attempt('losses', seed, async () => {
         if (await this.#lossCurves.get(seed)?.read()) this.#version++;
-        if (this.#losses.length === 0) this.#losses = await csvColumns(join(folder, 'losses.csv'));
+        // What was at fault is at fault until it can be read.
+        if (this.#losses.length > 0 && !this.#faults.has(`${seed} losses`)) return;
+        const columns = await csvColumns(join(folder, 'losses.csv'), dir);
+        if (this.#losses.length === 0) this.#losses = columns;
       });
-      this.#pictures.set(seed, newestPicture(join(folder, 'media')));
+      const media = join(folder, 'media');
+      this.#pictures.set(seed, leadsOut(dir, media) ? null : newestPicture(media));
     }
   }
 
@@ -192,15 +197,24 @@ export class WatchedRun {
     const wanted = [...new Set([...this.#lossColumns, ...columns])];
     const opened = new Map<number, GrowingCsv>();
     for (const { seed } of this.#standing?.seeds ?? []) {
-      const csv = new GrowingCsv(join(this.found.dir, `seed-${seed}`, 'losses.csv'), { wanted });
+      const { dir } = this.found;
+      const csv = new GrowingCsv(join(dir, `seed-${seed}`, 'losses.csv'), { wanted, within: dir });
+      // One that cannot be read now is tried again whenever the run is looked at.
+      opened.set(seed, csv);
       await this.#attempt('losses', seed, async () => {
         await csv.read();
-        opened.set(seed, csv);
       });
     }
     this.#lossColumns = wanted;
     this.#lossCurves = opened;
     return opened;
+  }
+
+  /** A file of a seed that a link has outside the run's folder; undefined where there is none. */
+  get strayed(): string | undefined {
+    return this.#standing?.seeds
+      .map(({ seed }) => join(this.found.dir, `seed-${seed}`, 'metrics.csv'))
+      .find((file) => leadsOut(this.found.dir, file));
   }
 
   /** Forgets what was read for charts that nobody looks at any more. */

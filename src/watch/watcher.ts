@@ -16,6 +16,7 @@ const THOROUGH = 5;
 export class Watcher {
   readonly #dirs: readonly string[];
   readonly #clock: () => number;
+  readonly #now: () => number;
   #runs = new Map<string, WatchedRun>();
   #folderFaults: FaultView[] = [];
   #ids = 0;
@@ -28,10 +29,14 @@ export class Watcher {
   /** Sweeps by their folder, read again when their file changes: a thousand cells take a second. */
   readonly #sweeps = new Map<string, { signature: string; sweep: ReturnType<typeof readSweep> }>();
 
-  /** @param clock milliseconds since 1970 */
-  constructor(dirs: readonly string[], clock: () => number) {
+  /**
+   * @param clock milliseconds, by a clock that nobody sets
+   * @param now milliseconds since 1970
+   */
+  constructor(dirs: readonly string[], clock: () => number, now: () => number) {
     this.#dirs = dirs;
     this.#clock = clock;
+    this.#now = now;
   }
 
   /** Every run that can be read, in its order, with how it stands. */
@@ -101,7 +106,7 @@ export class Watcher {
       fault === null ? [] : [{ folder: found.dir, fault }],
     );
     const news = {
-      now: this.#clock(),
+      now: this.#now(),
       order: views.map(({ view }) => view.id),
       changed: views.filter(({ change }) => change > since).map(({ view }) => view),
       faults: [...this.#folderFaults, ...faults],
