@@ -105,6 +105,11 @@ describe('a submission', { skip: windows }, () => {
         ['train', '--config', 'tiny.yaml', '--name', 'odd', '--submit', 'slurm'],
         /^wm: runs\/odd\/config\.yaml: a folder stands where a file is needed; move it away\n$/,
       ],
+      [
+        [...SWEEP, '--slurm', 'arra=3'],
+        /^wm: --slurm arra=3: sbatch would take arra for array; give another option, by its whole name\n$/,
+      ],
+      [[...SWEEP, '--slurm', 'outpu=x'], /^wm: --slurm outpu=x: sbatch would take outpu for output/],
       [[...SWEEP, '--slurm', 'partition gpu'], /^wm: --slurm partition gpu: expected key=value/],
       [[...SWEEP, '--slurm', 'comment=a b'], /a value without spaces/],
       [[...SWEEP, '--cell', '1'], /^wm: --cell: is for one task, and --submit makes them all/],

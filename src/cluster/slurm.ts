@@ -73,6 +73,13 @@ export function parseSbatchOption(text: string): SbatchOption {
         : `--slurm ${text}: ${key} is wm's to set in the scripts; leave it out`,
     );
   }
+  // sbatch takes the beginning of a long option for it.
+  const fixed = FIXED.find((name) => name.startsWith(key));
+  if (fixed !== undefined) {
+    throw new UserError(
+      `--slurm ${text}: sbatch would take ${key} for ${fixed}; give another option, by its whole name`,
+    );
+  }
   // In a script sbatch ends an option at a space and a line at a number sign.
   if (value !== undefined && /[\s"'\\#]/.test(value)) {
     throw new UserError(`--slurm ${text}: a value without spaces, quotes, backslashes and # is expected`);
