@@ -483,6 +483,7 @@ test('what cannot be filmed is refused in one sentence, and nothing is written',
     [[small, '--checkpoint', 'best'], /holds no checkpoint of a best evaluation/],
     [[small, '--out', 'film.png'], /--out film\.png: name a file that ends in \.svg, \.gif or \.mp4, which/],
     [[small, '--strip', '--out', 'film.gif'], /ends in \.svg or \.png, which a strip/],
+    [[small, '--out', 'f.svg/'], /--out f\.svg\/: expected the name of a file, such as film\.svg\n$/],
     [[small, '--steps', '0'], /expected a whole number from 1/],
   ];
   const lines = refused.map(([args]) => ({ cwd: place, args: ['film', ...args, '--engine', 'wasm'] }));

@@ -67,6 +67,9 @@ export async function filmCommand(dir: string, options: FilmCommandOptions): Pro
 
 /** @throws UserError where a film, or a strip, is not made in the format that the file's name ends in. */
 function makerOf(out: string, strip: boolean): Maker {
+  if (/[/\\]$/.test(out)) {
+    throw new UserError(`--out ${out}: expected the name of a file, such as ${strip ? 'strip' : 'film'}.svg`);
+  }
   const makers: Record<string, Maker> = strip ? STRIPS : FILMS;
   const end = path.extname(out).slice(1).toLowerCase();
   if (Object.hasOwn(makers, end)) return makers[end]!;
