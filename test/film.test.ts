@@ -335,8 +335,19 @@ describe('a film', () => {
       'step 0',
       'step 2',
       'step 3',
-      'step 5, ended: pole',
+      'step 5',
     ]);
+    assert.equal(strip.match(/>ended: pole</g)!.length, 3);
+    assert.match(strip, />continue 0\.\d\d</);
+    const endless = three.episodes.map(({ dream, ...episode }) => ({
+      ...episode,
+      ending: null,
+      dream: dream!.map((step) => ({ ...step, continueProbability: null })),
+    }));
+    const without = stripSvg({ ...three, episodes: endless }, 4);
+    assert.doesNotMatch(without, />continue |>ended/, 'of a model that predicts none, and no end');
+    const height = (svg: string) => Number(/ height="(\d+)"/.exec(svg)![1]);
+    assert.equal(height(strip) - height(without), 3 * 2 * 14, 'their lines go with them');
     assert.doesNotMatch(strip, /<animate/);
   });
 

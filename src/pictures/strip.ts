@@ -36,7 +36,11 @@ export function stripScene({ drawing, title, note, episodes }: Film, columns: nu
       count === 1 ? last : Math.round((i * last) / (count - 1)),
     );
     const dreams = dream && untilOver(dream);
-    const dreamTop = y + LINE + size.height + LINE + 2;
+    const continues = dreams?.some(({ continueProbability }) => continueProbability !== null);
+    // A cell is too narrow for the end beside the step.
+    const realTop = y + LINE;
+    const endTop = realTop + size.height + LINE;
+    const dreamTop = (ending === null ? endTop : endTop + LINE) + 2;
     items.push(textItem('reality', GAP, y + LINE + size.height / 2 - LINE / 2, { bold: true }));
     if (dreams) items.push(textItem('dream', GAP, dreamTop + size.height / 2 - LINE / 2, { bold: true }));
     for (const [column, step] of shownSteps.entries()) {
@@ -45,16 +49,16 @@ export function stripScene({ drawing, title, note, episodes }: Film, columns: nu
       const centred = { anchor: 'middle' } as const;
       const place = (top: number) => ({ x, y: top, width: cell, height: size.height });
       const { observation, reward } = real[step]!;
-      const end = step === last && ending !== null ? `, ended: ${ending}` : '';
       const picture = still(observation);
       items.push(
-        textItem(`step ${step}${end}`, middle, y, centred),
+        textItem(`step ${step}`, middle, y, centred),
         {
-          ...{ kind: 'panel', ground: 'reality', place: place(y + LINE) },
+          ...{ kind: 'panel', ground: 'reality', place: place(realTop) },
           layers: [{ frames: picture, faint: false }],
         },
-        textItem(`reward ${shown(reward)}`, middle, y + LINE + size.height, centred),
+        textItem(`reward ${shown(reward)}`, middle, realTop + size.height, centred),
       );
+      if (step === last && ending !== null) items.push(textItem(`ended: ${ending}`, middle, endTop, centred));
       if (!dreams) continue;
       const dreamt = dreams[step]!;
       const under = dreamTop + size.height;
@@ -68,10 +72,13 @@ export function stripScene({ drawing, title, note, episodes }: Film, columns: nu
         },
         textItem(dreamt.over ? 'end foreseen' : `${dreamt.dreamt} dreamt`, middle, under, centred),
         textItem(`reward ${shown(dreamt.reward)}`, middle, under + LINE, centred),
-        textItem(`continue ${shown(dreamt.continueProbability)}`, middle, under + 2 * LINE, centred),
       );
+      if (continues) {
+        const probability = shown(dreamt.continueProbability);
+        items.push(textItem(`continue ${probability}`, middle, under + 2 * LINE, centred));
+      }
     }
-    y = dreams ? dreamTop + size.height + 3 * LINE + GAP : y + 2 * LINE + size.height + GAP;
+    y = dreams ? dreamTop + size.height + (continues ? 3 : 2) * LINE + GAP : dreamTop - 2 + GAP;
   }
   items.push(...notes.map((line, i) => textItem(line, GAP, y - 4 + i * LINE, { faint: true })));
   return {
