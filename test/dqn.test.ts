@@ -10,8 +10,9 @@ import { dqn } from '../src/methods/dqn/agent.ts';
 import { actionValues } from '../src/methods/dqn/networks.ts';
 import { dqnSettings } from '../src/methods/dqn/settings.ts';
 import { learn, temporalDifferenceLoss } from '../src/methods/dqn/update.ts';
-import { biasCorrection, zeroMoments } from '../src/nn/adam.ts';
+import { biasCorrection } from '../src/nn/adam.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
+import { freshOptimised } from '../src/training/optimise.ts';
 import { emptyBatch } from '../src/training/replay.ts';
 import type { ReplayAgent } from '../src/training/replay-learner.ts';
 import { stepSpaces } from './support/agents.ts';
@@ -42,8 +43,7 @@ for (const engine of processorEngines) {
       });
       scope(() => {
         let weights: Inputs['weights'] = {
-          critic: weightsBefore(members, 'critic'),
-          moments: zeroMoments(members.length, values.layout.size),
+          critic: freshOptimised(weightsBefore(members, 'critic')),
           target: weightsBefore(members, 'target'),
         };
         for (const update of [0, 1]) {
@@ -58,10 +58,11 @@ for (const engine of processorEngines) {
           const next = compiled.run({ weights, transitions, correction, scalars });
           weights = next.weights;
           const what = `double ${double}, ${loss}, update ${update}`;
-          assertUpdated(updates, next.terms, { critic: weights.critic, target: weights.target }, what);
+          const { critic, target } = weights;
+          assertUpdated(updates, next.terms, { critic: critic.parameters, target }, what);
         }
         // Where it was due, the first member's target is a copy.
-        const [critic, target] = [weights.critic, weights.target].map((x) =>
+        const [critic, target] = [weights.critic.parameters, weights.target].map((x) =>
           x.dataSync().slice(0, values.layout.size),
         );
         assert.deepEqual(target, critic);

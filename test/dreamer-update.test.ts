@@ -12,6 +12,7 @@ import {
   type Group,
   initialWeights,
   networks,
+  trainedOf,
   worldModel,
 } from '../src/methods/dreamer/networks.ts';
 import { dreamerSettings } from '../src/methods/dreamer/settings.ts';
@@ -20,6 +21,7 @@ import { latentFamily } from '../src/models/rssm/latent.ts';
 import type { ImageShape } from '../src/nn/convolution.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import type { AgentSpaces } from '../src/training/agent-spaces.ts';
+import { freshOptimised } from '../src/training/optimise.ts';
 import { frozenLoss, type UpdateCase } from './support/frozen-update.ts';
 import { assertMeasured, measured } from './support/measured-flow.ts';
 import { read } from './support/reference.ts';
@@ -74,11 +76,7 @@ function updateCase(
     spaces,
     weights: {
       ...initial,
-      weights: {
-        model: moved(initial.weights.model, 'model'),
-        critic: moved(initial.weights.critic, 'critic'),
-        actor: moved(initial.weights.actor, 'actor'),
-      },
+      learnt: byGroup((group) => freshOptimised(moved(initial.learnt[group].parameters, group))),
       slowCritic: moved(initial.slowCritic, 'slow'),
     },
     windows: {
@@ -189,7 +187,7 @@ describe('the update', () => {
         const given = updateCase(space, keys, image);
         const loss = frozenLoss(given);
         const { gradient, terms } = gradientsOf(given);
-        const own = given.weights.weights;
+        const own = trainedOf(given.weights);
         const value = loss(own);
         if (given.settings.actor.reinforce === 1) {
           const total = read(terms.loss!).reduce((sum, x) => sum + x);
@@ -283,7 +281,7 @@ describe('the update', () => {
       const where = (logit: number) => {
         const given = updateCase(choices, { lambda: 0 });
         const { layouts } = given.networks;
-        const rows = read(given.weights.weights.model).slice();
+        const rows = read(given.weights.learnt.model.parameters).slice();
         for (let member = 0; member < members; member++) {
           const own = rows.subarray(member * layouts.model.size, (member + 1) * layouts.model.size);
           for (const { name, values } of layouts.model.views(own)) {
@@ -291,8 +289,8 @@ describe('the update', () => {
             if (name === 'continue.out.bias') values.fill(logit);
           }
         }
-        const model = tf.tensor2d(rows, [members, layouts.model.size]);
-        const weights = { ...given.weights, weights: { ...given.weights.weights, model } };
+        const model = freshOptimised(tf.tensor2d(rows, [members, layouts.model.size]));
+        const weights = { ...given.weights, learnt: { ...given.weights.learnt, model } };
         const { gradient } = gradientsOf({ ...given, weights });
         return Math.max(...read(gradient.actor).map(Math.abs), ...read(gradient.critic).map(Math.abs));
       };
@@ -308,14 +306,14 @@ describe('the update', () => {
         Array.from({ length: members }, (_, i) => RandomStream.named(i, name)),
       );
       const { layouts } = given.networks;
-      const parameters = byGroup((group) => layouts[group].unpack(initial.weights[group]));
+      const parameters = byGroup((group) => layouts[group].unpack(initial.learnt[group].parameters));
       const model = worldModel(given.networks, given.settings, given.spaces, parameters);
       const features = upload(normals(1, 'features', [members, 50, 12]));
       const predicted = [model.reward({ nextFeatures: features }), model.value!(features)];
       for (const x of predicted) assert.ok(read(x).every((x) => x === 0));
 
       // Where the slow critic is the critic, it gives the same targets.
-      const equal = { ...given.weights, slowCritic: given.weights.weights.critic };
+      const equal = { ...given.weights, slowCritic: given.weights.learnt.critic.parameters };
       const [fast, slow] = [false, true].map((slowTarget) => {
         const { critic } = given.settings;
         const settings = { ...given.settings, critic: { ...critic, slowTarget } };

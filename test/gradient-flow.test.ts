@@ -21,6 +21,7 @@ import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
 import { flowOf } from '../src/training/gradient-flow.ts';
+import { freshOptimised } from '../src/training/optimise.ts';
 import { assertMeasured, measured } from './support/measured-flow.ts';
 import { result, type Sitting, sitIn } from './support/sitting.ts';
 import { temporaryFolder } from './support/temporary-folder.ts';
@@ -185,7 +186,7 @@ test('a member is measured alike alone and beside another, balanced or not', asy
     const { windows, noise, scalars, weights } = drawn(members);
     // Where balancing begins with the weights 1 and λ.
     const balances = tf.fill([members, own.model.size - layouts.model.size], -Math.LN2);
-    const model = tf.concat([weights.model, balances], 1) as tf.Tensor2D;
+    const model = tf.concat([weights.model.parameters, balances], 1) as tf.Tensor2D;
     const inputs = {
       windows,
       posterior: noise.posterior,
@@ -193,8 +194,8 @@ test('a member is measured alike alone and beside another, balanced or not', asy
       model,
       target: weights.target,
     };
-    return measured(members, inputs, ({ windows, posterior, scalars, ...weights }) =>
-      modelFlow(own, weights, windows, posterior, scalars, given),
+    return measured(members, inputs, ({ windows, posterior, scalars, model, target }) =>
+      modelFlow(own, { model: freshOptimised(model), target }, windows, posterior, scalars, given),
     );
   };
   const [[alone], beside, balanced] = [

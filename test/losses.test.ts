@@ -31,10 +31,11 @@ import { actorLoss } from '../src/models/actor-loss.ts';
 import { value } from '../src/models/vae-lstm/heads.ts';
 import type { Windows } from '../src/models/windows.ts';
 import type { Imagination } from '../src/models/world-model.ts';
-import { biasCorrection, zeroMoments } from '../src/nn/adam.ts';
+import { biasCorrection } from '../src/nn/adam.ts';
 import type { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';
+import { freshOptimised } from '../src/training/optimise.ts';
 import { memberMean } from '../src/training/reduce.ts';
 import { assertClose } from './support/tensors.ts';
 
@@ -260,7 +261,7 @@ function wholeGradients(problem: Problem) {
   };
   const gradient = gradients(
     layouts,
-    weights,
+    { ...weights, model: freshOptimised(weights.model), actor: freshOptimised(weights.actor) },
     windows,
     noise,
     scalars,
@@ -603,10 +604,8 @@ describe('members do not influence each other', () => {
         const learn = (start: number, count: number) => {
           const part = <T extends tf.Tensor>(x: T) => tf.slice(x, start, count) as T;
           const own: Weights = {
-            model: part(weights.model),
-            modelMoments: zeroMoments(count, layouts.model.size),
-            actor: part(weights.actor),
-            actorMoments: zeroMoments(count, layouts.actor.size),
+            model: freshOptimised(part(weights.model)),
+            actor: freshOptimised(part(weights.actor)),
             target: weights.target && part(weights.target),
             averageEncoder: tf.zeros([count, layouts.model.only('encoder').size]),
             averageActor: tf.zeros([count, layouts.actor.size]),
@@ -653,8 +652,8 @@ describe('members do not influence each other', () => {
           compare('actor gradient', together.gradient.actor, alone.gradient.actor);
           const { weights: stacked, terms } = together.after;
           const { weights: single, terms: ownTerms } = alone.after;
-          compare('model', stacked.model, single.model);
-          compare('actor', stacked.actor, single.actor);
+          compare('model', stacked.model.parameters, single.model.parameters);
+          compare('actor', stacked.actor.parameters, single.actor.parameters);
           compare('average encoder', stacked.averageEncoder, single.averageEncoder);
           if (stacked.target) compare('target', stacked.target, single.target!);
           for (const [term, x] of Object.entries(terms)) {

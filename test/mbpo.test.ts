@@ -10,18 +10,18 @@ import { mbpo } from '../src/methods/mbpo/agent.ts';
 import { Branches, type Imagines } from '../src/methods/mbpo/branches.ts';
 import { EarlyStopping } from '../src/methods/mbpo/early-stopping.ts';
 import { MixedExperience } from '../src/methods/mbpo/experience.ts';
-import { EnsembleFit } from '../src/methods/mbpo/fit.ts';
+import { EnsembleFit, freeAll } from '../src/methods/mbpo/fit.ts';
 import { type MbpoSettings, mbpoSettings } from '../src/methods/mbpo/settings.ts';
 import { eliteModel } from '../src/models/ensemble/elites.ts';
 import { squaredErrors } from '../src/models/ensemble/losses.ts';
 import { type Ensemble, ensembleModel } from '../src/models/ensemble/model.ts';
 import { ensembleModelSpecs } from '../src/models/ensemble/network.ts';
 import { noStandardisation } from '../src/models/ensemble/standardisation.ts';
-import { zeroMoments } from '../src/nn/adam.ts';
 import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { type AgentSpaces, agentSpaces } from '../src/training/agent-spaces.ts';
 import type { Step } from '../src/training/environment-steps.ts';
+import { freshOptimised } from '../src/training/optimise.ts';
 import { emptyBatch, Replay, type Transition } from '../src/training/replay.ts';
 import { agentIn, assertAlone, assertGoesOn, assertLeavesNothing } from './support/dreamer-runs.ts';
 import { read } from './support/reference.ts';
@@ -241,22 +241,15 @@ describe('the fit of an ensemble', () => {
     };
     const fit = new EnsembleFit(layout, own, spaces);
     const model = layout.initialise([RandomStream.named(1, 'weights')]);
-    const before = { model, moments: zeroMoments(1, layout.size) };
+    const before = freshOptimised(model);
     const given = await model.data<'float32'>();
     const made = await fit.run(before, 0, replay, RandomStream.named(2, 'fit'), own);
-    const weights = (await made.learnt.model.data<'float32'>()).slice();
+    const weights = (await made.learnt.parameters.data<'float32'>()).slice();
     fit.dispose();
-    const { model: flat, moments } = made.learnt;
-    const free = () =>
-      tf.dispose([
-        model,
-        before.moments.mean,
-        before.moments.square,
-        flat,
-        moments.mean,
-        moments.square,
-        made.standardisation,
-      ]);
+    const free = () => {
+      for (const own of [before, made.learnt]) freeAll(own);
+      made.standardisation.dispose();
+    };
     return { ...made, weights, given, free };
   }
 
@@ -277,7 +270,7 @@ describe('the fit of an ensemble', () => {
         const one = eliteModel(
           layout,
           {
-            model: late.learnt.model,
+            model: late.learnt.parameters,
             standardisation: late.standardisation,
             elites: tf.tensor2d([[network]]),
           },

@@ -313,8 +313,8 @@ describe('planning', () => {
       const model = worldModel(
         layouts,
         settings,
-        layouts.model.unpack(weights.model),
-        layouts.actor.unpack(weights.actor),
+        layouts.model.unpack(weights.model.parameters),
+        layouts.actor.unpack(weights.actor.parameters),
       );
       assert.ok(model.follow && model.stateSizes);
       const follower = { follow: model.follow, stateSizes: model.stateSizes };

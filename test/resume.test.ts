@@ -86,6 +86,24 @@ test('stopped and gone on with, it adds the time of its sittings', async () => {
   assert.deepEqual(secondsOf(dir, 1), { evaluations: [0, 2], done: 4 });
 });
 
+test('it goes on from a checkpoint that calls the moments of Adam as older ones do', async () => {
+  const dir = folder('older');
+  await sit(dir, { stopAfter: (messages) => messages.length > 1 });
+  for (const seed of seeds) {
+    const own = new SeedFolder(dir, seed);
+    const { state, wallSeconds } = own.readCheckpoint()!;
+    const older = Object.entries(state.arrays).map(([name, array]) => [
+      name.replace(/\.(mean|square)$/, '.adam_$1'),
+      array,
+    ]);
+    const arrays = Object.fromEntries(older);
+    assert.ok(arrays['model.adam_mean'] && arrays['actor.adam_square']);
+    own.writeCheckpoint({ state: { ...state, arrays }, wallSeconds }, () => {});
+  }
+  await sit(dir);
+  assertAsNeverStopped(dir);
+});
+
 test('in turns, each counted from where it began, the last one ends with the run', async () => {
   const dir = folder('turns');
   const ends: string[] = [];

@@ -137,7 +137,9 @@ describe('the agent of the VAE + LSTM', () => {
     const wanted = tf.tidy(() => {
       const { weights, terms } = expectedUpdate(batch, step, update);
       const scaled = Array.from(batch.observation, (x, i) => x / spaces.observationScale[i % 4]!);
-      const encoder = layouts.model.only('encoder').unpack(layouts.model.slice(weights.model, 'encoder'));
+      const encoder = layouts.model
+        .only('encoder')
+        .unpack(layouts.model.slice(weights.model.parameters, 'encoder'));
       return {
         weights: valuesOf(weights),
         terms: seeds.map((_, member) =>

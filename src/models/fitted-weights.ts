@@ -1,17 +1,13 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { type AdamMoments, zeroMoments } from '../nn/adam.ts';
 import type { ParameterLayout } from '../nn/parameters.ts';
 import type { RandomStream } from '../random/stream.ts';
-import { type NamedWeights, weightsNamed } from '../training/weights.ts';
-
-/** What is learnt of a model by gradients, each tensor `[members, size]`. */
-export interface LearntModel {
-  model: tf.Tensor2D;
-  moments: AdamMoments;
-}
+import { freshOptimised, namedOptimised, type Optimised, optimisedFrom } from '../training/optimise.ts';
+import type { WeightNames } from '../training/training-state.ts';
+import { weightsNamed } from '../training/weights.ts';
 
 /** Everything that fitting a model to experience changes, each tensor `[members, size]`. */
-export interface FittedWeights extends LearntModel {
+export interface FittedWeights {
+  model: Optimised;
   /** By which its networks see: that of all experience when it was last fitted. */
   standardisation: tf.Tensor2D;
 }
@@ -21,26 +17,16 @@ export const initialFitted = (
   layout: ParameterLayout,
   streams: readonly RandomStream[],
   standardisation: tf.Tensor2D,
-): FittedWeights => ({
-  model: layout.initialise(streams),
-  moments: zeroMoments(streams.length, layout.size),
-  standardisation,
-});
+): FittedWeights => ({ model: freshOptimised(layout.initialise(streams)), standardisation });
 
 /** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
-export const fittedNames = {
-  named: ({ model, moments, standardisation }: FittedWeights): NamedWeights => [
-    ['model', model],
-    ['model.mean', moments.mean],
-    ['model.square', moments.square],
+export const fittedNames: WeightNames<FittedWeights> = {
+  named: ({ model, standardisation }) => [
+    ...namedOptimised('model', model),
     ['standardisation', standardisation],
   ],
-  from: (tensors: Map<string, tf.Tensor2D>): FittedWeights => {
-    const get = (name: string) => weightsNamed(tensors, name);
-    return {
-      model: get('model'),
-      moments: { mean: get('model.mean'), square: get('model.square') },
-      standardisation: get('standardisation'),
-    };
-  },
+  from: (tensors) => ({
+    model: optimisedFrom(tensors, 'model'),
+    standardisation: weightsNamed(tensors, 'standardisation'),
+  }),
 };

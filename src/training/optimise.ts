@@ -1,7 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type AdamMoments, adam, type BiasCorrection, clipToNorm, globalNorm } from '../nn/adam.ts';
+import {
+  type AdamMoments,
+  adam,
+  type BiasCorrection,
+  clipToNorm,
+  globalNorm,
+  zeroMoments,
+} from '../nn/adam.ts';
 import { adaptiveClip, laprop } from '../nn/laprop.ts';
 import type { ParameterLayout } from '../nn/parameters.ts';
+import type { WeightNames } from './training-state.ts';
+import { weightsNamed } from './weights.ts';
 
 /** How gradients are followed; the config keys of the same names describe them. */
 export interface OptimizerSettings {
@@ -18,6 +27,37 @@ export interface Optimised {
   parameters: tf.Tensor2D;
   moments: AdamMoments;
 }
+
+/** Parameters that no update has changed. */
+export const freshOptimised = (parameters: tf.Tensor2D): Optimised => ({
+  parameters,
+  moments: zeroMoments(...parameters.shape),
+});
+
+/** Something of each of its tensors. */
+export const mapOptimised = (
+  { parameters, moments: { mean, square } }: Optimised,
+  of: (x: tf.Tensor2D) => tf.Tensor2D,
+): Optimised => ({ parameters: of(parameters), moments: { mean: of(mean), square: of(square) } });
+
+/** A network as checkpoints name it: NAME, NAME.mean and NAME.square. */
+export const namedOptimised = (name: string, { parameters, moments }: Optimised): [string, tf.Tensor2D][] => [
+  [name, parameters],
+  [`${name}.mean`, moments.mean],
+  [`${name}.square`, moments.square],
+];
+
+/** The inverse of `namedOptimised`. */
+export const optimisedFrom = (tensors: ReadonlyMap<string, tf.Tensor2D>, name: string): Optimised => ({
+  parameters: weightsNamed(tensors, name),
+  moments: { mean: weightsNamed(tensors, `${name}.mean`), square: weightsNamed(tensors, `${name}.square`) },
+});
+
+/** How the weights of a method with a single network are named. */
+export const optimisedNames = (name: string): WeightNames<Optimised> => ({
+  named: (weights) => namedOptimised(name, weights),
+  from: (tensors) => optimisedFrom(tensors, name),
+});
 
 /** What a step size is multiplied by at update t, 1 for the first, which does not move: (t − 1) / warmUp, at most 1. */
 export const warmedUp = (update: number, { warmUp }: Pick<OptimizerSettings, 'warmUp'>): number =>

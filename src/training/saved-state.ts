@@ -2,6 +2,7 @@ import { UserError } from '../errors.ts';
 import { RandomStream } from '../random/stream.ts';
 import type { AgentState } from './agent.ts';
 import type { NamedArray } from './state.ts';
+import { savedArray } from './weights.ts';
 
 /**
  * Makes sure that a saved state fits where it is about to be loaded. A checkpoint may come from elsewhere: from a run of
@@ -14,7 +15,7 @@ import type { NamedArray } from './state.ts';
  */
 export function requireFitting(seed: number, saved: AgentState, fresh: AgentState): void {
   for (const [name, expected] of Object.entries(fresh.arrays)) {
-    const found = Object.hasOwn(saved.arrays, name) ? saved.arrays[name] : undefined;
+    const found = savedArray(saved.arrays, name);
     if (!found || !fits(found, expected)) {
       refuse(seed, `its array ${name} is ${found ? typeOf(found) : 'missing'}, not ${typeOf(expected)}`);
     }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { AgentState } from './agent.ts';
 import { memberPart } from './member-part.ts';
+import type { NamedArray } from './state.ts';
 
 /** Tensors `[members, size]` by name: weights, moments, averages. */
 export type NamedWeights = readonly (readonly [string, tf.Tensor2D])[];
@@ -19,13 +20,23 @@ export async function saveWeights(named: NamedWeights): Promise<AgentState['arra
   );
 }
 
+/**
+ * The array of a name in a saved state. Older checkpoints of some methods call an optimizer's moments NAME.adam_mean and
+ * NAME.adam_square, where NAME.mean and NAME.square are asked for.
+ */
+export function savedArray(arrays: AgentState['arrays'], name: string): NamedArray | undefined {
+  const names = [name, name.replace(/\.(mean|square)$/, '.adam_$1')];
+  const found = names.find((each) => Object.hasOwn(arrays, each));
+  return found === undefined ? undefined : arrays[found];
+}
+
 /** New tensors of the same names and shapes, from what `saveWeights` gave of each member. */
 export function loadWeights(named: NamedWeights, states: readonly AgentState[]): Map<string, tf.Tensor2D> {
   return new Map(
     named.map(([name, { shape }]) => {
       const values = new Float32Array(shape[0] * shape[1]);
       for (const [member, { arrays }] of states.entries()) {
-        values.set(arrays[name]!.data, member * shape[1]);
+        values.set(savedArray(arrays, name)!.data, member * shape[1]);
       }
       return [name, tf.tensor2d(values, shape)];
     }),

@@ -329,15 +329,7 @@ async function firstState(): Promise<MemberState> {
 }
 
 const stateNames = [
-  ...[
-    'model',
-    'model.adam_mean',
-    'actor',
-    'average.encoder',
-    'critic.target',
-    'losses.pending',
-    'losses.updates',
-  ],
+  ...['model', 'model.mean', 'actor', 'average.encoder', 'critic.target', 'losses.pending', 'losses.updates'],
   ...[
     'replay.added',
     'replay.observation',

@@ -81,10 +81,12 @@ async function compute({ settings: keys, spaces, given }: Case, members: number)
 
   const computed = scope(() => {
     const weights: Weights = {
-      weights: byGroup((group) => row(layouts[group], given.weights)),
-      moments: byGroup((group) => ({
-        mean: row(layouts[group], given.mean),
-        square: row(layouts[group], given.square, squareUnit),
+      learnt: byGroup((group) => ({
+        parameters: row(layouts[group], given.weights),
+        moments: {
+          mean: row(layouts[group], given.mean),
+          square: row(layouts[group], given.square, squareUnit),
+        },
       })),
       slowCritic: row(layouts.critic, given.slow),
       averages: {

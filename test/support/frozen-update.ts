@@ -6,6 +6,7 @@ import {
   byGroup,
   criticOutput,
   type Networks,
+  trainedOf,
   type Weights,
   worldModel,
 } from '../../src/methods/dreamer/networks.ts';
@@ -78,7 +79,7 @@ export function frozenLoss(given: UpdateCase): (weights: ByGroup<tf.Tensor2D>) =
     return { parameters, model, prior, ...real };
   };
 
-  const base = modelAt(weights.weights);
+  const base = modelAt(trainedOf(weights));
   const slowCritic = layouts.critic.unpack(weights.slowCritic);
   const slowValue = (states: tf.Tensor) =>
     code.mean(criticOutput(slowCritic, states, settings, false)) as tf.Tensor3D;

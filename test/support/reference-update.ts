@@ -9,9 +9,10 @@ import { networks, type Weights } from '../../src/methods/vae-lstm/networks.ts';
 import { vaeLstmSettings } from '../../src/methods/vae-lstm/settings.ts';
 import { applyGradients, gradients, type MemberScalars } from '../../src/methods/vae-lstm/update.ts';
 import { toWindows, uploadBatch } from '../../src/models/windows.ts';
-import { biasCorrection, zeroMoments } from '../../src/nn/adam.ts';
+import { biasCorrection } from '../../src/nn/adam.ts';
 import type { ParameterLayout } from '../../src/nn/parameters.ts';
 import type { AgentSpaces } from '../../src/training/agent-spaces.ts';
+import { freshOptimised } from '../../src/training/optimise.ts';
 import type { Batch } from '../../src/training/replay.ts';
 
 /**
@@ -118,10 +119,8 @@ function within(limit: number, name: string, actual: ArrayLike<number>, wanted: 
 function compute(members: number, settings: typeof dreamCritic, gradNorm?: Weights['gradNorm']) {
   const weights: Weights = {
     gradNorm,
-    model: stacked(flat(layout.model, reference.model), members) as tf.Tensor2D,
-    modelMoments: zeroMoments(members, layout.model.size),
-    actor: stacked(flat(layout.actor, reference.actor), members) as tf.Tensor2D,
-    actorMoments: zeroMoments(members, layout.actor.size),
+    model: freshOptimised(stacked(flat(layout.model, reference.model), members) as tf.Tensor2D),
+    actor: freshOptimised(stacked(flat(layout.actor, reference.actor), members) as tf.Tensor2D),
     target: stacked(
       flat(layout.model.only('critic'), reference.critic_target, (name) => name.replace('critic.', '')),
       members,
@@ -197,7 +196,11 @@ function compute(members: number, settings: typeof dreamCritic, gradNorm?: Weigh
       seen,
       terms: after.terms as Record<string, tf.Tensor>,
       gradients: { model: gradient.model, actor: gradient.actor },
-      weights: { model: after.weights.model, actor: after.weights.actor, target: after.weights.target! },
+      weights: {
+        model: after.weights.model.parameters,
+        actor: after.weights.actor.parameters,
+        target: after.weights.target!,
+      },
       gradNorm: { ...after.weights.gradNorm } as Record<string, tf.Tensor>,
     };
   });

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Weights } from '../../src/methods/dreamer/networks.ts';
+import { type ByGroup, byGroup, type Weights } from '../../src/methods/dreamer/networks.ts';
 import type { StepWindows } from '../../src/models/rssm/losses.ts';
 import type { ParameterLayout } from '../../src/nn/parameters.ts';
 import type { AgentSpaces } from '../../src/training/agent-spaces.ts';
+import { freshOptimised } from '../../src/training/optimise.ts';
 import { flat, type Nested, reference, second, tensor } from './reference.ts';
 import { normals } from './tensors.ts';
 
@@ -139,20 +140,12 @@ export function secondWeights(
 }
 
 /** Everything else that an update takes, fresh. */
-export function weightsOf(weights: Weights['weights'], slowCritic: tf.Tensor2D): Weights {
-  const moments = (x: tf.Tensor2D) => ({ mean: tf.zerosLike(x), square: tf.zerosLike(x) });
-  return {
-    weights,
-    moments: {
-      model: moments(weights.model),
-      critic: moments(weights.critic),
-      actor: moments(weights.actor),
-    },
-    slowCritic,
-    averages: { model: weights.model, actor: weights.actor },
-    returnRange: tf.zeros([weights.model.shape[0], 2]),
-  };
-}
+export const weightsOf = (weights: ByGroup<tf.Tensor2D>, slowCritic: tf.Tensor2D): Weights => ({
+  learnt: byGroup((group) => freshOptimised(weights[group])),
+  slowCritic,
+  averages: { model: weights.model, actor: weights.actor },
+  returnRange: tf.zeros([weights.model.shape[0], 2]),
+});
 
 /** Steps of a reference as both members' windows. */
 export function secondWindows(

@@ -10,19 +10,13 @@ import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { drawnSteps } from '../../training/drawn-steps.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { type OfflineAgent, OfflineLearner } from '../../training/offline-learner.ts';
+import { freshOptimised, type Optimised, optimisedNames } from '../../training/optimise.ts';
 import { compiledUpdate } from '../../training/pending-terms.ts';
 import { bestEpisodes, type RecordedEpisodes } from '../../training/recorded-episodes.ts';
 import type { Batch } from '../../training/replay.ts';
 import { ModelFreeAgent } from '../../training/stateful-agent.ts';
 import { TrainingState } from '../../training/training-state.ts';
-import {
-  type Imitator,
-  imitator,
-  initialWeights,
-  namedWeights,
-  type Weights,
-  weightsFrom,
-} from './networks.ts';
+import { type Imitator, imitator } from './networks.ts';
 import type { CloningSettings } from './settings.ts';
 import { type Examples, imitate, LOSS_TERMS, type LossTerm } from './update.ts';
 
@@ -33,7 +27,7 @@ export const behaviourCloning: Method<CloningSettings> = {
 
 /** Everything that an update is computed from. */
 interface UpdateInputs {
-  weights: Weights;
+  weights: Optimised;
   examples: Examples;
   correction: BiasCorrection;
   /** [members, 1] */
@@ -41,7 +35,7 @@ interface UpdateInputs {
 }
 
 class CloningAgent
-  extends ModelFreeAgent<CloningSettings, Weights, never, LossTerm>
+  extends ModelFreeAgent<CloningSettings, Optimised, never, LossTerm>
   implements OfflineAgent<Batch>
 {
   readonly lossTerms = LOSS_TERMS;
@@ -50,7 +44,7 @@ class CloningAgent
 
   readonly #imitator: Imitator;
   readonly #acting: Acting<{ policy: tf.Tensor2D }>;
-  protected readonly state: TrainingState<Weights, never, LossTerm>;
+  protected readonly state: TrainingState<Optimised, never, LossTerm>;
 
   constructor(members: readonly Member<CloningSettings>[], spaces: AgentSpaces) {
     super(members, spaces);
@@ -62,15 +56,15 @@ class CloningAgent
     }));
     this.state = new TrainingState({
       seeds: this.seeds,
-      names: { named: namedWeights, from: weightsFrom },
-      initial: (streams) => initialWeights(layout, streams('policy-weights')),
+      names: optimisedNames('policy'),
+      initial: (streams) => freshOptimised(layout.initialise(streams('policy-weights'))),
       streams: [],
       lossTerms: LOSS_TERMS,
     });
   }
 
   act(situation: Situation): Promise<Decision> {
-    return this.#acting.decide({ policy: this.state.weights.policy }, situation);
+    return this.#acting.decide({ policy: this.state.weights.parameters }, situation);
   }
 
   learner(_environment: EnvironmentEntry, data?: RecordedEpisodes): OfflineLearner<Batch> {

@@ -6,9 +6,9 @@ import { boundedGaussian } from '../../models/box-gaussian.ts';
 import { policyLogProbability } from '../../models/policy-likelihood.ts';
 import type { BiasCorrection } from '../../nn/adam.ts';
 import { gradientOf } from '../../training/gradient.ts';
-import { descend } from '../../training/optimise.ts';
+import { descend, type Optimised } from '../../training/optimise.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
-import type { Imitator, Weights } from './networks.ts';
+import type { Imitator } from './networks.ts';
 import type { CloningSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order. */
@@ -56,21 +56,17 @@ function agreement(
  */
 export function imitate(
   { head, output }: Imitator,
-  before: Weights,
+  before: Optimised,
   { observation, action }: Examples,
   correction: BiasCorrection,
   learningRate: tf.Tensor2D,
   { gradientClip }: Pick<CloningSettings, 'gradientClip'>,
-): { weights: Weights; terms: Partial<Record<LossTerm, tf.Tensor>> } {
-  const { gradient, terms } = gradientOf(before.policy, (policy) => {
+): { weights: Optimised; terms: Partial<Record<LossTerm, tf.Tensor>> } {
+  const { gradient, terms } = gradientOf(before.parameters, (policy) => {
     const outputs = output(policy, observation);
     const loss = imitationLoss(head.space, outputs, action);
     return { loss, terms: { loss, ...stopGradient(() => agreement(head.space, outputs, action)) } };
   });
-  const { policy: parameters, moments } = before;
-  const step = descend({ parameters, moments }, gradient, correction, learningRate, gradientClip);
-  return {
-    weights: { policy: step.learnt.parameters, moments: step.learnt.moments },
-    terms: { ...terms, ...step.terms },
-  };
+  const step = descend(before, gradient, correction, learningRate, gradientClip);
+  return { weights: step.learnt, terms: { ...terms, ...step.terms } };
 }

@@ -115,7 +115,7 @@ class DeepDynaAgent
     const { replay, planning } = this.settings;
     const extents: [number, number] = [replay.batch, planning.horizon];
     const draw = (noise: Noise) => drawNoise(noise, extents, this.#planning);
-    const { critic } = this.#values.state.weights;
+    const critic = this.#values.state.weights.critic.parameters;
     const steps = ensembleStepNoise(this.spaces).map(draw);
     return {
       weights: { ...this.#ensemble.weights(), critic },
@@ -126,7 +126,7 @@ class DeepDynaAgent
 
   protected measured(from: number, members: number): MeasuredModel<EnsembleState> {
     const model = this.#ensemble.trained(from, members);
-    const critic = membersOf(this.#values.state.weights.critic, from, members);
+    const critic = membersOf(this.#values.state.weights.critic.parameters, from, members);
     const { observationScale, rewardScale } = this.spaces;
     return {
       model: {

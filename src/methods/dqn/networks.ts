@@ -1,10 +1,10 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import { asPyTorch } from '../../nn/mlp.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
 import { imageTower, vectorTower } from '../../nn/tower.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { freshOptimised, namedOptimised, type Optimised, optimisedFrom } from '../../training/optimise.ts';
 import { weightsNamed } from '../../training/weights.ts';
 import type { DqnUpdateSettings } from './settings.ts';
 
@@ -30,8 +30,7 @@ export function actionValues(
 
 /** Everything an update changes, each tensor `[members, size]`. */
 export interface Weights {
-  critic: tf.Tensor2D;
-  moments: AdamMoments;
+  critic: Optimised;
   /** Q̄'s parameters. */
   target: tf.Tensor2D;
 }
@@ -39,23 +38,17 @@ export interface Weights {
 /** Fresh weights, one stream per member; the target starts at the network itself. */
 export function initialWeights(layout: ParameterLayout, streams: readonly RandomStream[]): Weights {
   const critic = layout.initialise(streams);
-  return { critic, moments: zeroMoments(streams.length, layout.size), target: critic.clone() };
+  return { critic: freshOptimised(critic), target: critic.clone() };
 }
 
 /** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
-export const namedWeights = ({ critic, moments, target }: Weights): [string, tf.Tensor2D][] => [
-  ['critic', critic],
-  ['critic.adam_mean', moments.mean],
-  ['critic.adam_square', moments.square],
+export const namedWeights = ({ critic, target }: Weights): [string, tf.Tensor2D][] => [
+  ...namedOptimised('critic', critic),
   ['critic.target', target],
 ];
 
 /** The inverse of `namedWeights`. */
-export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
-  const get = (name: string) => weightsNamed(tensors, name);
-  return {
-    critic: get('critic'),
-    moments: { mean: get('critic.adam_mean'), square: get('critic.adam_square') },
-    target: get('critic.target'),
-  };
-}
+export const weightsFrom = (tensors: Map<string, tf.Tensor2D>): Weights => ({
+  critic: optimisedFrom(tensors, 'critic'),
+  target: weightsNamed(tensors, 'critic.target'),
+});

@@ -43,7 +43,7 @@ export function targets(
   const all = values.of(target, nextObservation);
   const next = () => {
     if (!double) return tf.max(all, -1);
-    const chosen = tf.argMax(values.of(critic, nextObservation), -1);
+    const chosen = tf.argMax(values.of(critic.parameters, nextObservation), -1);
     return tf.sum(tf.mul(all, oneHot(chosen, all.shape.at(-1)!)), -1);
   };
   return bootstrapped(transitions, next(), gamma);
@@ -95,21 +95,17 @@ export function learn(
   settings: Pick<DqnUpdateSettings, 'double' | 'loss' | 'gradientClip'>,
 ): { weights: Weights; terms: Record<LossTerm, tf.Tensor> } {
   const target = targets(actionValues, before, transitions, gamma, settings);
-  const { gradient, terms } = gradientOf(before.critic, (critic) => {
+  const { gradient, terms } = gradientOf(before.critic.parameters, (critic) => {
     const values = actionValues.of(critic, transitions.observation);
     const loss = temporalDifferenceLoss(values, transitions.action, target, settings.loss);
     const q = stopGradient(() => memberMean(tf.mul(values, transitions.action), values.shape.at(-1)));
     return { loss, terms: { loss, q } };
   });
-  const { critic, moments } = before;
-  const online = { parameters: critic, moments };
-  const step = descend(online, gradient, correction, learningRate, settings.gradientClip);
-  const { parameters } = step.learnt;
+  const step = descend(before.critic, gradient, correction, learningRate, settings.gradientClip);
   return {
     weights: {
-      critic: parameters,
-      moments: step.learnt.moments,
-      target: stepTarget(before.target, parameters, targetRate),
+      critic: step.learnt,
+      target: stepTarget(before.target, step.learnt.parameters, targetRate),
     },
     terms: {
       ...terms,

@@ -70,7 +70,7 @@ export class ValueLearner {
   }
 
   async act(situation: Situation, mode: ActingMode): Promise<Decision> {
-    const { critic } = this.state.weights;
+    const critic = this.state.weights.critic.parameters;
     const decision = await this.#acting.decide({ critic }, { ...situation, noise: NO_NOISE });
     if (mode === 'greedy') return decision;
     const epsilon = this.#members.map(({ settings }) => scheduleAt(settings.epsilon, this.#collected));

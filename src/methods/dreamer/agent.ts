@@ -46,6 +46,7 @@ import {
   type Networks,
   namedWeights,
   networks,
+  trainedOf,
   type Weights,
   weightsFrom,
   worldModel,
@@ -137,7 +138,7 @@ class DreamerAgent
       // The critic has no average.
       weights: (policy: PolicyName) => ({
         ...this.#policy(policy),
-        critic: this.state.weights.weights.critic,
+        critic: this.state.weights.learnt.critic.parameters,
       }),
       model: (weights: ByGroup<tf.Tensor2D>) => {
         const { layouts } = this.#networks;
@@ -152,8 +153,8 @@ class DreamerAgent
   }
 
   #policy(policy: PolicyName): PolicyWeights {
-    const { weights, averages } = this.state.weights;
-    const { model, actor } = policy === 'online' ? weights : averages;
+    const { weights } = this.state;
+    const { model, actor } = policy === 'online' ? trainedOf(weights) : weights.averages;
     return { model, actor };
   }
 
@@ -226,8 +227,9 @@ class DreamerAgent
   }
 
   /** The models of some members, as they are trained, by default with the critic that is. */
-  #trained(from: number, members: number, critic = this.state.weights.weights.critic): Rssm {
-    const weights = { ...this.state.weights.weights, critic };
+  #trained(from: number, members: number, critic?: tf.Tensor2D): Rssm {
+    const trained = trainedOf(this.state.weights);
+    const weights = { ...trained, critic: critic ?? trained.critic };
     const { layouts } = this.#networks;
     const parameters = byGroup((group) => layouts[group].unpack(membersOf(weights[group], from, members)));
     return worldModel(this.#networks, this.settings, this.spaces, parameters);

@@ -4,11 +4,11 @@ import { scalarCode, scalarSpecs } from '../../models/rssm/heads.ts';
 import { featureSize, type Rssm, rssmModel, rssmSpecs } from '../../models/rssm/model.ts';
 import type { RssmSettings } from '../../models/rssm/settings.ts';
 import type { ScalarCode } from '../../models/scalar-code.ts';
-import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import { normMlp, normMlpSpecs } from '../../nn/norm-mlp.ts';
 import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { freshOptimised, namedOptimised, type Optimised, optimisedFrom } from '../../training/optimise.ts';
 import { weightsNamed } from '../../training/weights.ts';
 import type { DreamerSettings } from './settings.ts';
 
@@ -89,8 +89,7 @@ export const criticOutput = (
 
 /** Everything an update changes, each tensor `[members, …]`. */
 export interface Weights {
-  weights: ByGroup<tf.Tensor2D>;
-  moments: ByGroup<AdamMoments>;
+  learnt: ByGroup<Optimised>;
   /** Moving average of the critic: [members, size] */
   slowCritic: tf.Tensor2D;
   /** Policy average: moving averages of model and actor. */
@@ -104,16 +103,19 @@ export function initialWeights(
   { layouts }: Networks,
   streams: (name: string) => readonly RandomStream[],
 ): Weights {
-  const weights = byGroup((group) => layouts[group].initialise(streams(`${group}-weights`)));
-  const members = weights.model.shape[0];
+  const learnt = byGroup((group) => freshOptimised(layouts[group].initialise(streams(`${group}-weights`))));
+  const { model, critic, actor } = trainedOf({ learnt });
   return {
-    weights,
-    moments: byGroup((group) => zeroMoments(members, layouts[group].size)),
-    slowCritic: weights.critic.clone(),
-    averages: { model: weights.model.clone(), actor: weights.actor.clone() },
-    returnRange: tf.zeros([members, 2]),
+    learnt,
+    slowCritic: critic.clone(),
+    averages: { model: model.clone(), actor: actor.clone() },
+    returnRange: tf.zeros([model.shape[0], 2]),
   };
 }
+
+/** The parameters that learn. */
+export const trainedOf = ({ learnt }: Pick<Weights, 'learnt'>): ByGroup<tf.Tensor2D> =>
+  byGroup((group) => learnt[group].parameters);
 
 /** Something of every group. */
 export const byGroup = <T>(of: (group: Group) => T): ByGroup<T> => ({
@@ -124,11 +126,7 @@ export const byGroup = <T>(of: (group: Group) => T): ByGroup<T> => ({
 
 /** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
 export const namedWeights = (given: Weights): [string, tf.Tensor2D][] => [
-  ...GROUPS.flatMap((group): [string, tf.Tensor2D][] => [
-    [group, given.weights[group]],
-    [`${group}.mean`, given.moments[group].mean],
-    [`${group}.square`, given.moments[group].square],
-  ]),
+  ...GROUPS.flatMap((group) => namedOptimised(group, given.learnt[group])),
   ['critic.slow', given.slowCritic],
   ['average.model', given.averages.model],
   ['average.actor', given.averages.actor],
@@ -139,8 +137,7 @@ export const namedWeights = (given: Weights): [string, tf.Tensor2D][] => [
 export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
   const get = (name: string) => weightsNamed(tensors, name);
   return {
-    weights: byGroup(get),
-    moments: byGroup((group) => ({ mean: get(`${group}.mean`), square: get(`${group}.square`) })),
+    learnt: byGroup((group) => optimisedFrom(tensors, group)),
     slowCritic: get('critic.slow'),
     averages: { model: get('average.model'), actor: get('average.actor') },
     returnRange: get('return_range'),

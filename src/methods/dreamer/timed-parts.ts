@@ -20,6 +20,7 @@ import {
   initialWeights,
   namedWeights,
   networks,
+  trainedOf,
   worldModel,
 } from './networks.ts';
 import { type DreamerSettings, reinforceShare } from './settings.ts';
@@ -60,7 +61,7 @@ export function timedParts(settings: DreamerSettings, spaces: AgentSpaces, batch
   const noiseOf = (noise: Noise, ...shape: number[]) =>
     drawNoise(noise, shape, streams('noise')) as tf.Tensor4D;
   const ofAction = noiseOf(head.noise, starts, horizon);
-  const [ofLatent] = worldModel(layout, settings, spaces, unpacked(weights.weights)).stepNoise!;
+  const [ofLatent] = worldModel(layout, settings, spaces, unpacked(trainedOf(weights))).stepNoise!;
   const features = featureSize(sizes);
   const given = {
     weights,
@@ -93,7 +94,7 @@ export function timedParts(settings: DreamerSettings, spaces: AgentSpaces, batch
       scale: tf.ones([members, 1, 1]),
       returnRange: weights.returnRange,
     },
-    gradient: byGroup((group) => normal(...weights.weights[group].shape) as tf.Tensor2D),
+    gradient: byGroup((group) => normal(...weights.learnt[group].parameters.shape) as tf.Tensor2D),
     correction: biasCorrection(1),
   };
   type Given = typeof given;
@@ -111,7 +112,7 @@ export function timedParts(settings: DreamerSettings, spaces: AgentSpaces, batch
     { weights }: Given,
     loss: (parameters: ReturnType<typeof unpacked>) => tf.Tensor,
   ) => {
-    const split = byGroup((group) => layouts[group].split(weights.weights[group]));
+    const split = byGroup((group) => layouts[group].split(weights.learnt[group].parameters));
     const parameters = byGroup((group) => layouts[group].named(split[group]));
     const operands = groups.flatMap((group) => split[group]);
     return tf.valueAndGrads(() => tf.sum(loss(parameters)))(operands).grads;
@@ -142,7 +143,7 @@ export function timedParts(settings: DreamerSettings, spaces: AgentSpaces, batch
     }),
     imagination: part((given) => {
       const { weights, start, noise } = given;
-      const model = worldModel(layout, settings, spaces, unpacked(weights.weights));
+      const model = worldModel(layout, settings, spaces, unpacked(trainedOf(weights)));
       const imagined = dream(model, head, start, noise);
       const slow = slowValue(given, imagined.states) as tf.Tensor3D;
       const value = critic.slowTarget ? slow : (model.value!(imagined.states) as tf.Tensor3D);
@@ -160,7 +161,7 @@ export function timedParts(settings: DreamerSettings, spaces: AgentSpaces, batch
       return gradientsOf(['actor', 'critic'], given, (trained) => {
         const model = worldModel(layout, settings, spaces, trained);
         const dreamt = worldModel(layout, settings, spaces, {
-          ...unpacked(weights.weights),
+          ...unpacked(trainedOf(weights)),
           actor: trained.actor,
         });
         const imagined = rho < 1 ? dream(dreamt, head, start, noise) : before;

@@ -20,6 +20,7 @@ import {
   GROUPS,
   type Group,
   type Networks,
+  trainedOf,
   valueFactor,
   type Weights,
   worldModel,
@@ -108,8 +109,8 @@ interface UpdateLosses extends Omit<Gradients, 'gradient'> {
 }
 
 /** The parameters before an update, each by itself: splitting the flat tensors would only add to the tape. */
-export const parametersOf = ({ layouts }: Networks, { weights }: Weights): ByGroup<tf.Tensor[]> =>
-  byGroup((group) => layouts[group].split(weights[group]));
+export const parametersOf = ({ layouts }: Networks, { learnt }: Weights): ByGroup<tf.Tensor[]> =>
+  byGroup((group) => layouts[group].split(learnt[group].parameters));
 
 /** What computes the losses of an update, to be differentiated by `split`. */
 export function updateLosses(
@@ -121,7 +122,7 @@ export function updateLosses(
   const trained = byGroup((group) => layouts[group].named(split[group]));
   const model = worldModel(networks, settings, spaces, trained);
   // Dreams are dreamt in a model and valued by a critic that they do not change.
-  const constant = (group: Group) => layouts[group].unpack(before.weights[group]);
+  const constant = (group: Group) => layouts[group].unpack(before.learnt[group].parameters);
   const slowCritic = layouts.critic.unpack(before.slowCritic);
   const dreamt = worldModel(networks, settings, spaces, {
     model: constant('model'),
@@ -306,24 +307,23 @@ export function applyGradients(
   scalars: Pick<MemberScalars, 'learningRate' | 'policyAverage' | 'slowCritic'>,
 ): { weights: Weights; terms: LossTerms } {
   const norms = byGroup((group) => globalNorm(gradient[group]));
-  const next = byGroup((group) =>
+  const learnt = byGroup((group) =>
     optimise(
       networks.layouts[group],
-      { parameters: before.weights[group], moments: before.moments[group] },
+      before.learnt[group],
       gradient[group],
       correction,
       scalars.learningRate[group],
       optimizer,
     ),
   );
-  const weights = byGroup((group) => next[group].parameters);
+  const trained = trainedOf({ learnt });
   const average = (group: 'model' | 'actor') =>
-    movingAverage(before.averages[group], weights[group], scalars.policyAverage);
+    movingAverage(before.averages[group], trained[group], scalars.policyAverage);
   return {
     weights: {
-      weights,
-      moments: byGroup((group) => next[group].moments),
-      slowCritic: movingAverage(before.slowCritic, weights.critic, scalars.slowCritic),
+      learnt,
+      slowCritic: movingAverage(before.slowCritic, trained.critic, scalars.slowCritic),
       averages: { model: average('model'), actor: average('actor') },
       returnRange,
     },
@@ -332,7 +332,7 @@ export function applyGradients(
       gradient_norm: tf.squeeze(norms.model, [1]),
       critic_gradient_norm: tf.squeeze(norms.critic, [1]),
       actor_gradient_norm: tf.squeeze(norms.actor, [1]),
-      weight_norm: tf.squeeze(globalNorm(tf.concat(Object.values(weights), 1)), [1]),
+      weight_norm: tf.squeeze(globalNorm(tf.concat(Object.values(trained), 1)), [1]),
     },
   };
 }

@@ -3,7 +3,7 @@ import type { EnvironmentEntry } from '../../envs/index.ts';
 import { Acting } from '../../models/acting.ts';
 import { type DreamedStep, type DreamPlan, dreamAlong, type MayDream } from '../../models/dreams.ts';
 import { drawNoise } from '../../models/noise.ts';
-import { biasCorrection, zeroMoments } from '../../nn/adam.ts';
+import { biasCorrection } from '../../nn/adam.ts';
 import { RandomStream } from '../../random/stream.ts';
 import type { Decision, Situation } from '../../training/acting.ts';
 import type { AgentState, Member, Method } from '../../training/agent.ts';
@@ -12,6 +12,7 @@ import type { Row } from '../../training/events.ts';
 import type { Frames } from '../../training/frames.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
 import { type OfflineAgent, OfflineLearner } from '../../training/offline-learner.ts';
+import { freshOptimised, type Optimised } from '../../training/optimise.ts';
 import { compiledUpdate } from '../../training/pending-terms.ts';
 import { heldOutEpisodes, type RecordedEpisodes } from '../../training/recorded-episodes.ts';
 import type { Sequences } from '../../training/replay.ts';
@@ -26,7 +27,6 @@ import { Lessons } from './lessons.ts';
 import { uploadMasked } from './masked-autoencoding.ts';
 import {
   initialWeights,
-  type Learnt,
   type Networks,
   namedWeights,
   networksOf,
@@ -240,11 +240,8 @@ class Dreamer4Agent
   }
 
   /** Parameters with moments that begin anew with a phase. */
-  #fresh({ parameters, moments }: Learnt, index: number): Learnt {
-    return {
-      parameters,
-      moments: index === 1 ? zeroMoments(this.seeds.length, parameters.shape[1]) : moments,
-    };
+  #fresh(learnt: Optimised, index: number): Optimised {
+    return index === 1 ? freshOptimised(learnt.parameters) : learnt;
   }
 
   #learnDynamics(frames: Frames, latents: Float32Array, index: number): void {

@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type PolicyHead, policyHead } from '../../models/policy-head.ts';
 import { type ShortcutShape, shortcutSpecs } from '../../models/shortcut/networks.ts';
-import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import type { ImageShape } from '../../nn/convolution.ts';
 import { mlp, mlpSpecs } from '../../nn/mlp.ts';
 import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import { twoHotBins } from '../../nn/two-hot.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { freshOptimised, namedOptimised, type Optimised, optimisedFrom } from '../../training/optimise.ts';
 import { weightsNamed } from '../../training/weights.ts';
 import type { Dreamer4Settings } from './settings.ts';
 import { type TokenizerShape, tokenizerSpecs } from './tokenizer.ts';
@@ -130,19 +130,13 @@ export const valueLogits = (
   agent: tf.Tensor,
 ): tf.Tensor => mlp(parameters, 'value', hiddenLayers, agent, false);
 
-/** Parameters with Adam's moments, [members, size] each. */
-export interface Learnt {
-  parameters: tf.Tensor2D;
-  moments: AdamMoments;
-}
-
 /** Everything an update changes, each tensor [members, size]. */
 export interface Weights {
   /** Undefined where observations are vectors. */
-  tokenizer?: Learnt | undefined;
-  world: Learnt;
-  policy: Learnt;
-  value: Learnt;
+  tokenizer?: Optimised | undefined;
+  world: Optimised;
+  policy: Optimised;
+  value: Optimised;
   /** Running mean squares of the losses of dynamics and heads. */
   lossSquares: tf.Tensor2D;
   /** What latents are made by: see `latentScale`. */
@@ -161,10 +155,8 @@ export function initialWeights(
   streams: (name: string) => readonly RandomStream[],
 ): Weights {
   const members = streams('world-weights').length;
-  const learnt = (name: (typeof LEARNT)[number] | 'tokenizer', layout: ParameterLayout): Learnt => ({
-    parameters: layout.initialise(streams(`${name}-weights`)),
-    moments: zeroMoments(members, layout.size),
-  });
+  const learnt = (name: (typeof LEARNT)[number] | 'tokenizer', layout: ParameterLayout): Optimised =>
+    freshOptimised(layout.initialise(streams(`${name}-weights`)));
   const { world, policy, value, tokenizer, shape } = networks;
   const { latent } = shape;
   return {
@@ -177,29 +169,19 @@ export function initialWeights(
 
 /** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
 export const namedWeights = (weights: Weights): [string, tf.Tensor2D][] => [
-  ...(weights.tokenizer ? namedLearnt('tokenizer', weights.tokenizer) : []),
-  ...LEARNT.flatMap((name) => namedLearnt(name, weights[name])),
+  ...(weights.tokenizer ? namedOptimised('tokenizer', weights.tokenizer) : []),
+  ...LEARNT.flatMap((name) => namedOptimised(name, weights[name])),
   ['loss_squares', weights.lossSquares],
   ['latent', weights.latent],
 ];
 
-const namedLearnt = (name: string, { parameters, moments }: Learnt): [string, tf.Tensor2D][] => [
-  [name, parameters],
-  [`${name}.adam_mean`, moments.mean],
-  [`${name}.adam_square`, moments.square],
-];
-
 /** The inverse of `namedWeights`. */
 export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
-  const get = (name: string) => weightsNamed(tensors, name);
-  const learnt = (name: string): Learnt => ({
-    parameters: get(name),
-    moments: { mean: get(`${name}.adam_mean`), square: get(`${name}.adam_square`) },
-  });
+  const learnt = (name: string) => optimisedFrom(tensors, name);
   return {
     ...(tensors.has('tokenizer') && { tokenizer: learnt('tokenizer') }),
     ...{ world: learnt('world'), policy: learnt('policy'), value: learnt('value') },
-    lossSquares: get('loss_squares'),
-    latent: get('latent'),
+    lossSquares: weightsNamed(tensors, 'loss_squares'),
+    latent: weightsNamed(tensors, 'latent'),
   };
 }

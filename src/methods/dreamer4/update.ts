@@ -4,20 +4,13 @@ import { policyKl, policyLogProbability } from '../../models/policy-likelihood.t
 import type { BiasCorrection } from '../../nn/adam.ts';
 import { twoHotLoss, twoHotMean } from '../../nn/two-hot.ts';
 import { gradientOf } from '../../training/gradient.ts';
-import { descend } from '../../training/optimise.ts';
+import { descend, type Optimised } from '../../training/optimise.ts';
 import { memberSum, perMember } from '../../training/reduce.ts';
 import { lambdaReturn } from '../../training/returns.ts';
 import { type ImaginedEpisode, modelOf } from './imagination.ts';
 import { dynamicsLoss, type ForcingInputs, type HeadTargets, headLosses } from './losses.ts';
 import { type MaskedImages, maskedAutoencodingLoss } from './masked-autoencoding.ts';
-import {
-  type Learnt,
-  type Networks,
-  nearest,
-  SCALED_LOSSES,
-  type ScaledLoss,
-  valueLogits,
-} from './networks.ts';
+import { type Networks, nearest, SCALED_LOSSES, type ScaledLoss, valueLogits } from './networks.ts';
 import { pmpoLoss } from './pmpo.ts';
 import { REPORTS } from './reports.ts';
 import { byRunningRms, runningSquares } from './running-rms.ts';
@@ -45,7 +38,7 @@ interface StepInputs {
 }
 
 export interface TokenizerInputs extends StepInputs {
-  tokenizer: Learnt;
+  tokenizer: Optimised;
   images: MaskedImages;
 }
 
@@ -62,7 +55,7 @@ export function learnTokenizer(networks: Networks, settings: Dreamer4Settings, i
 }
 
 export interface DynamicsInputs extends StepInputs {
-  world: Learnt;
+  world: Optimised;
   latent: tf.Tensor2D;
   forcing: ForcingInputs;
 }
@@ -120,8 +113,8 @@ export function learnAgent(networks: Networks, settings: Dreamer4Settings, input
 }
 
 export interface ImaginationInputs extends ImaginedEpisode {
-  policy: Learnt;
-  value: Learnt;
+  policy: Optimised;
+  value: Optimised;
   /** The policy of the phase before: [members, size] */
   prior: tf.Tensor2D;
   correction: BiasCorrection;

@@ -21,6 +21,7 @@ import type { AgentState, Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Row } from '../../training/events.ts';
 import { memberPart } from '../../training/member-part.ts';
+import { freshOptimised } from '../../training/optimise.ts';
 import { type StackedTerms, stackTerms } from '../../training/pending-terms.ts';
 import { type Batch, firstObservations, type Sequences } from '../../training/replay.ts';
 import { TrainingState } from '../../training/training-state.ts';
@@ -33,15 +34,7 @@ import { trainingCost } from './flops.ts';
 import { HaSchmidhuberLearner } from './learner.ts';
 import { modelSettings, type Networks, networks, seenBy } from './networks.ts';
 import type { HaSchmidhuberSettings } from './settings.ts';
-import {
-  cloned,
-  fresh,
-  LOSS_TERMS,
-  type LossTerm,
-  namedWeights,
-  type Weights,
-  weightsFrom,
-} from './update.ts';
+import { cloned, LOSS_TERMS, type LossTerm, namedWeights, type Weights, weightsFrom } from './update.ts';
 
 /** World Models of Ha and Schmidhuber: the registry's entry. */
 export const haSchmidhuber = {
@@ -94,8 +87,8 @@ export class HaSchmidhuberAgent
       seeds: this.seeds,
       names: { named: namedWeights, from: weightsFrom },
       initial: (streams) => ({
-        vae: vae && fresh(vae.initialise(streams('vae-weights'))),
-        rnn: fresh(rnn.initialise(streams('rnn-weights'))),
+        vae: vae && freshOptimised(vae.initialise(streams('vae-weights'))),
+        rnn: freshOptimised(rnn.initialise(streams('rnn-weights'))),
         controller: tf.zeros([members.length, controllerSize]),
       }),
       streams: STREAMS,

@@ -1,11 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { rnnTerms, vaeTerms } from '../../models/mdn-rnn/losses.ts';
 import type { Windows } from '../../models/windows.ts';
-import { type BiasCorrection, zeroMoments } from '../../nn/adam.ts';
+import type { BiasCorrection } from '../../nn/adam.ts';
 import type { ParameterLayout, Parameters } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { gradientOf } from '../../training/gradient.ts';
-import { descend, type Optimised } from '../../training/optimise.ts';
+import {
+  descend,
+  mapOptimised,
+  namedOptimised,
+  type Optimised,
+  optimisedFrom,
+} from '../../training/optimise.ts';
 import { weightedSum } from '../../training/reduce.ts';
 import { weightsNamed } from '../../training/weights.ts';
 import { modelSettings } from './networks.ts';
@@ -36,49 +42,26 @@ export interface Weights {
   controller: tf.Tensor2D;
 }
 
-export const fresh = (parameters: tf.Tensor2D): Optimised => ({
-  parameters,
-  moments: zeroMoments(...parameters.shape),
-});
-
-const namedLearnt = (name: string, { parameters, moments }: Optimised): [string, tf.Tensor2D][] => [
-  [name, parameters],
-  [`${name}.adam_mean`, moments.mean],
-  [`${name}.adam_square`, moments.square],
-];
-
-const clonedLearnt = ({ parameters, moments: { mean, square } }: Optimised): Optimised => ({
-  parameters: tf.clone(parameters),
-  moments: { mean: tf.clone(mean), square: tf.clone(square) },
-});
-
 /** Weights that outlive those that they are made of. */
 export const cloned = ({ vae, rnn, controller }: Weights): Weights => ({
-  vae: vae && clonedLearnt(vae),
-  rnn: clonedLearnt(rnn),
+  vae: vae && mapOptimised(vae, tf.clone),
+  rnn: mapOptimised(rnn, tf.clone),
   controller: tf.clone(controller),
 });
 
 /** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
 export const namedWeights = ({ vae, rnn, controller }: Weights): [string, tf.Tensor2D][] => [
-  ...(vae ? namedLearnt('vae', vae) : []),
-  ...namedLearnt('rnn', rnn),
+  ...(vae ? namedOptimised('vae', vae) : []),
+  ...namedOptimised('rnn', rnn),
   ['controller', controller],
 ];
 
 /** The inverse of `namedWeights`. */
-export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
-  const get = (name: string) => weightsNamed(tensors, name);
-  const learnt = (name: string): Optimised => ({
-    parameters: get(name),
-    moments: { mean: get(`${name}.adam_mean`), square: get(`${name}.adam_square`) },
-  });
-  return {
-    vae: tensors.has('vae') ? learnt('vae') : undefined,
-    rnn: learnt('rnn'),
-    controller: get('controller'),
-  };
-}
+export const weightsFrom = (tensors: Map<string, tf.Tensor2D>): Weights => ({
+  vae: tensors.has('vae') ? optimisedFrom(tensors, 'vae') : undefined,
+  rnn: optimisedFrom(tensors, 'rnn'),
+  controller: weightsNamed(tensors, 'controller'),
+});
 
 /** What an update gives. */
 export interface Updated {

@@ -18,6 +18,7 @@ import type { PlannerSettings } from '../../planning/settings.ts';
 import type { Decision, Situation } from '../../training/acting.ts';
 import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { mapOptimised } from '../../training/optimise.ts';
 import { addTerms } from '../../training/pending-terms.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import type { ReplayAgent } from '../../training/replay-learner.ts';
@@ -26,7 +27,7 @@ import { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
 import { Branches } from './branches.ts';
 import { MixedExperience } from './experience.ts';
-import { EnsembleFit, type Fitted } from './fit.ts';
+import { EnsembleFit, type Fitted, freeAll } from './fit.ts';
 import { trainingCost } from './flops.ts';
 import { type ImaginingActor, MbpoLearner } from './learner.ts';
 import type { MbpoSettings } from './settings.ts';
@@ -118,13 +119,11 @@ class MbpoAgent
     const numbers = await fit.data<'float32'>();
     const fitted: Fitted[] = [];
     for (const [member, { settings }] of this.members.entries()) {
-      const own = (x: tf.Tensor2D) => membersOf(x, member, 1);
-      const { mean, square } = model.moments;
-      const before = { model: own(model.model), moments: { mean: own(mean), square: own(square) } };
+      const before = mapOptimised(model.model, (x) => membersOf(x, member, 1));
       const updates = numbers[member * FIT_NUMBERS.length]!;
       const random = this.state.streams(member).fit;
       fitted.push(await this.#fit.run(before, updates, real[member]!, random, settings));
-      tf.dispose([before.model, before.moments.mean, before.moments.square]);
+      freeAll(before);
     }
     this.#take(fitted, numbers, length);
     const streams = this.state.eachStream('branches');
@@ -138,10 +137,12 @@ class MbpoAgent
       weights: {
         actorCritic,
         model: {
-          model: joined(({ learnt }) => learnt.model),
-          moments: {
-            mean: joined(({ learnt }) => learnt.moments.mean),
-            square: joined(({ learnt }) => learnt.moments.square),
+          model: {
+            parameters: joined(({ learnt }) => learnt.parameters),
+            moments: {
+              mean: joined(({ learnt }) => learnt.moments.mean),
+              square: joined(({ learnt }) => learnt.moments.square),
+            },
           },
           standardisation: joined(({ standardisation }) => standardisation),
         },
@@ -158,7 +159,8 @@ class MbpoAgent
       terms: undefined,
     }));
     for (const { learnt, standardisation } of fitted) {
-      tf.dispose([learnt.model, learnt.moments.mean, learnt.moments.square, standardisation]);
+      freeAll(learnt);
+      standardisation.dispose();
     }
   }
 
@@ -205,8 +207,8 @@ class MbpoAgent
 
   #imagining(): ImaginingWeights {
     const { model, elites, actorCritic } = this.state.weights;
-    const { standardisation } = model;
-    return { model: model.model, standardisation, elites, actor: actorCritic.actor.parameters };
+    const { model: flat, standardisation } = model;
+    return { model: flat.parameters, standardisation, elites, actor: actorCritic.actor.parameters };
   }
 
   /** The models of some members. */
@@ -214,7 +216,11 @@ class MbpoAgent
     const { model, elites } = this.state.weights;
     const own = (x: tf.Tensor2D) => membersOf(x, from, members);
     const { model: flat, standardisation } = model;
-    return this.#model({ model: own(flat), standardisation: own(standardisation), elites: own(elites) });
+    return this.#model({
+      model: own(flat.parameters),
+      standardisation: own(standardisation),
+      elites: own(elites),
+    });
   }
 
   #model(weights: EliteWeights, sampling?: TrajectorySampling): Ensemble {

@@ -5,19 +5,19 @@ import { bestNetworks } from '../../models/ensemble/elites.ts';
 import { fitEnsemble } from '../../models/ensemble/fit.ts';
 import { squaredErrors } from '../../models/ensemble/losses.ts';
 import { fillStandardisation, standardisationSize } from '../../models/ensemble/standardisation.ts';
-import type { LearntModel } from '../../models/fitted-weights.ts';
 import { type BatchTensors, toWindows, uploadBatch } from '../../models/windows.ts';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { mapOptimised, type Optimised } from '../../training/optimise.ts';
 import { emptyBatch, type Replay } from '../../training/replay.ts';
 import { EarlyStopping } from './early-stopping.ts';
 import { heldOutOf, type MbpoSettings } from './settings.ts';
 
 /** What a fit made of one member's model. The tensors are the caller's, [1, …] each. */
 export interface Fitted {
-  learnt: LearntModel;
+  learnt: Optimised;
   standardisation: tf.Tensor2D;
   /** Numbers of the networks that are to imagine, the best first. */
   elites: number[];
@@ -29,7 +29,7 @@ export interface Fitted {
 }
 
 interface UpdateInputs {
-  learnt: LearntModel;
+  learnt: Optimised;
   batch: BatchTensors;
   standardisation: tf.Tensor2D;
   scalars: { learningRate: tf.Tensor2D; weightDecay: tf.Tensor2D };
@@ -83,7 +83,7 @@ export class EnsembleFit {
    * @param random the member's stream
    */
   async run(
-    before: LearntModel,
+    before: Optimised,
     updates: number,
     replay: Replay,
     random: RandomStream,
@@ -101,7 +101,7 @@ export class EnsembleFit {
     fillStandardisation(replay, this.#spaces, seen);
     const standardisation = tf.tensor2d(seen, [1, size]);
     let learnt = keepAll(before);
-    let best: { model: tf.Tensor2D; errors: Float32Array } | undefined;
+    let best: { parameters: tf.Tensor2D; errors: Float32Array } | undefined;
     const stopping = new EarlyStopping(fit);
     let [passes, made] = [0, updates];
     while (passes < fit.passes && !stopping.isOver) {
@@ -113,18 +113,18 @@ export class EnsembleFit {
         learnt = next;
       }
       passes++;
-      const errors = await this.#heldOutErrors(learnt.model, standardisation, replay, held, settings);
+      const errors = await this.#heldOutErrors(learnt.parameters, standardisation, replay, held, settings);
       if (stopping.counts(errors)) {
-        best?.model.dispose();
-        best = { model: tf.keep(tf.clone(learnt.model)), errors };
+        best?.parameters.dispose();
+        best = { parameters: tf.keep(tf.clone(learnt.parameters)), errors };
       }
     }
-    learnt.model.dispose();
-    const { model: chosen, errors } = best!;
+    learnt.parameters.dispose();
+    const { parameters, errors } = best!;
     const elites = bestNetworks(errors, model.elites);
     const heldOutError = elites.reduce((sum, network) => sum + errors[network]!, 0) / elites.length;
     return {
-      learnt: { ...learnt, model: chosen },
+      learnt: { ...learnt, parameters },
       standardisation,
       elites,
       updates: made - updates,
@@ -135,21 +135,21 @@ export class EnsembleFit {
 
   /** One update on a batch of each network's own sample. */
   #step(
-    learnt: LearntModel,
+    learnt: Optimised,
     standardisation: tf.Tensor2D,
     replay: Replay,
     samples: readonly Int32Array[],
     random: RandomStream,
     update: number,
     { fit, model }: MbpoSettings,
-  ): LearntModel {
+  ): Optimised {
     const batch = emptyBatch(1, samples.length * fit.batch, 1, this.#spaces);
     for (let window = 0; window < batch.batch; window++) {
       const own = samples[Math.floor(window / fit.batch)]!;
       replay.read(replay.oldest + own[random.integer(own.length)]!, batch, window);
     }
     return scope(() => {
-      const { weights, terms } = this.#update.run({
+      const next = this.#update.run({
         learnt,
         batch: uploadBatch(batch, this.#spaces),
         standardisation,
@@ -160,8 +160,8 @@ export class EnsembleFit {
         correction: biasCorrection(update),
       });
       // Kept beyond the scope of their gradient.
-      tf.dispose(Object.values(terms));
-      return keepAll(weights);
+      tf.dispose(Object.values(next.terms));
+      return keepAll(next.learnt);
     });
   }
 
@@ -201,9 +201,8 @@ export class EnsembleFit {
 }
 
 /** Handles of their own, which outlive the scope. */
-const keepAll = ({ model, moments: { mean, square } }: LearntModel): LearntModel => {
-  const own = (x: tf.Tensor2D) => tf.keep(tf.clone(x));
-  return { model: own(model), moments: { mean: own(mean), square: own(square) } };
-};
+const keepAll = (learnt: Optimised): Optimised => mapOptimised(learnt, (x) => tf.keep(tf.clone(x)));
 
-const freeAll = ({ model, moments }: LearntModel): void => tf.dispose([model, moments.mean, moments.square]);
+/** Frees all of its tensors. */
+export const freeAll = ({ parameters, moments }: Optimised): void =>
+  tf.dispose([parameters, moments.mean, moments.square]);

@@ -1,8 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { zeroMoments } from '../../nn/adam.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
-import type { Optimised } from '../../training/optimise.ts';
+import { freshOptimised, namedOptimised, type Optimised, optimisedFrom } from '../../training/optimise.ts';
 import { weightsNamed } from '../../training/weights.ts';
 
 /** Everything an update changes, each tensor `[members, size]`. */
@@ -15,25 +14,17 @@ export interface Weights {
 /** Fresh weights, one stream per member; the average starts at the network itself. */
 export function initialWeights(layout: ParameterLayout, streams: readonly RandomStream[]): Weights {
   const parameters = layout.initialise(streams);
-  return {
-    learnt: { parameters, moments: zeroMoments(streams.length, layout.size) },
-    average: parameters.clone(),
-  };
+  return { learnt: freshOptimised(parameters), average: parameters.clone() };
 }
 
 /** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
 export const namedWeights = ({ learnt, average }: Weights): [string, tf.Tensor2D][] => [
-  ['model', learnt.parameters],
-  ['model.mean', learnt.moments.mean],
-  ['model.square', learnt.moments.square],
+  ...namedOptimised('model', learnt),
   ['model.average', average],
 ];
 
 /** The inverse of `namedWeights`. */
-export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
-  const get = (name: string) => weightsNamed(tensors, name);
-  return {
-    learnt: { parameters: get('model'), moments: { mean: get('model.mean'), square: get('model.square') } },
-    average: get('model.average'),
-  };
-}
+export const weightsFrom = (tensors: Map<string, tf.Tensor2D>): Weights => ({
+  learnt: optimisedFrom(tensors, 'model'),
+  average: weightsNamed(tensors, 'model.average'),
+});

@@ -155,7 +155,7 @@ class PlanetAgent
       spaces: this.spaces,
       weights: (policy: PolicyName) => {
         const { model, average } = this.state.weights;
-        return { model: policy === 'online' ? model : average };
+        return { model: policy === 'online' ? model.parameters : average };
       },
       model: ({ model }: { model: tf.Tensor2D }) => this.#model(model),
     };
@@ -163,7 +163,7 @@ class PlanetAgent
 
   /** The models of some members, as they are trained. */
   #trained(from: number, members: number): Rssm {
-    return this.#model(membersOf(this.state.weights.model, from, members));
+    return this.#model(membersOf(this.state.weights.model.parameters, from, members));
   }
 
   #model(flat: tf.Tensor2D): Rssm {

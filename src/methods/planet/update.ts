@@ -3,12 +3,18 @@ import { stopGradient } from '../../engine/stop-gradient.ts';
 import { rssmLoss, rssmTerms, type StepWindows } from '../../models/rssm/losses.ts';
 import { rssmModel } from '../../models/rssm/model.ts';
 import type { ScalarCode } from '../../models/scalar-code.ts';
-import { type AdamMoments, type BiasCorrection, globalNorm, zeroMoments } from '../../nn/adam.ts';
+import { type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { optimise } from '../../training/optimise.ts';
+import {
+  freshOptimised,
+  namedOptimised,
+  type Optimised,
+  optimise,
+  optimisedFrom,
+} from '../../training/optimise.ts';
 import { weightsNamed } from '../../training/weights.ts';
 import type { PlanetSettings } from './settings.ts';
 
@@ -29,34 +35,27 @@ export type LossTerm = (typeof LOSS_TERMS)[number];
 
 /** Everything an update changes, each tensor `[members, size]`. */
 export interface Weights {
-  model: tf.Tensor2D;
-  moments: AdamMoments;
+  model: Optimised;
   /** Moving average of the model. */
   average: tf.Tensor2D;
 }
 
 export function initialWeights(layout: ParameterLayout, streams: readonly RandomStream[]): Weights {
   const model = layout.initialise(streams);
-  return { model, moments: zeroMoments(streams.length, layout.size), average: model.clone() };
+  return { model: freshOptimised(model), average: model.clone() };
 }
 
 /** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
-export const namedWeights = ({ model, moments, average }: Weights): [string, tf.Tensor2D][] => [
-  ['model', model],
-  ['model.mean', moments.mean],
-  ['model.square', moments.square],
+export const namedWeights = ({ model, average }: Weights): [string, tf.Tensor2D][] => [
+  ...namedOptimised('model', model),
   ['average.model', average],
 ];
 
 /** The inverse of `namedWeights`. */
-export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
-  const get = (name: string) => weightsNamed(tensors, name);
-  return {
-    model: get('model'),
-    moments: { mean: get('model.mean'), square: get('model.square') },
-    average: get('average.model'),
-  };
-}
+export const weightsFrom = (tensors: Map<string, tf.Tensor2D>): Weights => ({
+  model: optimisedFrom(tensors, 'model'),
+  average: weightsNamed(tensors, 'average.model'),
+});
 
 /** Hyper-parameters that may differ from member to member, or change from update to update: [members, 1] each. */
 export interface MemberScalars {
@@ -83,7 +82,7 @@ export function learn(
   correction: BiasCorrection,
   scalars: MemberScalars,
 ): { weights: Weights; memory: tf.Tensor; terms: Partial<Record<LossTerm, tf.Tensor>> } {
-  const split = layout.split(before.model);
+  const split = layout.split(before.model.parameters);
   let seen: { memory: tf.Tensor; terms: Partial<Record<LossTerm, tf.Tensor>> } | undefined;
   const loss = (): tf.Scalar => {
     const parameters = layout.named(split);
@@ -101,26 +100,15 @@ export function learn(
   const { value, grads } = tf.valueAndGrads(loss)(split);
   value.dispose();
   const gradient = layout.join(grads);
-  const optimised = { parameters: before.model, moments: before.moments };
-  const { parameters, moments } = optimise(
-    layout,
-    optimised,
-    gradient,
-    correction,
-    scalars.learningRate,
-    settings.optimizer,
-  );
+  const { learningRate } = scalars;
+  const model = optimise(layout, before.model, gradient, correction, learningRate, settings.optimizer);
   return {
-    weights: {
-      model: parameters,
-      moments,
-      average: movingAverage(before.average, parameters, scalars.average),
-    },
+    weights: { model, average: movingAverage(before.average, model.parameters, scalars.average) },
     memory: seen!.memory,
     terms: {
       ...seen!.terms,
       gradient_norm: tf.squeeze(globalNorm(gradient), [1]),
-      weight_norm: tf.squeeze(globalNorm(parameters), [1]),
+      weight_norm: tf.squeeze(globalNorm(model.parameters), [1]),
     },
   };
 }

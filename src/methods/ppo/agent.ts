@@ -4,12 +4,13 @@ import type { Decision, Situation } from '../../training/acting.ts';
 import type { AgentState, Member, Method } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import type { Observations } from '../../training/observations.ts';
+import type { Optimised } from '../../training/optimise.ts';
 import type { Batch } from '../../training/replay.ts';
 import { ModelFreeAgent } from '../../training/stateful-agent.ts';
 import type { TrainingState } from '../../training/training-state.ts';
 import { trainingCost } from './flops.ts';
 import { Improvement } from './improvement.ts';
-import { type Networks, networks, type Weights } from './networks.ts';
+import { type Networks, networks } from './networks.ts';
 import { Normalisation } from './normalisation.ts';
 import { type RolloutAgent, RolloutLearner } from './rollout-learner.ts';
 import type { PpoSettings } from './settings.ts';
@@ -21,15 +22,18 @@ export const ppo: Method<PpoSettings> = {
   trainingCost,
 };
 
-class PpoAgent extends ModelFreeAgent<PpoSettings, Weights, 'minibatches', LossTerm> implements RolloutAgent {
+class PpoAgent
+  extends ModelFreeAgent<PpoSettings, Optimised, 'minibatches', LossTerm>
+  implements RolloutAgent
+{
   readonly lossTerms = LOSS_TERMS;
   readonly carrySize = 0;
   readonly noise;
 
   readonly #networks: Networks;
-  protected readonly state: TrainingState<Weights, 'minibatches', LossTerm>;
+  protected readonly state: TrainingState<Optimised, 'minibatches', LossTerm>;
   readonly #improvement: Improvement;
-  readonly #acting: Acting<Pick<Weights, 'parameters'>>;
+  readonly #acting: Acting<Pick<Optimised, 'parameters'>>;
   readonly #normalisation: Normalisation | undefined;
 
   constructor(members: readonly Member<PpoSettings>[], spaces: AgentSpaces) {

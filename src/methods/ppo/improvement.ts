@@ -2,10 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { Member } from '../../training/agent.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import { freshOptimised, type Optimised, optimisedNames } from '../../training/optimise.ts';
 import { compiledUpdate } from '../../training/pending-terms.ts';
 import { scheduleAt } from '../../training/schedule.ts';
 import { TrainingState } from '../../training/training-state.ts';
-import { initialWeights, type Networks, namedWeights, type Weights, weightsFrom } from './networks.ts';
+import type { Networks } from './networks.ts';
 import type { PpoUpdateSettings } from './settings.ts';
 import {
   applyGradients,
@@ -21,7 +22,7 @@ import {
 
 /** What an update computes with. */
 interface UpdateInputs {
-  weights: Weights;
+  weights: Optimised;
   transitions: Transitions;
   /** Indices of the minibatch's transitions: [members, minibatch]. */
   rows: tf.Tensor2D;
@@ -32,7 +33,7 @@ interface UpdateInputs {
 /** Actors and critics of all members with their optimizers, improved by PPO on roll-outs of any origin. */
 export class Improvement {
   readonly networks: Networks;
-  readonly state: TrainingState<Weights, 'minibatches', LossTerm>;
+  readonly state: TrainingState<Optimised, 'minibatches', LossTerm>;
   readonly #members: readonly Member<PpoUpdateSettings>[];
   /** The first member's: all agree in what fixes a shape. */
   readonly #settings: PpoUpdateSettings;
@@ -43,8 +44,8 @@ export class Improvement {
     this.#settings = members[0]!.settings;
     this.state = new TrainingState({
       seeds: members.map(({ seed }) => seed),
-      names: { named: namedWeights, from: weightsFrom },
-      initial: (streams) => initialWeights(networks.layout, streams('policy-weights')),
+      names: optimisedNames('policy'),
+      initial: (streams) => freshOptimised(networks.layout.initialise(streams('policy-weights'))),
       // Which transitions come into which minibatch.
       streams: ['minibatches'],
       lossTerms: LOSS_TERMS,

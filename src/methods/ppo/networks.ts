@@ -1,10 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import { orthogonal } from '../../nn/initialisers.ts';
 import type { HiddenLayers } from '../../nn/mlp.ts';
 import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import { imageTower, vectorTower } from '../../nn/tower.ts';
-import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { type ActionDistribution, type Policy, policyOver } from './policy.ts';
 import type { PpoSettings, PpoUpdateSettings } from './settings.ts';
@@ -59,34 +57,5 @@ export function networks(
       policy.distribution(parameters, policyOutput(parameters, observation)),
     value: (parameters, observation) =>
       tf.squeeze(tower.apply(parameters, 'critic', critic.hidden.length, observation), [-1]),
-  };
-}
-
-/** Everything an update changes, each tensor `[members, size]`. */
-export interface Weights {
-  parameters: tf.Tensor2D;
-  moments: AdamMoments;
-}
-
-/** Fresh weights, one stream per member. */
-export function initialWeights(layout: ParameterLayout, streams: readonly RandomStream[]): Weights {
-  return { parameters: layout.initialise(streams), moments: zeroMoments(streams.length, layout.size) };
-}
-
-/** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
-export function namedWeights({ parameters, moments }: Weights): [string, tf.Tensor2D][] {
-  return [
-    ['policy', parameters],
-    ['policy.adam_mean', moments.mean],
-    ['policy.adam_square', moments.square],
-  ];
-}
-
-/** The inverse of `namedWeights`. */
-export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
-  const get = (name: string) => tensors.get(name)!;
-  return {
-    parameters: get('policy'),
-    moments: { mean: get('policy.adam_mean'), square: get('policy.adam_square') },
   };
 }

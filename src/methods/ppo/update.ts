@@ -5,12 +5,12 @@ import type { BiasCorrection } from '../../nn/adam.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import { gradientOf } from '../../training/gradient.ts';
 import type { Observations } from '../../training/observations.ts';
-import { descend } from '../../training/optimise.ts';
+import { descend, type Optimised } from '../../training/optimise.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
 import type { Batch } from '../../training/replay.ts';
 import { generalisedAdvantage, type RolloutSteps } from './advantage.ts';
 import { clippedSurrogate, policyChange, standardise } from './losses.ts';
-import type { Networks, Weights } from './networks.ts';
+import type { Networks } from './networks.ts';
 import type { PpoUpdateSettings } from './settings.ts';
 
 /** The terms of losses.csv, in order. */
@@ -163,13 +163,13 @@ export function gradients(
 
 /** The weights after one clipped Adam step. */
 export function applyGradients(
-  weights: Weights,
+  weights: Optimised,
   gradient: tf.Tensor2D,
   parts: LossParts,
   correction: BiasCorrection,
   { learningRate }: MemberScalars,
   { gradientClip, adamEpsilon }: Pick<PpoUpdateSettings, 'gradientClip' | 'adamEpsilon'>,
-): { weights: Weights; terms: LossTerms } {
+): { weights: Optimised; terms: LossTerms } {
   const { learnt, terms } = descend(weights, gradient, correction, learningRate, gradientClip, adamEpsilon);
   return { weights: learnt, terms: { ...parts, ...terms } };
 }

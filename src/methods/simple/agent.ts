@@ -117,12 +117,12 @@ class SimpleAgent
   fit(batch: Batch, standardisation: Float32Array, update: number): void {
     const { members, batch: windows, time } = batch;
     const { warmUp } = this.settings.model;
-    this.state.update(({ model, moments }) => {
+    this.state.update(({ model: before }) => {
       const by = tf.tensor2d(standardisation, [members, standardisation.length / members]);
       const { column } = memberScalars(this.members);
       const streams = this.state.eachStream('model-noise');
-      const { weights, terms } = this.#fit.run({
-        before: { model, moments },
+      const { learnt: model, terms } = this.#fit.run({
+        before,
         batch: uploadBatch(batch, this.spaces),
         standardisation: by,
         noise: drawNoise(trainingNoise(this.settings.model), [windows, time], streams),
@@ -130,7 +130,7 @@ class SimpleAgent
         correction: biasCorrection(update),
         learningRate: column(({ learningRate }) => learningRate),
       });
-      return { weights: { ...weights, standardisation: by }, terms };
+      return { weights: { model, standardisation: by }, terms };
     });
   }
 
@@ -258,10 +258,10 @@ class SimpleAgent
   #weights(from = 0, members = this.members.length): ModelWeights {
     const { model, standardisation } = this.state.weights;
     const policy = this.#improvement.state.weights.parameters;
-    const all = { model, standardisation, policy };
+    const all = { model: model.parameters, standardisation, policy };
     if (members === this.members.length) return all;
     return {
-      model: membersOf(model, from, members),
+      model: membersOf(model.parameters, from, members),
       standardisation: membersOf(standardisation, from, members),
       policy: membersOf(policy, from, members),
     };

@@ -1,12 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
 import { discreteLatentLoss, discreteLatentTerms } from '../../models/discrete-latent/losses.ts';
-import type { LearntModel } from '../../models/fitted-weights.ts';
 import type { Windows } from '../../models/windows.ts';
 import type { BiasCorrection } from '../../nn/adam.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { descend } from '../../training/optimise.ts';
+import { descend, type Optimised } from '../../training/optimise.ts';
 import { LOSS_TERMS as POLICY_TERMS } from '../ppo/update.ts';
 import type { SimpleSettings } from './settings.ts';
 
@@ -28,7 +27,7 @@ export const LOSS_TERMS = [...MODEL_TERMS, ...POLICY_TERMS] as const;
 
 /** Everything that an update of the model is computed from. */
 export interface FitInputs {
-  before: LearntModel;
+  before: Optimised;
   windows: Windows;
   /** Of all experience: [members, numbers] */
   standardisation: tf.Tensor2D;
@@ -47,8 +46,8 @@ export function fit(
   { model: settings, gradientClip }: Pick<SimpleSettings, 'model' | 'gradientClip'>,
   spaces: AgentSpaces,
   { before, windows, standardisation, noise, warmth, correction, learningRate }: FitInputs,
-): { weights: LearntModel; terms: Partial<Record<ModelTerm, tf.Tensor>> } {
-  const split = layout.split(before.model);
+): { learnt: Optimised; terms: Partial<Record<ModelTerm, tf.Tensor>> } {
+  const split = layout.split(before.parameters);
   let terms: Partial<Record<ModelTerm, tf.Tensor>> = {};
   const loss = (): tf.Scalar => {
     const parameters = layout.named(split);
@@ -62,10 +61,9 @@ export function fit(
   const { value, grads } = tf.valueAndGrads(loss)(split);
   value.dispose();
   const gradient = layout.join(grads);
-  const { model: old, moments } = before;
-  const step = descend({ parameters: old, moments }, gradient, correction, learningRate, gradientClip);
+  const step = descend(before, gradient, correction, learningRate, gradientClip);
   return {
-    weights: { model: step.learnt.parameters, moments: step.learnt.moments },
+    learnt: step.learnt,
     terms: {
       ...terms,
       model_gradient_norm: step.terms.gradient_norm,

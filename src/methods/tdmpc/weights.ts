@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { LatentNetworks } from '../../models/latent/networks.ts';
-import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
-import type { Optimised } from '../../training/optimise.ts';
+import { freshOptimised, namedOptimised, type Optimised, optimisedFrom } from '../../training/optimise.ts';
 import { weightsNamed } from '../../training/weights.ts';
 import type { TdmpcSettings } from './settings.ts';
 
@@ -53,10 +52,8 @@ export function initialWeights(
   { model: { target }, policyAverage }: TdmpcSettings,
   streams: (name: string) => readonly RandomStream[],
 ): Weights {
-  const fresh = (name: string, layout: ParameterLayout): Optimised => {
-    const parameters = layout.initialise(streams(`${name}-weights`));
-    return { parameters, moments: zeroMoments(parameters.shape[0], layout.size) };
-  };
+  const fresh = (name: string, layout: ParameterLayout): Optimised =>
+    freshOptimised(layout.initialise(streams(`${name}-weights`)));
   const layouts = layoutOf(networks);
   const learnt = byGroup((group) => fresh(group, layouts[group]));
   const optimised = { learnt, ...(networks.actor && { actor: fresh('actor', networks.actor.layout) }) };
@@ -80,12 +77,6 @@ export const mapActing = (
   ...(weights.actor && { actor: of(weights.actor, 'actor') }),
 });
 
-const namedOptimised = (name: string, { parameters, moments }: Optimised): [string, tf.Tensor2D][] => [
-  [name, parameters],
-  [`${name}.mean`, moments.mean],
-  [`${name}.square`, moments.square],
-];
-
 /** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
 export const namedWeights = ({ learnt, actor, target, scale, average }: Weights): [string, tf.Tensor2D][] => [
   ...GROUPS.flatMap((group) => namedOptimised(group, learnt[group])),
@@ -102,14 +93,9 @@ export const namedWeights = ({ learnt, actor, target, scale, average }: Weights)
 /** The inverse of `namedWeights`. */
 export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
   const get = (name: string) => weightsNamed(tensors, name);
-  const moments = (name: string): AdamMoments => ({
-    mean: get(`${name}.mean`),
-    square: get(`${name}.square`),
-  });
-  const optimised = (name: string): Optimised => ({ parameters: get(name), moments: moments(name) });
   return {
-    learnt: byGroup(optimised),
-    ...(tensors.has('actor') && { actor: optimised('actor') }),
+    learnt: byGroup((group) => optimisedFrom(tensors, group)),
+    ...(tensors.has('actor') && { actor: optimisedFrom(tensors, 'actor') }),
     target: {
       critic: get('target.critic'),
       ...(tensors.has('target.encoder') && { encoder: get('target.encoder') }),

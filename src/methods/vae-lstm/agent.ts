@@ -86,7 +86,7 @@ interface NoiseTensors extends Pick<UpdateNoise, 'posterior' | 'starts'> {
 type PolicyWeights = { actor: tf.Tensor2D } & ({ model: tf.Tensor2D } | { encoder: tf.Tensor2D });
 
 /** The weights that the verbs need. */
-type ModelWeights = Pick<Weights, 'model' | 'actor'>;
+type ModelWeights = Record<'model' | 'actor', tf.Tensor2D>;
 
 class VaeLstmAgent
   extends ModelAgent<VaeLstmSettings, Weights, StreamName, LossTerm, RememberedState>
@@ -198,7 +198,7 @@ class VaeLstmAgent
     const stacked = tf.tidy(() => {
       const observations = tf.tensor4d(observation, [members, batch, time, size]);
       const encoder = this.#encoderLayout.unpack(
-        this.#networks.model.slice(this.state.weights.model, 'encoder'),
+        this.#networks.model.slice(this.state.weights.model.parameters, 'encoder'),
       );
       return latentTerms(encoder, this.#networks.vae, tf.div(observations, [...observationScale]));
     });
@@ -247,7 +247,7 @@ class VaeLstmAgent
   /** The weights that are being trained. */
   get #online(): ModelWeights {
     const { model, actor } = this.state.weights;
-    return { model, actor };
+    return { model: model.parameters, actor: actor.parameters };
   }
 
   #model({ model, actor }: ModelWeights): VaeLstm {

@@ -25,7 +25,7 @@ export function modelFlow(
   const shaping = { ...settings, critic: { ...settings.critic, shapesModel: true } };
   const target = targetCritic(networks, weights.target!, settings);
   const lambda = weights.gradNorm ? tf.mul<tf.Tensor1D>(initial, factorOf(weights.gradNorm)) : initial;
-  const all = networks.model.split(weights.model);
+  const all = networks.model.split(weights.model.parameters);
   const parameters = networks.model.named(all);
   const layout = networks.model.without(['critic', 'balance']);
   return flowOf(

@@ -28,7 +28,7 @@ export async function inspectFirst(
   };
   const read = async (tensor: tf.Tensor) => memberPart(await readAll(tensor), tensor.shape[0]!, 0);
   const parameters = (['model', 'actor'] as const).map(async (name) => {
-    const [values, slopes] = await Promise.all([read(weights[name]), read(gradient[name])]);
+    const [values, slopes] = await Promise.all([read(weights[name].parameters), read(gradient[name])]);
     const gradients = networks[name].views(slopes);
     return networks[name]
       .views(values)

@@ -7,10 +7,10 @@ import { encoderSpecs } from '../../models/vae-lstm/encoder.ts';
 import { continueSpecs, criticSpecs, rewardSpecs, value } from '../../models/vae-lstm/heads.ts';
 import { type VaeLstm, vaeLstmModel } from '../../models/vae-lstm/model.ts';
 import { type VaeShape, vaeShape } from '../../models/vae-lstm/vae.ts';
-import { type AdamMoments, zeroMoments } from '../../nn/adam.ts';
 import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
+import { freshOptimised, namedOptimised, type Optimised, optimisedFrom } from '../../training/optimise.ts';
 import { weightsNamed } from '../../training/weights.ts';
 import { balanceSpecs } from './balance.ts';
 import { type GradNormState, initialGradNorm } from './gradnorm.ts';
@@ -102,10 +102,8 @@ export function targetCritic(
 
 /** Everything an update changes, each tensor `[members, size]`. */
 export interface Weights {
-  model: tf.Tensor2D;
-  modelMoments: AdamMoments;
-  actor: tf.Tensor2D;
-  actorMoments: AdamMoments;
+  model: Optimised;
+  actor: Optimised;
   /** V̄: moving average of the critic; undefined for an arm without one */
   target: tf.Tensor2D | undefined;
   /** Where the critic's weight is learnt by GradNorm. */
@@ -123,16 +121,13 @@ export function initialWeights(
   withCritic: boolean,
   withGradNorm = false,
 ): Weights {
-  const members = modelStreams.length;
   const modelWeights = model.initialise(modelStreams);
   const actorWeights = actor.initialise(actorStreams);
   return {
-    model: modelWeights,
-    modelMoments: zeroMoments(members, model.size),
-    actor: actorWeights,
-    actorMoments: zeroMoments(members, actor.size),
+    model: freshOptimised(modelWeights),
+    actor: freshOptimised(actorWeights),
     target: withCritic ? model.slice(modelWeights, 'critic') : undefined,
-    gradNorm: withGradNorm ? initialGradNorm(members) : undefined,
+    gradNorm: withGradNorm ? initialGradNorm(modelStreams.length) : undefined,
     averageEncoder: model.slice(modelWeights, 'encoder'),
     averageActor: actorWeights.clone(),
   };
@@ -141,12 +136,8 @@ export function initialWeights(
 /** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
 export function namedWeights(weights: Weights): [string, tf.Tensor2D][] {
   const named: [string, tf.Tensor2D][] = [
-    ['model', weights.model],
-    ['model.adam_mean', weights.modelMoments.mean],
-    ['model.adam_square', weights.modelMoments.square],
-    ['actor', weights.actor],
-    ['actor.adam_mean', weights.actorMoments.mean],
-    ['actor.adam_square', weights.actorMoments.square],
+    ...namedOptimised('model', weights.model),
+    ...namedOptimised('actor', weights.actor),
     ['average.encoder', weights.averageEncoder],
     ['average.actor', weights.averageActor],
   ];
@@ -162,10 +153,8 @@ export function namedWeights(weights: Weights): [string, tf.Tensor2D][] {
 export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
   const get = (name: string) => weightsNamed(tensors, name);
   return {
-    model: get('model'),
-    modelMoments: { mean: get('model.adam_mean'), square: get('model.adam_square') },
-    actor: get('actor'),
-    actorMoments: { mean: get('actor.adam_mean'), square: get('actor.adam_square') },
+    model: optimisedFrom(tensors, 'model'),
+    actor: optimisedFrom(tensors, 'actor'),
     target: tensors.get('critic.target'),
     gradNorm: tensors.has('balance.log_factor')
       ? { logFactor: get('balance.log_factor'), initialLoss: get('balance.initial_loss') }

@@ -63,8 +63,8 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
       weight: tf.ones([members, starts, horizon]) as tf.Tensor3D,
     },
     gradient: {
-      model: normal(...weights.model.shape) as tf.Tensor2D,
-      actor: normal(...weights.actor.shape) as tf.Tensor2D,
+      model: normal(...weights.model.parameters.shape) as tf.Tensor2D,
+      actor: normal(...weights.actor.parameters.shape) as tf.Tensor2D,
       terms: {},
     },
     correction: biasCorrection(1),
@@ -84,11 +84,12 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
         const parameters = layout.model.unpack(flat as tf.Tensor2D);
         return modelLoss(parameters, layout.vae, target(given), windows, posterior, scalars, settings).loss;
       };
-      return gradientsOf(loss, [weights.model]);
+      return gradientsOf(loss, [weights.model.parameters]);
     }),
     imagination: part((given) => {
       const { weights, start, ofAction, learnt } = given;
-      const model = worldModel(layout, settings, layout.model.unpack(weights.model), policyOf(weights.actor));
+      const policy = policyOf(weights.actor.parameters);
+      const model = worldModel(layout, settings, layout.model.unpack(weights.model.parameters), policy);
       const imagination = rollOut(model, start, { head, noise: ofAction });
       const { weight, returns } = imaginedReturns(model, target(given), imagination, settings);
       return [weight, advantages(returns, learnt.value, settings)];
@@ -102,7 +103,8 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
         const { losses } = imaginedLosses(model, head, imagined, { head, noise: ofAction }, scalars);
         return weightedSum(losses);
       };
-      return gradientsOf(loss, weights.target ? [weights.actor, weights.target] : [weights.actor]);
+      const flat = [weights.actor.parameters, ...(weights.target ? [weights.target] : [])];
+      return gradientsOf(loss, flat);
     }),
     optimizer: part(({ weights, gradient, scalars, correction }) => {
       const after = applyGradients(layout, weights, gradient, correction, scalars, settings);

@@ -10,6 +10,7 @@ import { type Behaviour, type Imagination, statesAt } from '../../models/world-m
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
+import type { Optimised } from '../../training/optimise.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
 import { balancedLoss } from './balance.ts';
 import { factorOf, type GradNormState, gradientNorms, gradNormStep, scaledInference } from './gradnorm.ts';
@@ -199,8 +200,8 @@ export function gradients(
   let terms: LossTerms = {};
 
   // Differentiated by each parameter: splitting the flat tensors would only add to the tape.
-  const modelParameters = networks.model.split(weights.model);
-  const actorParameters = networks.actor.split(weights.actor);
+  const modelParameters = networks.model.split(weights.model.parameters);
+  const actorParameters = networks.actor.split(weights.actor.parameters);
   const parameters = networks.model.named(modelParameters);
   const model = worldModel(networks, settings, parameters, networks.actor.named(actorParameters));
   const loss = (): tf.Scalar => {
@@ -282,31 +283,19 @@ export function applyGradients(
   const { policyAverage } = scalars;
   const modelNorm = globalNorm(modelGradient);
   const actorNorm = globalNorm(actorGradient);
-  const model = adam(
-    weights.model,
-    modelGradient,
-    modelNorm,
-    weights.modelMoments,
-    correction,
-    scalars.learningRate,
-    gradientClip,
-  );
-  const actor = adam(
-    weights.actor,
-    actorGradient,
-    actorNorm,
-    weights.actorMoments,
-    correction,
-    scalars.actorLearningRate,
-    gradientClip,
-  );
+  const step = (
+    { parameters, moments }: Optimised,
+    gradient: tf.Tensor2D,
+    norm: tf.Tensor2D,
+    learningRate: tf.Tensor2D,
+  ): Optimised => adam(parameters, gradient, norm, moments, correction, learningRate, gradientClip);
+  const model = step(weights.model, modelGradient, modelNorm, scalars.learningRate);
+  const actor = step(weights.actor, actorGradient, actorNorm, scalars.actorLearningRate);
   const slice = (name: string) => networks.model.slice(model.parameters, name);
   return {
     weights: {
-      model: model.parameters,
-      modelMoments: model.moments,
-      actor: actor.parameters,
-      actorMoments: actor.moments,
+      model,
+      actor,
       gradNorm: gradNorm ?? weights.gradNorm,
       target: weights.target && movingAverage(weights.target, slice('critic'), settings.critic.targetRate),
       averageEncoder: movingAverage(weights.averageEncoder, slice('encoder'), policyAverage),

@@ -3,8 +3,7 @@ import { stopGradient } from '../../engine/stop-gradient.ts';
 import type { BiasCorrection } from '../../nn/adam.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { descend } from '../../training/optimise.ts';
-import type { LearntModel } from '../fitted-weights.ts';
+import { descend, type Optimised } from '../../training/optimise.ts';
 import type { Windows } from '../windows.ts';
 import { ensembleLoss, ensembleTerms } from './losses.ts';
 import type { EnsembleSettings } from './settings.ts';
@@ -39,15 +38,16 @@ export function fitEnsemble(
   layout: ParameterLayout,
   settings: EnsembleSettings,
   spaces: AgentSpaces,
-  before: LearntModel,
+  before: Optimised,
   windows: Windows,
   standardisation: tf.Tensor2D,
   correction: BiasCorrection,
   scalars: MemberScalars,
-): { weights: LearntModel; terms: Partial<Record<EnsembleTerm, tf.Tensor>> } {
-  const split = layout.split(before.model);
-  const decayed = tf.mul(tf.mul(before.model, weightMask(layout)), scalars.weightDecay);
-  const decay = tf.mul(0.5, tf.sum(tf.mul(decayed, before.model), 1));
+): { learnt: Optimised; terms: Partial<Record<EnsembleTerm, tf.Tensor>> } {
+  const { parameters } = before;
+  const split = layout.split(parameters);
+  const decayed = tf.mul(tf.mul(parameters, weightMask(layout)), scalars.weightDecay);
+  const decay = tf.mul(0.5, tf.sum(tf.mul(decayed, parameters), 1));
   let terms: Partial<Record<EnsembleTerm, tf.Tensor>> | undefined;
   const loss = (): tf.Scalar => {
     const real = ensembleTerms(layout.named(split), settings, spaces, windows, standardisation);
@@ -59,13 +59,8 @@ export function fitEnsemble(
   const { value, grads } = tf.valueAndGrads(loss)(split);
   value.dispose();
   const gradient: tf.Tensor2D = tf.add(layout.join(grads), decayed);
-  const { model: parameters, moments } = before;
-  const { learningRate } = scalars;
-  const step = descend({ parameters, moments }, gradient, correction, learningRate, Number.MAX_VALUE);
-  return {
-    weights: { model: step.learnt.parameters, moments: step.learnt.moments },
-    terms: { ...terms, weight_decay: decay, ...step.terms },
-  };
+  const step = descend(before, gradient, correction, scalars.learningRate, Number.MAX_VALUE);
+  return { learnt: step.learnt, terms: { ...terms, weight_decay: decay, ...step.terms } };
 }
 
 /** 1 where a weight of a layer stands, 0 where a bias or bound does: [1, size]. */

@@ -4,10 +4,11 @@ import { ParameterLayout } from '../../nn/parameters.ts';
 import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memberScalars } from '../../training/member-scalars.ts';
+import type { Optimised } from '../../training/optimise.ts';
 import { compiledUpdate } from '../../training/pending-terms.ts';
 import { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
-import { type FittedWeights, fittedNames, initialFitted, type LearntModel } from '../fitted-weights.ts';
+import { type FittedWeights, fittedNames, initialFitted } from '../fitted-weights.ts';
 import { type BatchTensors, toWindows, uploadBatch } from '../windows.ts';
 import type { EnsembleBatch } from './bootstrap.ts';
 import { ENSEMBLE_TERMS, type EnsembleTerm, fitEnsemble, type MemberScalars } from './fit.ts';
@@ -24,11 +25,11 @@ export interface EnsembleLearnerSettings {
 }
 
 /** What an ensemble's model is made of. */
-export type EnsembleWeights = Pick<FittedWeights, 'model' | 'standardisation'>;
+export type EnsembleWeights = Record<'model' | 'standardisation', tf.Tensor2D>;
 
 /** Everything that an update is computed from. */
 interface UpdateInputs {
-  weights: LearntModel;
+  before: Optimised;
   batch: BatchTensors;
   standardisation: tf.Tensor2D;
   scalars: MemberScalars;
@@ -61,43 +62,42 @@ export class EnsembleLearner {
 
   /** @param update number of this update, from 1 */
   learn(batch: EnsembleBatch, update: number): void {
-    this.state.update(({ model, moments }) => {
+    this.state.update(({ model: before }) => {
       const shape: [number, number] = [batch.members, batch.standardisation.length / batch.members];
       const standardisation = tf.tensor2d(batch.standardisation, shape);
-      const { weights, terms } = this.#update.run({
-        weights: { model, moments },
+      const { learnt: model, terms } = this.#update.run({
+        before,
         batch: uploadBatch(batch, this.#spaces),
         standardisation,
         scalars: this.#scalars(),
         correction: biasCorrection(update),
       });
-      return { weights: { ...weights, standardisation }, terms };
+      return { weights: { model, standardisation }, terms };
     });
   }
 
-  readonly #update = compiledUpdate(
-    ({ weights, batch, standardisation, scalars, correction }: UpdateInputs) =>
-      fitEnsemble(
-        this.#layout,
-        this.#settings,
-        this.#spaces,
-        weights,
-        toWindows(batch, this.#spaces),
-        standardisation,
-        correction,
-        scalars,
-      ),
+  readonly #update = compiledUpdate(({ before, batch, standardisation, scalars, correction }: UpdateInputs) =>
+    fitEnsemble(
+      this.#layout,
+      this.#settings,
+      this.#spaces,
+      before,
+      toWindows(batch, this.#spaces),
+      standardisation,
+      correction,
+      scalars,
+    ),
   );
 
   /** The weights of all members as they stand. */
   weights(): EnsembleWeights {
     const { model, standardisation } = this.state.weights;
-    return { model, standardisation };
+    return { model: model.parameters, standardisation };
   }
 
   /** The models of some members as they are trained. */
   trained(from: number, members: number): Ensemble {
-    const { model, standardisation } = this.state.weights;
+    const { model, standardisation } = this.weights();
     return this.model({
       model: membersOf(model, from, members),
       standardisation: membersOf(standardisation, from, members),

@@ -1,11 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { zeroMoments } from '../../nn/adam.ts';
 import { ensembleMlp, ensembleSpecs, toHeads } from '../../nn/ensemble.ts';
 import { asPyTorch, mlp, mlpSpecs } from '../../nn/mlp.ts';
 import { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Optimised } from '../../training/optimise.ts';
+import { freshOptimised, namedOptimised, type Optimised, optimisedFrom } from '../../training/optimise.ts';
 import { weightsNamed } from '../../training/weights.ts';
 import type { SoftActorCriticSettings } from './settings.ts';
 
@@ -76,45 +75,27 @@ export function initialWeights(
   criticStreams: readonly RandomStream[],
   learnsTemperature: boolean,
 ): Weights {
-  const members = actorStreams.length;
-  const fresh = (parameters: tf.Tensor2D): Optimised => ({
-    parameters,
-    moments: zeroMoments(members, parameters.shape[1]),
-  });
   const critics = critic.initialise(criticStreams);
   return {
-    actor: fresh(actor.initialise(actorStreams)),
-    critic: fresh(critics),
+    actor: freshOptimised(actor.initialise(actorStreams)),
+    critic: freshOptimised(critics),
     target: critics.clone(),
-    temperature: learnsTemperature ? fresh(tf.zeros([members, 1])) : undefined,
+    temperature: learnsTemperature ? freshOptimised(tf.zeros([actorStreams.length, 1])) : undefined,
   };
 }
-
-const optimised = (name: string, { parameters, moments }: Optimised): [string, tf.Tensor2D][] => [
-  [name, parameters],
-  [`${name}.adam_mean`, moments.mean],
-  [`${name}.adam_square`, moments.square],
-];
 
 /** The weights as named tensors, in a fixed order: how they are saved, loaded and disposed of. */
 export const namedWeights = ({ actor, critic, target, temperature }: Weights): [string, tf.Tensor2D][] => [
-  ...optimised('actor', actor),
-  ...optimised('critic', critic),
+  ...namedOptimised('actor', actor),
+  ...namedOptimised('critic', critic),
   ['critic.target', target],
-  ...(temperature ? optimised('temperature', temperature) : []),
+  ...(temperature ? namedOptimised('temperature', temperature) : []),
 ];
 
 /** The inverse of `namedWeights`. */
-export function weightsFrom(tensors: Map<string, tf.Tensor2D>): Weights {
-  const get = (name: string) => weightsNamed(tensors, name);
-  const found = (name: string): Optimised => ({
-    parameters: get(name),
-    moments: { mean: get(`${name}.adam_mean`), square: get(`${name}.adam_square`) },
-  });
-  return {
-    actor: found('actor'),
-    critic: found('critic'),
-    target: get('critic.target'),
-    temperature: tensors.has('temperature') ? found('temperature') : undefined,
-  };
-}
+export const weightsFrom = (tensors: Map<string, tf.Tensor2D>): Weights => ({
+  actor: optimisedFrom(tensors, 'actor'),
+  critic: optimisedFrom(tensors, 'critic'),
+  target: weightsNamed(tensors, 'critic.target'),
+  temperature: tensors.has('temperature') ? optimisedFrom(tensors, 'temperature') : undefined,
+});

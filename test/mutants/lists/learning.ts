@@ -215,7 +215,7 @@ export const learning: readonly Group[] = [
       ['losses.push([critic, scalars.lambda])', 'losses.push([critic, 1])', 'λ left out on imagined states'],
       ['losses.push([loss, 1])', 'losses.push([loss, 2])', "twice the actor's loss"],
       ["slice('critic'), settings.critic.targetRate", "slice('critic'), 1", 'no average of the critic'],
-      ['scalars.actorLearningRate,', 'scalars.learningRate,', "the model's step size for the actor"],
+      ['scalars.actorLearningRate)', 'scalars.learningRate)', "the model's step size for the actor"],
       [
         'gradient_norm: tf.squeeze(modelNorm, [1])',
         'gradient_norm: tf.squeeze(actorNorm, [1])',
@@ -269,7 +269,7 @@ export const learning: readonly Group[] = [
       ["slice('encoder'), policyAverage", "slice('encoder'), 1", 'no average of the encoder'],
       [
         'actor.parameters, policyAverage',
-        'weights.actor, policyAverage',
+        'weights.actor.parameters, policyAverage',
         'the average of the actor an update late',
       ],
     ],

@@ -52,7 +52,7 @@ export const offPolicy: readonly Group[] = [
     by: dqn,
     changes: [
       ['if (!double)', 'if (double)', 'double where it is off'],
-      ['values.of(critic, nextO', 'values.of(target, nextO', 'the target chooses and values'],
+      ['values.of(critic.parameters, nextO', 'values.of(target, nextO', 'the target chooses and values'],
       ["kind === 'huber' ? clip", "kind !== 'huber' ? clip", 'the losses exchanged'],
       ['tf.mul(target, tf.sub(1, rate))', 'target', 'a target that grows'],
     ],
