@@ -50,7 +50,6 @@ export const methods = {
     rules: [...replayRules, ...imageRules, ...balanceRules],
     gradientRefusal,
     course: replayCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./vae-lstm/agent.ts')).vaeLstm,
   }),
   dreamer: defineMethod(dreamerSettings, {
@@ -61,7 +60,6 @@ export const methods = {
     rules: [...dreamerRules, ...rssmRules, ...imageRules],
     gradientRefusal: dreamerGradientRefusal,
     course: replayCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./dreamer/agent.ts')).dreamer,
   }),
   planet: defineMethod(planetSettings, {
@@ -71,7 +69,6 @@ export const methods = {
     learnsBeside: true,
     rules: planetRules,
     course: replayCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./planet/agent.ts')).planet,
   }),
   tdmpc: defineMethod(tdmpcSettings, {
@@ -82,7 +79,6 @@ export const methods = {
     rules: tdmpcRules,
     gradientRefusal: tdmpcGradientRefusal,
     course: replayCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./tdmpc/agent.ts')).tdmpc,
   }),
   muzero: defineMethod(muzeroSettings, {
@@ -93,8 +89,6 @@ export const methods = {
     learnsBeside: true,
     rules: [...muzeroRules, ...imageRules],
     course: replayCourse,
-    // Its schedules have a length of their own, `over`.
-    keysOverSteps: () => [],
     load: async () => (await import('./muzero/agent.ts')).muzero,
   }),
   dyna: defineMethod(dynaSettings, {
@@ -105,7 +99,6 @@ export const methods = {
     withoutEngine: true,
     rules: dynaRules,
     course: dynaCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./dyna/agent.ts')).dyna,
   }),
   'deep-dyna': defineMethod(deepDynaSettings, {
@@ -115,7 +108,6 @@ export const methods = {
     learnsBeside: true,
     rules: deepDynaRules,
     course: replayCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./deep-dyna/agent.ts')).deepDyna,
   }),
   pets: defineMethod(petsSettings, {
@@ -125,7 +117,6 @@ export const methods = {
     learnsBeside: true,
     rules: petsRules,
     course: replayCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./pets/agent.ts')).pets,
   }),
   mbpo: defineMethod(mbpoSettings, {
@@ -135,7 +126,6 @@ export const methods = {
     environment: 'Pendulum-v1',
     rules: mbpoRules,
     course: replayCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./mbpo/agent.ts')).mbpo,
   }),
   'ha-schmidhuber': defineMethod(haSchmidhuberSettings, {
@@ -144,7 +134,6 @@ export const methods = {
     takes: anyObservationAndAction,
     rules: [...haSchmidhuberRules, ...imageRules],
     course: haSchmidhuberCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./ha-schmidhuber/agent.ts')).haSchmidhuber,
   }),
   simple: defineMethod(simpleSettings, {
@@ -153,7 +142,6 @@ export const methods = {
     takes: vectorsAndAnyAction,
     rules: simpleRules,
     course: simpleCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./simple/agent.ts')).simple,
   }),
   ppo: defineMethod(ppoSettings, {
@@ -162,8 +150,6 @@ export const methods = {
     takes: anyObservationAndAction,
     rules: [...ppoRules, ...imageRules],
     course: ppoCourse,
-    // Its schedules have a length of their own, `over`.
-    keysOverSteps: () => [],
     load: async () => (await import('./ppo/agent.ts')).ppo,
   }),
   sac: defineMethod(sacSettings, {
@@ -174,7 +160,6 @@ export const methods = {
     learnsBeside: true,
     rules: transitionRules,
     course: replayCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./sac/agent.ts')).sac,
   }),
   dqn: defineMethod(dqnSettings, {
@@ -184,7 +169,6 @@ export const methods = {
     learnsBeside: true,
     rules: [...transitionRules, ...imageRules],
     course: replayCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./dqn/agent.ts')).dqn,
   }),
   'behaviour-cloning': defineMethod(cloningSettings, {
@@ -194,7 +178,6 @@ export const methods = {
     learnsOffline: true,
     rules: imageRules,
     course: offlineCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./behaviour-cloning/agent.ts')).behaviourCloning,
   }),
   dreamer4: defineMethod(dreamer4Settings, {
@@ -206,7 +189,6 @@ export const methods = {
     dataRefusal: dreamer4DataRefusal,
     rules: dreamer4Rules,
     course: offlineCourse,
-    keysOverSteps: () => [],
     load: async () => (await import('./dreamer4/agent.ts')).dreamer4,
   }),
 };
@@ -246,11 +228,6 @@ interface Definition<Settings> {
   /** What must hold between its keys. */
   rules: readonly Rule<Settings & RunLength>[];
   course: (config: Settings & RunLength) => Course;
-  /**
-   * The keys whose effect depends on `steps`, such as a schedule that ends with the run. A run with such a key cannot be
-   * made longer: it would not be the beginning of the longer one.
-   */
-  keysOverSteps: (settings: Settings) => readonly string[];
   load: () => Promise<Method<Settings, MethodAgent>>;
 }
 
@@ -274,7 +251,6 @@ function defineMethod<Schema extends z.ZodObject>(settings: Schema, definition: 
     gradientRefusal: (config: object) => definition.gradientRefusal?.(read(config)),
     arm: (config: object) => definition.arm(read(config)),
     arms: definition.arms ?? {},
-    keysOverSteps: (config: object) => definition.keysOverSteps(read(config)),
     rules: definition.rules.map(
       ({ keys, holds, says }): Rule<RunLength> => ({
         keys,

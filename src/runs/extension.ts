@@ -1,7 +1,6 @@
 import { differingKeys } from '../config/format.ts';
 import type { Experiment } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
-import { methods } from '../methods/index.ts';
 
 /** How a run becomes a longer one, or one with more seeds. */
 export interface Extension {
@@ -37,12 +36,6 @@ export function extensionOf(
   if (steps.to < steps.from) refuse(`of ${steps.from} steps: it can be made longer, not shorter`);
   const seeds = given.seeds.filter((seed) => !stored.seeds.includes(seed));
   if (steps.to === steps.from && seeds.length === 0) return null;
-  const bound = methods[given.method].keysOverSteps(given);
-  if (steps.to > steps.from && bound.length > 0) {
-    refuse(
-      `that cannot be made longer: ${bound.join(', ')} goes by \`steps\`, so another length is another run`,
-    );
-  }
   return { steps, seeds };
 }
 
