@@ -10,7 +10,7 @@ import { experimentOf } from '../src/config/schema.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import { environmentEntry } from '../src/envs/index.ts';
 import { networks } from '../src/methods/vae-lstm/networks.ts';
-import { encode } from '../src/models/vae-lstm/encoder.ts';
+import { encode } from '../src/models/vae/encoder.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { SeedFolder } from '../src/runs/seed-folder.ts';
 import { agentSpaces } from '../src/training/agent-spaces.ts';

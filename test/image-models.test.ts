@@ -9,9 +9,9 @@ import { type VaeLstmSettings, vaeLstmSettings } from '../src/methods/vae-lstm/s
 import { modelLoss } from '../src/methods/vae-lstm/update.ts';
 import { countLit, IMAGE_DIAGNOSTICS, meanF1, standstillF1 } from '../src/models/image-diagnostics.ts';
 import { observationNetworks } from '../src/models/rssm/observations.ts';
-import { decode, decoderSpecs, type ImageLoss } from '../src/models/vae-lstm/decoder.ts';
-import { encode, encoderSpecs } from '../src/models/vae-lstm/encoder.ts';
-import { vaeShape } from '../src/models/vae-lstm/vae.ts';
+import { decode, decoderSpecs, type ImageLoss } from '../src/models/vae/decoder.ts';
+import { encode, encoderSpecs } from '../src/models/vae/encoder.ts';
+import { vaeShape } from '../src/models/vae/vae.ts';
 import { cellsOf, type ImageEncoder, type ImageShape } from '../src/nn/convolution.ts';
 import { ParameterLayout, type ParameterSpec, type Parameters } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';

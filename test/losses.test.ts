@@ -26,8 +26,8 @@ import {
   type MemberScalars,
   type UpdateNoise,
 } from '../src/methods/vae-lstm/update.ts';
-import { policyOutput } from '../src/models/actor.ts';
 import { actorLoss } from '../src/models/actor-loss.ts';
+import { policyOutput } from '../src/models/vae-lstm/actor.ts';
 import { value } from '../src/models/vae-lstm/heads.ts';
 import type { Windows } from '../src/models/windows.ts';
 import type { Imagination } from '../src/models/world-model.ts';

@@ -6,8 +6,8 @@ import { startEngine } from '../src/engine/engine.ts';
 import { oneHot } from '../src/engine/one-hot.ts';
 import { scope } from '../src/engine/scope.ts';
 import { stopGradient } from '../src/engine/stop-gradient.ts';
-import { encode, encoderSpecs } from '../src/models/vae-lstm/encoder.ts';
-import { vaeShape } from '../src/models/vae-lstm/vae.ts';
+import { encode, encoderSpecs } from '../src/models/vae/encoder.ts';
+import { vaeShape } from '../src/models/vae/vae.ts';
 import { type AdamMoments, adam, biasCorrection, globalNorm, zeroMoments } from '../src/nn/adam.ts';
 import {
   binaryCrossEntropy,

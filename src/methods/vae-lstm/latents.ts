@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { encode } from '../../models/vae-lstm/encoder.ts';
-import type { VaeShape } from '../../models/vae-lstm/vae.ts';
+import { encode } from '../../models/vae/encoder.ts';
+import type { VaeShape } from '../../models/vae/vae.ts';
 import { klToStandardNormal } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 

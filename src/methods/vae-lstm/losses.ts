@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { decoderOutput, reconstructionError } from '../../models/vae-lstm/decoder.ts';
+import { decoderOutput, reconstructionError } from '../../models/vae/decoder.ts';
+import { encode } from '../../models/vae/encoder.ts';
+import type { VaeShape } from '../../models/vae/vae.ts';
 import { predictSequence } from '../../models/vae-lstm/dynamics.ts';
-import { encode } from '../../models/vae-lstm/encoder.ts';
 import { continueLogit, predictReward, value } from '../../models/vae-lstm/heads.ts';
-import type { VaeShape } from '../../models/vae-lstm/vae.ts';
 import type { Windows } from '../../models/windows.ts';
 import { binaryCrossEntropy, klToStandardNormal, sampleNormal } from '../../nn/distributions.ts';
 import type { Parameters } from '../../nn/parameters.ts';

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { actorSpecs } from '../../models/actor.ts';
 import { type PolicyHead, policyHead } from '../../models/policy-head.ts';
-import { decoderSpecs } from '../../models/vae-lstm/decoder.ts';
+import { decoderSpecs } from '../../models/vae/decoder.ts';
+import { encoderSpecs } from '../../models/vae/encoder.ts';
+import { type VaeShape, vaeShape } from '../../models/vae/vae.ts';
+import { actorSpecs } from '../../models/vae-lstm/actor.ts';
 import { dynamicsSpecs } from '../../models/vae-lstm/dynamics.ts';
-import { encoderSpecs } from '../../models/vae-lstm/encoder.ts';
 import { continueSpecs, criticSpecs, rewardSpecs, value } from '../../models/vae-lstm/heads.ts';
 import { type VaeLstm, vaeLstmModel } from '../../models/vae-lstm/model.ts';
-import { type VaeShape, vaeShape } from '../../models/vae-lstm/vae.ts';
 import { ParameterLayout, type Parameters } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';

@@ -11,7 +11,7 @@ import {
   rememberSequence,
   sequenceStates,
 } from '../lstm-memory.ts';
-import { decode } from '../vae-lstm/decoder.ts';
+import { decode } from '../vae/decoder.ts';
 import type { ImaginedStep, WorldModel } from '../world-model.ts';
 import {
   continueLogit,

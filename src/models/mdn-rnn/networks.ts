@@ -12,9 +12,9 @@ import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
 import type { Noise } from '../../training/acting.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { memorySpecs, type RememberedState } from '../lstm-memory.ts';
-import { decoderSpecs } from '../vae-lstm/decoder.ts';
-import { encode, encoderSpecs, type Posterior } from '../vae-lstm/encoder.ts';
-import { type VaeShape, vaeShape } from '../vae-lstm/vae.ts';
+import { decoderSpecs } from '../vae/decoder.ts';
+import { encode, encoderSpecs, type Posterior } from '../vae/encoder.ts';
+import { type VaeShape, vaeShape } from '../vae/vae.ts';
 import type { MdnRnnSettings } from './settings.ts';
 
 /** Initial weights of what predicts: nothing changes, no reward, undecided whether it ends. */

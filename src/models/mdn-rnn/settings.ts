@@ -1,6 +1,6 @@
 import type { ImageEncoder } from '../../nn/convolution.ts';
 import type { MixtureKind } from '../../nn/mixture.ts';
-import type { ImageLoss } from '../vae-lstm/decoder.ts';
+import type { ImageLoss } from '../vae/decoder.ts';
 
 /** What fixes the shape of an MDN-RNN; the config keys of the same names describe them. */
 export interface MdnRnnSettings {

@@ -1,13 +1,13 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Parameters } from '../../nn/parameters.ts';
-import { actorLayers, policyOutput } from '../actor.ts';
 import { firstState, followedState, type RememberedState, sequenceStates } from '../lstm-memory.ts';
+import { decode } from '../vae/decoder.ts';
+import { encode } from '../vae/encoder.ts';
+import type { VaeShape } from '../vae/vae.ts';
 import type { ImaginedStep, WorldModel } from '../world-model.ts';
-import { decode } from './decoder.ts';
+import { actorLayers, policyOutput } from './actor.ts';
 import { dynamicsStep, fusedRollOut, predictSequence } from './dynamics.ts';
-import { encode } from './encoder.ts';
 import { continueLogit, predictReward, value } from './heads.ts';
-import type { VaeShape } from './vae.ts';
 
 /** What of a VAE + LSTM world model its parameters do not say. */
 export interface VaeLstmShape {

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { numberedLayers } from '../nn/linear.ts';
-import { mlp, mlpLayers, mlpSpecs } from '../nn/mlp.ts';
-import type { ParameterSpec, Parameters } from '../nn/parameters.ts';
+import { numberedLayers } from '../../nn/linear.ts';
+import { mlp, mlpLayers, mlpSpecs } from '../../nn/mlp.ts';
+import type { ParameterSpec, Parameters } from '../../nn/parameters.ts';
 
 /** The last layer starts near zero: a policy that is uniform at first. */
 const LAST_SCALE = 0.01;
