@@ -19,7 +19,7 @@ export interface BoxGaussian {
   logStd: tf.Tensor;
 }
 
-/** How σ is made of the network's s: bounded, 0.1 + 0.9 sigmoid(s + 2) (DreamerV3), or wide, softplus(s + 5) (Dreamer). */
+/** How σ is made of the network's s: bounded, 0.1 + 0.9 sigmoid(s + 2) (DreamerV3), or wide, softplus(s + softplus⁻¹(5)) + 1e-4 (Dreamer). */
 export type Spread = 'bounded' | 'wide';
 
 /**

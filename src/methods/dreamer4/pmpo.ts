@@ -20,7 +20,7 @@ export interface JudgedStates {
  *
  * over the N states that are alive; a set that is empty adds nothing.
  *
- * @returns [members] each: the loss, and the share of D⁺ among all
+ * @returns [members] each: the loss, the share of D⁺ among all, and the mean KL
  */
 export function pmpoLoss(
   { logProbability, kl, advantage, alive }: JudgedStates,

@@ -12,8 +12,6 @@ export interface WindowSteps {
 export interface WindowTargets {
   /** Steps until the window's episode is over; Infinity where it goes on beyond. */
   end: number;
-  /** Whether it ends by termination. */
-  isTerminal: boolean;
   /** Σ_{i<m} γ^i r_{k+i}: the part of the value that was received. */
   received: Float64Array;
   /**
@@ -58,11 +56,12 @@ export function windowTargets(
   const length = reward.length;
   let end = 1;
   while (end < length && first[end] !== 1) end++;
+  /** Whether it ends by termination. */
   const isTerminal = terminated[end - 1] === 1;
   if (end === length && !isTerminal) end = Number.POSITIVE_INFINITY;
   const states = unroll + 1;
   const targets: WindowTargets = {
-    ...{ end, isTerminal },
+    end,
     received: new Float64Array(states),
     bootstrap: new Int32Array(states).fill(-1),
     discount: new Float64Array(states),

@@ -1,4 +1,4 @@
-/** What an ensemble is made of and learns by; the config keys of the same names describe them. */
+/** What an ensemble is made of; the config keys of the same names describe them. */
 export interface EnsembleSettings {
   networks: number;
   /** Hidden layers of each network. */
