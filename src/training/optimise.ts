@@ -91,7 +91,7 @@ export function optimise(
 export type DescentTerms = Record<'gradient_norm' | 'weight_norm', tf.Tensor1D>;
 
 /**
- * One step of Adam along a gradient that is clipped to a global norm, for a method with a single network.
+ * One step of Adam along a gradient that is clipped to a global norm, for networks that `OptimizerSettings` are not for.
  *
  * @param gradient [members, size]
  * @param learningRate [members, 1]

@@ -7,7 +7,7 @@ import type { Windows } from '../../models/windows.ts';
 import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import type { Optimised } from '../../training/optimise.ts';
+import { descend, type Optimised } from '../../training/optimise.ts';
 import { memberMean } from '../../training/reduce.ts';
 import { actorLoss } from './actor-loss.ts';
 import { type ModelTerms, modelLoss, modelTerms, stepWeights, targets } from './losses.ts';
@@ -246,23 +246,12 @@ function actorStep(
   };
   const { value, grads } = tf.valueAndGrads(loss)(split);
   value.dispose();
-  const gradient = layout.join(grads);
-  const norm = globalNorm(gradient);
   const { gradientClip, actorEpsilon } = settings.optimizer;
-  const { parameters, moments } = before!;
-  const actor = adam(
-    parameters,
-    gradient,
-    norm,
-    moments,
-    correction,
-    learningRate,
-    gradientClip,
-    actorEpsilon,
-  );
+  const gradient = layout.join(grads);
+  const step = descend(before!, gradient, correction, learningRate, gradientClip, actorEpsilon);
   return {
-    actor,
+    actor: step.learnt,
     scale: seen!.scale,
-    terms: { ...seen!.terms, actor_gradient_norm: tf.squeeze(norm, [1]) },
+    terms: { ...seen!.terms, actor_gradient_norm: step.terms.gradient_norm },
   };
 }

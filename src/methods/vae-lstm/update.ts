@@ -7,10 +7,10 @@ import type { VaeShape } from '../../models/vae/vae.ts';
 import type { VaeLstm } from '../../models/vae-lstm/model.ts';
 import type { Windows } from '../../models/windows.ts';
 import { type Behaviour, type Imagination, statesAt } from '../../models/world-model.ts';
-import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
+import { type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { Parameters } from '../../nn/parameters.ts';
-import type { Optimised } from '../../training/optimise.ts';
+import { descend, type Optimised } from '../../training/optimise.ts';
 import { memberMean, weightedSum } from '../../training/reduce.ts';
 import { balancedLoss } from './balance.ts';
 import { factorOf, type GradNormState, gradientNorms, gradNormStep, scaledInference } from './gradnorm.ts';
@@ -281,16 +281,11 @@ export function applyGradients(
 ): { weights: Weights; terms: LossTerms } {
   const { gradientClip } = settings;
   const { policyAverage } = scalars;
-  const modelNorm = globalNorm(modelGradient);
-  const actorNorm = globalNorm(actorGradient);
-  const step = (
-    { parameters, moments }: Optimised,
-    gradient: tf.Tensor2D,
-    norm: tf.Tensor2D,
-    learningRate: tf.Tensor2D,
-  ): Optimised => adam(parameters, gradient, norm, moments, correction, learningRate, gradientClip);
-  const model = step(weights.model, modelGradient, modelNorm, scalars.learningRate);
-  const actor = step(weights.actor, actorGradient, actorNorm, scalars.actorLearningRate);
+  const step = (before: Optimised, gradient: tf.Tensor2D, learningRate: tf.Tensor2D) =>
+    descend(before, gradient, correction, learningRate, gradientClip);
+  const ofModel = step(weights.model, modelGradient, scalars.learningRate);
+  const ofActor = step(weights.actor, actorGradient, scalars.actorLearningRate);
+  const [model, actor] = [ofModel.learnt, ofActor.learnt];
   const slice = (name: string) => networks.model.slice(model.parameters, name);
   return {
     weights: {
@@ -303,8 +298,8 @@ export function applyGradients(
     },
     terms: {
       ...terms,
-      gradient_norm: tf.squeeze(modelNorm, [1]),
-      actor_gradient_norm: tf.squeeze(actorNorm, [1]),
+      gradient_norm: ofModel.terms.gradient_norm,
+      actor_gradient_norm: ofActor.terms.gradient_norm,
       weight_norm: tf.squeeze(globalNorm(tf.concat([model.parameters, actor.parameters], 1)), [1]),
     },
   };

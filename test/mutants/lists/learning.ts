@@ -216,19 +216,15 @@ export const learning: readonly Group[] = [
       ['losses.push([loss, 1])', 'losses.push([loss, 2])', "twice the actor's loss"],
       ["slice('critic'), settings.critic.targetRate", "slice('critic'), 1", 'no average of the critic'],
       ['scalars.actorLearningRate)', 'scalars.learningRate)', "the model's step size for the actor"],
+      [' gradient_norm: ofModel.terms', ' gradient_norm: ofActor.terms', 'the norm of another gradient'],
       [
-        'gradient_norm: tf.squeeze(modelNorm, [1])',
-        'gradient_norm: tf.squeeze(actorNorm, [1])',
-        'the norm of another gradient',
-      ],
-      [
-        'actor_gradient_norm: tf.squeeze(actorNorm, [1])',
-        'actor_gradient_norm: tf.squeeze(modelNorm, [1])',
+        'actor_gradient_norm: ofActor.terms',
+        'actor_gradient_norm: ofModel.terms',
         "the model's norm for the actor's",
       ],
       [
         'tf.concat([model.parameters, actor.parameters], 1)',
-        'tf.concat([weights.model, weights.actor], 1)',
+        'tf.concat([weights.model.parameters, weights.actor.parameters], 1)',
         'the norm of the weights before the update',
       ],
       [
