@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { stopGradient } from '../../engine/stop-gradient.ts';
-import { binaryCrossEntropy, klToStandardNormal, sampleNormal } from '../../nn/distributions.ts';
+import { klToStandardNormal, sampleNormal } from '../../nn/distributions.ts';
 import { mixtureLogLikelihood } from '../../nn/mixture.ts';
 import type { Parameters } from '../../nn/parameters.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { meanSquaredError, memberMean } from '../../training/reduce.ts';
+import { continueLoss } from '../continue-loss.ts';
 import { rememberSequence } from '../lstm-memory.ts';
 import { decoderOutput, reconstructionError } from '../vae/decoder.ts';
 import { encode } from '../vae/encoder.ts';
@@ -79,13 +80,10 @@ export function rnnTerms(
   const { hidden } = rememberSequence(rnn, latent, action, first);
   const likelihood = mixtureLogLikelihood(nextLatent(rnn, settings, spaces, latent, action, hidden), arrived);
   const features = tf.concat([arrived, hidden], -1);
-  const logits = continueLogit(rnn, settings, features);
-  const crossEntropy = binaryCrossEntropy(logits, tf.sub(1, terminated));
-  const weight = tf.add(1, tf.mul(endWeight - 1, terminated));
   const groups = likelihood.shape.at(-1)!;
   return {
     nll: memberMean(likelihood, -groups / latentSize(settings, spaces)),
     reward: meanSquaredError(predictReward(rnn, settings, features), reward),
-    continue: memberMean(endWeight === 1 ? crossEntropy : tf.mul(crossEntropy, weight)),
+    continue: continueLoss(continueLogit(rnn, settings, features), terminated, endWeight),
   };
 }
