@@ -18,6 +18,16 @@ export function normalLogProbability(mean: tf.Tensor, logStd: tf.Tensor, x: tf.T
   return tf.sum(tf.sub(tf.sub(exponent, logStd), HALF_LOG_TWO_PI), -1);
 }
 
+/**
+ * −log N(μ + σ ε; μ, σ) of the noise that it was drawn with, in nats: Σ log σ + ε² / 2 + log √(2π) over the last axis.
+ *
+ * @param logStd log σ: [members, …, n]
+ * @param noise ε, of the same shape
+ * @returns [members, …]
+ */
+export const surprisal = (logStd: tf.Tensor, noise: tf.Tensor): tf.Tensor =>
+  tf.sum(tf.add(logStd, tf.add(tf.mul(tf.square(noise), 0.5), HALF_LOG_TWO_PI)), -1);
+
 /** The entropy of N(μ, σ), in nats: Σ log σ + log √(2πe) over the last axis, [members, …, n] -> [members, …]. */
 export function normalEntropy(logStd: tf.Tensor): tf.Tensor {
   return tf.sum(tf.add(logStd, HALF_LOG_TWO_PI + 0.5), -1);

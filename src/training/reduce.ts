@@ -45,6 +45,17 @@ export function meanSquaredError(x: tf.Tensor, y: tf.Tensor, weight: tf.Tensor |
   });
 }
 
+/** Mean of x where m is 1, everything but the member axis taken together; 0 where m is 0 throughout: [members, …] -> [members]. */
+export const maskedMean = (x: tf.Tensor, m: tf.Tensor): tf.Tensor1D =>
+  tf.div(memberSum(tf.mul(x, m)), tf.maximum(memberSum(m), 1));
+
+/** Mean over the numbers of the last axis of their standard deviation over all axes between: [members, …, numbers] -> [members]. */
+export function meanSpread(x: tf.Tensor): tf.Tensor1D {
+  const rows = tf.reshape(x, [x.shape[0]!, -1, x.shape.at(-1)!]);
+  const variance = tf.mean(tf.squaredDifference(rows, tf.mean(rows, 1, true)), 1);
+  return memberMean(tf.sqrt(variance));
+}
+
 /** Sum over everything but the member axis: [members, …] -> [members]. */
 export function memberSum(x: tf.Tensor): tf.Tensor1D {
   return tf.sum(tf.reshape(x, [x.shape[0]!, -1]), 1);

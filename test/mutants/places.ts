@@ -43,6 +43,7 @@ export const source = {
   rmsNorm: 'src/nn/rms-norm.ts',
   rotary: 'src/nn/rotary.ts',
   convolution: 'src/nn/convolution.ts',
+  gaussian: 'src/nn/gaussian.ts',
   tower: 'src/nn/tower.ts',
   observations: `${training}/observations.ts`,
   ensemble: 'src/nn/ensemble.ts',

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { memberSum } from '../../training/reduce.ts';
+import { maskedMean } from '../../training/reduce.ts';
 
 /** States that were imagined, as the policy's loss sees them: [members, states] each. */
 export interface JudgedStates {
@@ -29,14 +29,12 @@ export function pmpoLoss(
 ): { loss: tf.Tensor1D; positive: tf.Tensor1D; kl: tf.Tensor1D } {
   const well = tf.mul(tf.cast(tf.greaterEqual(advantage, 0), 'float32'), alive);
   const ill = tf.sub(alive, well);
-  const mean = (x: tf.Tensor, of: tf.Tensor) =>
-    tf.div(memberSum(tf.mul(x, of)), tf.maximum(memberSum(of), 1)) as tf.Tensor1D;
-  const divergence = mean(kl, alive);
-  const fromIll = tf.mul(tf.sub(1, alpha), mean(logProbability, ill));
-  const toWell = tf.mul(alpha, mean(logProbability, well));
+  const divergence = maskedMean(kl, alive);
+  const fromIll = tf.mul(tf.sub(1, alpha), maskedMean(logProbability, ill));
+  const toWell = tf.mul(alpha, maskedMean(logProbability, well));
   return {
     loss: tf.add(tf.sub(fromIll, toWell), tf.mul(beta, divergence)),
-    positive: mean(well, alive),
+    positive: maskedMean(well, alive),
     kl: divergence,
   };
 }

@@ -8,7 +8,7 @@ import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { gradientOf } from '../../training/gradient.ts';
-import { memberMean, memberSum } from '../../training/reduce.ts';
+import { maskedMean, meanSpread, memberMean } from '../../training/reduce.ts';
 import { type Unrolled, unrolledLoss, unrolledTerms } from './losses.ts';
 import type { UnrolledBatch } from './replay.ts';
 import type { MuzeroSettings } from './settings.ts';
@@ -176,17 +176,12 @@ function described(
   latents: tf.Tensor,
   error: tf.Tensor2D,
 ): Record<'value_error' | 'target_value' | 'target_entropy' | 'latent_std', tf.Tensor> {
-  const mean = (x: tf.Tensor, known: tf.Tensor) =>
-    tf.div(memberSum(tf.mul(x, known)), tf.maximum(memberSum(known), 1));
   const entropy = tf.neg(tf.sum(tf.mul(policy, tf.log(tf.maximum(policy, LEAST_PROBABILITY))), -1));
-  const [members, size] = [latents.shape[0]!, latents.shape.at(-1)!];
-  const rows = tf.reshape(latents, [members, -1, size]);
-  const variance = tf.mean(tf.squaredDifference(rows, tf.mean(rows, 1, true)), 1);
   return {
     value_error: memberMean(tf.abs(error)),
-    target_value: mean(value, valueKnown),
-    target_entropy: mean(entropy, acted),
-    latent_std: memberMean(tf.sqrt(variance)),
+    target_value: maskedMean(value, valueKnown),
+    target_entropy: maskedMean(entropy, acted),
+    latent_std: meanSpread(latents),
   };
 }
 

@@ -12,7 +12,7 @@ import {
 } from '../../models/latent/value.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import { memberMean } from '../../training/reduce.ts';
-import { quantiles } from '../../training/returns.ts';
+import { quantileRange } from '../../training/returns.ts';
 import { powers } from './losses.ts';
 import type { TdmpcSettings } from './settings.ts';
 
@@ -92,9 +92,8 @@ const [LOW, HIGH, LEAST_SCALE] = [0.05, 0.95, 1];
  * @param scale S: [members, 1]
  */
 export function nextScale(scale: tf.Tensor2D, values: tf.Tensor2D, rate: number): tf.Tensor2D {
-  const [low, high] = quantiles(values, [LOW, HIGH]) as [tf.Tensor1D, tf.Tensor1D];
-  const range: tf.Tensor2D = tf.maximum(tf.expandDims(tf.sub(high, low), 1), LEAST_SCALE);
-  return movingAverage(scale, range, rate);
+  const range = tf.expandDims(quantileRange(values, LOW, HIGH), 1);
+  return movingAverage(scale, tf.maximum(range, LEAST_SCALE), rate);
 }
 
 /**

@@ -8,7 +8,7 @@ import { adam, type BiasCorrection, globalNorm } from '../../nn/adam.ts';
 import { movingAverage } from '../../nn/moving-average.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
 import { descend, type Optimised } from '../../training/optimise.ts';
-import { memberMean } from '../../training/reduce.ts';
+import { meanSpread, memberMean } from '../../training/reduce.ts';
 import { actorLoss } from './actor-loss.ts';
 import { type ModelTerms, modelLoss, modelTerms, stepWeights, targets } from './losses.ts';
 import type { TdmpcSettings } from './settings.ts';
@@ -125,7 +125,7 @@ export function modelLosses(
       terms: {
         ...of.terms,
         target_value: stopGradient(() => memberMean(wanted.value)),
-        latent_std: stopGradient(() => spread(wanted.latent)),
+        latent_std: stopGradient(() => meanSpread(wanted.latent)),
       },
     };
   };
@@ -154,14 +154,6 @@ export function modelGradients(
   const rest = [...grads];
   const gradient = byGroup((group) => layouts[group].join(rest.splice(0, split[group].length)));
   return { gradient, ...seen! };
-}
-
-/** Mean over the numbers of a latent of their standard deviation over a batch: [members, …, latent] -> [members]. */
-function spread(latent: tf.Tensor): tf.Tensor1D {
-  const [members, size] = [latent.shape[0]!, latent.shape.at(-1)!];
-  const rows = tf.reshape(latent, [members, -1, size]);
-  const variance = tf.mean(tf.squaredDifference(rows, tf.mean(rows, 1, true)), 1);
-  return memberMean(tf.sqrt(variance));
 }
 
 /**

@@ -3,7 +3,7 @@ import { oneHot } from '../../engine/one-hot.ts';
 import { type BoxSpace, type DiscreteSpace, type Space, spaceSize } from '../../envs/spaces.ts';
 import { mixedLogProbabilities } from '../../nn/categorical.ts';
 import { categoricalEntropy, clip } from '../../nn/distributions.ts';
-import { HALF_LOG_TWO_PI } from '../../nn/gaussian.ts';
+import { surprisal } from '../../nn/gaussian.ts';
 import { unbounded } from '../box-gaussian.ts';
 import { type ActionSampler, actionNoise } from '../policy-head.ts';
 import type { PolicySettings } from './settings.ts';
@@ -50,11 +50,7 @@ function squashed(space: BoxSpace): LatentPolicy {
     noise: actionNoise(space),
     sample: (output, noise) => tf.tanh(unbounded(parts(output), noise)),
     likeliest: (output) => tf.tanh(parts(output).mean),
-    entropy: (output, noise) => {
-      const { logStd } = parts(output);
-      const constant = tf.add(tf.mul(tf.square(noise), 0.5), HALF_LOG_TWO_PI);
-      return tf.mul(tf.sum(tf.add(logStd, constant), -1), size);
-    },
+    entropy: (output, noise) => tf.mul(surprisal(parts(output).logStd, noise), size),
   };
 }
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { HALF_LOG_TWO_PI, logTanhSlope } from '../../nn/gaussian.ts';
+import { logTanhSlope, surprisal } from '../../nn/gaussian.ts';
 import { clampedGaussian, unbounded } from '../box-gaussian.ts';
 
 /**
@@ -17,10 +17,9 @@ export function sample(
 ): { action: tf.Tensor; logProbability: tf.Tensor } {
   const policy = clampedGaussian(output);
   const u = unbounded(policy, noise);
-  const energy = tf.add(tf.mul(tf.square(noise), 0.5), HALF_LOG_TWO_PI);
   return {
     action: tf.tanh(u),
-    logProbability: tf.neg(tf.add(tf.sum(tf.add(policy.logStd, energy), -1), logTanhSlope(u))),
+    logProbability: tf.neg(tf.add(surprisal(policy.logStd, noise), logTanhSlope(u))),
   };
 }
 

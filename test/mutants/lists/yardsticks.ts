@@ -30,12 +30,17 @@ export const offPolicy: readonly Group[] = [
   },
   {
     area: 'SAC',
-    file: source.sacPolicy,
+    file: source.gaussian,
     by: tests.sac('the density that'),
     changes: [
-      ['tf.add(policy.logStd, energy)', 'energy', 'a density without its deviation'],
-      [', logTanhSlope(u))', ', tf.neg(logTanhSlope(u)))', 'the slope of tanh on the wrong side'],
+      ['tf.sum(tf.add(logStd, tf.add(', 'tf.sum(tf.add(0, tf.add(', 'a density without its deviation'],
     ],
+  },
+  {
+    area: 'SAC',
+    file: source.sacPolicy,
+    by: tests.sac('the density that'),
+    changes: [[', logTanhSlope(u))', ', tf.neg(logTanhSlope(u)))', 'the slope of tanh on the wrong side']],
   },
   {
     area: 'SAC',
