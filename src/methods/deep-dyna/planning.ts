@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { oneHot } from '../../engine/one-hot.ts';
 import type { Ensemble } from '../../models/ensemble/model.ts';
+import { exploration } from '../../models/exploration.ts';
 import { type SimulationNoise, simulate } from '../../models/simulation.ts';
 import type { TransitionTensors } from '../../models/transitions.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
@@ -19,17 +20,16 @@ import type { AgentSpaces } from '../../training/agent-spaces.ts';
 export function imaginedTransitions(
   model: Ensemble,
   values: (observation: tf.Tensor) => tf.Tensor,
-  { actions: choices, observationScale, rewardScale }: AgentSpaces,
+  { actionSpace, actions: choices, observationScale, rewardScale }: AgentSpaces,
   starts: tf.Tensor4D,
   noise: SimulationNoise,
   randomActions: number,
 ): TransitionTensors {
   const scale = tf.tensor1d([...observationScale]);
+  const { explore } = exploration(actionSpace, randomActions);
   const choose = (features: tf.Tensor, uniform: tf.Tensor) => {
-    const [u, v] = tf.split(uniform, 2, 2).map((x) => tf.squeeze(x, [2])) as [tf.Tensor, tf.Tensor];
-    const random = tf.cast(tf.minimum(tf.floor(tf.mul(v, choices)), choices - 1), 'int32');
     const best = tf.argMax(values(tf.mul(model.decode(features), scale)), -1);
-    return oneHot(tf.where(tf.less(u, randomActions), random, best), choices);
+    return oneHot(explore(best, uniform), choices);
   };
   const rollout = simulate(model, tf.div(starts, scale), choose, noise);
   const [members, batch, horizon] = rollout.reward.shape;
