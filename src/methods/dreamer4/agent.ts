@@ -85,8 +85,8 @@ class Dreamer4Agent
     const { head } = networks;
     this.noise = { sampled: [head.noise], greedy: [] };
     this.carrySize = carrySize(networks, spaces);
-    this.#acting = new Acting(members.length, spaces.observation, ({ weights, observations, carry, noise }) =>
-      decide(networks, spaces, { weights, observations, carry: carry!, noise }),
+    this.#acting = new Acting(members.length, spaces.observation, (inputs) =>
+      decide(networks, spaces, inputs),
     );
     const { samplingSteps } = this.settings.imagination;
     this.#imagining = new Imagining(networks, samplingSteps);

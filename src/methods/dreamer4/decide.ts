@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { DecisionInputs, DecisionTensors } from '../../models/acting.ts';
 import { encodeActions } from '../../models/action-encoding.ts';
 import { flatMemory, memorySize } from '../../models/shortcut/networks.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
@@ -11,23 +12,13 @@ type ActingSpaces = Pick<AgentSpaces, 'actions' | 'actionSpace'>;
 export const carrySize = ({ shape }: Networks, { actions }: ActingSpaces): number =>
   1 + actions + memorySize(shape);
 
-interface Situation {
-  weights: ImaginingWeights;
-  /** [members, environments, observation] */
-  observations: tf.Tensor3D;
-  /** 0 where an episode starts: [members, environments, carrySize] */
-  carry: tf.Tensor3D;
-  /** Of the policy's head; undefined: the likeliest action */
-  noise: tf.Tensor | undefined;
-}
-
 /** Takes in the frame at hand, clean, and acts by what the agent's lane knows then. */
 export function decide(
   networks: Networks,
   { actions: count, actionSpace }: ActingSpaces,
-  { weights, observations, carry, noise }: Situation,
-): { actions: tf.Tensor; carry: tf.Tensor } {
-  const [isGoing, before, remembered] = tf.split(carry, [1, count, memorySize(networks.shape)], 2);
+  { weights, observations, carry, noise }: DecisionInputs<ImaginingWeights>,
+): DecisionTensors {
+  const [isGoing, before, remembered] = tf.split(carry!, [1, count, memorySize(networks.shape)], 2);
   const { state, agent } = takeIn(networks, weights, {
     ...{ observation: observations, isGoing: isGoing! },
     ...{ action: before!, memory: remembered! },
