@@ -115,3 +115,17 @@ export const imageEncoder = z
       ),
   })
   .prefault({});
+
+/** Keys of two-hot encoded numbers. */
+export const twoHotKeys = z
+  .strictObject({
+    bins: positiveInteger
+      .min(3)
+      .max(1025)
+      .refine((bins) => bins % 2 === 1, { error: 'must be odd, so that one bin is 0' })
+      .default(63)
+      .describe('bins, an odd number (v3: 255)'),
+    limit: positive.max(30).default(8).describe('the outermost bins stand at ± symexp(limit) (v3: 20)'),
+  })
+  .prefault({})
+  .describe('how rewards and values are encoded over bins');

@@ -38,13 +38,16 @@ export const transitionRules: readonly Rule<Pick<ReplayConfig, 'steps' | 'random
   },
 ];
 
+/** That a window fits into the replay. */
+export const windowRule: Rule<Pick<ReplayConfig, 'replay'>> = {
+  keys: ['replay.length', 'replay.capacity'],
+  holds: ({ replay }) => replay.length <= replay.capacity,
+  says: 'replay.length must not exceed replay.capacity, or no window fits into the replay',
+};
+
 /** What must hold between the keys of a method that learns from replay. */
 export const replayRules: readonly Rule<ReplayConfig>[] = [
-  {
-    keys: ['replay.length', 'replay.capacity'],
-    holds: ({ replay }) => replay.length <= replay.capacity,
-    says: 'replay.length must not exceed replay.capacity, or no window fits into the replay',
-  },
+  windowRule,
   {
     keys: ['randomSteps', 'replay.length'],
     holds: ({ randomSteps, replay }) => randomSteps >= replay.length,

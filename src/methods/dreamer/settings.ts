@@ -8,8 +8,9 @@ import {
   positiveInteger,
   replayKeysWith,
   share,
+  twoHotKeys,
 } from '../fields.ts';
-import { optimizerKeys, optimizerRules, rssmKeys, twoHotKeys } from '../rssm-keys.ts';
+import { optimizerKeys, optimizerRules, rssmKeys } from '../rssm-keys.ts';
 import type { Rule } from '../rules.ts';
 
 /** Dreamer's own config keys. The defaults are v3's ingredients at a size that learns small tasks on a processor. */

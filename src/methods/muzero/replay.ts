@@ -8,6 +8,7 @@ import { importanceWeights, Priorities } from '../../training/priorities.ts';
 import type { Experience } from '../../training/replay-learner.ts';
 import { flags, numbers, Ring, vectors } from '../../training/ring.ts';
 import { type Schedule, scheduleAt } from '../../training/schedule.ts';
+import { windowLength } from './settings.ts';
 import { shrunkReturnSteps, windowTargets } from './targets.ts';
 
 /** What is learnt from a window of experience; the config keys of the same names describe them. */
@@ -88,10 +89,10 @@ export class SearchedSteps implements Experience<UnrolledBatch> {
   readonly #rootValue = new Float32Array(1);
 
   constructor(members: number, settings: UnrollSettings, spaces: AgentSpaces) {
-    const { unroll, returns, replay } = settings;
+    const { unroll, replay } = settings;
     this.#spaces = spaces;
     this.#settings = settings;
-    this.#length = unroll + returns.steps + 1;
+    this.#length = windowLength(settings);
     this.#rings = Array.from(
       { length: members },
       () =>

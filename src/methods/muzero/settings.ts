@@ -15,7 +15,7 @@ import {
   transitionKeysWith,
   widths,
 } from '../fields.ts';
-import type { RunLength } from '../rules.ts';
+import { type RunLength, transitionRules } from '../rules.ts';
 
 /** What can be predicted. */
 const PREDICTED = ['policy', 'value', 'reward', 'continue', 'self', 'observation'] as const;
@@ -194,7 +194,8 @@ export const extraHeads = ({ predict }: Pick<MuzeroSettings, 'predict'>): ExtraH
 type Config = MuzeroSettings & RunLength & { environment?: string };
 
 /** Steps that a window takes: its states and those that returns look ahead. */
-const windowLength = ({ unroll, returns }: MuzeroSettings) => unroll + returns.steps + 1;
+export const windowLength = ({ unroll, returns }: { unroll: number; returns: { steps: number } }): number =>
+  unroll + returns.steps + 1;
 
 /** h of the largest discounted sum of rewards of 1, their unit: how far the support must reach at least. */
 const neededSupport = (gamma: number) => supportFor(1 / (1 - gamma));
@@ -234,9 +235,5 @@ export const muzeroRules = [
     holds: (config: Config) => config.replay.capacity >= windowLength(config),
     says: 'replay.capacity must be at least unroll + returns.steps + 1, or no window fits into the replay',
   },
-  {
-    keys: ['steps', 'randomSteps', 'updateEvery'] as const,
-    holds: ({ steps, randomSteps, updateEvery }: Config) => steps >= randomSteps + updateEvery,
-    says: 'steps must be at least randomSteps + updateEvery, or nothing is learnt',
-  },
+  ...transitionRules,
 ];

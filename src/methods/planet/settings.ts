@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { plannerSuits } from '../../planning/requirements.ts';
 import { plannerRules, plannerSettings } from '../../planning/settings.ts';
-import { fraction, nonNegative, replayKeysWith } from '../fields.ts';
-import { optimizerKeys, optimizerRules, rssmKeys, rssmRules, twoHotKeys } from '../rssm-keys.ts';
+import { fraction, nonNegative, replayKeysWith, twoHotKeys } from '../fields.ts';
+import { optimizerKeys, optimizerRules, rssmKeys, rssmRules } from '../rssm-keys.ts';
 
 /** PlaNet's own config keys. */
 export const planetSettings = z.strictObject({

@@ -12,7 +12,7 @@ import {
   replayKeysWith,
 } from '../fields.ts';
 import { ppoUpdateKeysWith } from '../ppo/settings.ts';
-import type { Rule, RunLength } from '../rules.ts';
+import { type Rule, type RunLength, windowRule } from '../rules.ts';
 
 /** The world model's keys: see `DiscreteLatentSettings`. */
 const modelKeys = {
@@ -162,11 +162,7 @@ export const simpleRules: readonly Rule<SimpleSettings & RunLength>[] = [
     holds: ({ ppo }) => ppo.gamma < 1,
     says: 'ppo.gamma must be below 1: values are in units of 1 / (1 − γ)',
   },
-  {
-    keys: ['replay.length', 'replay.capacity'],
-    holds: ({ replay }) => replay.length <= replay.capacity,
-    says: 'replay.length must not exceed replay.capacity, or no window fits into the replay',
-  },
+  windowRule,
   {
     keys: ['collect', 'replay.length'],
     holds: ({ collect, replay }) => collect >= replay.length,

@@ -9,8 +9,8 @@ import {
   positiveInteger,
   pretrainingKey,
   replayKeysWith,
+  twoHotKeys,
 } from '../fields.ts';
-import { twoHotKeys } from '../rssm-keys.ts';
 import { replayRules } from '../rules.ts';
 
 /** TD-MPC's own config keys. The defaults are TD-MPC2's ingredients at a size that learns small tasks on a processor. */
