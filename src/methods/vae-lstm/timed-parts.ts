@@ -72,39 +72,40 @@ export function timedParts(settings: VaeLstmSettings, spaces: AgentSpaces, batch
   type Given = typeof given;
 
   const target = ({ weights }: Given) => weights.target && targetCritic(layout, weights.target, settings);
-  const policyOf = (flat: tf.Tensor) => layout.actor.unpack(flat as tf.Tensor2D);
-  const gradientsOf = (loss: (...flat: tf.Tensor[]) => tf.Tensor, flat: tf.Tensor[]) =>
-    tf.valueAndGrads((...flat) => tf.sum(loss(...flat)))(flat).grads;
+  // Differentiated by each parameter, as an update is.
+  const gradientsOf = (loss: () => tf.Tensor, split: tf.Tensor[]) =>
+    tf.valueAndGrads(() => tf.sum(loss()))(split).grads;
 
   const part = (compute: (given: Given) => tf.Tensor[]) => timedPart(given, compute);
   return {
     model: part((given) => {
       const { weights, windows, posterior, scalars } = given;
-      const loss = (flat: tf.Tensor) => {
-        const parameters = layout.model.unpack(flat as tf.Tensor2D);
-        return modelLoss(parameters, layout.vae, target(given), windows, posterior, scalars, settings).loss;
-      };
-      return gradientsOf(loss, [weights.model.parameters]);
+      const split = layout.model.split(weights.model.parameters);
+      const parameters = layout.model.named(split);
+      const loss = () =>
+        modelLoss(parameters, layout.vae, target(given), windows, posterior, scalars, settings).loss;
+      return gradientsOf(loss, split);
     }),
     imagination: part((given) => {
       const { weights, start, ofAction, learnt } = given;
-      const policy = policyOf(weights.actor.parameters);
-      const model = worldModel(layout, settings, layout.model.unpack(weights.model.parameters), policy);
+      const parameters = layout.model.unpack(weights.model.parameters);
+      const policy = layout.actor.unpack(weights.actor.parameters);
+      const model = worldModel(layout, settings, parameters, policy);
       const imagination = rollOut(model, start, { head, noise: ofAction });
       const { weight, returns } = imaginedReturns(model, target(given), imagination, settings);
       return [weight, advantages(returns, learnt.value, settings)];
     }),
     actor: part(({ weights, imagination, learnt, ofAction, scalars }) => {
-      const loss = (flatActor: tf.Tensor, flatCritic?: tf.Tensor) => {
-        const critic = flatCritic ? criticLayout.unpack(flatCritic as tf.Tensor2D) : criticLayout.named([]);
-        const model = worldModel(layout, settings, critic, policyOf(flatActor));
+      const ofActor = layout.actor.split(weights.actor.parameters);
+      const ofCritic = weights.target ? criticLayout.split(weights.target) : [];
+      const model = worldModel(layout, settings, criticLayout.named(ofCritic), layout.actor.named(ofActor));
+      const loss = () => {
         const value = model.value?.(imagination.features, undefined, false);
         const imagined = { ...learnt, imagination, value, lambdaReturns: learnt.returns };
         const { losses } = imaginedLosses(model, head, imagined, { head, noise: ofAction }, scalars);
         return weightedSum(losses);
       };
-      const flat = [weights.actor.parameters, ...(weights.target ? [weights.target] : [])];
-      return gradientsOf(loss, flat);
+      return gradientsOf(loss, [...ofActor, ...ofCritic]);
     }),
     optimizer: part(({ weights, gradient, scalars, correction }) => {
       const after = applyGradients(layout, weights, gradient, correction, scalars, settings);
