@@ -107,7 +107,7 @@ function drawn(members: number) {
   const windows: Windows = {
     observation: of('o', [time, 4]) as tf.Tensor4D,
     nextObservation: of('next', [time, 4]) as tf.Tensor4D,
-    action: tf.oneHot(tf.cast(tf.greater(of('a', [time]), 0), 'int32'), 2) as tf.Tensor4D,
+    action: tf.oneHot(tf.cast(tf.greater(of('a', [time]), 0), 'int32'), 2, 1, 0, 'float32') as tf.Tensor4D,
     reward: of('r', [time]) as tf.Tensor3D,
     terminated: flags('end'),
     first: flags('first'),

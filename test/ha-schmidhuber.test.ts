@@ -458,7 +458,7 @@ test('what cannot be is refused with the place of its key', () => {
     ],
     [
       'replay: {capacity: 20}',
-      '2:20: replay.length must not exceed replay.capacity, or no window fits into the replay (replay.capacity is 20, replay.length is 32)',
+      '2:20: replay.length must not exceed replay.capacity, or no window fits into the replay (replay.length is 32, replay.capacity is 20)',
     ],
     [
       'steps: 3000',

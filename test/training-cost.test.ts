@@ -129,7 +129,8 @@ function productFlops({ name, inputs, attributes, outputs }: KernelCall): number
 async function trainCounting(config: readonly string[], steps: number) {
   const experiment = loadExperiment({
     file: 'c.yaml',
-    text: `${config.join('\n')}\nsteps: ${steps}\nevaluation: {every: ${steps}}`,
+    // More than are made: a training without an update is refused.
+    text: `${config.join('\n')}\nsteps: ${4 * steps}\nevaluation: {every: ${4 * steps}}`,
   });
   const entry = environmentEntry(experiment.environment, experiment);
   const spaces = agentSpaces(entry);

@@ -26,14 +26,17 @@ export interface ReplayConfig {
   steps: number;
   randomSteps: number;
   updateEvery: number;
+  /** Updates once the random steps are over; default: 0. */
+  pretraining?: number;
   replay: { length: number; capacity: number };
 }
 
 /** What must hold between the keys of a method that learns from single transitions. */
-export const transitionRules: readonly Rule<Pick<ReplayConfig, 'steps' | 'randomSteps' | 'updateEvery'>>[] = [
+export const transitionRules: readonly Rule<Omit<ReplayConfig, 'replay'>>[] = [
   {
     keys: ['steps', 'randomSteps', 'updateEvery'],
-    holds: ({ steps, randomSteps, updateEvery }) => steps >= randomSteps + updateEvery,
+    holds: ({ steps, randomSteps, updateEvery, pretraining = 0 }) =>
+      steps >= randomSteps + (pretraining > 0 ? 0 : updateEvery),
     says: 'steps must be at least randomSteps + updateEvery, or nothing is learnt',
   },
 ];

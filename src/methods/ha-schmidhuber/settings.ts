@@ -3,7 +3,7 @@ import { environmentEntry } from '../../envs/index.ts';
 import { LEAST_POPULATION } from '../../training/cma-es.ts';
 import type { Course } from '../course.ts';
 import { count, imageEncoder, imageLoss, nonNegative, positive, positiveInteger, widths } from '../fields.ts';
-import { type ImageConfig, type Rule, type RunLength, sidesOf } from '../rules.ts';
+import { type ImageConfig, type Rule, type RunLength, sidesOf, windowRule } from '../rules.ts';
 import { updatesDue } from './phases.ts';
 
 /** Ha and Schmidhuber's own config keys, at sizes for small tasks. HS: arXiv 1803.10122 and the authors' code. */
@@ -158,11 +158,7 @@ export const haSchmidhuberRules: readonly Rule<
     holds: ({ randomSteps, replay }) => replay.length <= randomSteps,
     says: 'replay.length must not exceed randomSteps, or no window fits into what has been seen',
   },
-  {
-    keys: ['replay.capacity', 'replay.length'],
-    holds: ({ replay }) => replay.length <= replay.capacity,
-    says: 'replay.length must not exceed replay.capacity, or no window fits into the replay',
-  },
+  windowRule,
   {
     keys: ['steps', 'randomSteps'],
     holds: ({ steps, randomSteps }) => steps >= randomSteps,
