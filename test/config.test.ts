@@ -198,6 +198,17 @@ test("what a Dreamer's keys cannot be is one sentence with its place", () => {
   ]) {
     loadExperiment({ file: 'c.yaml', text: `method: dreamer\n${text}` });
   }
+  // What is learnt once the random steps are over, or beside who acts, takes no whole round.
+  for (const text of [
+    'method: tdmpc\nsteps: 500\nrandomSteps: 500\nevaluation: {every: 500}',
+    'method: vae-lstm\nsteps: 1001\nrealTime: {rate: 20}',
+  ]) {
+    loadExperiment({ file: 'c.yaml', text });
+  }
+  assert.throws(
+    () => loadExperiment({ file: 'c.yaml', text: 'method: tdmpc\nsteps: 400\nrandomSteps: 500' }),
+    /steps must be at least randomSteps, or nothing is learnt /,
+  );
   // Parts of a line that is not given are the default's.
   assert.match(
     formatExperiment(loadExperiment({ file: 'c.yaml', text: 'method: vae-lstm\nbeta: {to: 0.3}' })),

@@ -10,7 +10,7 @@ import { mbpo } from '../src/methods/mbpo/agent.ts';
 import { Branches, type Imagines } from '../src/methods/mbpo/branches.ts';
 import { EarlyStopping } from '../src/methods/mbpo/early-stopping.ts';
 import { MixedExperience } from '../src/methods/mbpo/experience.ts';
-import { EnsembleFit, freeAll } from '../src/methods/mbpo/fit.ts';
+import { EnsembleFit } from '../src/methods/mbpo/fit.ts';
 import { type MbpoSettings, mbpoSettings } from '../src/methods/mbpo/settings.ts';
 import { eliteModel } from '../src/models/ensemble/elites.ts';
 import { squaredErrors } from '../src/models/ensemble/losses.ts';
@@ -21,7 +21,7 @@ import { ParameterLayout } from '../src/nn/parameters.ts';
 import { RandomStream } from '../src/random/stream.ts';
 import { type AgentSpaces, agentSpaces } from '../src/training/agent-spaces.ts';
 import type { Step } from '../src/training/environment-steps.ts';
-import { freshOptimised } from '../src/training/optimise.ts';
+import { freeOptimised, freshOptimised } from '../src/training/optimise.ts';
 import { emptyBatch, Replay, type Transition } from '../src/training/replay.ts';
 import { agentIn, assertAlone, assertGoesOn, assertLeavesNothing } from './support/dreamer-runs.ts';
 import { read } from './support/reference.ts';
@@ -247,7 +247,7 @@ describe('the fit of an ensemble', () => {
     const weights = (await made.learnt.parameters.data<'float32'>()).slice();
     fit.dispose();
     const free = () => {
-      for (const own of [before, made.learnt]) freeAll(own);
+      for (const own of [before, made.learnt]) freeOptimised(own);
       made.standardisation.dispose();
     };
     return { ...made, weights, given, free };

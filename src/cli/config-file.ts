@@ -58,12 +58,12 @@ function read(name: string): Pick<NamedConfig, 'file' | 'text' | 'shipped'> {
     if (code === 'ENOENT' || code === 'EISDIR') {
       const file = findShippedConfig(name);
       if (file !== undefined) return { file, text: readConfigText(file), shipped: true };
-    }
-    const preset = presetNamed(name);
-    if (preset !== undefined) {
-      throw new UserError(
-        `${name} is a preset, which is laid over a config; give a config and --preset ${preset}`,
-      );
+      const preset = presetNamed(name);
+      if (preset !== undefined) {
+        throw new UserError(
+          `${name} is a preset, which is laid over a config; give a config and --preset ${preset}`,
+        );
+      }
     }
     const near = code === 'ENOENT' ? nearestShippedConfig(name) : undefined;
     const advice =

@@ -28,18 +28,30 @@ export interface ReplayConfig {
   updateEvery: number;
   /** Updates once the random steps are over; default: 0. */
   pretraining?: number;
+  /** There where it learns beside who acts. */
+  realTime?: unknown;
   replay: { length: number; capacity: number };
 }
 
-/** What must hold between the keys of a method that learns from single transitions. */
-export const transitionRules: readonly Rule<Omit<ReplayConfig, 'replay'>>[] = [
-  {
-    keys: ['steps', 'randomSteps', 'updateEvery'],
-    holds: ({ steps, randomSteps, updateEvery, pretraining = 0 }) =>
-      steps >= randomSteps + (pretraining > 0 ? 0 : updateEvery),
-    says: 'steps must be at least randomSteps + updateEvery, or nothing is learnt',
+/** Steps beyond the random ones until the first update. In real time, updates are made as soon as there is something to learn from. */
+const stepsToUpdate = ({ updateEvery, pretraining = 0, realTime }: Omit<ReplayConfig, 'replay'>): number => {
+  if (realTime) return 1;
+  return pretraining > 0 ? 0 : updateEvery;
+};
+
+/** That there is an update. */
+const firstUpdateRule: Rule<Omit<ReplayConfig, 'replay'>> = {
+  keys: ['steps', 'randomSteps', 'updateEvery'],
+  holds: (config) => config.steps >= config.randomSteps + stepsToUpdate(config),
+  says: (config) => {
+    const beyond = stepsToUpdate(config);
+    const least = beyond === 0 ? '' : beyond === config.updateEvery ? ' + updateEvery' : ` + ${beyond}`;
+    return `steps must be at least randomSteps${least}, or nothing is learnt`;
   },
-];
+};
+
+/** What must hold between the keys of a method that learns from single transitions. */
+export const transitionRules: readonly Rule<Omit<ReplayConfig, 'replay'>>[] = [firstUpdateRule];
 
 /** That a window fits into the replay. */
 export const windowRule: Rule<Pick<ReplayConfig, 'replay'>> = {
@@ -56,7 +68,7 @@ export const replayRules: readonly Rule<ReplayConfig>[] = [
     holds: ({ randomSteps, replay }) => randomSteps >= replay.length,
     says: 'randomSteps must be at least replay.length, or the first update has no window',
   },
-  ...transitionRules,
+  firstUpdateRule,
 ];
 
 /** Where images are from. */

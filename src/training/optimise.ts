@@ -40,6 +40,10 @@ export const mapOptimised = (
   of: (x: tf.Tensor2D) => tf.Tensor2D,
 ): Optimised => ({ parameters: of(parameters), moments: { mean: of(mean), square: of(square) } });
 
+/** Frees each of its tensors. */
+export const freeOptimised = ({ parameters, moments }: Optimised): void =>
+  tf.dispose([parameters, moments.mean, moments.square]);
+
 /** A network as checkpoints name it: NAME, NAME.mean and NAME.square. */
 export const namedOptimised = (name: string, { parameters, moments }: Optimised): [string, tf.Tensor2D][] => [
   [name, parameters],

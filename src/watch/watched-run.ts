@@ -108,7 +108,7 @@ export class WatchedRun {
         if (this.#losses.length === 0) this.#losses = columns;
       });
       const media = join(folder, 'media');
-      this.#pictures.set(seed, leadsOut(dir, media) ? null : newestPicture(media));
+      this.#pictures.set(seed, strays(dir, media) === false ? newestPicture(media) : null);
     }
   }
 
@@ -214,7 +214,7 @@ export class WatchedRun {
   get strayed(): string | undefined {
     return this.#standing?.seeds
       .map(({ seed }) => join(this.found.dir, `seed-${seed}`, 'metrics.csv'))
-      .find((file) => leadsOut(this.found.dir, file));
+      .find((file) => strays(this.found.dir, file));
   }
 
   /** Forgets what was read for charts that nobody looks at any more. */
@@ -229,4 +229,14 @@ function paceOf(metrics: GrowingCsv): { perSecond: number; at: number } | null {
   const since = (column: string) => metrics.last(column) - (metrics.kept(column).at(-RECENT) ?? 0);
   const perSecond = since('env_step') / since('wall_seconds');
   return perSecond > 0 && Number.isFinite(perSecond) ? { perSecond, at: metrics.modified } : null;
+}
+
+/** Whether a file leads out of a run's folder; undefined where that cannot be looked at. */
+function strays(dir: string, file: string): boolean | undefined {
+  try {
+    return leadsOut(dir, file);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return undefined;
+  }
 }

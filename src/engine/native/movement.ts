@@ -10,7 +10,7 @@ function move(
   outputs: Output | Output[],
   boxes: readonly (Omit<Box, 'extents' | 'strides'> & { walk: Walk })[],
 ): Call {
-  const elementBytes = tf.util.bytesPerElement(sameType('Move', operands));
+  const elementBytes = tf.util.bytesPerElement(sameType('a join', operands));
   const moved = { elementBytes, boxes: boxes.map(({ walk, ...box }) => ({ ...box, ...merged(walk) })) };
   return { kernel: 'Move', operands, outputs, parameters: moveParameters(moved, operands.length), moved };
 }

@@ -34,7 +34,7 @@ function cut(
 
 /** Tensors side by side along an axis, as one of the given shape. */
 function join(heap: Heap, parts: readonly tf.TensorInfo[], axis: number, shape: number[]): tf.TensorInfo {
-  const whole = heap.output(shape, sameTypeOn('wasm', 'Copy', parts));
+  const whole = heap.output(shape, sameTypeOn('wasm', 'a join', parts));
   const { rows, rowBytes } = rowsAlong(whole, axis);
   let target = heap.at(whole);
   for (const part of parts) {

@@ -18,7 +18,7 @@ import type { PlannerSettings } from '../../planning/settings.ts';
 import type { Decision, Situation } from '../../training/acting.ts';
 import type { Member } from '../../training/agent.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { mapOptimised } from '../../training/optimise.ts';
+import { freeOptimised, mapOptimised } from '../../training/optimise.ts';
 import { addTerms } from '../../training/pending-terms.ts';
 import type { Batch, Sequences } from '../../training/replay.ts';
 import type { ReplayAgent } from '../../training/replay-learner.ts';
@@ -27,7 +27,7 @@ import { TrainingState } from '../../training/training-state.ts';
 import { membersOf } from '../../training/weights.ts';
 import { Branches } from './branches.ts';
 import { MixedExperience } from './experience.ts';
-import { EnsembleFit, type Fitted, freeAll } from './fit.ts';
+import { EnsembleFit, type Fitted } from './fit.ts';
 import { trainingCost } from './flops.ts';
 import { type ImaginingActor, MbpoLearner } from './learner.ts';
 import type { MbpoSettings } from './settings.ts';
@@ -123,7 +123,7 @@ class MbpoAgent
       const updates = numbers[member * FIT_NUMBERS.length]!;
       const random = this.state.streams(member).fit;
       fitted.push(await this.#fit.run(before, updates, real[member]!, random, settings));
-      freeAll(before);
+      freeOptimised(before);
     }
     this.#take(fitted, numbers, length);
     const streams = this.state.eachStream('branches');
@@ -159,7 +159,7 @@ class MbpoAgent
       terms: undefined,
     }));
     for (const { learnt, standardisation } of fitted) {
-      freeAll(learnt);
+      freeOptimised(learnt);
       standardisation.dispose();
     }
   }

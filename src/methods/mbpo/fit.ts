@@ -10,7 +10,7 @@ import { type BiasCorrection, biasCorrection } from '../../nn/adam.ts';
 import type { ParameterLayout } from '../../nn/parameters.ts';
 import type { RandomStream } from '../../random/stream.ts';
 import type { AgentSpaces } from '../../training/agent-spaces.ts';
-import { mapOptimised, type Optimised } from '../../training/optimise.ts';
+import { freeOptimised, mapOptimised, type Optimised } from '../../training/optimise.ts';
 import { emptyBatch, type Replay } from '../../training/replay.ts';
 import { EarlyStopping } from './early-stopping.ts';
 import { heldOutOf, type MbpoSettings } from './settings.ts';
@@ -109,7 +109,7 @@ export class EnsembleFit {
       for (let i = 0; i < eachPass; i++) {
         made++;
         const next = this.#step(learnt, standardisation, replay, samples, random, made, settings);
-        freeAll(learnt);
+        freeOptimised(learnt);
         learnt = next;
       }
       passes++;
@@ -202,7 +202,3 @@ export class EnsembleFit {
 
 /** Handles of their own, which outlive the scope. */
 const keepAll = (learnt: Optimised): Optimised => mapOptimised(learnt, (x) => tf.keep(tf.clone(x)));
-
-/** Frees all of its tensors. */
-export const freeAll = ({ parameters, moments }: Optimised): void =>
-  tf.dispose([parameters, moments.mean, moments.square]);
