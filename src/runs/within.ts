@@ -7,17 +7,21 @@ import { isSystemError, onDisk } from './on-disk.ts';
  * `..`, as an absolute one, or through a symbolic link.
  */
 export function realWithin(folder: string, path: string): string | undefined {
-  // The folder's own name as it really is: what comes of the path has to begin with it.
-  const root = realPath(folder);
-  const file = root && realPath(path);
-  return root !== undefined && file !== undefined && isWithin(root, file) ? file : undefined;
+  const file = realPath(path);
+  return file !== undefined && isWithin(folder, file) ? file : undefined;
 }
 
 /** Whether there is something at a path, and it is not in a folder. */
-export const leadsOut = (folder: string, path: string): boolean =>
-  realPath(path) !== undefined && realWithin(folder, path) === undefined;
+export function leadsOut(folder: string, path: string): boolean {
+  const file = realPath(path);
+  return file !== undefined && !isWithin(folder, file);
+}
 
-function isWithin(root: string, file: string): boolean {
+/** @param file where it really is */
+function isWithin(folder: string, file: string): boolean {
+  // The folder's own name as it really is: what comes of the path has to begin with it.
+  const root = realPath(folder);
+  if (root === undefined) return false;
   const way = relative(root, file);
   return way !== '' && way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
