@@ -66,6 +66,14 @@ function referenceRun(): Promise<string> {
   return reference;
 }
 
+/** A copy of the finished reference run, to damage. */
+async function copyOfRun(): Promise<{ cwd: string; dir: string }> {
+  const cwd = workplace();
+  const dir = path.join(cwd, 'runs', 'tiny');
+  cpSync(await referenceRun(), dir, { recursive: true });
+  return { cwd, dir };
+}
+
 describe('train', () => {
   test('writes a whole run folder, and the same command again finds nothing to do', async () => {
     const dir = await referenceRun();
@@ -234,9 +242,7 @@ describe('train', () => {
 
   test('a newest checkpoint that is damaged falls back to the one before, to the same results; another Node is named', async () => {
     const wanted = await referenceRun();
-    const cwd = workplace();
-    const dir = path.join(cwd, 'runs', 'tiny');
-    cpSync(wanted, dir, { recursive: true });
+    const { cwd, dir } = await copyOfRun();
     for (const file of ['seed-0/done.json', 'summary.csv']) rmSync(path.join(dir, file));
     truncateSync(path.join(dir, 'seed-0', 'checkpoint.safetensors'), 1000);
     const played = await run(cwd, 'eval', 'runs/tiny', '--episodes', '1');
@@ -268,9 +274,7 @@ describe('train', () => {
 
   test('what is made of the files of all seeds is made again where it is lost', async () => {
     const wanted = await referenceRun();
-    const cwd = workplace();
-    const dir = path.join(cwd, 'runs', 'tiny');
-    cpSync(wanted, dir, { recursive: true });
+    const { cwd, dir } = await copyOfRun();
     for (const name of ['metrics.csv', 'summary.csv']) rmSync(path.join(dir, name));
     assert.equal((await trainTiny(cwd)).code, 0);
     for (const name of ['metrics.csv', 'summary.csv']) assert.equal(text(dir, name), text(wanted, name));
@@ -278,9 +282,7 @@ describe('train', () => {
 
   test('a run that was killed before its summary is summed up by the next start', async () => {
     const wanted = await referenceRun();
-    const cwd = workplace();
-    const dir = path.join(cwd, 'runs', 'tiny');
-    cpSync(wanted, dir, { recursive: true });
+    const { cwd, dir } = await copyOfRun();
     for (const file of ['summary.csv', 'metrics.csv']) rmSync(path.join(dir, file));
     const info = JSON.parse(text(dir, 'run.json'));
     writeFileSync(
@@ -626,14 +628,6 @@ describe('bad input ends with one sentence, exit code 2 and nothing written', ()
       assert.doesNotMatch(stderr, /^ +at /m);
       assert.deepEqual(readdirSync(cwd), found[i]);
     });
-  }
-
-  /** A copy of the finished reference run, to damage. */
-  async function copyOfRun(): Promise<{ cwd: string; dir: string }> {
-    const cwd = workplace();
-    const dir = path.join(cwd, 'runs', 'tiny');
-    cpSync(await referenceRun(), dir, { recursive: true });
-    return { cwd, dir };
   }
 
   test('a run folder of another config', async () => {

@@ -191,7 +191,7 @@ export const extraHeads = ({ predict }: Pick<MuzeroSettings, 'predict'>): ExtraH
 });
 
 /** What rules read of a config besides. */
-type Config = MuzeroSettings & RunLength & { environment?: string };
+type Config = MuzeroSettings & RunLength;
 
 /** Steps that a window takes: its states and those that returns look ahead. */
 export const windowLength = ({ unroll, returns }: { unroll: number; returns: { steps: number } }): number =>

@@ -24,16 +24,11 @@ export function overSeeds(
   axis: string,
   smoothing: number,
 ): Curve {
-  const atStep = new Map<number, { x: number[]; y: number[] }>();
+  const atStep: Points = new Map();
   for (const { columns } of seeds) {
     const steps = columns[axis === 'update' ? axis : 'env_step'] ?? [];
     const own = pointsByStep(steps, columns[axis] ?? [], smoothed(columns[column] ?? [], smoothing));
-    for (const [step, { x, y }] of own) {
-      const there = atStep.get(step) ?? { x: [], y: [] };
-      there.x.push(mean(x)!);
-      there.y.push(mean(y)!);
-      atStep.set(step, there);
-    }
+    for (const [step, { x, y }] of own) addPoint(atStep, step, mean(x)!, mean(y)!);
   }
   const points = [...atStep.values()]
     .map(({ x, y }) => ({ x: mean(x)!, mean: mean(y)!, low: Math.min(...y), high: Math.max(...y) }))
@@ -48,17 +43,22 @@ export function overSeeds(
 
 type Values = readonly (number | null)[];
 
+type Points = Map<number, { x: number[]; y: number[] }>;
+
+function addPoint(points: Points, step: number, x: number, y: number): void {
+  const there = points.get(step) ?? { x: [], y: [] };
+  there.x.push(x);
+  there.y.push(y);
+  points.set(step, there);
+}
+
 /** Where a seed has numbers, and which, by step. */
-function pointsByStep(steps: Values, xs: Values, ys: Values): Map<number, { x: number[]; y: number[] }> {
-  const points = new Map<number, { x: number[]; y: number[] }>();
+function pointsByStep(steps: Values, xs: Values, ys: Values): Points {
+  const points: Points = new Map();
   for (const [i, step] of steps.entries()) {
     const x = xs[i];
     const y = ys[i];
-    if (step === null || x == null || y == null) continue;
-    const there = points.get(step) ?? { x: [], y: [] };
-    there.x.push(x);
-    there.y.push(y);
-    points.set(step, there);
+    if (step !== null && x != null && y != null) addPoint(points, step, x, y);
   }
   return points;
 }
