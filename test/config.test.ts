@@ -68,7 +68,7 @@ const badFiles: [string, string][] = [
   ['beta: {from: 1, to: x, over: 3}', 'c.yaml:2:21: beta.to: expected a number >= 0, got "x"'],
   [
     'beta: {from: 1, to: 0, over: 3, ovr: 3}',
-    'c.yaml:2:33: beta.ovr: unknown key, see wm train --help-config',
+    'c.yaml:2:33: beta.ovr: unknown key, see wm train --help-config vae-lstm',
   ],
   // seeds and names
   ['seeds: []', `c.yaml:2:8: seeds: expected ${seedsList}, got []`],
@@ -96,9 +96,9 @@ const badFiles: [string, string][] = [
     'c.yaml:3:3: critic.shapeModel: unknown key, did you mean `critic.shapesModel`?',
   ],
   ['presets: [a]', 'c.yaml:2:1: presets: unknown key, did you mean `preset`?'],
-  ['colour: red', 'c.yaml:2:1: colour: unknown key, see wm train --help-config'],
-  ['__proto__: {steps: 3}', 'c.yaml:2:1: __proto__: unknown key, see wm train --help-config'],
-  ['"a\\nb": 1', 'c.yaml:2:1: "a\\nb": unknown key, see wm train --help-config'],
+  ['colour: red', 'c.yaml:2:1: colour: unknown key, see wm train --help-config vae-lstm'],
+  ['__proto__: {steps: 3}', 'c.yaml:2:1: __proto__: unknown key, see wm train --help-config vae-lstm'],
+  ['"a\\nb": 1', 'c.yaml:2:1: "a\\nb": unknown key, see wm train --help-config vae-lstm'],
   // rules between keys: the place is that of the key that was written
   [
     'replay: {capacity: 4}',
@@ -135,7 +135,10 @@ const badFiles: [string, string][] = [
   ],
   ['lambda: "x', 'c.yaml:2:11: this is not valid YAML (Missing closing "quote)'],
   // of several mistakes, the first in the file
-  ['colour: 1\nlambda: x\nmodel: {latent: 0}', 'c.yaml:2:1: colour: unknown key, see wm train --help-config'],
+  [
+    'colour: 1\nlambda: x\nmodel: {latent: 0}',
+    'c.yaml:2:1: colour: unknown key, see wm train --help-config vae-lstm',
+  ],
   ['lambda: x\ncolour: 1', 'c.yaml:2:9: lambda: expected a number >= 0, got "x"'],
 ];
 
@@ -298,7 +301,7 @@ test('what a planner cannot be, or does not suit, is one sentence with its place
       '2:23: planner.elites must not exceed planner.candidates, of which they are the best (planner.elites is 6, planner.candidates is 5)',
     ],
     ['propagation: ts2', '2:14: propagation: expected ts-infinity or ts1, got "ts2"'],
-    ['replay: {length: 4}', '2:10: replay.length: unknown key, see wm train --help-config'],
+    ['replay: {length: 4}', '2:10: replay.length: unknown key, see wm train --help-config pets'],
   ];
   for (const [keys, message] of pets) assert.equal(complaint(`method: pets\n${keys}`), `c.yaml:${message}`);
 
@@ -460,7 +463,7 @@ test('yardsticks off-policy say where they cannot act, and what their keys ask f
     ['method: dqn\nepsilon: {from: 2, to: 0, over: 9}', `c.yaml:2:17: epsilon.from: expected ${rate}, got 2`],
     [
       'method: dqn\nreplay: {length: 2}',
-      'c.yaml:2:10: replay.length: unknown key, see wm train --help-config',
+      'c.yaml:2:10: replay.length: unknown key, see wm train --help-config dqn',
     ],
   ];
   for (const [text, message] of cases) assert.equal(complaint(text), message);
@@ -520,7 +523,7 @@ test('a dotted key at the top of a file is the nested one', () => {
       'c.yaml:3:1: critic.hidden is already set at c.yaml:2:10, keep one of the two',
     ],
     ['lambda: 1\nlambda.x: 2', 'c.yaml:3:11: lambda holds a value and has no keys to set'],
-    ['a.b: 1', 'c.yaml:2:1: a: unknown key, see wm train --help-config'],
+    ['a.b: 1', 'c.yaml:2:1: a: unknown key, see wm train --help-config vae-lstm'],
     [`${'a.'.repeat(200)}b: 1`, 'c.yaml:2:404: this is nested too deeply'],
     [`? ${'a.'.repeat(20_000)}b\n: 1`, 'c.yaml:3:3: this is nested too deeply'],
   ];

@@ -476,7 +476,10 @@ test('what cannot be is refused with the place of its key', () => {
       'environment: CartPole-v1\npixels: {}\nmodel: {encoder: none}',
       '4:18: model.encoder none makes z an image of 64 × 64 cells: leave it out (model.encoder is none, environment is CartPole-v1)',
     ],
-    ['model: {continueHead: false}', '2:9: model.continueHead: unknown key, see wm train --help-config'],
+    [
+      'model: {continueHead: false}',
+      '2:9: model.continueHead: unknown key, see wm train --help-config ha-schmidhuber',
+    ],
   ];
   for (const [keys, message] of cases) assert.equal(complaint(keys), `c.yaml:${message}`);
 });

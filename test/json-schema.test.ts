@@ -56,6 +56,34 @@ test('wm schema prints what the build has written, and so does --help-config --j
   assert.deepEqual(written('sweep'), JSON.parse(JSON.stringify(schemas.sweep)));
 });
 
+test("--help-config tells the keys of one method, by its name or an arm's, and refuses another", async () => {
+  const help = (...args: string[]) => ({ cwd: root, args: ['train', '--help-config', ...args] });
+  const [all, vaeLstm, arm, dqn, mistyped, json] = await runInTurn([
+    help(),
+    help('vae-lstm'),
+    help('dream-critic'),
+    help('dqn'),
+    help('dqm'),
+    help('dqn', '--json'),
+  ]);
+  const methodsOf = ({ stdout }: { stdout: string }) =>
+    [...stdout.matchAll(/^Config keys of method (.*):$/gm)].map((match) => match[1]);
+  assert.deepEqual(methodsOf(all!), methodNames);
+  assert.deepEqual(methodsOf(vaeLstm!), ['vae-lstm']);
+  assert.equal(arm!.stdout, vaeLstm!.stdout);
+  assert.deepEqual(methodsOf(dqn!), ['dqn']);
+  assert.doesNotMatch(dqn!.stdout, /^ {2}lambda /m);
+  assert.match(
+    mistyped!.stderr,
+    /^wm: --help-config dqm: expected vae-lstm, .* or dreamer4, did you mean dqn\?\n$/,
+  );
+  assert.match(
+    json!.stderr,
+    /^wm: --help-config dqn: --json prints the schema of all methods; leave dqn out\n$/,
+  );
+  assert.deepEqual([mistyped!.code, json!.code], [2, 2]);
+});
+
 test('what wm writes out is valid, and each key of it dotted and swept too', () => {
   for (const method of methodNames) {
     for (const name of [method, ...Object.keys(methods[method].arms)]) {

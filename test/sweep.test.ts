@@ -352,7 +352,7 @@ describe('a sweep of several configs', () => {
     [
       'a key that one of them has not',
       'name: n\nlambda: 2\nsweep: {config: [dream.yaml, dyna.yaml]}',
-      'b.yaml:2:1: lambda: unknown key, see wm train --help-config (cell dyna)',
+      'b.yaml:2:1: lambda: unknown key, see wm train --help-config dyna (cell dyna)',
     ],
     [
       'the same twice',

@@ -82,7 +82,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
     'train every seed of a config into runs/<name>; the same command again resumes it',
     'YAML config, a file or one of wm configs, e.g. dream.yaml',
   )
-    .option('--help-config', 'print every config key and exit')
+    .option('--help-config [method]', 'print every config key, or those of one method, and exit')
     .action(async (options, { args }) => {
       code = await (await import('./train.ts')).trainCommand(options, args);
     });

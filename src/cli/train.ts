@@ -3,7 +3,8 @@ import path from 'node:path';
 import { describeConfig } from '../config/describe.ts';
 import { formatExperiment } from '../config/format.ts';
 import { loadExperiment } from '../config/load.ts';
-import { type Experiment, folderName } from '../config/schema.ts';
+import { meantMethod, methodNamed } from '../config/method-name.ts';
+import { type Experiment, folderName, methodNames } from '../config/schema.ts';
 import { UserError } from '../errors.ts';
 import type { SeedShare } from '../experiment/seed-share.ts';
 import { type Sitting, whyNoShares } from '../experiment/sitting.ts';
@@ -11,7 +12,7 @@ import { makeFolder, readText } from '../runs/atomic.ts';
 import { extensionOf } from '../runs/extension.ts';
 import { refuseOtherFolders } from '../runs/run-folder.ts';
 import { readSubmission, requireSameClock, submittedConfig } from '../runs/submission.ts';
-import { seedWords } from '../words.ts';
+import { alternatives, seedWords } from '../words.ts';
 import { type ConfigOptions, configInput, refuseWords } from './config-file.ts';
 import { blamingVariable, engineOfVariable } from './requested-engine.ts';
 import { finalRewards, rewardWords, runResult } from './run-result.ts';
@@ -21,17 +22,30 @@ import { refuseMisplacedOptions, type SubmitOptions, submit, type ToSubmit } fro
 
 interface TrainOptions extends ConfigOptions, SessionOptions, SubmitOptions {
   seedShare?: SeedShare;
-  helpConfig?: boolean;
+  helpConfig?: string | true;
+}
+
+/** `wm train --help-config`, of the method that is named, else of all. Returns the exit code. */
+function helpConfigCommand(name: string | true, { json }: { json?: boolean }): number {
+  if (name === true) {
+    if (json) return schemaCommand({});
+    process.stdout.write(describeConfig());
+    return 0;
+  }
+  const method = methodNamed(name);
+  if (method === undefined) {
+    throw new UserError(`--help-config ${name}: expected ${alternatives(methodNames)}${meantMethod(name)}`);
+  }
+  if (json)
+    throw new UserError(`--help-config ${name}: --json prints the schema of all methods; leave ${name} out`);
+  process.stdout.write(describeConfig([method]));
+  return 0;
 }
 
 /** `wm train`; `words` are those that stand by themselves. Returns the exit code. */
 export async function trainCommand(options: TrainOptions, words: readonly string[]): Promise<number> {
   refuseWords(words);
-  if (options.helpConfig) {
-    if (options.json) return schemaCommand({});
-    process.stdout.write(describeConfig());
-    return 0;
-  }
+  if (options.helpConfig !== undefined) return helpConfigCommand(options.helpConfig, options);
   refuseMisplacedOptions(options);
   const input = configInput({ ...runHolding(options), ...options });
   const experiment = loadExperiment(input);

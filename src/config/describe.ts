@@ -69,9 +69,9 @@ function range(node: SchemaNode): string {
   return lower && upper ? `${lower} and${upper}` : lower + upper;
 }
 
-/** The text of `wm train --help-config`: one line per key with its range, default and description. */
-export function describeConfig(): string {
-  const perMethod = methodNames
+/** The text of `wm train --help-config`, of some methods: one line per key with its range, default and description. */
+export function describeConfig(names: readonly MethodName[] = methodNames): string {
+  const perMethod = names
     .map((method) => {
       const leaves = leafKeys(schemaRoot(method));
       const width = Math.max(...leaves.map(({ path }) => path.join('.').length));

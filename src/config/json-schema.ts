@@ -1,6 +1,7 @@
-import { type MethodName, methods } from '../methods/index.ts';
+import type { MethodName } from '../methods/index.ts';
 import { type SchemaNode, schemaRoot } from './describe.ts';
 import { hasForms } from './forms.ts';
+import { namesOf } from './method-name.ts';
 import { methodNames } from './schema.ts';
 import { MOST_CELLS } from './sweep.ts';
 
@@ -124,8 +125,6 @@ const when = (condition: SchemaNode, consequence: SchemaNode): SchemaNode =>
     ['if', condition],
     ['then', consequence],
   ]);
-
-const namesOf = (method: MethodName) => [method, ...Object.keys(methods[method].arms)];
 
 const presetNode: SchemaNode = {
   description:

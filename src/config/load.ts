@@ -6,9 +6,10 @@ import { UserError } from '../errors.ts';
 import { methods } from '../methods/index.ts';
 import type { Rule } from '../methods/rules.ts';
 import { refusal } from '../methods/takes.ts';
-import { alternatives, closest } from '../words.ts';
+import { alternatives } from '../words.ts';
 import { inline, schemaRoot } from './describe.ts';
 import { dotted, valueAt } from './key-path.ts';
+import { meantMethod, methodNamed } from './method-name.ts';
 import { applyPresets, type PresetShelf, refusePresetKey } from './presets.ts';
 import { misnamedMethod, type Problem, problemsOf, shown } from './problems.ts';
 import { type Experiment, experimentSchema, methodNames, resolveName, withCurrentMethod } from './schema.ts';
@@ -90,16 +91,13 @@ export function readSource({
 /** An arm's name in place of the method is that method, with the switches that make the arm wherever nothing sets them. */
 function resolveArm(source: ConfigSource): void {
   const arm = valueAt(source.values(), ['method']);
-  if (typeof arm !== 'string') return;
-  for (const method of methodNames) {
-    const { arms } = methods[method];
-    if (!Object.hasOwn(arms, arm)) continue;
-    for (const [key, value] of Object.entries(arms[arm]!)) {
-      const path = key.split('.');
-      if (!source.has(path)) source.derive(path, new Scalar(value), ['method']);
-    }
-    source.derive(['method'], new Scalar(method), ['method']);
+  const method = typeof arm === 'string' ? methodNamed(arm) : undefined;
+  if (typeof arm !== 'string' || method === undefined || arm === method) return;
+  for (const [key, value] of Object.entries(methods[method].arms[arm]!)) {
+    const path = key.split('.');
+    if (!source.has(path)) source.derive(path, new Scalar(value), ['method']);
   }
+  source.derive(['method'], new Scalar(method), ['method']);
 }
 
 const methodChoice = z.object({ method: z.enum(methodNames) });
@@ -116,12 +114,15 @@ export function validate(source: ConfigSource): Experiment {
     fail(source, [
       method === undefined
         ? (misnamedMethod(values) ?? problem(`missing, ${known}`))
-        : problem(`${known}, got ${shown(method)}${meant(method)}`),
+        : problem(`${known}, got ${shown(method)}${meantMethod(method)}`),
     ]);
   }
   const { method } = chosen.data;
   const parsed = experimentSchema(method).safeParse(values);
-  if (!parsed.success) fail(source, problemsOf(parsed.error, values, schemaRoot(method)));
+  if (!parsed.success) {
+    const help = `see wm train --help-config ${method}`;
+    fail(source, problemsOf(parsed.error, values, schemaRoot(method), help));
+  }
   const experiment = resolveName(parsed.data);
   requireEnvironment(source, experiment);
   requireVector(source, experiment);
@@ -269,13 +270,6 @@ export function requireRules<Config>(
 /** A value, a group of keys as YAML has it. */
 const valueText = (value: unknown) =>
   typeof value === 'object' && !Array.isArray(value) ? inline(value) : String(value);
-
-/** The method or arm that a wrong name comes near. */
-function meant(method: unknown): string {
-  const names = methodNames.flatMap((name) => [name, ...Object.keys(methods[name].arms)]);
-  const near = typeof method === 'string' ? closest(method, names) : undefined;
-  return near === undefined ? '' : `, did you mean ${near}?`;
-}
 
 /** Reports the problem that stands first. */
 export function fail(source: ConfigSource, problems: readonly Problem[]): never {
