@@ -168,7 +168,7 @@ test('runs/bench/leaderboard-breakout-table is what its runs give, and the pages
   assert.equal(iqm('DQN'), iqm('Gumbel MuZero'));
   assert.ok(
     readme.includes(
-      `Dreamer v3 comes nearest after 100,000 steps (${iqm('Dreamer v3')}), before DQN and Gumbel MuZero at ${iqm('DQN')} and the dream critic at ${iqm('Dream critic')};`,
+      `Dreamer v3 comes nearest after 100,000 steps (${iqm('Dreamer v3')}), before DQN and Gumbel MuZero at ${iqm('DQN')}, PPO at ${iqm('PPO')} and the dream critic at ${iqm('Dream critic')};`,
     ),
   );
   const { entries } = field.tasks[0]!;
