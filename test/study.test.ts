@@ -240,13 +240,15 @@ test('runs/bench/leaderboard is what its runs give, and the pages tell of it', a
       .filter(({ method }) => method === name)
       .map(({ against }) => against)
       .sort();
-  const last = ['Baseline', 'Deep Dyna', 'MuZero', 'PETS'];
+  const last = ['Baseline', 'Deep Dyna', 'MuZero', 'PETS', 'PlaNet'];
   for (const name of ['SimPLe', 'Dreamer v3']) {
     assert.deepEqual(over(name), [...last, 'DQN', 'EfficientZero', 'Ha and Schmidhuber'].sort());
   }
   assert.deepEqual(over('Dreamer v1'), last);
   assert.deepEqual(over('Dream critic'), [...last, 'DQN'].sort());
-  for (const name of ['PPO', 'TD-MPC2']) assert.deepEqual(over(name), ['Deep Dyna', 'MuZero']);
+  for (const name of ['PPO', 'TD-MPC2']) {
+    assert.deepEqual(over(name), ['Deep Dyna', 'MuZero', 'PlaNet']);
+  }
   const planned = seen.find(({ method, against }) => method === 'Dream critic' && against === 'Baseline')!;
   const [ofBaseline, ofDreamCritic] = ['Baseline', 'Dream critic'].map((name) =>
     standings[place(name)]!.mean.value.toFixed(2),
@@ -273,7 +275,7 @@ test('runs/bench/leaderboard is what its runs give, and the pages tell of it', a
     assert.ok(page.includes(told), told);
   }
   assert.equal(tasks[2]!.entries.flatMap(({ scores }) => scores).filter((score) => score >= 1).length, 1);
-  for (const name of ['TD-MPC2', 'MuZero', 'Ha and Schmidhuber', 'Deep Dyna']) {
+  for (const name of ['TD-MPC2', 'MuZero', 'Ha and Schmidhuber', 'PlaNet', 'Deep Dyna']) {
     assert.ok(scores(2, name).every((score) => score === 0));
     const { run } = tasks[2]!.entries.find(({ method }) => method === name)!;
     const best = Math.max(...run.seeds.flatMap(({ rows }) => rows.map((row) => row.reward_max!)));
@@ -288,6 +290,26 @@ test('runs/bench/leaderboard is what its runs give, and the pages tell of it', a
   assert.ok(Math.max(...errors(pets)) < Math.min(...errors(ends((name) => name !== 'PETS'))));
   const reward = mean(pets.map((row) => row.reward_mean!))!;
   assert.ok(page.includes(`another method, and they end at ${reward.toFixed(0)}.`));
+
+  const planet = (task: number) =>
+    tasks[task]!.entries.find(({ method }) => method === 'PlaNet')!.run.seeds.map(({ rows }) => rows);
+  const lastRewards = planet(0).map((rows) => rows.at(-1)!.reward_mean!);
+  const [firstRows, lastRows] = [0, -1].map((at) => planet(1).map((rows) => rows.at(at)!));
+  const rewardsOf = (rows: typeof pets) => rows.map((row) => row.reward_mean!);
+  const falls = firstRows!.map((row, seed) => row.prediction_mse_own! / lastRows![seed]!.prediction_mse_own!);
+  const range = (numbers: readonly number[]) =>
+    [Math.min(...numbers), Math.max(...numbers)].map((x) => x.toFixed(0));
+  const [least, most] = range(lastRewards);
+  const [worst, best] = range(rewardsOf(firstRows!));
+  const [, bestAtLast] = range(rewardsOf(lastRows!));
+  const [leastFall, mostFall] = range(falls);
+  for (const told of [
+    `comes to ${mean(lastRewards)!.toFixed(0)} of 500 on CartPole-v1, every seed between ${least} and ${most},`,
+    `between ${best} and ${worst} at its first evaluation and at ${bestAtLast} or below at its last`,
+    `falls by a factor of ${leastFall} to ${mostFall}.`,
+  ]) {
+    assert.ok(page.includes(told), told);
+  }
 });
 
 test('docs/study.md tells what states hold as the runs of runs/bench have it', () => {
