@@ -204,8 +204,10 @@ test('runs/bench/leaderboard is what its runs give, and the pages tell of it', a
   const told = `(${simple}, ${v3}, ${v1} and ${critic} of the way from random actions), before PPO, which has no model, at ${iqm('PPO')} and TD-MPC2 at ${iqm('TD-MPC2')}; MuZero is last at ${iqm('MuZero')}.`;
   assert.ok(readme.includes(told), told);
   const { tasks } = field;
-  const scores = (task: number, name: string) =>
-    tasks[task]!.entries.find(({ method }) => method === name)!.scores;
+  const entry = (task: number, name: string) => tasks[task]!.entries.find(({ method }) => method === name)!;
+  const scores = (task: number, name: string) => entry(task, name).scores;
+  const rowsAt = (task: number, name: string, at: number) =>
+    entry(task, name).run.seeds.map(({ rows }) => rows.at(at)!);
   // No seed of these stays near random actions: all the way or most of it with each, on every task.
   for (const [name, least] of [
     ['SimPLe', 0.8],
@@ -277,34 +279,31 @@ test('runs/bench/leaderboard is what its runs give, and the pages tell of it', a
   assert.equal(tasks[2]!.entries.flatMap(({ scores }) => scores).filter((score) => score >= 1).length, 1);
   for (const name of ['TD-MPC2', 'MuZero', 'Ha and Schmidhuber', 'PlaNet', 'Deep Dyna']) {
     assert.ok(scores(2, name).every((score) => score === 0));
-    const { run } = tasks[2]!.entries.find(({ method }) => method === name)!;
-    const best = Math.max(...run.seeds.flatMap(({ rows }) => rows.map((row) => row.reward_max!)));
+    const best = Math.max(
+      ...entry(2, name).run.seeds.flatMap(({ rows }) => rows.map((row) => row.reward_max!)),
+    );
     assert.equal(best === -200, name !== 'Deep Dyna', name);
   }
-  const ends = (of: (method: string) => boolean) =>
-    tasks[2]!.entries
-      .filter(({ method }) => of(method))
-      .flatMap(({ run }) => run.seeds.map(({ rows }) => rows.at(-1)!));
-  const pets = ends((name) => name === 'PETS');
-  const errors = (rows: typeof pets) => rows.flatMap((row) => row.prediction_mse ?? []);
-  assert.ok(Math.max(...errors(pets)) < Math.min(...errors(ends((name) => name !== 'PETS'))));
-  const reward = mean(pets.map((row) => row.reward_mean!))!;
+  const errors = (name: string) => rowsAt(2, name, -1).flatMap((row) => row.prediction_mse ?? []);
+  const others = tasks[2]!.entries.map(({ method }) => method).filter((name) => name !== 'PETS');
+  assert.ok(Math.max(...errors('PETS')) < Math.min(...others.flatMap(errors)));
+  const rewardsAt = (task: number, name: string, at: number) =>
+    rowsAt(task, name, at).map((row) => row.reward_mean!);
+  const reward = mean(rewardsAt(2, 'PETS', -1))!;
   assert.ok(page.includes(`another method, and they end at ${reward.toFixed(0)}.`));
 
-  const planet = (task: number) =>
-    tasks[task]!.entries.find(({ method }) => method === 'PlaNet')!.run.seeds.map(({ rows }) => rows);
-  const lastRewards = planet(0).map((rows) => rows.at(-1)!.reward_mean!);
-  const [firstRows, lastRows] = [0, -1].map((at) => planet(1).map((rows) => rows.at(at)!));
-  const rewardsOf = (rows: typeof pets) => rows.map((row) => row.reward_mean!);
-  const falls = firstRows!.map((row, seed) => row.prediction_mse_own! / lastRows![seed]!.prediction_mse_own!);
   const range = (numbers: readonly number[]) =>
     [Math.min(...numbers), Math.max(...numbers)].map((x) => x.toFixed(0));
-  const [least, most] = range(lastRewards);
-  const [worst, best] = range(rewardsOf(firstRows!));
-  const [, bestAtLast] = range(rewardsOf(lastRows!));
-  const [leastFall, mostFall] = range(falls);
+  const onCartPole = rewardsAt(0, 'PlaNet', -1);
+  const [least, most] = range(onCartPole);
+  const [worst, best] = range(rewardsAt(1, 'PlaNet', 0));
+  const [, bestAtLast] = range(rewardsAt(1, 'PlaNet', -1));
+  const ends = rowsAt(1, 'PlaNet', -1);
+  const [leastFall, mostFall] = range(
+    rowsAt(1, 'PlaNet', 0).map((row, seed) => row.prediction_mse_own! / ends[seed]!.prediction_mse_own!),
+  );
   for (const told of [
-    `comes to ${mean(lastRewards)!.toFixed(0)} of 500 on CartPole-v1, every seed between ${least} and ${most},`,
+    `comes to ${mean(onCartPole)!.toFixed(0)} of 500 on CartPole-v1, every seed between ${least} and ${most},`,
     `between ${best} and ${worst} at its first evaluation and at ${bestAtLast} or below at its last`,
     `falls by a factor of ${leastFall} to ${mostFall}.`,
   ]) {

@@ -91,8 +91,9 @@ export function readSource({
 /** An arm's name in place of the method is that method, with the switches that make the arm wherever nothing sets them. */
 function resolveArm(source: ConfigSource): void {
   const arm = valueAt(source.values(), ['method']);
-  const method = typeof arm === 'string' ? methodNamed(arm) : undefined;
-  if (typeof arm !== 'string' || method === undefined || arm === method) return;
+  if (typeof arm !== 'string') return;
+  const method = methodNamed(arm);
+  if (method === undefined || arm === method) return;
   for (const [key, value] of Object.entries(methods[method].arms[arm]!)) {
     const path = key.split('.');
     if (!source.has(path)) source.derive(path, new Scalar(value), ['method']);
